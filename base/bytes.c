@@ -1,0 +1,119 @@
+#include "base/bytes.h"
+
+#include <sodium.h>
+
+#include "base/assert.h"
+
+bool lucid_secret_equal(const void *a, const void *b, size_t len)
+{
+    return sodium_memcmp(a, b, len) == 0;
+}
+
+void lucid_wipe(void *data, size_t len)
+{
+    sodium_memzero(data, len);
+}
+
+void lucid_random(void *data, size_t len)
+{
+    /* Safe to repeat and thread-safe; without it libsodium would not have opened its source. */
+    lucid_assert(sodium_init() >= 0);
+    randombytes_buf(data, len);
+}
+
+void lucid_hex_encode(const void *data, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
+/* The value of one lower-case hex digit, or a value above 15. */
+static unsigned hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10U;
+    }
+    return 16;
+}
+
+bool lucid_is_hex(struct lucid_span text, size_t digits)
+{
+    if (text.len != digits) {
+        return false;
+    }
+    for (size_t i = 0; i < digits; i++) {
+        if (hex_value(text.data[i]) > 15) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool lucid_hex_decode(struct lucid_span text, void *out, size_t len)
+{
+    if (!lucid_is_hex(text, 2 * len)) {
+        return false;
+    }
+    uint8_t *bytes = out;
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] = (uint8_t)(hex_value(text.data[2 * i]) << 4 | hex_value(text.data[2 * i + 1]));
+    }
+    return true;
+}
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void lucid_base64_encode(const void *data, size_t len, char *out)
+{
+    const uint8_t *in = data;
+    while (len >= 3) {
+        uint32_t bits = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
+        for (int shift = 18; shift >= 0; shift -= 6) {
+            *out++ = base64_digits[bits >> shift & 63];
+        }
+        in += 3;
+        len -= 3;
+    }
+    if (len > 0) {
+        uint32_t bits = (uint32_t)in[0] << 16 | (len > 1 ? (uint32_t)in[1] << 8 : 0);
+        out[0] = base64_digits[bits >> 18 & 63];
+        out[1] = base64_digits[bits >> 12 & 63];
+        out[2] = len > 1 ? base64_digits[bits >> 6 & 63] : '=';
+        out[3] = '=';
+    }
+}
+
+bool lucid_base64_decode(struct lucid_span text, void *out, size_t max, size_t *ret_len)
+{
+    /* libsodium checks the alphabet, the padding and that trailing bits are zero; with no ignored
+     * characters given it accepts no white space. */
+    size_t len = 0;
+    const char *end = NULL;
+    if (text.len % 4 != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] > 0x7f) {
+            return false; /* libsodium 1.0.18 takes these for digits */
+        }
+    }
+    if (text.len == 0) {
+        *ret_len = 0;
+        return true;
+    }
+    if (sodium_base642bin(out, max, (const char *)text.data, text.len, NULL, &len, &end,
+                          sodium_base64_VARIANT_ORIGINAL) != 0 ||
+        end != (const char *)text.data + text.len) {
+        return false;
+    }
+    *ret_len = len;
+    return true;
+}

@@ -1,0 +1,20 @@
+/* SHA-256 (FIPS 180-4) through libcrypto, which uses the CPU's SHA instructions. The digest is
+ * fetched once per process and a context kept per thread, because OpenSSL 3's one-shot calls spend
+ * longer finding the algorithm than hashing a tree node (docs/decisions).
+ *
+ * Thread: any; the per-thread context is freed when its thread ends. */
+#ifndef LUCID_BASE_SHA256_H
+#define LUCID_BASE_SHA256_H
+
+#include "base/bytes.h"
+
+#define LUCID_SHA256_BYTES 32
+
+/* out = SHA-256(data). */
+void lucid_sha256(struct lucid_span data, uint8_t out[LUCID_SHA256_BYTES]);
+
+/* out = SHA-256(parts[0] ‖ parts[1] ‖ …). */
+void lucid_sha256_parts(const struct lucid_span *parts, size_t count,
+                        uint8_t out[LUCID_SHA256_BYTES]);
+
+#endif
