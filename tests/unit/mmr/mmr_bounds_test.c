@@ -138,12 +138,37 @@ static void test_verify_edges(void **state)
     assert_false(mmr_verify_consistency(1, UINT64_MAX, &a, &b, path, MMR_PATH_MAX));
 }
 
+/* Right hashes under a size whose path would be longer: only the count of levels gives it away. */
+static void test_path_too_short(void **state)
+{
+    (void)state;
+    struct tree tree;
+    tree_init(&tree, 8);
+    tree_grow(&tree, 8);
+    struct mmr_nodes nodes = tree_nodes(&tree);
+    struct mmr_hash from;
+    struct mmr_hash to;
+    struct mmr_path path;
+    assert_int_equal(mmr_root(&nodes, 4, &from), LUCID_OK);
+    assert_int_equal(mmr_root(&nodes, 8, &to), LUCID_OK);
+    assert_int_equal(mmr_consistency_path(&nodes, 4, 8, &path), LUCID_OK);
+    assert_true(mmr_verify_consistency(4, 8, &from, &to, path.hash, path.count));
+    assert_false(mmr_verify_consistency(4, 16, &from, &to, path.hash, path.count));
+    assert_false(mmr_verify_consistency(4, 9, &from, &to, path.hash, path.count));
+    assert_int_equal(mmr_inclusion_path(&nodes, 3, 8, &path), LUCID_OK);
+    const struct mmr_hash *leaf = &tree.nodes[mmr_node_index(0, 3)];
+    assert_true(mmr_verify_inclusion(3, 8, leaf, path.hash, path.count, &to));
+    assert_false(mmr_verify_inclusion(3, 16, leaf, path.hash, path.count, &to));
+    tree_fini(&tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_node_numbers), cmocka_unit_test(test_largest),
-        cmocka_unit_test(test_append_last),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_store_fails),  cmocka_unit_test(test_verify_edges),
+        cmocka_unit_test(test_node_numbers),   cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_append_last),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_store_fails),    cmocka_unit_test(test_verify_edges),
+        cmocka_unit_test(test_path_too_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

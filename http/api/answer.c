@@ -1,0 +1,95 @@
+/* Answers: cache headers, entity tags, problem documents. */
+#include <stdio.h>
+
+#include "http/api/api_internal.h"
+
+enum { TAG_BYTES = 16 };
+
+void api_answer(struct http_request *request, int status, const char *type, struct lucid_buf *body)
+{
+    http_add_header(request, "Cache-Control", "no-cache");
+    http_respond(request, status, type, body);
+}
+
+/* The first bytes of the content's hash: equal answers have equal tags, on any server. */
+static void tag_make(const struct lucid_buf *body, char ret[2 * TAG_BYTES + 3])
+{
+    uint8_t hash[LUCID_SHA256_BYTES];
+    lucid_sha256(lucid_buf_span(body), hash);
+    ret[0] = '"';
+    lucid_hex_encode(hash, TAG_BYTES, ret + 1);
+    ret[2 * TAG_BYTES + 1] = '"';
+    ret[2 * TAG_BYTES + 2] = '\0';
+}
+
+/* RFC 9110 13.1.2: `*` or a list that holds the tag; weak comparison, so a W/ before it is passed
+ * over. Our tags hold no comma, and a foreign one that does cannot be mistaken for ours. */
+static bool tag_listed(struct lucid_span list, const char *tag)
+{
+    if (list.data == NULL) {
+        return false;
+    }
+    return lucid_span_is(list, "*") || memmem(list.data, list.len, tag, strlen(tag)) != NULL;
+}
+
+void api_answer_tagged(struct http_request *request, const char *type, struct lucid_buf *body,
+                       bool immutable)
+{
+    if (!lucid_buf_ok(body)) {
+        http_respond(request, 500, type, body);
+        return;
+    }
+    char tag[2 * TAG_BYTES + 3];
+    tag_make(body, tag);
+    http_add_header(request, "ETag", tag);
+    http_add_header(request, "Cache-Control",
+                    immutable ? "public, max-age=31536000, immutable" : "no-cache");
+    if (tag_listed(http_header(request, "if-none-match"), tag)) {
+        lucid_buf_fini(body);
+        http_respond(request, 304, NULL, body);
+        return;
+    }
+    http_respond(request, 200, type, body);
+}
+
+void api_problem(struct http_request *request, int status, const char *code, const char *param,
+                 const char *text)
+{
+    http_add_header(request, "Cache-Control", "no-cache");
+    http_problem(request, status, code, param, "%s", text);
+}
+
+void api_not_found(struct http_request *request, const char *what)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "there is no such %s", what);
+    api_problem(request, 404, "NOT_FOUND", NULL, text);
+}
+
+void api_bad_parameter(struct http_request *request, const char *param, const char *text)
+{
+    api_problem(request, 400, "INVALID_PARAMETER", param, text);
+}
+
+static void corruption_count(struct http_request *request)
+{
+    atomic_fetch_add_explicit(&api_of(request)->metrics.verification_failures, 1,
+                              memory_order_relaxed);
+}
+
+void api_corrupt(struct http_request *request, const char *what)
+{
+    corruption_count(request);
+    api_problem(request, 500, "CORRUPT", NULL, what);
+}
+
+void api_refuse(struct http_request *request, enum lucid_error error, const struct lucid_why *why)
+{
+    struct api_code code;
+    const char *text;
+    api_code_of(error, why, &code, &text);
+    if (error == LUCID_FATAL_CORRUPT) {
+        corruption_count(request);
+    }
+    api_problem(request, code.status, code.code, why == NULL ? NULL : why->param, text);
+}

@@ -1,0 +1,128 @@
+/* The table of routes. */
+#include "http/api/api.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "http/api/api_internal.h"
+
+struct route_row {
+    const char *method;
+    const char *pattern;
+    api_handler *handle;
+    enum api_access access;
+    size_t body_bytes_max;
+};
+
+static const struct route_row rows[] = {
+    {"POST", "/v1/receipts", api_receipt_post, API_PUBLIC, API_REQUEST_BYTES_MAX},
+    {"POST", "/v1/receipts/batch", api_batch_post, API_PUBLIC, API_BATCH_BYTES_MAX},
+    {"GET", "/v1/receipts/{id}", api_receipt_get, API_READ, 0},
+    {"GET", "/v1/receipts/{id}/proof", api_proof_get, API_PUBLIC, 0},
+    {"GET", "/v1/receipts/{id}/verify", api_receipt_verify_get, API_PUBLIC, 0},
+    {"GET", "/v1/consistency", api_consistency_get, API_PUBLIC, 0},
+    {"GET", "/v1/log", api_log_get, API_PUBLIC, 0},
+    {"GET", "/v1/mmr", api_mmr_get, API_PUBLIC, 0},
+    {"GET", "/v1/epochs", api_epochs_get, API_PUBLIC, 0},
+    {"GET", "/v1/epochs/current", api_epoch_current_get, API_PUBLIC, 0},
+    {"GET", "/v1/epochs/{n}", api_epoch_get, API_PUBLIC, 0},
+    {"GET", "/v1/epochs/{n}/receipts", api_epoch_receipts_get, API_PUBLIC, 0},
+    {"POST", "/v1/epochs/current/finalize", api_epoch_finalize_post, API_ADMIN,
+     API_DOCUMENT_BYTES_MAX},
+    {"GET", "/v1/signers", api_signers_get, API_PUBLIC, 0},
+    {"POST", "/v1/signers", api_signers_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
+    {"GET", "/v1/signers/{key}", api_signer_get, API_PUBLIC, 0},
+    {"POST", "/v1/signers/{key}/revoke", api_signer_revoke_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
+    {"GET", "/v1/tokens", api_tokens_get, API_ADMIN, 0},
+    {"POST", "/v1/tokens", api_tokens_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
+    {"POST", "/v1/tokens/{id}/revoke", api_token_revoke_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
+    {"GET", "/checkpoint", api_checkpoint_get, API_PUBLIC, 0},
+    {"GET", "/healthz", api_healthz_get, API_PUBLIC, 0},
+    {"GET", "/readyz", api_readyz_get, API_PUBLIC, 0},
+    {"GET", "/metrics", api_metrics_get, API_PUBLIC, 0},
+};
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+_Static_assert(2 * ROWS <= API_ROUTES_MAX, "every row may bring a preflight route");
+
+static void route_add(struct api *api, const struct route_row *row, const char *method,
+                      enum api_access access, api_handler *handle)
+{
+    size_t i = api->route_count++;
+    bool stream = handle == api_batch_post;
+    bool get = strcmp(row->method, "GET") == 0;
+    bool open = row->access == API_PUBLIC || (row->access == API_READ && api->options.public_reads);
+    api->about[i] = (struct api_route){.api = api, .access = access, .cors = get && open};
+    api->routes[i] = (struct http_route){
+        .method = method,
+        .pattern = row->pattern,
+        .flags = stream ? HTTP_ROUTE_STREAM : 0,
+        .body_bytes_max = row->body_bytes_max,
+        .handle = handle,
+        .data = stream ? api_batch_data : NULL,
+        .context = &api->about[i],
+    };
+    /* What a browser of any origin may read, it may also ask about first. */
+    if (api->about[i].cors && handle == row->handle) {
+        route_add(api, row, "OPTIONS", API_PUBLIC, api_preflight);
+    }
+}
+
+enum lucid_error api_open(const struct api_options *options, struct api **ret)
+{
+    lucid_assert(options->ledger != NULL && options->submit != NULL && options->health != NULL);
+    lucid_assert(options->version != NULL);
+    struct api *api = calloc(1, sizeof(*api));
+    if (api == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    api->options = *options;
+    for (size_t i = 0; i < ROWS; i++) {
+        route_add(api, &rows[i], rows[i].method, rows[i].access, rows[i].handle);
+    }
+    *ret = api;
+    return LUCID_OK;
+}
+
+void api_close(struct api *api)
+{
+    free(api);
+}
+
+void api_http_options(struct api *api, struct http_server_options *options)
+{
+    options->routes = api->routes;
+    options->route_count = api->route_count;
+    options->admit = api_admit;
+    options->done = api_done;
+    options->context = api;
+}
+
+void api_set_server(struct api *api, const struct http_server *server)
+{
+    atomic_store(&api->server, server);
+}
+
+enum lucid_error api_loop_open(struct api *api, struct http_loop *loop)
+{
+    struct api_loop *self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error error = ledger_view_open(api->options.ledger, &self->view);
+    if (error != LUCID_OK) {
+        free(self);
+        return error;
+    }
+    self->api = api;
+    http_loop_set_user(loop, self);
+    return LUCID_OK;
+}
+
+void api_loop_close(struct api *api, struct http_loop *loop)
+{
+    struct api_loop *self = http_loop_user(loop);
+    lucid_assert(self != NULL && self->api == api);
+    http_loop_set_user(loop, NULL);
+    ledger_view_close(self->view);
+    free(self);
+}

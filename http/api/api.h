@@ -1,0 +1,71 @@
+/* The service's routes: request ↔ kind or query, one file per area. Knows HTTP and the ledger;
+ * threads and files are lucidd's. */
+#ifndef LUCID_HTTP_API_API_H
+#define LUCID_HTTP_API_API_H
+
+#include "http/http.h"
+#include "ledger/ledger.h"
+
+/* A command on its way to the writer and back. The submitter owns it and keeps it alive until done;
+ * done runs on the loop that it was submitted from. */
+struct api_job {
+    struct http_post post; /* first member: the writer gives the job back with it */
+    struct api_job *next;  /* chains jobs of one submit */
+    struct http_loop *loop;
+    struct ledger_command *command;
+    void (*done)(struct api_job *job); /* outcome in command->error, command->why */
+};
+
+/* What only the running service knows; filled by lucidd for /readyz, /metrics and /v1/log. */
+struct api_health {
+    bool stopping;         /* graceful stop has begun */
+    bool store_failed;     /* FATAL from the store: nothing is accepted any more */
+    bool disk_low;         /* below the disk reserve: 507 for writes */
+    bool clock_stepped;    /* the wall clock left the boot clock by more than 300 s */
+    uint64_t clock_steps;
+    uint64_t queue_length; /* commands waiting for the writer */
+    uint64_t queue_max;
+    uint64_t batches;
+    uint64_t batch_commands;
+    uint64_t disk_free_bytes;
+    /* Commit latency: counts of commits that took at most bucket_us[i], cumulative; the last bucket
+     * is without bound. */
+    uint64_t commit_count;
+    uint64_t commit_us_sum;
+    uint64_t commit_bucket[12];
+};
+#define API_COMMIT_BUCKETS 12
+/* Upper bounds in microseconds of commit_bucket[0 … 10]; [11] is +Inf. */
+extern const uint32_t api_commit_bucket_us[API_COMMIT_BUCKETS - 1];
+
+struct api_options {
+    struct ledger *ledger;
+    struct lucid_clock clock;
+    const char *version;         /* the program's */
+    bool public_reads;           /* opens what needs scope read */
+    uint64_t epoch_receipts_max; /* limits shown by /v1/log … */
+    uint64_t epoch_seconds_max;
+    uint64_t head_interval_ms;
+    uint64_t receipt_future_seconds_max;
+    /* Hands a chain of jobs to the writer, in order. LUCID_RETRY_BUSY: the queue is full and none
+     * was taken. LUCID_RETRY_FULL: disk reserve. LUCID_FATAL_STORE: not accepting any more. */
+    enum lucid_error (*submit)(void *context, struct api_job *first, size_t count);
+    void (*health)(void *context, struct api_health *ret);
+    void *context;
+};
+
+struct api;
+
+enum lucid_error api_open(const struct api_options *options, struct api **ret) LUCID_WARN_UNUSED;
+void api_close(struct api *api);
+
+/* The route table and hooks for http_server_options. Borrowed from api. */
+void api_http_options(struct api *api, struct http_server_options *options);
+/* The server, once it is open: its counters are part of /metrics. */
+void api_set_server(struct api *api, const struct http_server *server);
+
+/* Per-loop state (a ledger view): call for each loop before it runs, and after it ended. */
+enum lucid_error api_loop_open(struct api *api, struct http_loop *loop) LUCID_WARN_UNUSED;
+void api_loop_close(struct api *api, struct http_loop *loop);
+
+#endif

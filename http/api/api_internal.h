@@ -1,0 +1,205 @@
+/* What the files of http/api share. */
+#ifndef LUCID_HTTP_API_API_INTERNAL_H
+#define LUCID_HTTP_API_API_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "http/api/api.h"
+#include "ledger/epoch.h"
+#include "ledger/head.h"
+#include "ledger/receipt.h"
+
+#define API_REQUEST_BYTES_MAX  ((size_t)512 * 1024) /* one envelope with everything around it */
+#define API_BATCH_LINES_MAX    10000
+#define API_BATCH_BYTES_MAX    ((size_t)32 * 1024 * 1024)
+#define API_DOCUMENT_BYTES_MAX ((size_t)16 * 1024) /* JSON bodies that are not receipts */
+#define API_LIST_DEFAULT       100
+#define API_LIST_MAX           1000
+/* Lines that have been answered but not yet sent, over all batches; see batch.c. */
+#define API_BATCH_UNSENT_MAX ((uint64_t)64 * 1024 * 1024)
+
+#define API_JSON   "application/json"
+#define API_NDJSON "application/x-ndjson"
+#define API_TEXT   "text/plain; charset=utf-8"
+
+/* Whom a route lets in. */
+enum api_access {
+    API_PUBLIC, /* everybody; what a signature protects, too */
+    API_READ,   /* scope read, unless public_reads opens it */
+    API_ADMIN,
+};
+
+/* What the table in api.c says about a route, beside what http needs. */
+struct api_route {
+    struct api *api;
+    enum api_access access;
+    bool cors; /* browsers of any origin may read it */
+};
+
+enum { API_ROUTES_MAX = 96, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
+
+/* Status classes by their first digit; 0 = the client went away before an answer. */
+struct api_metrics {
+    _Atomic uint64_t requests[API_ROUTES_MAX + 1][API_CLASSES]; /* the last row: no route */
+    _Atomic uint64_t seconds_bucket[API_SECONDS_BUCKETS];       /* each request in one of them */
+    _Atomic uint64_t micros_sum;
+    _Atomic uint64_t verification_failures; /* what was to be served did not verify */
+    _Atomic uint64_t batch_lines;
+    _Atomic uint64_t batch_unsent_bytes;
+};
+
+struct api {
+    struct api_options options;
+    _Atomic(const struct http_server *) server;
+    struct http_route routes[API_ROUTES_MAX];
+    struct api_route about[API_ROUTES_MAX];
+    size_t route_count;
+    struct api_metrics metrics;
+};
+
+/* One per I/O thread; the loop's user pointer. */
+struct api_loop {
+    struct api *api;
+    struct ledger_view *view;
+};
+
+typedef void api_handler(struct http_request *request, const struct http_route *route);
+
+static inline struct api *api_of_route(const struct http_route *route)
+{
+    return ((const struct api_route *)route->context)->api;
+}
+
+/* --- answer.c --------------------------------------------------------------------------------- */
+
+/* A whole answer that caches must ask about again. Takes the bytes of body. */
+void api_answer(struct http_request *request, int status, const char *type, struct lucid_buf *body);
+
+/* The same with a strong ETag, answering If-None-Match; immutable: true for ever. Status 200. */
+void api_answer_tagged(struct http_request *request, const char *type, struct lucid_buf *body,
+                       bool immutable);
+
+/* A problem document that no cache keeps. */
+void api_problem(struct http_request *request, int status, const char *code, const char *param,
+                 const char *text);
+
+/* The problem document for a failure below: error and why->code say which. */
+void api_refuse(struct http_request *request, enum lucid_error error, const struct lucid_why *why);
+
+/* A 404 for what a path names but is not there. */
+void api_not_found(struct http_request *request, const char *what);
+
+/* A 400 for a query parameter. */
+void api_bad_parameter(struct http_request *request, const char *param, const char *text);
+
+/* What was to be served did not verify: counts it and answers 500 CORRUPT. */
+void api_corrupt(struct http_request *request, const char *what);
+
+/* --- codes.c ---------------------------------------------------------------------------------- */
+
+struct api_code {
+    const char *code;
+    int status;
+};
+
+/* What a failure is to the outside. text (never NULL) is the sentence when why has none. */
+void api_code_of(enum lucid_error error, const struct lucid_why *why, struct api_code *ret,
+                 const char **ret_text);
+
+/* --- auth.c ----------------------------------------------------------------------------------- */
+
+/* http's admit hook: who may, and the headers that every answer of the route bears. */
+bool api_admit(struct http_request *request, const struct http_route *route, void *context);
+
+/* Answers the OPTIONS request that a browser sends before a read with unusual headers. */
+api_handler api_preflight;
+
+/* --- request.c -------------------------------------------------------------------------------- */
+
+struct api *api_of(struct http_request *request);
+
+/* Begins the loop's view. NULL: it has answered. End it with ledger_view_end. */
+struct ledger_view *api_view_begin(struct http_request *request);
+
+/* Answers 415 and returns false if the body is said to be of a plainly different kind. */
+bool api_media_ok(struct http_request *request);
+
+/* A decimal number of at most 2^63 − 1 without leading zeros. */
+bool api_decimal(struct lucid_span text, uint64_t *ret) LUCID_WARN_UNUSED;
+
+/* The query parameter as a decimal, or fallback when absent. False: it has answered 400. */
+bool api_query_decimal(struct http_request *request, const char *name, uint64_t fallback,
+                       uint64_t *ret) LUCID_WARN_UNUSED;
+
+/* Parses the body as one JSON object, in the request's arena. NULL: it has answered. */
+const struct jcs_value *api_document(struct http_request *request);
+
+/* RFC 3339 UTC ("2026-11-21T10:00:00Z", fraction of up to 9 digits) to Unix milliseconds. */
+bool api_time_parse(struct lucid_span text, uint64_t *ret_ms) LUCID_WARN_UNUSED;
+
+/* --- list.c ----------------------------------------------------------------------------------- */
+
+#define API_CURSOR_BYTES_MAX 40
+
+/* One page of a list: limit and where it goes on. The cursor is opaque to clients: hex of a byte
+ * for the kind of list and the position, so that one list's cursor is refused by another. */
+struct api_page {
+    char kind;
+    uint64_t limit;
+    uint64_t count; /* items written so far */
+    size_t after_len;
+    uint8_t after[API_CURSOR_BYTES_MAX]; /* the position given; after_len 0: from the start */
+    struct lucid_buf out;
+};
+
+/* Reads ?limit= and ?cursor= of a list whose positions have that length, and begins the answer.
+ * False: it has answered 400. */
+bool api_page_begin(struct http_request *request, char kind, size_t position_len,
+                    struct api_page *ret) LUCID_WARN_UNUSED;
+/* Room for one more item? If so, the comma before it is written. */
+bool api_page_item(struct api_page *page) LUCID_WARN_UNUSED;
+/* Ends the list; position NULL: there is no more. Closes neither the outer object nor the answer.
+ */
+void api_page_end(struct api_page *page, const void *position, size_t position_len);
+/* Ends the list and answers. */
+void api_page_answer(struct http_request *request, struct api_page *page, const void *position,
+                     size_t position_len);
+/* Frees what a page holds that is not answered. */
+void api_page_drop(struct api_page *page);
+
+/* --- call.c: one command of one request ------------------------------------------------------- */
+
+/* Lives in the request's arena, usually at the start of the handler's own struct. */
+struct api_call {
+    struct api_job job;
+    struct api *api;
+    struct http_request *request;
+    void (*answer)(struct api_call *call); /* the command was accepted */
+    void (*fini)(struct api_call *call);   /* frees what the command holds; NULL allowed */
+};
+
+void api_job_init(struct api_job *job, struct http_loop *loop, struct ledger_command *command,
+                  void (*done)(struct api_job *job));
+
+/* Hands the command to the writer and holds the request until it is answered: by call->answer, or
+ * with the problem that the writer or the queue gave. */
+void api_call_submit(struct api_call *call, struct http_request *request, struct api *api,
+                     struct ledger_command *command);
+
+/* --- routes ----------------------------------------------------------------------------------- */
+
+api_handler api_receipt_post, api_receipt_get;                          /* receipts.c */
+api_handler api_batch_post;                                             /* batch.c */
+api_handler api_proof_get, api_receipt_verify_get, api_consistency_get; /* proofs.c */
+api_handler api_epochs_get, api_epoch_get, api_epoch_current_get;       /* epochs.c */
+api_handler api_epoch_receipts_get, api_epoch_finalize_post;            /* epochs.c */
+api_handler api_signers_get, api_signer_get, api_signers_post, api_signer_revoke_post;
+api_handler api_tokens_get, api_tokens_post, api_token_revoke_post; /* tokens.c */
+api_handler api_log_get, api_mmr_get, api_checkpoint_get;           /* log.c */
+api_handler api_healthz_get, api_readyz_get;                        /* health.c */
+api_handler api_metrics_get;                                        /* metrics.c */
+
+void api_batch_data(struct http_request *request, struct lucid_span piece, bool last);
+void api_done(const struct http_outcome *outcome, void *context); /* metrics.c */
+
+#endif

@@ -1,0 +1,621 @@
+/* POST /v1/receipts/batch: NDJSON in, NDJSON out, in order, as it streams.
+ *
+ *   data → input → (a slice of lines each turn) prepare → pending → writer → emit in order → out
+ *
+ * Everything is bounded. Lines in flight, the memory they hold and the output that waits each stop
+ * the taking of lines; lines that wait stop the reading of the body. A full queue is waited for.
+ *
+ * A line keeps its slot until its answer is written: slot = line number modulo LINES_IN_FLIGHT.
+ *
+ * Output: a client that sends all before it reads anything must not hang because we stop reading
+ * while it does not read. Therefore up to OUT_BYTES_MAX of answers may wait here for a client whose
+ * socket is full, as long as all batches together hold less than API_BATCH_UNSENT_MAX. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "http/api/api_internal.h"
+
+enum {
+    LINE_BYTES_MAX = 512 * 1024,
+    LINES_IN_FLIGHT = 1024,
+    SLICE_LINES = 16, /* about a millisecond of signature checks */
+    SLICE_BYTES = 64 * 1024,
+    INPUT_BYTES_READY = 64 * 1024,    /* whole lines waiting over this: reading pauses */
+    HELD_BYTES_MAX = 8 * 1024 * 1024, /* arenas of lines in flight */
+    KEPT_BYTES_MAX = 32 * 1024,       /* an arena that grew over this is not kept for reuse */
+    FLUSH_BYTES = 32 * 1024,          /* one write for about a hundred answers */
+    OUT_BYTES_MAX = 4 * 1024 * 1024,
+    ARENA_BYTES_MAX = 12 * LINE_BYTES_MAX + LINE_BYTES_MAX + 64 * 1024,
+};
+
+struct batch_line {
+    struct api_job job; /* first member */
+    struct batch *batch;
+    bool done;
+    int status; /* 0: as the code says */
+    size_t held;
+    struct lucid_arena arena;
+    struct receipt_command command; /* its error and why are the line's, whoever refused it */
+};
+
+struct batch {
+    struct http_post post; /* first member: the next slice */
+    struct api *api;
+    struct http_request *request;
+    size_t refs; /* callbacks running or to come; the request is held while there are any */
+    bool deferred;
+    bool over;     /* http is done with the request */
+    bool ended;    /* no more input comes, or is wanted */
+    bool skipping; /* inside a line that was too long */
+    bool begun;    /* the answer */
+    bool answered; /* to its end */
+    bool blocked;  /* the client does not take its answer fast enough */
+
+    struct lucid_buf input;
+    size_t at;       /* of the next line in input */
+    size_t scanned;  /* no line end between at and here */
+    uint64_t blanks; /* empty lines that only count when something follows */
+
+    uint64_t taken;   /* lines that got a slot */
+    uint64_t emitted; /* lines whose answer is in out or beyond */
+    size_t in_flight; /* at the writer */
+    size_t held;
+    struct batch_line *pending[SLICE_LINES]; /* prepared, not yet at the writer */
+    size_t pending_count;
+    struct lucid_buf out;
+    size_t out_counted; /* of out.len, in the sum over all batches */
+    struct batch_line *lines[LINES_IN_FLIGHT];
+};
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void out_count(struct batch *batch)
+{
+    _Atomic uint64_t *sum = &batch->api->metrics.batch_unsent_bytes;
+    if (batch->out.len > batch->out_counted) {
+        atomic_fetch_add_explicit(sum, batch->out.len - batch->out_counted, memory_order_relaxed);
+    } else if (batch->out.len < batch->out_counted) {
+        atomic_fetch_sub_explicit(sum, batch->out_counted - batch->out.len, memory_order_relaxed);
+    }
+    batch->out_counted = batch->out.len;
+}
+
+static void batch_free(struct batch *batch)
+{
+    for (size_t i = 0; i < LINES_IN_FLIGHT && batch->lines[i] != NULL; i++) {
+        lucid_arena_fini(&batch->lines[i]->arena);
+        free(batch->lines[i]);
+    }
+    lucid_buf_fini(&batch->out);
+    out_count(batch);
+    lucid_buf_fini(&batch->input);
+    free(batch);
+}
+
+static void batch_ref(struct batch *batch)
+{
+    if (batch->refs++ == 0) {
+        http_hold(batch->request);
+    }
+}
+
+/* Nothing may touch the batch after it. */
+static void batch_unref(struct batch *batch)
+{
+    lucid_assert(batch->refs > 0);
+    if (--batch->refs > 0) {
+        return;
+    }
+    struct http_request *request = batch->request;
+    if (batch->over) {
+        batch_free(batch);
+    }
+    http_release(request);
+}
+
+static void batch_over(struct http_request *request, void *user)
+{
+    (void)request;
+    struct batch *batch = user;
+    batch->over = true;
+    if (batch->refs == 0) {
+        batch_free(batch);
+    }
+}
+
+static bool batch_is_dead(const struct batch *batch)
+{
+    return batch->over || batch->answered || http_is_gone(batch->request);
+}
+
+/* Out of memory for the bookkeeping itself: the client sees a cut answer, not a wrong one. */
+static void batch_abort(struct batch *batch)
+{
+    if (batch_is_dead(batch)) {
+        return;
+    }
+    batch->answered = true;
+    if (batch->begun) {
+        http_respond_abort(batch->request);
+    } else {
+        api_refuse(batch->request, LUCID_RETRY_MEMORY, NULL);
+    }
+}
+
+/* --- input to lines --------------------------------------------------------------------------- */
+
+static size_t input_left(const struct batch *batch)
+{
+    return batch->input.len - batch->at;
+}
+
+static void input_clear(struct batch *batch)
+{
+    lucid_buf_clear(&batch->input);
+    batch->at = 0;
+    batch->scanned = 0;
+}
+
+/* Moves on in the input; frees room in front from time to time. */
+static void input_use(struct batch *batch, size_t len)
+{
+    lucid_assert(len <= input_left(batch));
+    batch->at += len;
+    batch->scanned = batch->scanned < batch->at ? batch->at : batch->scanned;
+    if (batch->at == batch->input.len) {
+        input_clear(batch);
+    } else if (batch->at >= INPUT_BYTES_READY && batch->at > batch->input.len / 2) {
+        memmove(batch->input.data, batch->input.data + batch->at, input_left(batch));
+        batch->input.len -= batch->at;
+        batch->scanned -= batch->at;
+        batch->at = 0;
+    }
+}
+
+/* The end (exclusive) of the next line, its line feed included in *ret_len. False: not there yet.
+ */
+static bool line_find(struct batch *batch, size_t *ret_len)
+{
+    size_t left = batch->input.len - batch->scanned;
+    const uint8_t *end = left == 0 ? NULL : memchr(batch->input.data + batch->scanned, '\n', left);
+    if (end != NULL) {
+        batch->scanned = (size_t)(end - batch->input.data);
+        *ret_len = batch->scanned + 1 - batch->at;
+        return true;
+    }
+    batch->scanned = batch->input.len;
+    *ret_len = input_left(batch);
+    return *ret_len > LINE_BYTES_MAX + 2 || (batch->ended && *ret_len > 0);
+}
+
+static bool line_is_ready(struct batch *batch)
+{
+    size_t len;
+    return line_find(batch, &len);
+}
+
+static bool line_has_end(struct lucid_span line)
+{
+    return line.len > 0 && line.data[line.len - 1] == '\n';
+}
+
+static struct lucid_span line_trim(struct lucid_span line)
+{
+    line.len -= line_has_end(line) ? 1 : 0;
+    line.len -= line.len > 0 && line.data[line.len - 1] == '\r' ? 1 : 0;
+    return line;
+}
+
+static void input_put(struct batch *batch, struct lucid_span piece)
+{
+    if (batch->skipping) {
+        const uint8_t *end = piece.len == 0 ? NULL : memchr(piece.data, '\n', piece.len);
+        if (end == NULL) {
+            return;
+        }
+        batch->skipping = false;
+        size_t skip = (size_t)(end + 1 - piece.data);
+        piece = lucid_span(piece.data + skip, piece.len - skip);
+    }
+    lucid_buf_span_put(&batch->input, piece);
+}
+
+/* --- slots ------------------------------------------------------------------------------------ */
+
+/* The slot of the next line, cleared. NULL without memory. */
+static struct batch_line *line_open(struct batch *batch)
+{
+    lucid_assert(batch->taken - batch->emitted < LINES_IN_FLIGHT);
+    struct batch_line **slot = &batch->lines[batch->taken % LINES_IN_FLIGHT];
+    if (*slot == NULL) {
+        *slot = calloc(1, sizeof(**slot));
+        if (*slot == NULL) {
+            return NULL;
+        }
+        lucid_arena_init(&(*slot)->arena, ARENA_BYTES_MAX);
+        (*slot)->batch = batch;
+    } else {
+        memset(&(*slot)->command, 0, sizeof((*slot)->command));
+        (*slot)->done = false;
+        (*slot)->status = 0;
+    }
+    batch->taken++;
+    atomic_fetch_add_explicit(&batch->api->metrics.batch_lines, 1, memory_order_relaxed);
+    return *slot;
+}
+
+/* The line's outcome stands; its memory is not needed any more. */
+static void line_done(struct batch_line *line)
+{
+    struct batch *batch = line->batch;
+    lucid_assert(!line->done && batch->held >= line->held);
+    batch->held -= line->held;
+    line->held = 0;
+    line->done = true;
+    if (line->arena.total > KEPT_BYTES_MAX) {
+        lucid_arena_fini(&line->arena);
+    } else {
+        lucid_arena_reset(&line->arena);
+    }
+}
+
+static void line_refuse(struct batch_line *line, int status, const char *code, const char *text)
+{
+    line->status = status;
+    line->command.command.error =
+        lucid_refuse(&line->command.command.why, LUCID_REFUSE_INVALID, code, NULL, "%s", text);
+    line_done(line);
+}
+
+static void line_prepare(struct batch_line *line, struct lucid_span text, struct ledger_view *view)
+{
+    struct batch *batch = line->batch;
+    const struct api_options *options = &batch->api->options;
+    struct receipt_rules rules = {
+        .now_ms = lucid_wall_ms(&options->clock),
+        .future_seconds_max = options->receipt_future_seconds_max,
+    };
+    struct receipt_command *command = &line->command;
+    enum lucid_error error = LUCID_RETRY_MEMORY;
+    struct lucid_span copy = lucid_arena_copy(&line->arena, text);
+    if (copy.data != NULL) {
+        error = receipt_prepare(command, copy, &rules, view, &line->arena, &command->command.why);
+    }
+    if (error != LUCID_OK) {
+        command->command.error = error;
+        line_done(line);
+        return;
+    }
+    line->held = line->arena.total;
+    batch->held += line->held;
+    batch->pending[batch->pending_count++] = line;
+}
+
+/* --- taking lines ----------------------------------------------------------------------------- */
+
+static bool out_has_room(const struct batch *batch)
+{
+    return !batch->blocked || (batch->out.len < OUT_BYTES_MAX &&
+                               atomic_load_explicit(&batch->api->metrics.batch_unsent_bytes,
+                                                    memory_order_relaxed) < API_BATCH_UNSENT_MAX);
+}
+
+static bool may_take(const struct batch *batch)
+{
+    return batch->pending_count < SLICE_LINES && batch->taken - batch->emitted < LINES_IN_FLIGHT &&
+           (batch->held < HELD_BYTES_MAX || batch->in_flight + batch->pending_count == 0) &&
+           out_has_room(batch);
+}
+
+/* The line after the last that is accepted: says so and stops listening. */
+static void batch_overflow(struct batch *batch, struct batch_line *line)
+{
+    line_refuse(line, 413, "BATCH_TOO_LARGE", "a batch has at most 10000 lines");
+    batch->ended = true;
+    batch->skipping = false;
+    batch->blanks = 0;
+    input_clear(batch);
+}
+
+/* Takes one line into a slot; empty ones only once something follows them. Returns the bytes used,
+ * 0 when there is no line. */
+static size_t line_take(struct batch *batch, struct ledger_view *view)
+{
+    size_t len;
+    size_t used = 0;
+    struct lucid_span text = {0};
+    for (; text.len == 0; used += len) {
+        if (!line_find(batch, &len)) {
+            return used;
+        }
+        text = line_trim(lucid_span(batch->input.data + batch->at, len));
+        if (text.len == 0) {
+            batch->blanks++;
+            input_use(batch, len);
+        }
+    }
+    struct batch_line *line = line_open(batch);
+    if (line == NULL) {
+        batch_abort(batch);
+        return 0;
+    }
+    if (batch->taken > API_BATCH_LINES_MAX) {
+        batch_overflow(batch, line);
+    } else if (batch->blanks > 0) {
+        batch->blanks--;
+        line_refuse(line, 0, "INVALID_JSON", "the line is empty");
+    } else if (text.len > LINE_BYTES_MAX) {
+        line_refuse(line, 413, "BODY_TOO_LARGE", "a line has at most 524288 bytes");
+        batch->skipping = !line_has_end(lucid_span(batch->input.data + batch->at, len));
+        input_use(batch, len);
+    } else {
+        line_prepare(line, text, view);
+        input_use(batch, len);
+    }
+    return used + 1;
+}
+
+static void slice_take(struct batch *batch)
+{
+    if (!may_take(batch) || !line_is_ready(batch)) {
+        return;
+    }
+    struct ledger_view *view =
+        ((struct api_loop *)http_loop_user(http_request_loop(batch->request)))->view;
+    if (ledger_view_begin(view) != LUCID_OK) {
+        batch_abort(batch);
+        return;
+    }
+    size_t bytes = 0;
+    for (size_t lines = 0; lines < SLICE_LINES && bytes < SLICE_BYTES; lines++) {
+        size_t used = may_take(batch) ? line_take(batch, view) : 0;
+        if (used == 0 || batch->answered) {
+            break;
+        }
+        bytes += used;
+    }
+    ledger_view_end(view);
+}
+
+/* --- to the writer ---------------------------------------------------------------------------- */
+
+static void line_back(struct api_job *job);
+
+static enum lucid_error pending_offer(struct batch *batch, size_t count)
+{
+    struct http_loop *loop = http_request_loop(batch->request);
+    for (size_t i = 0; i < count; i++) {
+        struct batch_line *line = batch->pending[i];
+        api_job_init(&line->job, loop, &line->command.command, line_back);
+        line->job.next = i + 1 < count ? &batch->pending[i + 1]->job : NULL;
+        batch_ref(batch);
+    }
+    /* Counted before: the writer may be quicker than this function. */
+    batch->in_flight += count;
+    struct api_job *first = &batch->pending[0]->job;
+    const struct api_options *options = &batch->api->options;
+    enum lucid_error error = options->submit(options->context, first, count);
+    if (error != LUCID_OK) {
+        batch->in_flight -= count;
+        for (size_t i = 0; i < count; i++) {
+            batch_unref(batch);
+        }
+    }
+    return error;
+}
+
+static void pending_drop(struct batch *batch, size_t count)
+{
+    batch->pending_count -= count;
+    memmove(batch->pending, batch->pending + count,
+            batch->pending_count * sizeof(batch->pending[0]));
+}
+
+/* Gives the writer as many prepared lines as its queue takes. */
+static void pending_submit(struct batch *batch)
+{
+    size_t count = batch->pending_count;
+    while (batch->pending_count > 0 && count > 0) {
+        enum lucid_error error = pending_offer(batch, count);
+        if (error == LUCID_RETRY_BUSY) {
+            count /= 2;
+            continue;
+        }
+        for (size_t i = 0; error != LUCID_OK && i < count; i++) {
+            struct batch_line *line = batch->pending[i];
+            if (error == LUCID_FATAL_STORE) {
+                line_refuse(line, 503, "OVERLOADED", "the service is stopping");
+            } else {
+                line->command.command.error = error;
+                line_done(line);
+            }
+        }
+        pending_drop(batch, count);
+        count = count > batch->pending_count ? batch->pending_count : count;
+    }
+}
+
+/* --- to the client ---------------------------------------------------------------------------- */
+
+static void line_emit(const struct batch_line *line, struct lucid_buf *out)
+{
+    const struct ledger_command *command = &line->command.command;
+    int status = line->command.placement.replayed ? 200 : 201;
+    if (command->error == LUCID_OK) {
+        lucid_buf_char(out, '{');
+        receipt_placement_write(&line->command.placement, out);
+    } else {
+        struct api_code code;
+        const char *text;
+        api_code_of(command->error, &command->why, &code, &text);
+        status = line->status != 0 ? line->status : code.status;
+        http_problem_write(out, status, code.code, command->why.param, text,
+                           http_request_id(line->batch->request));
+        if (!lucid_buf_ok(out)) {
+            return;
+        }
+        lucid_assert(out->len > 0 && out->data[out->len - 1] == '}');
+        out->len--; /* opened again for one more member */
+    }
+    lucid_json_member_u64(out, "http_status", (uint64_t)status);
+    lucid_buf_str(out, "}\n");
+}
+
+static void batch_emit(struct batch *batch)
+{
+    while (batch->emitted < batch->taken) {
+        const struct batch_line *line = batch->lines[batch->emitted % LINES_IN_FLIGHT];
+        if (!line->done) {
+            break;
+        }
+        line_emit(line, &batch->out);
+        batch->emitted++;
+    }
+    out_count(batch);
+}
+
+static void batch_begin(struct batch *batch)
+{
+    if (!batch->begun) {
+        batch->begun = true;
+        http_add_header(batch->request, "Cache-Control", "no-cache");
+        http_respond_begin(batch->request, 200, API_NDJSON);
+    }
+}
+
+static void batch_drained(struct http_request *request);
+
+static void batch_send(struct batch *batch)
+{
+    batch_begin(batch);
+    if (batch->out.len > 0 || !lucid_buf_ok(&batch->out)) {
+        bool room = http_respond_data(batch->request, &batch->out);
+        batch->blocked = !room;
+        out_count(batch);
+    }
+}
+
+static bool batch_is_idle(struct batch *batch)
+{
+    return batch->in_flight == 0 && batch->pending_count == 0 && batch->emitted == batch->taken &&
+           !line_is_ready(batch);
+}
+
+/* What is ready goes out in pieces worth a write; the last piece ends the answer. */
+static void batch_flush(struct batch *batch)
+{
+    if (batch->blocked) {
+        return;
+    }
+    bool idle = batch_is_idle(batch);
+    if (batch->out.len >= FLUSH_BYTES || (idle && batch->out.len > 0) || (idle && batch->ended)) {
+        batch_send(batch);
+    }
+    if (idle && batch->ended && !batch_is_dead(batch)) {
+        batch->answered = true;
+        http_respond_end(batch->request);
+    }
+}
+
+/* --- the turns -------------------------------------------------------------------------------- */
+
+static void batch_slice(struct http_post *post);
+
+/* After every change: answers what is ready, and sees to it that the rest goes on. */
+static void batch_settle(struct batch *batch)
+{
+    if (!batch_is_dead(batch)) {
+        batch_emit(batch);
+        batch_flush(batch);
+    }
+    if (batch_is_dead(batch)) {
+        return;
+    }
+    bool ready = line_is_ready(batch);
+    /* A queue that is full of others' work reports nothing to us: ask again next turn. */
+    bool retry = batch->pending_count > 0;
+    if (!batch->deferred && (retry || (ready && may_take(batch)))) {
+        batch->deferred = true;
+        batch_ref(batch);
+        batch->post = (struct http_post){.run = batch_slice};
+        http_loop_defer(http_request_loop(batch->request), &batch->post);
+    }
+    if (ready && input_left(batch) > INPUT_BYTES_READY) {
+        http_pause(batch->request);
+    } else {
+        http_resume(batch->request);
+    }
+}
+
+static void batch_work(struct batch *batch)
+{
+    if (!batch_is_dead(batch)) {
+        pending_submit(batch);
+        slice_take(batch);
+        pending_submit(batch);
+    }
+    batch_settle(batch);
+}
+
+static void batch_slice(struct http_post *post)
+{
+    struct batch *batch = (struct batch *)post; /* post is the first member */
+    batch->deferred = false;
+    batch_work(batch);
+    batch_unref(batch); /* the one that batch_settle took for the post */
+}
+
+static void line_back(struct api_job *job)
+{
+    struct batch_line *line = (struct batch_line *)job; /* job is the first member */
+    struct batch *batch = line->batch;
+    lucid_assert(batch->in_flight > 0);
+    batch->in_flight--;
+    line_done(line);
+    batch_settle(batch);
+    batch_unref(batch); /* the one that pending_offer took for the job */
+}
+
+static void batch_drained(struct http_request *request)
+{
+    struct batch *batch = http_user(request);
+    batch_ref(batch);
+    batch->blocked = false;
+    batch_settle(batch);
+    batch_unref(batch);
+}
+
+void api_batch_data(struct http_request *request, struct lucid_span piece, bool last)
+{
+    struct batch *batch = http_user(request);
+    batch_ref(batch);
+    if (!batch->ended) {
+        input_put(batch, piece);
+        batch->ended = last;
+        if (!lucid_buf_ok(&batch->input)) {
+            batch_abort(batch);
+        }
+    }
+    if (batch->deferred) {
+        batch_settle(batch); /* the slice to come takes it */
+    } else {
+        batch_work(batch);
+    }
+    batch_unref(batch);
+}
+
+void api_batch_post(struct http_request *request, const struct http_route *route)
+{
+    if (!api_media_ok(request)) {
+        return;
+    }
+    struct batch *batch = calloc(1, sizeof(*batch));
+    if (batch == NULL) {
+        api_refuse(request, LUCID_RETRY_MEMORY, NULL);
+        return;
+    }
+    batch->api = api_of_route(route);
+    batch->request = request;
+    http_set_user(request, batch, batch_over);
+    http_on_drained(request, batch_drained);
+}

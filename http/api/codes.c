@@ -1,0 +1,76 @@
+/* The one table of stable error codes and their statuses (docs/API.md lists the same). */
+#include "http/api/api_internal.h"
+
+static const struct api_code codes[] = {
+    {"INVALID_JSON", 400},    {"INVALID_PARAMETER", 400},
+    {"UNAUTHORIZED", 401},    {"FORBIDDEN", 403},
+    {"SIGNER_UNKNOWN", 403},  {"SIGNER_REVOKED", 403},
+    {"NOT_FOUND", 404},       {"RUN_ID_CONFLICT", 409},
+    {"EPOCH_NOT_OPEN", 409},  {"ERASED", 410},
+    {"BATCH_TOO_LARGE", 413}, {"UNSUPPORTED_MEDIA_TYPE", 415},
+    {"BODY_TOO_LARGE", 422},  {"INVALID_RECEIPT", 422},
+    {"HASH_MISMATCH", 422},   {"SIGNATURE_INVALID", 422},
+    {"INVALID_SIGNER", 422},  {"INVALID_TOKEN", 422},
+    {"CORRUPT", 500},         {"INTERNAL", 500},
+    {"NOT_COVERED", 503},     {"OVERLOADED", 503},
+    {"STORE_FULL", 507},
+};
+
+static int status_of_code(const char *code)
+{
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (strcmp(codes[i].code, code) == 0) {
+            return codes[i].status;
+        }
+    }
+    return 0;
+}
+
+/* For a code of a kind that is not in the table: what its category says. */
+static int status_of_refusal(enum lucid_error error)
+{
+    if (error == LUCID_REFUSE_CONFLICT) {
+        return 409;
+    }
+    if (error == LUCID_REFUSE_FORBIDDEN || error == LUCID_REFUSE_UNKNOWN_KEY) {
+        return 403;
+    }
+    return 422;
+}
+
+static void code_of_error(enum lucid_error error, struct api_code *ret, const char **ret_text)
+{
+    const char *code = "INTERNAL";
+    *ret_text = "the service could not do this";
+    if (error == LUCID_NOTE_ABSENT) {
+        code = "NOT_FOUND";
+        *ret_text = "there is no such thing";
+    } else if (error == LUCID_RETRY_FULL) {
+        code = "STORE_FULL";
+        *ret_text = "the store has no room left";
+    } else if (lucid_category(error) == LUCID_CATEGORY_RETRY) {
+        code = "OVERLOADED";
+        *ret_text = "the service is busy; try again";
+    } else if (error == LUCID_FATAL_CORRUPT) {
+        code = "CORRUPT";
+        *ret_text = "what was read back is not what was stored";
+    } else if (error == LUCID_FATAL_STORE) {
+        *ret_text = "the store failed; whether this was kept is not known";
+    }
+    *ret = (struct api_code){code, status_of_code(code)};
+}
+
+void api_code_of(enum lucid_error error, const struct lucid_why *why, struct api_code *ret,
+                 const char **ret_text)
+{
+    if (why != NULL && why->code != NULL && lucid_category(error) != LUCID_CATEGORY_FATAL) {
+        int status = status_of_code(why->code);
+        *ret = (struct api_code){why->code, status != 0 ? status : status_of_refusal(error)};
+        *ret_text = "the request was refused";
+    } else {
+        code_of_error(error, ret, ret_text);
+    }
+    if (why != NULL && why->text[0] != '\0') {
+        *ret_text = why->text;
+    }
+}

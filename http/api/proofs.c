@@ -1,0 +1,309 @@
+/* Proofs. Path and head come from one view, and every proof is verified before it is served: what
+ * an auditor would find wrong must not leave the house. */
+#include "http/api/api_internal.h"
+#include "ledger/ed25519.h"
+#include "ledger/proof.h"
+
+/* A proof in the making. */
+struct proof {
+    uint64_t leaf;
+    uint64_t size;
+    bool sized; /* the client named the size */
+    bool headed;
+    struct store_event event;
+    struct ledger_head head;
+    struct mmr_hash leaf_hash;
+    struct mmr_hash root;
+    struct mmr_path path;
+};
+
+/* Finds leaf and tree size. False: it has answered. */
+static bool proof_place(struct http_request *request, struct ledger_view *view, struct proof *proof)
+{
+    enum lucid_error error = receipt_find(view, http_param(request, "id"), &proof->leaf);
+    if (error != LUCID_OK) {
+        if (error == LUCID_NOTE_ABSENT) {
+            api_not_found(request, "receipt");
+        } else {
+            api_refuse(request, error, NULL);
+        }
+        return false;
+    }
+    if (proof->sized) {
+        if (proof->size < 1 || proof->size > ledger_view_leaves(view)) {
+            api_bad_parameter(request, "tree_size", "the tree has or had no such size");
+            return false;
+        }
+        if (proof->size <= proof->leaf) {
+            api_bad_parameter(request, "tree_size",
+                              "a tree of that size does not hold the receipt");
+            return false;
+        }
+        error = ledger_head_of_size(view, proof->size, &proof->head);
+    } else {
+        error = ledger_head_newest(view, &proof->head);
+        proof->size = error == LUCID_OK ? proof->head.size : 0;
+    }
+    proof->headed = error == LUCID_OK;
+    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
+        api_refuse(request, error, NULL);
+        return false;
+    }
+    if (proof->size <= proof->leaf) {
+        http_add_header(request, "Retry-After", "1");
+        api_problem(request, 503, "NOT_COVERED", NULL, "no published head covers this receipt yet");
+        return false;
+    }
+    return true;
+}
+
+/* Root, path and the check of both. */
+static enum lucid_error proof_compute(struct ledger_view *view, struct proof *proof)
+{
+    struct mmr_nodes nodes = ledger_view_nodes(view);
+    enum lucid_error error = ledger_view_leaf_event(view, proof->leaf, &proof->event);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (proof->event.entry == NULL) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    mmr_hash_leaf(lucid_span(proof->event.entry, STORE_ENTRY_BYTES), &proof->leaf_hash);
+    if (proof->headed) {
+        proof->root = proof->head.root;
+    } else {
+        error = mmr_root(&nodes, proof->size, &proof->root);
+    }
+    if (error == LUCID_OK) {
+        error = mmr_inclusion_path(&nodes, proof->leaf, proof->size, &proof->path);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    return mmr_verify_inclusion(proof->leaf, proof->size, &proof->leaf_hash, proof->path.hash,
+                                proof->path.count, &proof->root)
+               ? LUCID_OK
+               : LUCID_FATAL_CORRUPT;
+}
+
+static void proof_write(const struct proof *proof, struct lucid_buf *out)
+{
+    struct ledger_proof written = {
+        .leaf_index = proof->leaf,
+        .tree_size = proof->size,
+        .entry = proof->event.entry,
+        .leaf_hash = &proof->leaf_hash,
+        .root = &proof->root,
+        .path = &proof->path,
+    };
+    if (proof->headed) {
+        written.checkpoint = proof->head.checkpoint;
+    }
+    ledger_proof_write_json(out, &written);
+}
+
+void api_proof_get(struct http_request *request, const struct http_route *route)
+{
+    (void)route;
+    struct proof proof; /* not cleared whole: the path is 2 KiB */
+    proof.sized = http_query(request, "tree_size").data != NULL;
+    if (!api_query_decimal(request, "tree_size", 0, &proof.size)) {
+        return;
+    }
+    struct ledger_view *view = api_view_begin(request);
+    if (view == NULL) {
+        return;
+    }
+    if (!proof_place(request, view, &proof)) {
+        ledger_view_end(view);
+        return;
+    }
+    struct lucid_buf out = {0};
+    enum lucid_error error = proof_compute(view, &proof);
+    if (error == LUCID_OK) {
+        proof_write(&proof, &out);
+    }
+    ledger_view_end(view);
+    if (error == LUCID_FATAL_CORRUPT) {
+        api_corrupt(request, "the proof does not verify against the head");
+    } else if (error != LUCID_OK) {
+        api_refuse(request, error, NULL);
+    } else if (proof.sized && proof.headed) {
+        api_answer_tagged(request, API_JSON, &out, true);
+    } else {
+        api_answer(request, 200, API_JSON, &out);
+    }
+}
+
+/* --- verify ----------------------------------------------------------------------------------- */
+
+struct verdict {
+    bool hash_valid;
+    bool signature_valid;
+    bool inclusion_valid;
+};
+
+/* Whether the tree holds the entry that hash, signer and signature make: in the newest head if that
+ * covers the leaf, else in the tree as it stands. */
+static enum lucid_error inclusion_check(struct ledger_view *view,
+                                        const struct receipt_record *record, bool *ret)
+{
+    uint8_t entry[LEDGER_ENTRY_BYTES];
+    ledger_entry_make(record->placement.receipt_hash, record->signer, record->signature, entry);
+    struct mmr_hash leaf_hash;
+    mmr_hash_leaf(lucid_span(entry, sizeof(entry)), &leaf_hash);
+    struct mmr_nodes nodes = ledger_view_nodes(view);
+    uint64_t leaf = record->placement.leaf_index;
+    uint64_t size = ledger_view_leaves(view);
+    struct mmr_hash root;
+    struct ledger_head head;
+    enum lucid_error error = ledger_head_newest(view, &head);
+    if (error == LUCID_OK && head.size > leaf) {
+        size = head.size;
+        root = head.root;
+    } else if (error == LUCID_OK || error == LUCID_NOTE_ABSENT) {
+        error = mmr_root(&nodes, size, &root);
+    }
+    struct mmr_path path;
+    if (error == LUCID_OK) {
+        error = mmr_inclusion_path(&nodes, leaf, size, &path);
+    }
+    if (error == LUCID_OK) {
+        *ret = mmr_verify_inclusion(leaf, size, &leaf_hash, path.hash, path.count, &root);
+    }
+    return error;
+}
+
+/* Everything anew from the stored bytes. LUCID_NOTE_END: the body was erased. */
+static enum lucid_error verdict_make(struct ledger_view *view, struct lucid_span id,
+                                     struct verdict *ret)
+{
+    uint64_t leaf;
+    struct receipt_record record;
+    enum lucid_error error = receipt_find(view, id, &leaf);
+    if (error == LUCID_OK) {
+        error = receipt_read(view, leaf, false, &record);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    struct lucid_span body;
+    error = store_body_read(ledger_view_store(view), record.placement.sequence, &body);
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_NOTE_END : error;
+    }
+    struct verdict verdict = {0};
+    uint8_t hash[LUCID_SHA256_BYTES];
+    lucid_sha256(body, hash);
+    verdict.hash_valid = memcmp(hash, record.placement.receipt_hash, sizeof(hash)) == 0;
+    verdict.signature_valid =
+        ledger_ed25519_verify(record.signer, lucid_span(hash, sizeof(hash)), record.signature);
+    error = inclusion_check(view, &record, &verdict.inclusion_valid);
+    if (error == LUCID_OK) {
+        *ret = verdict;
+    }
+    return error;
+}
+
+void api_receipt_verify_get(struct http_request *request, const struct http_route *route)
+{
+    struct ledger_view *view = api_view_begin(request);
+    if (view == NULL) {
+        return;
+    }
+    struct verdict verdict;
+    enum lucid_error error = verdict_make(view, http_param(request, "id"), &verdict);
+    ledger_view_end(view);
+    if (error == LUCID_NOTE_ABSENT) {
+        api_not_found(request, "receipt");
+        return;
+    }
+    if (error == LUCID_NOTE_END) {
+        api_problem(request, 410, "ERASED", NULL, "the body was erased, so nothing hashes to it");
+        return;
+    }
+    if (error != LUCID_OK) {
+        api_refuse(request, error, NULL);
+        return;
+    }
+    bool valid = verdict.hash_valid && verdict.signature_valid && verdict.inclusion_valid;
+    if (!valid) {
+        atomic_fetch_add_explicit(&api_of_route(route)->metrics.verification_failures, 1,
+                                  memory_order_relaxed);
+    }
+    struct lucid_buf out = {0};
+    lucid_buf_char(&out, '{');
+    lucid_json_member_bool(&out, "valid", valid);
+    lucid_json_member_bool(&out, "hash_valid", verdict.hash_valid);
+    lucid_json_member_bool(&out, "signature_valid", verdict.signature_valid);
+    lucid_json_member_bool(&out, "inclusion_valid", verdict.inclusion_valid);
+    lucid_buf_char(&out, '}');
+    api_answer(request, 200, API_JSON, &out);
+}
+
+/* --- consistency ------------------------------------------------------------------------------ */
+
+static enum lucid_error consistency_write(struct ledger_view *view, uint64_t from, uint64_t to,
+                                          struct lucid_buf *out)
+{
+    struct mmr_nodes nodes = ledger_view_nodes(view);
+    struct mmr_hash root_from;
+    struct mmr_hash root_to;
+    struct mmr_path path;
+    enum lucid_error error = mmr_root(&nodes, from, &root_from);
+    if (error == LUCID_OK) {
+        error = mmr_root(&nodes, to, &root_to);
+    }
+    if (error == LUCID_OK) {
+        error = mmr_consistency_path(&nodes, from, to, &path);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (!mmr_verify_consistency(from, to, &root_from, &root_to, path.hash, path.count)) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    ledger_consistency_write_json(out, from, to, &root_from, &root_to, &path);
+    return LUCID_OK;
+}
+
+static bool size_required(struct http_request *request, const char *name, uint64_t *ret)
+{
+    if (http_query(request, name).data == NULL) {
+        api_bad_parameter(request, name, "the parameter is missing");
+        return false;
+    }
+    return api_query_decimal(request, name, 0, ret);
+}
+
+void api_consistency_get(struct http_request *request, const struct http_route *route)
+{
+    (void)route;
+    uint64_t from;
+    uint64_t to;
+    if (!size_required(request, "from", &from) || !size_required(request, "to", &to)) {
+        return;
+    }
+    struct ledger_view *view = api_view_begin(request);
+    if (view == NULL) {
+        return;
+    }
+    uint64_t leaves = ledger_view_leaves(view);
+    struct lucid_buf out = {0};
+    enum lucid_error error = LUCID_OK;
+    if (to <= leaves && from <= to) {
+        error = consistency_write(view, from, to, &out);
+    }
+    ledger_view_end(view);
+    if (to > leaves) {
+        api_bad_parameter(request, "to", "the tree is smaller");
+    } else if (from > to) {
+        api_bad_parameter(request, "from", "from must not be above to");
+    } else if (error == LUCID_FATAL_CORRUPT) {
+        api_corrupt(request, "the consistency proof does not verify");
+    } else if (error != LUCID_OK) {
+        api_refuse(request, error, NULL);
+    } else {
+        api_answer(request, 200, API_JSON, &out);
+    }
+}

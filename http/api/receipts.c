@@ -1,0 +1,90 @@
+/* One receipt: submitting it, reading it back. */
+#include "http/api/api_internal.h"
+
+struct receipt_call {
+    struct api_call call; /* first member */
+    struct receipt_command command;
+};
+
+static void receipt_answer(struct api_call *call)
+{
+    const struct receipt_command *command = &((struct receipt_call *)call)->command;
+    struct lucid_buf out = {0};
+    lucid_buf_char(&out, '{');
+    receipt_placement_write(&command->placement, &out);
+    lucid_buf_char(&out, '}');
+    api_answer(call->request, command->placement.replayed ? 200 : 201, API_JSON, &out);
+}
+
+void api_receipt_post(struct http_request *request, const struct http_route *route)
+{
+    struct api *api = api_of_route(route);
+    if (!api_media_ok(request)) {
+        return;
+    }
+    struct receipt_call *call = lucid_arena_zalloc(http_arena(request), sizeof(*call));
+    if (call == NULL) {
+        api_refuse(request, LUCID_RETRY_MEMORY, NULL);
+        return;
+    }
+    struct ledger_view *view = api_view_begin(request);
+    if (view == NULL) {
+        return;
+    }
+    struct receipt_rules rules = {
+        .now_ms = lucid_wall_ms(&api->options.clock),
+        .future_seconds_max = api->options.receipt_future_seconds_max,
+    };
+    struct lucid_why why = {0};
+    enum lucid_error error = receipt_prepare(&call->command, http_body(request), &rules, view,
+                                             http_arena(request), &why);
+    ledger_view_end(view);
+    if (error != LUCID_OK) {
+        api_refuse(request, error, &why);
+        return;
+    }
+    call->call.answer = receipt_answer;
+    api_call_submit(&call->call, request, api, &call->command.command);
+}
+
+static void record_write(const struct receipt_record *record, struct lucid_buf *out)
+{
+    lucid_buf_char(out, '{');
+    lucid_json_member(out, "body");
+    lucid_buf_span_put(out, record->body); /* canonical JSON, byte for byte what was hashed */
+    lucid_json_member_hex(out, "receipt_signature", record->signature, sizeof(record->signature));
+    lucid_json_member_hex(out, "signer_pubkey", record->signer, sizeof(record->signer));
+    receipt_placement_write(&record->placement, out);
+    lucid_buf_char(out, '}');
+}
+
+void api_receipt_get(struct http_request *request, const struct http_route *route)
+{
+    (void)route;
+    struct ledger_view *view = api_view_begin(request);
+    if (view == NULL) {
+        return;
+    }
+    struct lucid_buf out = {0};
+    struct receipt_record record;
+    uint64_t leaf;
+    enum lucid_error error = receipt_find(view, http_param(request, "id"), &leaf);
+    if (error == LUCID_OK) {
+        error = receipt_read(view, leaf, true, &record);
+    }
+    bool erased = error == LUCID_OK && record.body.data == NULL;
+    if (error == LUCID_OK && !erased) {
+        record_write(&record, &out);
+    }
+    ledger_view_end(view);
+    if (error == LUCID_NOTE_ABSENT) {
+        api_not_found(request, "receipt");
+    } else if (error != LUCID_OK) {
+        api_refuse(request, error, NULL);
+    } else if (erased) {
+        api_problem(request, 410, "ERASED", NULL,
+                    "the body was erased; entry and proofs stay valid");
+    } else {
+        api_answer(request, 200, API_JSON, &out);
+    }
+}

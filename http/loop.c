@@ -1,0 +1,363 @@
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "http/server_internal.h"
+
+enum { TICK_MS_MIN = 5, TICK_MS_MAX = 250, TICKS_PER_DEADLINE = 8, SETTLE_ROUNDS = 2 };
+
+void http_loop_enter(struct http_loop *loop)
+{
+    loop->now_ms = lucid_boot_ms(&loop->server->options.clock);
+}
+
+/* --- ready connections ------------------------------------------------------------------------ */
+
+void http_loop_ready(struct http_connection *connection)
+{
+    struct http_loop *loop = connection->loop;
+    if (connection->ready || connection->turning) {
+        return;
+    }
+    connection->ready = true;
+    connection->ready_next = NULL;
+    if (loop->ready_last == NULL) {
+        loop->ready_first = connection;
+    } else {
+        loop->ready_last->ready_next = connection;
+    }
+    loop->ready_last = connection;
+}
+
+static void ready_round(struct http_loop *loop)
+{
+    struct http_connection *connection = loop->ready_first;
+    loop->ready_first = NULL;
+    loop->ready_last = NULL;
+    while (connection != NULL) {
+        struct http_connection *next = connection->ready_next;
+        connection->ready = false;
+        if (connection->state == HTTP_STATE_CLOSED) {
+            http_connection_free(connection);
+        } else {
+            http_connection_turn(connection);
+        }
+        connection = next;
+    }
+}
+
+static bool is_finished(struct http_loop *loop)
+{
+    return loop->stopping && loop->connections == NULL && loop->requests_live == 0 &&
+           loop->ready_first == NULL && loop->pending_first == NULL &&
+           loop->deferred_first == NULL && atomic_load(&loop->server->accept_finished) &&
+           atomic_load(&loop->posted) == NULL;
+}
+
+void http_loop_settle(struct http_loop *loop)
+{
+    for (int round = 0; round < SETTLE_ROUNDS && loop->ready_first != NULL; round++) {
+        ready_round(loop);
+    }
+    http_request_recycle_all(loop);
+    if (loop->ready_first != NULL) {
+        http_loop_again(loop);
+    }
+    if (is_finished(loop)) {
+        loop->finished = true;
+        event_base_loopbreak(loop->base);
+    }
+}
+
+void http_loop_again(struct http_loop *loop)
+{
+    /* A timer, not event_active: the poll in between lets the others have their turn. */
+    struct timeval now = {0, 0};
+    if (!evtimer_pending(&loop->on_again, NULL)) {
+        event_add(&loop->on_again, &now);
+    }
+}
+
+/* --- posts ------------------------------------------------------------------------------------ */
+
+static struct http_post *reversed(struct http_post *post)
+{
+    struct http_post *out = NULL;
+    while (post != NULL) {
+        struct http_post *next = post->next;
+        post->next = out;
+        out = post;
+        post = next;
+    }
+    return out;
+}
+
+void http_loop_wake(struct http_loop *loop)
+{
+    uint64_t one = 1;
+    ssize_t len = write(loop->wake_fd, &one, sizeof(one));
+    (void)len; /* a full counter has woken it already */
+}
+
+void http_loop_post(struct http_loop *loop, struct http_post *first)
+{
+    lucid_assert(first != NULL);
+    struct http_post *tail = first; /* the last one on the stack, once reversed */
+    struct http_post *head = reversed(first);
+    struct http_post *old = atomic_load_explicit(&loop->posted, memory_order_relaxed);
+    do {
+        tail->next = old;
+    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &old, head, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    if (old == NULL) {
+        http_loop_wake(loop); /* else whoever found it empty wakes, and the loop takes all */
+    }
+}
+
+static void append(struct http_post **first, struct http_post **last, struct http_post *post)
+{
+    while (post != NULL) {
+        struct http_post *next = post->next;
+        post->next = NULL;
+        if (*last == NULL) {
+            *first = post;
+        } else {
+            (*last)->next = post;
+        }
+        *last = post;
+        post = next;
+    }
+}
+
+static void run_some(struct http_post **first, struct http_post **last, size_t max)
+{
+    for (size_t i = 0; i < max && *first != NULL; i++) {
+        struct http_post *post = *first;
+        *first = post->next;
+        if (*first == NULL) {
+            *last = NULL;
+        }
+        post->run(post); /* may free or requeue it */
+    }
+}
+
+static void run_pending(struct http_loop *loop)
+{
+    run_some(&loop->pending_first, &loop->pending_last, HTTP_TURN_POSTS_MAX);
+    if (loop->pending_first != NULL) {
+        http_loop_again(loop);
+    }
+}
+
+void http_loop_defer(struct http_loop *loop, struct http_post *post)
+{
+    post->next = NULL;
+    append(&loop->deferred_first, &loop->deferred_last, post);
+    http_loop_again(loop);
+}
+
+/* --- stopping --------------------------------------------------------------------------------- */
+
+static void stop_begin(struct http_loop *loop)
+{
+    loop->stopping = true;
+    http_loop_ticking(loop, true);
+    if (loop->index == 0) {
+        http_accept_stop(loop);
+    }
+    struct http_connection *next = NULL;
+    for (struct http_connection *at = loop->connections; at != NULL; at = next) {
+        next = at->next;
+        http_connection_stop(at);
+    }
+}
+
+static void stop_check(struct http_loop *loop)
+{
+    uint64_t stop_at_ms = atomic_load(&loop->server->stop_at_ms);
+    if (stop_at_ms == 0) {
+        return;
+    }
+    if (!loop->stopping) {
+        stop_begin(loop);
+    }
+    if (loop->now_ms < stop_at_ms) {
+        return;
+    }
+    while (loop->connections != NULL) {
+        http_connection_close(loop->connections);
+    }
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void on_wake(evutil_socket_t fd, short what, void *context)
+{
+    struct http_loop *loop = context;
+    (void)what;
+    uint64_t count;
+    ssize_t len = read(fd, &count, sizeof(count));
+    (void)len;
+    http_loop_enter(loop);
+    struct http_post *posted = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acq_rel);
+    append(&loop->pending_first, &loop->pending_last, reversed(posted));
+    run_pending(loop);
+    stop_check(loop);
+    http_loop_settle(loop);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *context)
+{
+    struct http_loop *loop = context;
+    (void)fd;
+    (void)what;
+    http_loop_enter(loop);
+    run_pending(loop);
+    /* Those that are deferred while these run wait for the next round. */
+    struct http_post *first = loop->deferred_first;
+    struct http_post *last = loop->deferred_last;
+    loop->deferred_first = NULL;
+    loop->deferred_last = NULL;
+    run_some(&first, &last, SIZE_MAX);
+    http_loop_settle(loop);
+}
+
+/* Deadlines are kept as plain numbers and looked at here, so that a request costs no timer call. A
+ * thousand connections four times a second are nothing. */
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    struct http_loop *loop = context;
+    (void)fd;
+    (void)what;
+    http_loop_enter(loop);
+    stop_check(loop);
+    struct http_connection *next = NULL;
+    for (struct http_connection *at = loop->connections; at != NULL; at = next) {
+        next = at->next;
+        http_connection_tick(at, loop->now_ms);
+    }
+    http_loop_settle(loop);
+}
+
+void http_loop_ticking(struct http_loop *loop, bool wanted)
+{
+    if (wanted == loop->ticking) {
+        return;
+    }
+    loop->ticking = wanted;
+    struct timeval every = {.tv_sec = (time_t)(loop->tick_ms / 1000),
+                            .tv_usec = (suseconds_t)(loop->tick_ms % 1000 * 1000)};
+    if (wanted) {
+        event_add(&loop->on_tick, &every);
+    } else {
+        event_del(&loop->on_tick);
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static uint64_t tick_of(const struct http_limits *limits)
+{
+    const uint32_t deadlines[] = {limits->header_ms_max, limits->body_ms_max, limits->idle_ms_max,
+                                  limits->write_ms_max};
+    uint64_t tick = TICK_MS_MAX;
+    for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++) {
+        if (deadlines[i] / TICKS_PER_DEADLINE < tick) {
+            tick = deadlines[i] / TICKS_PER_DEADLINE;
+        }
+    }
+    return tick < TICK_MS_MIN ? TICK_MS_MIN : tick;
+}
+
+static struct event_base *base_new(void)
+{
+    struct event_config *config = event_config_new();
+    if (config == NULL) {
+        return NULL;
+    }
+    /* Each base is used by its own thread only; edge-triggering is needed after a half-close. */
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_O1);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+static void loop_free(struct http_loop *loop)
+{
+    if (loop->base != NULL) {
+        event_base_free(loop->base);
+    }
+    if (loop->wake_fd >= 0) {
+        close(loop->wake_fd);
+    }
+    free(loop->read_buffer);
+    free(loop);
+}
+
+enum lucid_error http_loop_open(struct http_server *server, struct http_loop **ret)
+{
+    lucid_assert(server->loop_count < HTTP_LOOPS_MAX);
+    struct http_loop *loop = calloc(1, sizeof(*loop));
+    if (loop == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    loop->server = server;
+    loop->index = server->loop_count;
+    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    loop->base = base_new();
+    loop->read_buffer = malloc(HTTP_READ_BYTES);
+    if (loop->wake_fd < 0 || loop->base == NULL || loop->read_buffer == NULL) {
+        enum lucid_error error = loop->wake_fd < 0 ? LUCID_RETRY_IO : LUCID_RETRY_MEMORY;
+        loop_free(loop);
+        return error;
+    }
+    uint8_t id[8];
+    lucid_random(id, sizeof(id));
+    lucid_hex_encode(id, sizeof(id), loop->id_prefix);
+    loop->tick_ms = tick_of(&server->options.limits);
+    event_assign(&loop->on_wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
+    event_assign(&loop->on_tick, loop->base, -1, EV_PERSIST, on_tick, loop);
+    evtimer_assign(&loop->on_again, loop->base, on_again, loop);
+    event_add(&loop->on_wake, NULL);
+    if (loop->index == 0) {
+        http_accept_start(loop);
+    }
+    http_loop_enter(loop);
+    server->loops[server->loop_count++] = loop;
+    *ret = loop;
+    return LUCID_OK;
+}
+
+void http_loop_run(struct http_loop *loop)
+{
+    lucid_assert(!loop->running && !loop->finished);
+    loop->running = true;
+    event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    loop->running = false;
+    lucid_assert(loop->finished);
+}
+
+void http_loop_close(struct http_loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    struct http_server *server = loop->server;
+    lucid_assert(!loop->running && loop->connections == NULL && loop->requests_live == 0);
+    http_request_pool_free(loop);
+    http_output_pool_free(loop);
+    server->loops[loop->index] = NULL;
+    loop_free(loop);
+}
+
+void http_loop_set_user(struct http_loop *loop, void *user)
+{
+    loop->user = user;
+}
+
+void *http_loop_user(const struct http_loop *loop)
+{
+    return loop->user;
+}

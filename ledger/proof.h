@@ -1,0 +1,122 @@
+/* Proofs on the wire, and the verifier that anyone can run without the service: it needs a receipt
+ * as submitted (the envelope), the proof that GET /v1/receipts/{id}/proof gave, and the log's vkey.
+ *
+ *   proof        {"leaf_index","tree_size","entry","leaf_hash","root","path":[…],"checkpoint"}
+ *   consistency  {"from","to","root_from","root_to","path":[…]}
+ *   entry        receipt hash ‖ SHA-256(signer public key) ‖ receipt signature, 128 bytes
+ *
+ * Size and root are taken from the signed checkpoint only. The copies beside the path are compared
+ * with it and otherwise unused: a path does not bind the size (RFC 9162 2.1.3.2 takes it as given).
+ *
+ * Thread: pure functions. */
+#ifndef LUCID_LEDGER_PROOF_H
+#define LUCID_LEDGER_PROOF_H
+
+#include "base/buf.h"
+#include "ledger/note.h"
+#include "mmr/mmr.h"
+
+#define LEDGER_ENTRY_BYTES 128
+/* Larger inputs are refused unread. */
+#define LEDGER_RECEIPT_JSON_BYTES_MAX ((size_t)512 * 1024)
+#define LEDGER_PROOF_JSON_BYTES_MAX   ((size_t)512 * 1024)
+/* Of the RFC 8785 form of a receipt's body. */
+#define LEDGER_BODY_BYTES_MAX 65535
+#define LEDGER_BODY_DEPTH_MAX 16
+
+enum ledger_outcome {
+    LEDGER_SKIPPED, /* could not be judged: something it needs is missing or failed before */
+    LEDGER_PASSED,
+    LEDGER_FAILED,
+};
+
+enum ledger_verdict {
+    LEDGER_UNDECIDED, /* nothing failed, but not all could be judged: no head yet, key unknown */
+    LEDGER_VALID,     /* every step passed */
+    LEDGER_INVALID,   /* at least one step failed */
+};
+
+struct ledger_step {
+    const char *name; /* stable, lower case with underscores, static storage */
+    enum ledger_outcome outcome;
+    char text[160]; /* one English sentence */
+};
+
+/* The steps of ledger_proof_verify, in this order. */
+enum ledger_proof_step {
+    LEDGER_STEP_JSON,              /* "json": both documents are well formed */
+    LEDGER_STEP_RECEIPT_HASH,      /* "receipt_hash": the stated hash, if any, is the body's */
+    LEDGER_STEP_RECEIPT_SIGNATURE, /* "receipt_signature" over the body's hash */
+    LEDGER_STEP_ENTRY,             /* "entry": commits to hash, signer and signature */
+    LEDGER_STEP_LEAF_HASH,         /* "leaf_hash": that of the entry */
+    LEDGER_STEP_CHECKPOINT,        /* "checkpoint": signed by vkey, origin = key name */
+    LEDGER_STEP_HEAD,              /* "head": tree_size and root are the checkpoint's */
+    LEDGER_STEP_INCLUSION,         /* "inclusion": the path leads from the leaf to the head */
+    LEDGER_PROOF_STEPS,
+};
+
+/* The steps of ledger_consistency_verify, in this order. */
+enum ledger_consistency_step {
+    LEDGER_STEP_ANSWER,          /* "json" */
+    LEDGER_STEP_CHECKPOINT_FROM, /* "checkpoint_from" */
+    LEDGER_STEP_CHECKPOINT_TO,   /* "checkpoint_to" */
+    LEDGER_STEP_HEADS,           /* "heads": from, to and the roots are the checkpoints' */
+    LEDGER_STEP_CONSISTENCY,     /* "consistency": the path joins both heads */
+    LEDGER_CONSISTENCY_STEPS,
+};
+
+#define LEDGER_STEPS_MAX 8
+
+struct ledger_report {
+    enum ledger_verdict verdict;
+    size_t step_count;
+    struct ledger_step steps[LEDGER_STEPS_MAX];
+};
+
+/* Judges a receipt and its proof. vkey is the key's text form. All steps that can be judged are,
+ * whatever failed before them.
+ *
+ * A checkpoint of null, one that vkey's key has not signed, and a vkey of an unknown type or
+ * malformed leave the verdict undecided (when nothing else fails).
+ * Errors: LUCID_RETRY_MEMORY only; what is wrong with the input is the report's matter. */
+enum lucid_error ledger_proof_verify(struct lucid_span receipt, struct lucid_span proof,
+                                     struct lucid_span vkey,
+                                     struct ledger_report *ret_report) LUCID_WARN_UNUSED;
+
+/* Judges an answer of GET /v1/consistency against the two checkpoints that it should join (signed
+ * notes, by the same key). Errors as ledger_proof_verify. */
+enum lucid_error ledger_consistency_verify(struct lucid_span answer,
+                                           struct lucid_span checkpoint_from,
+                                           struct lucid_span checkpoint_to, struct lucid_span vkey,
+                                           struct ledger_report *ret_report) LUCID_WARN_UNUSED;
+
+/* Builds an entry. */
+void ledger_entry_make(const uint8_t receipt_hash[LUCID_SHA256_BYTES],
+                       const uint8_t signer[LEDGER_ED25519_PUBLIC_BYTES],
+                       const uint8_t signature[LEDGER_ED25519_SIGNATURE_BYTES],
+                       uint8_t ret_entry[LEDGER_ENTRY_BYTES]);
+
+/* What a proof says, for writing it. Borrowed for the call. */
+struct ledger_proof {
+    uint64_t leaf_index;
+    uint64_t tree_size;
+    const uint8_t *entry; /* LEDGER_ENTRY_BYTES */
+    const struct mmr_hash *leaf_hash;
+    const struct mmr_hash *root;
+    const struct mmr_path *path;
+    struct lucid_span checkpoint; /* the head's own bytes (UTF-8); data NULL: null */
+};
+
+/* Appends the proof's JSON to buf. Failure to grow is buf's sticky error. */
+void ledger_proof_write_json(struct lucid_buf *buf, const struct ledger_proof *proof);
+
+/* Appends a consistency answer's JSON to buf. Failure to grow is buf's sticky error. */
+void ledger_consistency_write_json(struct lucid_buf *buf, uint64_t from, uint64_t to,
+                                   const struct mmr_hash *root_from, const struct mmr_hash *root_to,
+                                   const struct mmr_path *path);
+
+/* "skipped", "passed", "failed"; "undecided", "valid", "invalid". Static storage. */
+const char *ledger_outcome_name(enum ledger_outcome outcome);
+const char *ledger_verdict_name(enum ledger_verdict verdict);
+
+#endif

@@ -1,0 +1,141 @@
+/* What a kind's verbs may do, each call checked against the verb that runs. */
+#include "base/assert.h"
+#include "ledger/ledger_internal.h"
+
+void ledger_txn_enter(struct ledger *ledger, uint32_t use, enum ledger_phase phase)
+{
+    lucid_assert(ledger->txn.phase == LEDGER_PHASE_NONE);
+    ledger->txn.ledger = ledger;
+    ledger->txn.use = use;
+    ledger->txn.phase = phase;
+    ledger->txn.drafts = NULL;
+}
+
+void ledger_txn_leave(struct ledger *ledger)
+{
+    lucid_assert(ledger->txn.phase != LEDGER_PHASE_NONE);
+    ledger->txn.phase = LEDGER_PHASE_NONE;
+    ledger->txn.drafts = NULL;
+}
+
+struct store_view *ledger_txn_view(struct ledger_txn *txn)
+{
+    lucid_assert(txn->phase != LEDGER_PHASE_NONE && txn->view != NULL);
+    return txn->view;
+}
+
+void *ledger_txn_memory(struct ledger_txn *txn)
+{
+    lucid_assert(txn->phase != LEDGER_PHASE_NONE);
+    lucid_assert(txn->ledger->uses[txn->use].kind->memory_bytes > 0);
+    return txn->ledger->states[txn->use].staged;
+}
+
+/* Clock, configuration and signing belong to the verbs that do not run in replay. */
+static bool phase_is_live(const struct ledger_txn *txn)
+{
+    return txn->phase == LEDGER_PHASE_DECIDE || txn->phase == LEDGER_PHASE_GUARD ||
+           txn->phase == LEDGER_PHASE_REACT || txn->phase == LEDGER_PHASE_CONCLUDE;
+}
+
+const void *ledger_txn_config(struct ledger_txn *txn)
+{
+    lucid_assert(phase_is_live(txn));
+    return txn->ledger->uses[txn->use].config;
+}
+
+uint64_t ledger_txn_now_ms(struct ledger_txn *txn)
+{
+    lucid_assert(phase_is_live(txn));
+    return txn->ledger->batch_now_ms;
+}
+
+struct lucid_arena *ledger_txn_arena(struct ledger_txn *txn)
+{
+    lucid_assert(txn->phase != LEDGER_PHASE_NONE);
+    return &txn->ledger->arena;
+}
+
+uint64_t ledger_txn_leaves(struct ledger_txn *txn)
+{
+    lucid_assert(txn->phase != LEDGER_PHASE_NONE && txn->phase != LEDGER_PHASE_LOAD);
+    return txn->ledger->staged.leaves;
+}
+
+struct mmr_nodes ledger_txn_nodes(struct ledger_txn *txn)
+{
+    lucid_assert(txn->phase != LEDGER_PHASE_NONE);
+    return ledger_nodes(txn->ledger);
+}
+
+enum lucid_error ledger_txn_draft(struct ledger_txn *txn, const struct ledger_draft *draft,
+                                  const struct ledger_draft **ret)
+{
+    lucid_assert(txn->phase == LEDGER_PHASE_DECIDE || txn->phase == LEDGER_PHASE_REACT);
+    lucid_assert(txn->drafts != NULL);
+    lucid_assert(draft->payload.len <= STORE_PAYLOAD_BYTES_MAX);
+    struct ledger_draft_slot *slot = lucid_arena_alloc(&txn->ledger->arena, sizeof(*slot));
+    if (slot == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    slot->draft = *draft;
+    slot->next = NULL;
+    *txn->drafts->end = slot;
+    txn->drafts->end = &slot->next;
+    if (ret != NULL) {
+        *ret = &slot->draft;
+    }
+    return LUCID_OK;
+}
+
+size_t ledger_txn_find(struct ledger_txn *txn, unsigned which, uint64_t tag, uint64_t *ret_leaves,
+                       size_t max)
+{
+    lucid_assert(txn->phase == LEDGER_PHASE_DECIDE || txn->phase == LEDGER_PHASE_GUARD);
+    lucid_assert(which < 2 && tag != 0);
+    const struct ledger *ledger = txn->ledger;
+    size_t found = ledger_map_find(ledger->maps[which], tag, ret_leaves, max);
+    uint32_t at = ledger->buckets[which][tag % LEDGER_PENDING_BUCKETS];
+    while (at != 0) {
+        const struct ledger_pending *row = &ledger->pending[at - 1];
+        if (row->tags[which] == tag) {
+            lucid_assert(found < max);
+            ret_leaves[found++] = row->leaf;
+        }
+        at = row->next[which];
+    }
+    return found;
+}
+
+static uint32_t table_of(const struct ledger_txn *txn, unsigned table)
+{
+    const struct ledger_use_state *state = &txn->ledger->states[txn->use];
+    lucid_assert(table < state->table_count);
+    return state->tables[table];
+}
+
+enum lucid_error ledger_txn_put(struct ledger_txn *txn, unsigned table, struct lucid_span key,
+                                struct lucid_span value)
+{
+    lucid_assert(txn->phase == LEDGER_PHASE_APPLY);
+    return store_put(txn->ledger->batch, table_of(txn, table), key, value);
+}
+
+enum lucid_error ledger_txn_del(struct ledger_txn *txn, unsigned table, struct lucid_span key)
+{
+    lucid_assert(txn->phase == LEDGER_PHASE_APPLY);
+    return store_del(txn->ledger->batch, table_of(txn, table), key);
+}
+
+enum lucid_error ledger_txn_get(struct ledger_txn *txn, unsigned table, struct lucid_span key,
+                                struct lucid_span *ret_value)
+{
+    return store_get(ledger_txn_view(txn), table_of(txn, table), key, ret_value);
+}
+
+enum lucid_error ledger_txn_seek(struct ledger_txn *txn, unsigned table, enum store_seek how,
+                                 struct lucid_span key, struct lucid_span *ret_key,
+                                 struct lucid_span *ret_value)
+{
+    return store_seek(ledger_txn_view(txn), table_of(txn, table), how, key, ret_key, ret_value);
+}

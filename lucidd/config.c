@@ -1,0 +1,435 @@
+#include "lucidd/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+
+enum { NAME_BYTES_MAX = 64 };
+
+enum key_type { KEY_TEXT, KEY_UINT, KEY_BOOL };
+
+struct key {
+    const char *name;
+    enum key_type type;
+    size_t offset;
+    const char *initial;
+    uint64_t min;
+    uint64_t max;
+    const char *help;
+};
+
+#define TEXT(member, initial, help)                                                                \
+    {#member, KEY_TEXT, offsetof(struct config, member), initial, 0, 0, help}
+#define UINT(member, initial, min, max, help)                                                      \
+    {#member, KEY_UINT, offsetof(struct config, member), initial, min, max, help}
+#define BOOL(member, initial, help)                                                                \
+    {#member, KEY_BOOL, offsetof(struct config, member), initial, 0, 0, help}
+
+#define GIB ((uint64_t)1 << 30)
+
+static const struct key keys[] = {
+    TEXT(data, "", "data directory, made by `lucid log init`"),
+    TEXT(listen, "127.0.0.1:8402", "HOST:PORT to listen on; port 0: a free one"),
+    TEXT(log_level, "info", "error, warn, info or debug"),
+    UINT(epoch_receipts_max, "100", 1, 1000000, "leaves that close an epoch"),
+    UINT(epoch_seconds_max, "3600", 1, 31536000, "age that closes an epoch, from its first leaf"),
+    UINT(head_interval_ms, "1000", 10, 3600000, "a grown tree is signed at least this often"),
+    UINT(receipt_future_seconds_max, "300", 0, 86400, "how far ahead a receipt's timestamp may be"),
+    BOOL(public_reads, "false", "open what needs a token with scope read"),
+    UINT(io_threads, "0", 0, 64, "threads that serve connections; 0: one per processor"),
+    UINT(batch_max, "1000", 1, 10000, "receipts in one transaction"),
+    UINT(commit_window_us, "500", 0, 10000, "how long a group may gather under load"),
+    UINT(queue_max, "8192", 1, 1000000, "receipts waiting for the writer; more: 503"),
+    UINT(store_bytes_max, "1099511627776", 1 << 20, (uint64_t)1 << 46,
+         "address space of the store; sparse on disk"),
+    UINT(disk_reserve_bytes, "67108864", 0, (uint64_t)1 << 46,
+         "free space below which receipts are refused with 507"),
+    UINT(leaves_max, "4294967296", 1 << 16, (uint64_t)1 << 35,
+         "address space of the tree and maps in memory, in leaves"),
+    UINT(connections_max, "1024", 1, 1000000, "open connections; more wait"),
+    UINT(header_bytes_max, "16384", 1024, 1 << 20, "request line and headers: 431 over it"),
+    UINT(header_ms_max, "10000", 10, 3600000, "total time for the headers: 408"),
+    UINT(body_ms_max, "60000", 10, 3600000, "total time for a body: 408"),
+    UINT(idle_ms_max, "60000", 10, 3600000, "idle connections are closed"),
+    UINT(write_ms_max, "30000", 10, 3600000, "a reader without progress is closed"),
+    UINT(output_bytes_max, "1048576", 65536, GIB, "unsent answer bytes of one connection"),
+    UINT(inflight_bytes_max, "67108864", 1 << 20, 64 * GIB,
+         "request bodies held over all connections: 503"),
+    UINT(stop_grace_ms, "10000", 0, 600000, "how long a graceful stop waits for requests"),
+};
+
+enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
+
+static enum lucid_error refuse_value(struct lucid_why *why, const char *name, const char *text)
+{
+    return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", name, "%s %s", name, text);
+}
+
+static enum lucid_error set_uint(const struct key *key, const char *text, uint64_t *out,
+                                 struct lucid_why *why)
+{
+    size_t len = strlen(text);
+    bool digits = len > 0 && len <= 19;
+    for (size_t i = 0; digits && i < len; i++) {
+        digits = isdigit((unsigned char)text[i]) != 0;
+    }
+    uint64_t value = digits ? strtoull(text, NULL, 10) : 0;
+    if (!digits || value < key->min || value > key->max) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", key->name,
+                            "%s must be a whole number from %llu to %llu", key->name,
+                            (unsigned long long)key->min, (unsigned long long)key->max);
+    }
+    *out = value;
+    return LUCID_OK;
+}
+
+static enum lucid_error set_value(struct config *config, const struct key *key, const char *text,
+                                  struct lucid_why *why)
+{
+    uint8_t *at = (uint8_t *)config + key->offset;
+    switch (key->type) {
+    case KEY_TEXT:
+        if (strlen(text) >= CONFIG_TEXT_BYTES_MAX) {
+            return refuse_value(why, key->name, "is too long");
+        }
+        memcpy(at, text, strlen(text) + 1);
+        return LUCID_OK;
+    case KEY_BOOL:
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0) {
+            return refuse_value(why, key->name, "must be true or false");
+        }
+        *(bool *)(void *)at = strcmp(text, "true") == 0;
+        return LUCID_OK;
+    case KEY_UINT:
+        return set_uint(key, text, (uint64_t *)(void *)at, why);
+    }
+    lucid_assert(false);
+}
+
+/* Finds a key by name, with '-' taken for '_'. */
+static const struct key *key_find(const char *name, size_t len)
+{
+    char plain[NAME_BYTES_MAX];
+    if (len == 0 || len >= sizeof(plain)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < len; i++) {
+        plain[i] = name[i] == '-' ? '_' : name[i];
+    }
+    plain[len] = 0;
+    for (size_t i = 0; i < KEYS; i++) {
+        if (strcmp(keys[i].name, plain) == 0) {
+            return &keys[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- file ------------------------------------------------------------------------------------- */
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    size_t len = strlen(text);
+    while (len > 0 && isspace((unsigned char)text[len - 1])) {
+        text[--len] = 0;
+    }
+    return text;
+}
+
+static enum lucid_error read_line(struct config *config, char *line, const char *path,
+                                  unsigned number, struct lucid_why *why)
+{
+    line = trim(line);
+    if (*line == 0 || *line == '#') {
+        return LUCID_OK;
+    }
+    char *equals = strchr(line, '=');
+    if (equals == NULL) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", NULL,
+                            "%s line %u: expected KEY = VALUE", path, number);
+    }
+    *equals = 0;
+    char *name = trim(line);
+    const struct key *key = strchr(name, '-') == NULL ? key_find(name, strlen(name)) : NULL;
+    if (key == NULL) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "UNKNOWN_KEY", name,
+                            "%s line %u: unknown key %.64s", path, number, name);
+    }
+    return set_value(config, key, trim(equals + 1), why);
+}
+
+static enum lucid_error read_file(struct config *config, const char *path, struct lucid_why *why)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return lucid_refuse(why, LUCID_RETRY_IO, "CONFIG_UNREADABLE", "config", "%s: %s", path,
+                            strerror(errno));
+    }
+    enum lucid_error error = LUCID_OK;
+    char line[CONFIG_TEXT_BYTES_MAX + NAME_BYTES_MAX + 16];
+    unsigned number = 0;
+    while (error == LUCID_OK && fgets(line, sizeof(line), file) != NULL) {
+        number++;
+        if (strchr(line, '\n') == NULL && !feof(file)) {
+            error = lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", NULL,
+                                 "%s line %u is too long", path, number);
+        } else {
+            error = read_line(config, line, path, number, why);
+        }
+    }
+    if (error == LUCID_OK && ferror(file) != 0) {
+        error = lucid_refuse(why, LUCID_RETRY_IO, "CONFIG_UNREADABLE", "config",
+                             "%s cannot be read", path);
+    }
+    fclose(file);
+    return error;
+}
+
+/* --- environment ------------------------------------------------------------------------------ */
+
+static enum lucid_error read_environment(struct config *config, char *const *environment,
+                                         struct lucid_why *why)
+{
+    /* The command line's own variables. */
+    static const char *const others[] = {"url", "token", "orchestrator_secret_key"};
+    for (; environment != NULL && *environment != NULL; environment++) {
+        const char *equals = strchr(*environment, '=');
+        if (strncmp(*environment, "LUCID_", 6) != 0 || equals == NULL) {
+            continue;
+        }
+        char name[NAME_BYTES_MAX] = {0};
+        size_t len = (size_t)(equals - *environment) - 6;
+        for (size_t i = 0; i < len && i + 1 < sizeof(name); i++) {
+            name[i] = (char)tolower((unsigned char)(*environment)[6 + i]);
+        }
+        const struct key *key = len < sizeof(name) ? key_find(name, len) : NULL;
+        if (key != NULL) {
+            enum lucid_error error = set_value(config, key, equals + 1, why);
+            if (error != LUCID_OK) {
+                return error;
+            }
+            continue;
+        }
+        bool known = false;
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+            known = known || strcmp(name, others[i]) == 0;
+        }
+        if (!known) {
+            lucid_log(LUCID_LOG_WARN, "config.environment", "unknown variable LUCID_%.*s ignored",
+                      (int)len, *environment + 6);
+        }
+    }
+    return LUCID_OK;
+}
+
+/* --- flags ------------------------------------------------------------------------------------ */
+
+struct flags {
+    const char *config;
+    const char *values[KEYS];
+    enum config_action action;
+};
+
+static enum lucid_error flag_value(int argc, char *const *argv, int *at, const char *name,
+                                   const char *equals, const char **ret, struct lucid_why *why)
+{
+    if (equals != NULL) {
+        *ret = equals + 1;
+        return LUCID_OK;
+    }
+    if (*at + 1 >= argc) {
+        return refuse_value(why, name, "needs a value");
+    }
+    *ret = argv[++*at];
+    return LUCID_OK;
+}
+
+static bool flag_action(const char *arg, enum config_action *ret)
+{
+    static const struct {
+        const char *name;
+        enum config_action action;
+    } actions[] = {
+        {"--help", CONFIG_HELP},   {"-h", CONFIG_HELP},           {"--version", CONFIG_VERSION},
+        {"--check", CONFIG_CHECK}, {"--print-config", CONFIG_PRINT},
+    };
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        if (strcmp(arg, actions[i].name) == 0) {
+            *ret = actions[i].action;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum lucid_error read_flags(int argc, char *const *argv, struct flags *flags,
+                                   struct lucid_why *why)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+        if (flag_action(arg, &flags->action)) {
+            continue;
+        }
+        if (strncmp(arg, "--", 2) != 0) {
+            return lucid_refuse(why, LUCID_REFUSE_INVALID, "USAGE", NULL,
+                                "unexpected argument %.64s (see --help)", arg);
+        }
+        const char *equals = strchr(arg, '=');
+        size_t len = equals == NULL ? strlen(arg + 2) : (size_t)(equals - arg) - 2;
+        bool is_config = len == 6 && strncmp(arg + 2, "config", 6) == 0;
+        const struct key *key = key_find(arg + 2, len);
+        if (!is_config && key == NULL) {
+            return lucid_refuse(why, LUCID_REFUSE_INVALID, "UNKNOWN_KEY", arg + 2,
+                                "unknown option %.64s (see --help)", arg);
+        }
+        const char **slot = is_config ? &flags->config : &flags->values[key - keys];
+        if (*slot != NULL) {
+            return refuse_value(why, is_config ? "config" : key->name, "is given twice");
+        }
+        enum lucid_error error =
+            flag_value(argc, argv, &i, is_config ? "config" : key->name, equals, slot, why);
+        if (error != LUCID_OK) {
+            return error;
+        }
+    }
+    return LUCID_OK;
+}
+
+static enum lucid_error check_whole(const struct config *config, struct lucid_why *why)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    bool level = false;
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        level = level || strcmp(config->log_level, levels[i]) == 0;
+    }
+    if (!level) {
+        return refuse_value(why, "log_level", "must be error, warn, info or debug");
+    }
+    char host[CONFIG_TEXT_BYTES_MAX];
+    uint16_t port;
+    return config_listen(config, host, sizeof(host), &port, why);
+}
+
+enum lucid_error config_read(int argc, char *const *argv, char *const *environment,
+                             struct config *ret, enum config_action *ret_action,
+                             struct lucid_why *why)
+{
+    struct config config;
+    struct flags flags = {.action = CONFIG_RUN};
+    memset(&config, 0, sizeof(config));
+    for (size_t i = 0; i < KEYS; i++) {
+        enum lucid_error error = set_value(&config, &keys[i], keys[i].initial, why);
+        lucid_assert(error == LUCID_OK);
+    }
+    enum lucid_error error = read_flags(argc, argv, &flags, why);
+    if (error == LUCID_OK && flags.config != NULL) {
+        error = read_file(&config, flags.config, why);
+    }
+    if (error == LUCID_OK) {
+        error = read_environment(&config, environment, why);
+    }
+    for (size_t i = 0; error == LUCID_OK && i < KEYS; i++) {
+        if (flags.values[i] != NULL) {
+            error = set_value(&config, &keys[i], flags.values[i], why);
+        }
+    }
+    if (error == LUCID_OK) {
+        error = check_whole(&config, why);
+    }
+    if (error == LUCID_OK && config.data[0] == 0 &&
+        (flags.action == CONFIG_RUN || flags.action == CONFIG_CHECK)) {
+        error = refuse_value(why, "data", "is missing: name the data directory with --data DIR");
+    }
+    if (error == LUCID_OK) {
+        *ret = config;
+        *ret_action = flags.action;
+    }
+    return error;
+}
+
+/* --- output ----------------------------------------------------------------------------------- */
+
+void config_print(const struct config *config, struct lucid_buf *out)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        const uint8_t *at = (const uint8_t *)config + keys[i].offset;
+        lucid_buf_printf(out, "%s = ", keys[i].name);
+        switch (keys[i].type) {
+        case KEY_TEXT:
+            lucid_buf_str(out, (const char *)at);
+            break;
+        case KEY_BOOL:
+            lucid_buf_str(out, *(const bool *)(const void *)at ? "true" : "false");
+            break;
+        case KEY_UINT:
+            lucid_buf_u64(out, *(const uint64_t *)(const void *)at);
+            break;
+        }
+        lucid_buf_char(out, '\n');
+    }
+}
+
+void config_help(struct lucid_buf *out)
+{
+    lucid_buf_str(out, "usage: lucidd --data DIR [--config FILE] [--KEY VALUE]...\n"
+                       "       lucidd --check | --print-config | --version | --help\n\n"
+                       "The Lucid ledger service. Prints `listening on http://HOST:PORT` when it is "
+                       "ready;\nSIGTERM or SIGINT stops it gracefully, a second one at once.\n\n"
+                       "Every key below is also a line `key = value` of the file and an environment\n"
+                       "variable LUCID_KEY; flags win over the environment, that over the file.\n\n");
+    for (size_t i = 0; i < KEYS; i++) {
+        char flag[NAME_BYTES_MAX + 2];
+        snprintf(flag, sizeof(flag), "--%s", keys[i].name);
+        for (char *c = flag; *c != 0; c++) {
+            *c = *c == '_' ? '-' : *c;
+        }
+        lucid_buf_printf(out, "  %-30s %s", flag, keys[i].help);
+        if (keys[i].initial[0] != 0) {
+            lucid_buf_printf(out, " [%s]", keys[i].initial);
+        }
+        lucid_buf_char(out, '\n');
+    }
+}
+
+enum lucid_error config_listen(const struct config *config, char *ret_host, size_t host_size,
+                               uint16_t *ret_port, struct lucid_why *why)
+{
+    const char *text = config->listen;
+    const char *colon = strrchr(text, ':');
+    const char *host = text;
+    size_t host_len = colon == NULL ? 0 : (size_t)(colon - text);
+    if (host_len >= 2 && host[0] == '[' && host[host_len - 1] == ']') {
+        host++;
+        host_len -= 2;
+    }
+    static const struct key port_key = {.name = "listen", .max = 65535};
+    uint64_t port = 0;
+    if (colon == NULL || host_len == 0 || host_len >= host_size ||
+        set_uint(&port_key, colon + 1, &port, NULL) != LUCID_OK) {
+        return refuse_value(why, "listen", "must be HOST:PORT with a port from 0 to 65535");
+    }
+    memcpy(ret_host, host, host_len);
+    ret_host[host_len] = 0;
+    *ret_port = (uint16_t)port;
+    return LUCID_OK;
+}
+
+enum lucid_log_level config_log_level(const struct config *config)
+{
+    switch (config->log_level[0]) {
+    case 'e':
+        return LUCID_LOG_ERROR;
+    case 'w':
+        return LUCID_LOG_WARN;
+    case 'd':
+        return LUCID_LOG_DEBUG;
+    default:
+        return LUCID_LOG_INFO;
+    }
+}

@@ -1,0 +1,72 @@
+/* Configuration of the service: defaults < file < environment < flags. One table (config.c) gives
+ * every key its type, bounds, default and help; flags, environment names and --print-config follow
+ * from it. */
+#ifndef LUCID_LUCIDD_CONFIG_H
+#define LUCID_LUCIDD_CONFIG_H
+
+#include "base/buf.h"
+#include "base/log.h"
+
+#define CONFIG_TEXT_BYTES_MAX 1024
+
+struct config {
+    char data[CONFIG_TEXT_BYTES_MAX];
+    char listen[CONFIG_TEXT_BYTES_MAX]; /* HOST:PORT or [V6]:PORT */
+    char log_level[CONFIG_TEXT_BYTES_MAX];
+
+    uint64_t epoch_receipts_max;
+    uint64_t epoch_seconds_max;
+    uint64_t head_interval_ms;
+    uint64_t receipt_future_seconds_max;
+    bool public_reads;
+
+    uint64_t io_threads;
+    uint64_t batch_max;
+    uint64_t commit_window_us;
+    uint64_t queue_max;
+    uint64_t store_bytes_max;
+    uint64_t disk_reserve_bytes;
+    uint64_t leaves_max;
+
+    uint64_t connections_max;
+    uint64_t header_bytes_max;
+    uint64_t header_ms_max;
+    uint64_t body_ms_max;
+    uint64_t idle_ms_max;
+    uint64_t write_ms_max;
+    uint64_t output_bytes_max;
+    uint64_t inflight_bytes_max;
+    uint64_t stop_grace_ms;
+};
+
+/* What the command line asked for besides configuration. */
+enum config_action {
+    CONFIG_RUN,
+    CONFIG_HELP,
+    CONFIG_VERSION,
+    CONFIG_CHECK, /* --check: say whether the configuration is good, open nothing */
+    CONFIG_PRINT, /* --print-config */
+};
+
+/* Reads file (--config), environment and flags. Unknown keys in file or flags, values out of
+ * bounds and repeated flags are refused with the key's name in why->param; unknown LUCID_* variables are
+ * only warned of, because other programs share the prefix. Errors: LUCID_REFUSE_INVALID,
+ * LUCID_RETRY_IO (the file). */
+enum lucid_error config_read(int argc, char *const *argv, char *const *environment,
+                             struct config *ret, enum config_action *ret_action,
+                             struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* "key = value" lines of everything, as a file that gives the same configuration. */
+void config_print(const struct config *config, struct lucid_buf *out);
+
+/* The help text: usage and every key with its default. */
+void config_help(struct lucid_buf *out);
+
+/* Splits listen into host and port (0–65535). */
+enum lucid_error config_listen(const struct config *config, char *ret_host, size_t host_size,
+                               uint16_t *ret_port, struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* log_level as base/log.h wants it. */
+enum lucid_log_level config_log_level(const struct config *config);
+
+#endif

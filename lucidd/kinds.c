@@ -1,0 +1,28 @@
+#include "lucidd/kinds.h"
+
+#include "ledger/log.h"
+#include "ledger/receipt.h"
+#include "ledger/signer.h"
+#include "ledger/token.h"
+
+enum { HEAD_INTERVAL_MS_DEFAULT = 1000 };
+
+void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
+{
+    *kinds = (struct kinds){
+        .epoch = {.receipts_max = EPOCH_RECEIPTS_MAX_DEFAULT,
+                  .seconds_max = EPOCH_SECONDS_MAX_DEFAULT},
+        .head = {.key = log_key, .interval_ms_max = HEAD_INTERVAL_MS_DEFAULT},
+    };
+    const struct ledger_use uses[] = {
+        {&ledger_log_kind, NULL},
+        {&ledger_signer_kind, NULL},
+        {&ledger_token_kind, NULL},
+        {&ledger_receipt_kind, NULL},
+        {&ledger_epoch_kind, &kinds->epoch},
+        {&ledger_head_kind, &kinds->head},
+    };
+    _Static_assert(sizeof(uses) <= sizeof(kinds->uses), "KINDS_MAX is too small");
+    memcpy(kinds->uses, uses, sizeof(uses));
+    kinds->count = sizeof(uses) / sizeof(uses[0]);
+}

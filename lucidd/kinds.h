@@ -1,0 +1,23 @@
+/* Every kind of event that this build knows, in the order their verbs run. The service and the
+ * command line register the same ones. */
+#ifndef LUCID_LUCIDD_KINDS_H
+#define LUCID_LUCIDD_KINDS_H
+
+#include "ledger/epoch.h"
+#include "ledger/head.h"
+#include "ledger/ledger.h"
+
+#define KINDS_MAX 8
+
+struct kinds {
+    struct ledger_epoch_config epoch;
+    struct ledger_head_config head;
+    struct ledger_use uses[KINDS_MAX];
+    size_t count;
+};
+
+/* Fills kinds with the contract's defaults. log_key signs heads; it may be NULL where only reading
+ * or replay is wanted. kinds must not move afterwards: the uses point into it. */
+void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key);
+
+#endif

@@ -1,0 +1,386 @@
+/* lucidd: the service. Reads top to bottom as the table of contents: configuration → data directory
+ * → store → migrations → ledger → writer → routes → server → threads → signals → the way back. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "http/api/api.h"
+#include "ledger/receipt.h"
+#include "ledger/store/lmdb.h"
+#include "lucidd/config.h"
+#include "lucidd/datadir.h"
+#include "lucidd/kinds.h"
+#include "lucidd/version.h"
+#include "lucidd/writer.h"
+#include "migrations/migrations.h"
+
+enum { LOOPS_MAX = 64, EXIT_USAGE = 2 };
+
+struct service {
+    struct config config;
+    struct datadir dir;
+    struct ledger_skey *log_key; /* locked memory */
+    struct store *store;
+    struct kinds kinds;
+    struct ledger *ledger;
+    struct writer *writer;
+    struct api *api;
+    struct http_server *server;
+    struct http_loop *loops[LOOPS_MAX];
+    size_t loop_count;
+    pthread_t loop_threads[LOOPS_MAX];
+    pthread_t writer_thread;
+    pthread_t main_thread;
+    atomic_bool store_failed;
+};
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static enum lucid_error open_store(struct service *service, struct lucid_why *why)
+{
+    struct store_lmdb_options options = {
+        .bytes_max = service->config.store_bytes_max,
+        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
+        .writable = true,
+    };
+    enum lucid_error error =
+        store_lmdb_open(service->dir.store, &options, &service->store, why);
+    uint32_t applied = 0;
+    if (error == LUCID_OK) {
+        error = migrations_run(service->store, &applied, why);
+    }
+    if (error == LUCID_OK && applied > 0) {
+        lucid_log(LUCID_LOG_INFO, "store.migrated", "applied %u migrations", (unsigned)applied);
+    }
+    return error;
+}
+
+/* The key in the directory must be the one that the log was born with. */
+static enum lucid_error check_identity(struct service *service, struct lucid_why *why)
+{
+    const struct ledger_identity *identity;
+    if (!ledger_identity(service->ledger, &identity)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "NO_LOG", "data",
+                            "the store in %.100s holds no log: make one with `lucid log init`",
+                            service->dir.root);
+    }
+    const struct ledger_vkey *vkey = &service->log_key->vkey;
+    if (memcmp(identity->log_key, vkey->public_key, sizeof(identity->log_key)) != 0 ||
+        !lucid_span_is(ledger_vkey_name(vkey), identity->origin)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "WRONG_KEY", "data",
+                            "log.key is not the key of this log (origin %.100s)",
+                            identity->origin);
+    }
+    return LUCID_OK;
+}
+
+static enum lucid_error open_ledger(struct service *service, struct lucid_why *why)
+{
+    service->log_key = datadir_secret_new(sizeof(*service->log_key));
+    if (service->log_key == NULL) {
+        return lucid_refuse(why, LUCID_RETRY_MEMORY, "NO_MEMORY", NULL, "no memory for keys");
+    }
+    enum lucid_error error = datadir_log_key_read(&service->dir, service->log_key, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    kinds_init(&service->kinds, service->log_key);
+    service->kinds.epoch.receipts_max = service->config.epoch_receipts_max;
+    service->kinds.epoch.seconds_max = service->config.epoch_seconds_max;
+    service->kinds.head.interval_ms_max = service->config.head_interval_ms;
+    struct ledger_options options = {
+        .uses = service->kinds.uses,
+        .use_count = service->kinds.count,
+        .leaves_max = service->config.leaves_max,
+    };
+    error = ledger_open(service->store, &options, &service->ledger, why);
+    return error == LUCID_OK ? check_identity(service, why) : error;
+}
+
+/* On the writer's thread: wakes main, which stops the service and exits non-zero. */
+static void on_store_failed(void *context)
+{
+    struct service *service = context;
+    atomic_store(&service->store_failed, true);
+    lucid_assert(pthread_kill(service->main_thread, SIGTERM) == 0);
+}
+
+static enum lucid_error open_writer(struct service *service, struct lucid_why *why)
+{
+    struct writer_options options = {
+        .ledger = service->ledger,
+        .clock = lucid_clock_system(),
+        .path = service->dir.store,
+        .queue_max = (uint32_t)service->config.queue_max,
+        .batch_max = (uint32_t)service->config.batch_max,
+        .commit_window_us = (uint32_t)service->config.commit_window_us,
+        .disk_reserve_bytes = service->config.disk_reserve_bytes,
+        .failed = on_store_failed,
+        .context = service,
+    };
+    enum lucid_error error = writer_open(&options, &service->writer);
+    return error == LUCID_OK
+               ? LUCID_OK
+               : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for the writer");
+}
+
+static enum lucid_error open_api(struct service *service, struct lucid_why *why)
+{
+    const struct config *config = &service->config;
+    struct api_options options = {
+        .ledger = service->ledger,
+        .clock = lucid_clock_system(),
+        .version = LUCID_VERSION,
+        .public_reads = config->public_reads,
+        .epoch_receipts_max = config->epoch_receipts_max,
+        .epoch_seconds_max = config->epoch_seconds_max,
+        .head_interval_ms = config->head_interval_ms,
+        .receipt_future_seconds_max = config->receipt_future_seconds_max,
+        .submit = writer_submit,
+        .health = writer_health,
+        .context = service->writer,
+    };
+    enum lucid_error error = api_open(&options, &service->api);
+    return error == LUCID_OK ? LUCID_OK
+                             : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for routes");
+}
+
+static void http_limits_set(const struct config *config, struct http_limits *limits)
+{
+    http_limits_default(limits);
+    limits->connections_max = (uint32_t)config->connections_max;
+    limits->header_bytes_max = (uint32_t)config->header_bytes_max;
+    limits->header_ms_max = (uint32_t)config->header_ms_max;
+    limits->body_ms_max = (uint32_t)config->body_ms_max;
+    limits->idle_ms_max = (uint32_t)config->idle_ms_max;
+    limits->write_ms_max = (uint32_t)config->write_ms_max;
+    limits->output_bytes_max = (uint32_t)config->output_bytes_max;
+    limits->inflight_bytes_max = config->inflight_bytes_max;
+}
+
+static size_t loops_wanted(const struct config *config)
+{
+    if (config->io_threads != 0) {
+        return (size_t)config->io_threads;
+    }
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors < 1 ? 1 : (processors > LOOPS_MAX ? LOOPS_MAX : (size_t)processors);
+}
+
+static enum lucid_error open_server(struct service *service, struct lucid_why *why)
+{
+    char host[CONFIG_TEXT_BYTES_MAX];
+    uint16_t port;
+    enum lucid_error error = config_listen(&service->config, host, sizeof(host), &port, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    struct http_server_options options = {
+        .host = host, .port = port, .clock = lucid_clock_system()};
+    http_limits_set(&service->config, &options.limits);
+    api_http_options(service->api, &options);
+    error = http_server_open(&options, &service->server, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    api_set_server(service->api, service->server);
+    size_t wanted = loops_wanted(&service->config);
+    while (error == LUCID_OK && service->loop_count < wanted) {
+        struct http_loop *loop;
+        error = http_loop_open(service->server, &loop);
+        if (error == LUCID_OK) {
+            service->loops[service->loop_count++] = loop;
+            error = api_loop_open(service->api, loop);
+        }
+    }
+    return error == LUCID_OK
+               ? LUCID_OK
+               : lucid_refuse(why, error, "NO_MEMORY", NULL, "the loops cannot be opened: %s",
+                              lucid_error_name(error));
+}
+
+static enum lucid_error service_open(struct service *service, struct lucid_why *why)
+{
+    enum lucid_error error = datadir_open(service->config.data, &service->dir, why);
+    if (error == LUCID_OK) {
+        error = open_store(service, why);
+    }
+    if (error == LUCID_OK) {
+        error = open_ledger(service, why);
+    }
+    if (error == LUCID_OK) {
+        error = open_writer(service, why);
+    }
+    if (error == LUCID_OK) {
+        error = open_api(service, why);
+    }
+    return error == LUCID_OK ? open_server(service, why) : error;
+}
+
+static void service_close(struct service *service)
+{
+    for (size_t i = 0; i < service->loop_count; i++) {
+        api_loop_close(service->api, service->loops[i]);
+        http_loop_close(service->loops[i]);
+    }
+    http_server_close(service->server);
+    api_close(service->api);
+    writer_close(service->writer);
+    ledger_close(service->ledger);
+    store_close(service->store);
+    datadir_secret_free(service->log_key, sizeof(*service->log_key));
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+static void *loop_main(void *loop)
+{
+    http_loop_run(loop);
+    return NULL;
+}
+
+static void *writer_main(void *writer)
+{
+    writer_run(writer);
+    return NULL;
+}
+
+static void say_listening(const struct service *service)
+{
+    char host[CONFIG_TEXT_BYTES_MAX];
+    uint16_t port;
+    enum lucid_error error = config_listen(&service->config, host, sizeof(host), &port, NULL);
+    lucid_assert(error == LUCID_OK);
+    bool v6 = strchr(host, ':') != NULL;
+    printf("listening on http://%s%s%s:%u\n", v6 ? "[" : "", host, v6 ? "]" : "",
+           (unsigned)http_server_port(service->server));
+    fflush(stdout);
+}
+
+static void threads_start(struct service *service)
+{
+    lucid_assert(pthread_create(&service->writer_thread, NULL, writer_main, service->writer) == 0);
+    for (size_t i = 0; i < service->loop_count; i++) {
+        lucid_assert(pthread_create(&service->loop_threads[i], NULL, loop_main,
+                                    service->loops[i]) == 0);
+    }
+}
+
+static int wait_for_signal(const sigset_t *signals)
+{
+    int number = 0;
+    while (sigwait(signals, &number) != 0) {
+    }
+    return number;
+}
+
+/* A second signal while the first one's stop is under way cuts what is left. */
+static void *second_signal_main(void *context)
+{
+    struct service *service = context;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    wait_for_signal(&signals);
+    http_server_stop(service->server, 0);
+    return NULL;
+}
+
+static void service_run(struct service *service, const sigset_t *signals)
+{
+    pthread_t second;
+    threads_start(service);
+    say_listening(service);
+    lucid_log(LUCID_LOG_INFO, "service.ready", "version %s, %zu I/O threads, data in %s",
+              LUCID_VERSION, service->loop_count, service->dir.root);
+    wait_for_signal(signals);
+    lucid_log(LUCID_LOG_INFO, "service.stopping", "answering what is under way");
+    writer_set_stopping(service->writer);
+    bool second_started = pthread_create(&second, NULL, second_signal_main, service) == 0;
+    http_server_stop(service->server, atomic_load(&service->store_failed)
+                                          ? 0
+                                          : (uint32_t)service->config.stop_grace_ms);
+    for (size_t i = 0; i < service->loop_count; i++) {
+        lucid_assert(pthread_join(service->loop_threads[i], NULL) == 0);
+    }
+    /* Only now: the loops waited for their answers, which the writer gave. */
+    writer_stop(service->writer);
+    lucid_assert(pthread_join(service->writer_thread, NULL) == 0);
+    if (second_started) {
+        lucid_assert(pthread_cancel(second) == 0);
+        lucid_assert(pthread_join(second, NULL) == 0);
+    }
+}
+
+static int say(const char *text, enum lucid_error error)
+{
+    fprintf(stderr, "lucidd: %s\n", text);
+    return lucid_category(error) == LUCID_CATEGORY_REFUSE ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+static int print_and_exit(const struct config *config, enum config_action action)
+{
+    struct lucid_buf out;
+    lucid_buf_init(&out, 0);
+    switch (action) {
+    case CONFIG_HELP:
+        config_help(&out);
+        break;
+    case CONFIG_VERSION:
+        lucid_buf_str(&out, "lucidd " LUCID_VERSION "\n");
+        break;
+    case CONFIG_PRINT:
+        config_print(config, &out);
+        break;
+    case CONFIG_CHECK:
+        lucid_buf_str(&out, "configuration ok\n");
+        break;
+    case CONFIG_RUN:
+        break;
+    }
+    size_t written = fwrite(out.data, 1, out.len, stdout);
+    bool ok = lucid_buf_ok(&out) && written == out.len && fflush(stdout) == 0;
+    lucid_buf_fini(&out);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    /* Before any thread exists, so that all of them leave signals to main. */
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    lucid_assert(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
+
+    static struct service service;
+    struct lucid_why why = {.code = NULL};
+    enum config_action action = CONFIG_RUN;
+    enum lucid_error error = config_read(argc, argv, environ, &service.config, &action, &why);
+    if (error != LUCID_OK) {
+        return say(why.text, LUCID_REFUSE_INVALID);
+    }
+    if (action != CONFIG_RUN) {
+        return print_and_exit(&service.config, action);
+    }
+    lucid_log_set_level(config_log_level(&service.config));
+    service.main_thread = pthread_self();
+    error = service_open(&service, &why);
+    int status = EXIT_SUCCESS;
+    if (error != LUCID_OK) {
+        status = say(why.text, error);
+    } else {
+        service_run(&service, &signals);
+        lucid_log(LUCID_LOG_INFO, "service.stopped", "goodbye");
+        status = atomic_load(&service.store_failed) ? EXIT_FAILURE : EXIT_SUCCESS;
+    }
+    service_close(&service);
+    return status;
+}

@@ -1,0 +1,44 @@
+/* The writer: the one thread that changes the ledger, and the queue in front of it. This is the
+ * only file with locks; everything below it is free of threads.
+ *
+ * It takes what is waiting, decides and applies it in one transaction, commits once with full sync,
+ * and only then gives the jobs back to their loops. While a commit runs the next group gathers. */
+#ifndef LUCID_LUCIDD_WRITER_H
+#define LUCID_LUCIDD_WRITER_H
+
+#include "http/api/api.h"
+
+struct writer;
+
+struct writer_options {
+    struct ledger *ledger;
+    struct lucid_clock clock;
+    const char *path;             /* of the store, for the disk reserve */
+    uint32_t queue_max;           /* jobs waiting; more are refused */
+    uint32_t batch_max;           /* jobs in one transaction */
+    uint32_t commit_window_us;    /* how long a group may gather under load */
+    uint64_t disk_reserve_bytes;  /* below it nothing is accepted */
+    void (*failed)(void *context); /* the store is FATAL: once, on the writer's thread */
+    void *context;
+};
+
+enum lucid_error writer_open(const struct writer_options *options,
+                             struct writer **ret) LUCID_WARN_UNUSED;
+void writer_close(struct writer *writer);
+
+/* The thread's body: returns after writer_stop, when the queue is empty and a last head covers what
+ * was logged. */
+void writer_run(struct writer *writer);
+
+/* Nothing more will be submitted. Thread: any. */
+void writer_stop(struct writer *writer);
+
+/* For struct api_options; context is the writer. Thread: any. */
+enum lucid_error writer_submit(void *context, struct api_job *first,
+                               size_t count) LUCID_WARN_UNUSED;
+void writer_health(void *context, struct api_health *ret);
+
+/* Marks the service as stopping in its health. Thread: any. */
+void writer_set_stopping(struct writer *writer);
+
+#endif

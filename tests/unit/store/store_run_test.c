@@ -1,0 +1,481 @@
+/* Packed runs that are not what was written: in memory, where a sanitizer sees every byte read, and
+ * in a real store, whose values are changed through LMDB itself. */
+#include <stdlib.h>
+
+#include "ledger/store/lmdb_internal.h"
+#include "tests/unit/store/store_lmdb_dir.h"
+
+/* Events 2 to 5: of their bodies one is absent, none is empty. */
+enum { RUN_FIRST = 2, RUN_ROWS = 4 };
+
+/* Touches every byte, so that none may lie outside. */
+static uint64_t touch(struct lucid_span span)
+{
+    uint64_t sum = 1 + span.len;
+    for (size_t i = 0; i < span.len; i++) {
+        sum = sum * 31 + span.data[i];
+    }
+    return sum;
+}
+
+static uint64_t touch_event(const struct store_event *event)
+{
+    uint64_t sum = event->time_ms + event->version;
+    sum += touch(event->type) + 3 * touch(event->payload);
+    sum += touch(lucid_span(event->hash, STORE_HASH_BYTES));
+    return sum + touch(lucid_span(event->entry, event->entry != NULL ? STORE_ENTRY_BYTES : 0));
+}
+
+/* Reads everything that the run offers; the error, if one was met. */
+static enum lucid_error run_read(enum store_log log, struct lucid_span bytes, uint64_t *ret_sum)
+{
+    struct store_run run;
+    enum lucid_error error =
+        store_run_open(log, log == STORE_LOG_LEAVES ? 0 : RUN_FIRST, bytes, &run);
+    uint32_t rows = error != LUCID_OK ? 0 : log == STORE_LOG_BODIES ? RUN_ROWS : run.count;
+    for (uint32_t i = 0; error == LUCID_OK && i < rows && i < 100; i++) {
+        struct store_event event = {0};
+        struct lucid_span body = {0};
+        *ret_sum *= 1000003; /* the same bytes in another row count as other bytes */
+        if (log == STORE_LOG_EVENTS) {
+            error = store_run_event(&run, i, &event);
+            *ret_sum += error == LUCID_OK ? touch_event(&event) : 0;
+        } else if (log == STORE_LOG_BODIES) {
+            error = store_run_body(&run, run.first + i, &body);
+            *ret_sum += error == LUCID_OK ? touch(body) : 0;
+            error = error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
+        } else {
+            struct store_leaf_run leaves = store_run_leaves(&run, i);
+            *ret_sum +=
+                touch(leaves.rows) + touch(leaves.nodes) + store_leaf_at(&leaves, 0).tags[1];
+        }
+    }
+    return error;
+}
+
+/* An exact allocation, so that one byte too many is seen. */
+static uint8_t *run_make(enum store_log log, size_t *ret_len)
+{
+    static struct test_row rows[RUN_ROWS];
+    struct store_staged_event events[RUN_ROWS];
+    struct store_staged_leaf leaves[RUN_ROWS];
+    for (size_t i = 0; i < RUN_ROWS; i++) {
+        test_row_make(RUN_FIRST + i, &rows[i]);
+        events[i] = (struct store_staged_event){.event = rows[i].event, .body = rows[i].body};
+        leaves[i] = (struct store_staged_leaf){
+            .leaf = rows[i].leaf, .nodes = rows[i].nodes, .node_count = store_leaf_nodes(i)};
+    }
+    size_t fit = 0;
+    uint64_t first = 0;
+    if (log == STORE_LOG_EVENTS) {
+        store_run_events_fit(events, RUN_ROWS, &fit, ret_len);
+    } else if (log == STORE_LOG_BODIES) {
+        store_run_bodies_fit(events, RUN_ROWS, &fit, ret_len, &first);
+        assert_int_equal(first, RUN_FIRST);
+    } else {
+        store_run_leaves_fit(leaves, RUN_ROWS, &fit, ret_len);
+    }
+    assert_int_equal(fit, RUN_ROWS);
+    uint8_t *bytes = malloc(*ret_len);
+    assert_non_null(bytes);
+    if (log == STORE_LOG_EVENTS) {
+        store_run_events_pack(events, RUN_ROWS, bytes, *ret_len);
+    } else if (log == STORE_LOG_BODIES) {
+        store_run_bodies_pack(events, RUN_ROWS, first, bytes, *ret_len);
+    } else {
+        store_run_leaves_pack(leaves, RUN_ROWS, bytes, *ret_len);
+    }
+    return bytes;
+}
+
+static void flips_check(enum store_log log)
+{
+    size_t len = 0;
+    uint8_t *bytes = run_make(log, &len);
+    uint64_t want = 0;
+    assert_int_equal(run_read(log, lucid_span(bytes, len), &want), LUCID_OK);
+    size_t refused = 0;
+    for (size_t i = 0; i < len * 256; i++) {
+        if (i % 256 == 0) {
+            continue;
+        }
+        bytes[i / 256] ^= (uint8_t)(i % 256);
+        uint64_t sum = 0;
+        enum lucid_error error = run_read(log, lucid_span(bytes, len), &sum);
+        assert_true(error == LUCID_OK || error == LUCID_FATAL_CORRUPT);
+        /* What is not refused is other bytes: nothing of a run is unused. */
+        assert_true(error != LUCID_OK || sum != want);
+        refused += error != LUCID_OK;
+        bytes[i / 256] ^= (uint8_t)(i % 256);
+    }
+    assert_true(refused > (size_t)7 * 255);
+    free(bytes);
+}
+
+static void cuts_check(enum store_log log)
+{
+    size_t len = 0;
+    uint8_t *bytes = run_make(log, &len);
+    for (size_t cut = 0; cut < len; cut++) {
+        uint8_t *part = malloc(cut == 0 ? 1 : cut);
+        assert_non_null(part);
+        memcpy(part, bytes, cut);
+        uint64_t sum = 0;
+        assert_int_equal(run_read(log, lucid_span(part, cut), &sum), LUCID_FATAL_CORRUPT);
+        free(part);
+    }
+    free(bytes);
+}
+
+static void test_flips(void **state)
+{
+    (void)state;
+    flips_check(STORE_LOG_EVENTS);
+    flips_check(STORE_LOG_BODIES);
+    flips_check(STORE_LOG_LEAVES);
+}
+
+static void test_cuts(void **state)
+{
+    (void)state;
+    cuts_check(STORE_LOG_EVENTS);
+    cuts_check(STORE_LOG_BODIES);
+    cuts_check(STORE_LOG_LEAVES);
+}
+
+static void test_random_bytes(void **state)
+{
+    (void)state;
+    uint64_t seed = 99;
+    for (int round = 0; round < 100000; round++) {
+        enum store_log log = (enum store_log)(round % STORE_LOG_COUNT);
+        size_t len = 0;
+        uint8_t head[8] = {(uint8_t) "EBL"[log], 1, 0, 0, 0, 0, 0, (uint8_t)(1 + round % 3)};
+        len = 8 + test_random(&seed) % 120;
+        uint8_t *bytes = malloc(len);
+        assert_non_null(bytes);
+        memcpy(bytes, head, sizeof(head));
+        for (size_t i = sizeof(head); i < len; i++) {
+            bytes[i] = test_random(&seed) % 4 == 0 ? (uint8_t)test_random(&seed) : 0;
+        }
+        if (log == STORE_LOG_BODIES && len >= 16) {
+            lucid_put_be64(bytes + 8, RUN_FIRST);
+        }
+        uint64_t sum = 0;
+        enum lucid_error error = run_read(log, lucid_span(bytes, len), &sum);
+        assert_true(error == LUCID_OK || error == LUCID_FATAL_CORRUPT);
+        free(bytes);
+    }
+}
+
+/* The bytes that docs/FORMAT.md promises, spelled out. */
+static void test_layout(void **state)
+{
+    (void)state;
+    uint8_t hash[32];
+    uint8_t entry[128];
+    memset(hash, 0xaa, sizeof(hash));
+    memset(entry, 0xbb, sizeof(entry));
+    struct store_staged_event row = {
+        .event = {.sequence = 5,
+                  .time_ms = 0x0102030405060708,
+                  .type = lucid_span_str("ab"),
+                  .version = 0x0304,
+                  .payload = lucid_span_str("xyz"),
+                  .entry = entry,
+                  .hash = hash},
+        .body = lucid_span_str("BODY"),
+    };
+    size_t rows;
+    size_t len;
+    uint8_t out[256];
+    store_run_events_fit(&row, 1, &rows, &len);
+    assert_int_equal(len, 16 + 44 + 2 + 128 + 3);
+    store_run_events_pack(&row, 1, out, len);
+    static const uint8_t head[] = {'E', 1, 0, 0, 0, 0, 0, 1, 0, 0, 0,   16,  0, 0, 0,
+                                   193, 1, 2, 3, 4, 5, 6, 7, 8, 2, 'a', 'b', 3, 4, 1};
+    assert_memory_equal(out, head, sizeof(head));
+    assert_memory_equal(out + 30, hash, 32);
+    assert_memory_equal(out + 62, entry, 128);
+    assert_memory_equal(out + 190, "xyz", 3);
+
+    uint64_t first = 0;
+    store_run_bodies_fit(&row, 1, &rows, &len, &first);
+    assert_int_equal(first, 5);
+    assert_int_equal(len, 16 + 12 + 4);
+    store_run_bodies_pack(&row, 1, first, out, len);
+    static const uint8_t bodies[] = {'B', 1, 0, 0, 0, 0, 0, 1,  0, 0, 0, 0, 0,   0,   0,   5,
+                                     0,   0, 0, 0, 0, 0, 0, 28, 0, 4, 0, 0, 'B', 'O', 'D', 'Y'};
+    assert_memory_equal(out, bodies, sizeof(bodies));
+
+    struct store_staged_leaf leaf = {
+        .leaf = {.sequence = 5, .tags = {6, 7}}, .nodes = hash, .node_count = 1};
+    store_run_leaves_fit(&leaf, 1, &rows, &len);
+    assert_int_equal(len, 8 + 24 + 32);
+    store_run_leaves_pack(&leaf, 1, out, len);
+    static const uint8_t leaves[] = {'L', 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5,
+                                     0,   0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 7};
+    assert_memory_equal(out, leaves, sizeof(leaves));
+    assert_memory_equal(out + 32, hash, 32);
+}
+
+/* --- in a store ---------------------------------------------------------------------------------
+ */
+
+/* One value of one database, changed behind the store's back. */
+struct raw {
+    MDB_env *env;
+    MDB_dbi dbi;
+};
+
+static void raw_open(struct raw *raw, const struct test_dir *dir, enum store_log log)
+{
+    static const char *const names[STORE_LOG_COUNT] = {"events", "bodies", "leaves"};
+    assert_int_equal(mdb_env_create(&raw->env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(raw->env, 8), 0);
+    assert_int_equal(mdb_env_set_mapsize(raw->env, 1 << 22), 0);
+    assert_int_equal(mdb_env_open(raw->env, dir->path, MDB_NOSYNC | MDB_NOTLS, 0600), 0);
+    MDB_txn *txn;
+    assert_int_equal(mdb_txn_begin(raw->env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, names[log], 0, &raw->dbi), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+}
+
+static MDB_val raw_key(uint64_t number, uint8_t bytes[8])
+{
+    lucid_put_be64(bytes, number);
+    return (MDB_val){.mv_size = 8, .mv_data = bytes};
+}
+
+static uint8_t *raw_get(struct raw *raw, uint64_t number, size_t *ret_len)
+{
+    uint8_t bytes[8];
+    MDB_val key = raw_key(number, bytes);
+    MDB_val value;
+    MDB_txn *txn;
+    assert_int_equal(mdb_txn_begin(raw->env, NULL, MDB_RDONLY, &txn), 0);
+    assert_int_equal(mdb_get(txn, raw->dbi, &key, &value), 0);
+    uint8_t *copy = malloc(value.mv_size);
+    assert_non_null(copy);
+    memcpy(copy, value.mv_data, value.mv_size);
+    *ret_len = value.mv_size;
+    mdb_txn_abort(txn);
+    return copy;
+}
+
+static void raw_put(struct raw *raw, uint64_t number, uint8_t *data, size_t len)
+{
+    uint8_t bytes[8];
+    MDB_val key = raw_key(number, bytes);
+    MDB_val value = {.mv_size = len, .mv_data = data};
+    MDB_txn *txn;
+    assert_int_equal(mdb_txn_begin(raw->env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_put(txn, raw->dbi, &key, &value, 0), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+}
+
+static enum lucid_error touch_scan_event(void *context, const struct store_event *event)
+{
+    *(uint64_t *)context += touch_event(event);
+    return LUCID_OK;
+}
+
+static enum lucid_error touch_scan_leaves(void *context, const struct store_leaf_run *run)
+{
+    *(uint64_t *)context += touch(run->rows) + touch(run->nodes);
+    return LUCID_OK;
+}
+
+/* Every verb of reading; the worst error met. Anything but OK, absent and corrupt fails. */
+static enum lucid_error store_read_all(const struct test_dir *dir)
+{
+    struct store *store = NULL;
+    struct store_view *view = NULL;
+    assert_int_equal(test_dir_open(dir, 1 << 22, false, false, &store), LUCID_OK);
+    assert_int_equal(store_view_open(store, &view), LUCID_OK);
+    enum lucid_error worst = store_view_begin(view);
+    if (worst == LUCID_OK) {
+        uint64_t sum = 0;
+        for (uint64_t i = 0; i <= 3 * RUN_ROWS + 1; i++) {
+            struct store_event event;
+            struct lucid_span body;
+            struct store_leaf leaf;
+            enum lucid_error errors[] = {store_event_read(view, i, &event),
+                                         store_body_read(view, i, &body),
+                                         store_leaf_read(view, i, &leaf)};
+            sum += errors[0] == LUCID_OK ? touch_event(&event) : 0;
+            sum += errors[1] == LUCID_OK ? touch(body) : 0;
+            for (size_t e = 0; e < 3; e++) {
+                worst = errors[e] > worst ? errors[e] : worst;
+            }
+        }
+        enum lucid_error error = store_event_scan(view, 1, touch_scan_event, &sum);
+        worst = error > worst ? error : worst;
+        error = store_leaf_scan(view, 0, touch_scan_leaves, &sum);
+        worst = error > worst ? error : worst;
+        store_view_end(view);
+    }
+    store_view_close(view);
+    store_close(store);
+    assert_true(worst == LUCID_OK || worst == LUCID_NOTE_ABSENT || worst == LUCID_FATAL_CORRUPT);
+    return worst;
+}
+
+/* Three runs of each log, so that there is one before and one after. */
+static void three_runs(struct test_dir *dir)
+{
+    test_dir_new(dir);
+    struct store *store = test_dir_create(dir, 1 << 22);
+    for (uint64_t i = 0; i < 3; i++) {
+        test_rows_commit(store, 1 + i * RUN_ROWS, RUN_ROWS);
+    }
+    store_close(store);
+}
+
+/* Each value with each byte changed, then cut short at each length. */
+static void damage(enum store_log log, uint64_t number)
+{
+    struct test_dir dir;
+    three_runs(&dir);
+    struct raw raw;
+    raw_open(&raw, &dir, log);
+    size_t len = 0;
+    uint8_t *bytes = raw_get(&raw, number, &len);
+    mdb_env_close(raw.env);
+    size_t corrupt = 0;
+    /* Headers and indexes byte by byte, the plain contents in steps. */
+    for (size_t i = 0; i < len; i += i < 120 ? 1 : 23) {
+        bytes[i] ^= 0xff;
+        raw_open(&raw, &dir, log);
+        raw_put(&raw, number, bytes, len);
+        mdb_env_close(raw.env);
+        bytes[i] ^= 0xff;
+        corrupt += store_read_all(&dir) == LUCID_FATAL_CORRUPT;
+    }
+    assert_true(corrupt >= 8);
+    for (size_t cut = 0; cut < len; cut += cut < 40 ? 1 : 67) {
+        raw_open(&raw, &dir, log);
+        raw_put(&raw, number, bytes, cut);
+        mdb_env_close(raw.env);
+        assert_int_equal(store_read_all(&dir), LUCID_FATAL_CORRUPT);
+    }
+    raw_open(&raw, &dir, log);
+    raw_put(&raw, number, bytes, len);
+    mdb_env_close(raw.env);
+    struct store *store = test_dir_reopen(&dir, 1 << 22);
+    test_store_check(store, 3 * RUN_ROWS);
+    store_close(store);
+    free(bytes);
+    test_dir_drop(&dir);
+}
+
+static void test_damaged_events(void **state)
+{
+    (void)state;
+    damage(STORE_LOG_EVENTS, 1 + RUN_ROWS);
+    damage(STORE_LOG_EVENTS, 1 + 2 * RUN_ROWS);
+}
+
+static void test_damaged_bodies(void **state)
+{
+    (void)state;
+    damage(STORE_LOG_BODIES, 1 + RUN_ROWS);
+}
+
+static void test_damaged_leaves(void **state)
+{
+    (void)state;
+    damage(STORE_LOG_LEAVES, RUN_ROWS / 2);
+    damage(STORE_LOG_LEAVES, RUN_ROWS);
+}
+
+/* A run taken out, or under a wrong key: the gap is seen. */
+static void test_missing_run(void **state)
+{
+    (void)state;
+    struct test_dir dir;
+    three_runs(&dir);
+    struct raw raw;
+    raw_open(&raw, &dir, STORE_LOG_EVENTS);
+    uint8_t bytes[8];
+    MDB_val key = raw_key(1 + RUN_ROWS, bytes);
+    MDB_txn *txn;
+    assert_int_equal(mdb_txn_begin(raw.env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_del(txn, raw.dbi, &key, NULL), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(raw.env);
+    assert_int_equal(store_read_all(&dir), LUCID_FATAL_CORRUPT);
+    test_dir_drop(&dir);
+}
+
+/* Row 2's body is marked erased; row 1's and the event itself stay. */
+static void test_erased_body(void **state)
+{
+    (void)state;
+    struct test_dir dir;
+    three_runs(&dir);
+    struct raw raw;
+    raw_open(&raw, &dir, STORE_LOG_BODIES);
+    size_t len = 0;
+    uint8_t *bytes = raw_get(&raw, 1, &len);
+    assert_int_equal(lucid_get_be32(bytes + 16 + 12), 1);
+    bytes[16 + 12 + 10] = 1;
+    raw_put(&raw, 1, bytes, len);
+    mdb_env_close(raw.env);
+    free(bytes);
+    struct store *store = test_dir_reopen(&dir, 1 << 22);
+    struct store_view *view;
+    struct lucid_span body;
+    struct store_event event;
+    assert_int_equal(store_view_open(store, &view), LUCID_OK);
+    assert_int_equal(store_view_begin(view), LUCID_OK);
+    assert_int_equal(store_body_read(view, 2, &body), LUCID_NOTE_ABSENT);
+    assert_int_equal(store_event_read(view, 2, &event), LUCID_OK);
+    test_row_check(view, 1);
+    test_row_check(view, 4);
+    store_view_end(view);
+    store_view_close(view);
+    store_close(store);
+    test_dir_drop(&dir);
+}
+
+static void test_newer_format(void **state)
+{
+    (void)state;
+    struct test_dir dir;
+    three_runs(&dir);
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    uint8_t formats[][4] = {{0, 0, 0, 2}, {0, 0, 0, 0}, {0, 0, 0, 1}};
+    static const enum lucid_error want[] = {LUCID_FATAL_NEWER, LUCID_FATAL_CORRUPT, LUCID_OK};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(mdb_env_create(&env), 0);
+        assert_int_equal(mdb_env_set_maxdbs(env, 8), 0);
+        assert_int_equal(mdb_env_open(env, dir.path, 0, 0600), 0);
+        assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+        assert_int_equal(mdb_dbi_open(txn, "store", 0, &dbi), 0);
+        char name[] = "format";
+        MDB_val key = {.mv_size = 6, .mv_data = name};
+        MDB_val value = {.mv_size = 4, .mv_data = formats[i]};
+        assert_int_equal(mdb_put(txn, dbi, &key, &value, 0), 0);
+        assert_int_equal(mdb_txn_commit(txn), 0);
+        mdb_env_close(env);
+        struct store *store = NULL;
+        assert_int_equal(test_dir_open(&dir, 1 << 22, false, true, &store), want[i]);
+        store_close(store);
+    }
+    test_dir_drop(&dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layout),         cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_cuts),           cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_damaged_events), cmocka_unit_test(test_damaged_bodies),
+        cmocka_unit_test(test_damaged_leaves), cmocka_unit_test(test_missing_run),
+        cmocka_unit_test(test_erased_body),    cmocka_unit_test(test_newer_format),
+    };
+    return cmocka_run_group_tests_name("store runs", tests, NULL, NULL);
+}

@@ -1,0 +1,28 @@
+/* The commands, one file per group (cmd_*.c). */
+#ifndef LUCID_TOOLS_COMMANDS_H
+#define LUCID_TOOLS_COMMANDS_H
+
+#include "tools/lucid/cli.h"
+
+extern const struct cli_command command_keygen;
+extern const struct cli_command command_receipt_sign;
+extern const struct cli_command command_receipt_submit;
+extern const struct cli_command command_receipt_get;
+extern const struct cli_command command_receipt_proof;
+extern const struct cli_command command_receipt_verify;
+extern const struct cli_command command_verify;
+extern const struct cli_command command_epoch_list;
+extern const struct cli_command command_epoch_show;
+extern const struct cli_command command_epoch_finalize;
+extern const struct cli_command command_signer_list;
+extern const struct cli_command command_signer_register;
+extern const struct cli_command command_signer_revoke;
+extern const struct cli_command command_token_create;
+extern const struct cli_command command_token_list;
+extern const struct cli_command command_token_revoke;
+extern const struct cli_command command_log_init;
+extern const struct cli_command command_log_info;
+extern const struct cli_command command_version;
+extern const struct cli_command command_help;
+
+#endif
