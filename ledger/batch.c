@@ -57,6 +57,11 @@ size_t ledger_batch_events(const struct ledger *ledger)
     return (size_t)(ledger->staged.events - ledger->committed.events);
 }
 
+uint64_t ledger_time_ms(const struct ledger *ledger)
+{
+    return ledger->committed.time_ms;
+}
+
 /* --- appending -------------------------------------------------------------------------------- */
 
 static enum lucid_error pending_add(struct ledger *ledger, const uint64_t tags[2], uint64_t leaf)
@@ -272,7 +277,8 @@ static void parts_agree(struct ledger_command *command)
 {
     const struct ledger_command *refused = NULL;
     for (struct ledger_command *part = command; part != NULL; part = part->next_part) {
-        if (part->error != LUCID_OK && refused == NULL) {
+        /* A note is no refusal: nothing is wrong with that part, it only has nothing new. */
+        if (lucid_category(part->error) > LUCID_CATEGORY_NOTE && refused == NULL) {
             refused = part;
         }
     }
@@ -319,6 +325,9 @@ enum lucid_error ledger_batch_run(struct ledger *ledger, struct ledger_command *
             part->kind->conclude(&ledger->txn, part);
             ledger_txn_leave(ledger);
         }
+        if (lucid_category(part->error) == LUCID_CATEGORY_FATAL) {
+            return part->error; /* what was just written cannot be read back */
+        }
     }
     return LUCID_OK;
 }
@@ -332,7 +341,8 @@ enum lucid_error ledger_batch_replay(struct ledger *ledger, const struct store_e
     if (hash == NULL || payload.data == NULL || entry == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    if (event->sequence != ledger->staged.events + 1 || event->time_ms < ledger->staged.time_ms) {
+    if (event->sequence != ledger->staged.events + 1 || event->time_ms < ledger->staged.time_ms ||
+        event->payload.len > STORE_PAYLOAD_BYTES_MAX) {
         return LUCID_REFUSE_INVALID;
     }
     const struct ledger_type *type = ledger_type_find(ledger, event->type);
@@ -394,7 +404,12 @@ enum lucid_error ledger_batch_commit(struct ledger *ledger)
 {
     lucid_assert(ledger->batch != NULL);
     for (unsigned which = 0; which < 2; which++) {
-        enum lucid_error error = ledger_map_prepare(ledger->maps[which], ledger->pending_count);
+        /* Whatever can fail does so before the commit: what is durable must be findable. */
+        enum lucid_error error =
+            ledger->pending_count == 0
+                ? LUCID_OK
+                : ledger_map_prepare(ledger->maps[which], &ledger->pending[0].tags[which],
+                                     ledger->pending_count, sizeof(ledger->pending[0]));
         if (error != LUCID_OK) {
             ledger_batch_abort(ledger);
             return LUCID_RETRY_FULL;

@@ -9,7 +9,8 @@
  *             refuse, read clock or configuration, sign, or call out. An error is fatal.
  *   react     after apply, live only: drafts follow-up events in the same transaction, at most
  *             LEDGER_REACT_DEPTH_MAX deep. Writes nothing.
- *   conclude  after the command's events are applied: fill its results.
+ *   conclude  after the command's events are applied: fill its results. May set command->error to a
+ *             FATAL value when the tables cannot be read; refuses nothing.
  *
  * Thread: all of them run on the writer. */
 #ifndef LUCID_LEDGER_KIND_H
@@ -136,8 +137,9 @@ struct mmr_nodes ledger_txn_nodes(struct ledger_txn *txn);
 enum lucid_error ledger_txn_draft(struct ledger_txn *txn, const struct ledger_draft *draft,
                                   const struct ledger_draft **ret) LUCID_WARN_UNUSED;
 
-/* Candidates among all leaves, this batch's included, that may carry the tag: at most max, newest
- * last. Confirm each against the log. decide. */
+/* Candidates among all leaves, this batch's included, that may carry the tag, in no order; asserts
+ * that max was enough (16 is: more would be a 64-bit collision of that many). Confirm each against
+ * the log. decide and guard. */
 size_t ledger_txn_find(struct ledger_txn *txn, unsigned which, uint64_t tag, uint64_t *ret_leaves,
                        size_t max);
 

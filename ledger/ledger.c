@@ -55,6 +55,9 @@ static void kinds_register(struct ledger *ledger, const struct ledger_options *o
         const struct ledger_kind *kind = options->uses[i].kind;
         lucid_assert(ledger_use_find(ledger, kind) == UINT32_MAX);
         lucid_assert(kind->memory_bytes <= LEDGER_MEMORY_BYTES_MAX);
+        lucid_assert(kind->memory_bytes == 0 || kind->load != NULL);
+        lucid_assert(kind->guards == NULL || kind->guard != NULL);
+        lucid_assert(strcmp(kind->name, LEDGER_TREE_FOLD) != 0);
         ledger->uses[ledger->use_count++] = options->uses[i];
         for (const struct ledger_event_type *type = kind->types; type->name != NULL; type++) {
             lucid_assert(ledger->type_count < LEDGER_TYPES_MAX);
@@ -121,8 +124,11 @@ enum lucid_error ledger_nodes_put(struct ledger *ledger, uint64_t first, const u
     enum { STEP_BYTES = 1 << 20 };
     uint64_t end = (first + count) * MMR_HASH_BYTES;
     if (end > ledger->nodes.usable) {
-        enum lucid_error error =
-            ledger_region_grow(&ledger->nodes, (end / STEP_BYTES + 1) * STEP_BYTES);
+        uint64_t step = (end / STEP_BYTES + 1) * STEP_BYTES;
+        enum lucid_error error = ledger_region_grow(
+            &ledger->nodes, step < ledger->nodes.reserved || end > ledger->nodes.reserved
+                                ? step
+                                : ledger->nodes.reserved);
         if (error != LUCID_OK) {
             return error;
         }

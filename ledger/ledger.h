@@ -74,6 +74,9 @@ size_t ledger_batch_events(const struct ledger *ledger);
 enum lucid_error ledger_batch_commit(struct ledger *ledger) LUCID_WARN_UNUSED;
 void ledger_batch_abort(struct ledger *ledger);
 
+/* The time of the newest event, Unix ms; 0 in an empty log. Thread: writer. */
+uint64_t ledger_time_ms(const struct ledger *ledger);
+
 /* Appends an event of another log as it is, checks that it gets the same event hash, and applies it
  * without reacting: rebuilding a store from its events. Inside a batch. */
 enum lucid_error ledger_batch_replay(struct ledger *ledger,

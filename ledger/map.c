@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -88,12 +89,12 @@ static enum lucid_error shard_resize(struct ledger_map *map, struct shard *shard
     }
     lucid_assert(count == shard->count);
 
+    /* Every store is a release, so a reader that saw any of them also sees the odd sequence. */
     atomic_fetch_add_explicit(&shard->sequence, 1, memory_order_acq_rel);
-    atomic_thread_fence(memory_order_release);
     for (uint64_t i = 0; i < capacity; i++) {
-        atomic_store_explicit(&shard->slots[i], 0, memory_order_relaxed);
+        atomic_store_explicit(&shard->slots[i], 0, memory_order_release);
     }
-    atomic_store_explicit(&shard->capacity, capacity, memory_order_relaxed);
+    atomic_store_explicit(&shard->capacity, capacity, memory_order_release);
     for (uint64_t i = 0; i < count; i++) {
         slot_insert(shard, capacity, copy[i]);
     }
@@ -110,17 +111,27 @@ static bool shard_fits(const struct shard *shard, uint64_t count)
     return count <= capacity / 5 * 4;
 }
 
-/* Room for count slots in all at 80 % load. */
-static enum lucid_error shard_reserve(struct ledger_map *map, struct shard *shard, uint64_t count)
+/* Room for count slots in all at 80 % load: at least a quarter more than before, so that growing
+ * costs little in sum, or (exact) no more than that. */
+static enum lucid_error shard_reserve(struct ledger_map *map, struct shard *shard, uint64_t count,
+                                      bool exact)
 {
-    uint64_t capacity = atomic_load_explicit(&shard->capacity, memory_order_relaxed);
     if (shard_fits(shard, count)) {
         return LUCID_OK;
     }
-    while (count > capacity / 5 * 4) {
-        capacity += capacity / 4;
+    uint64_t capacity = atomic_load_explicit(&shard->capacity, memory_order_relaxed);
+    uint64_t wanted = (count / 4 + 1) * 5;
+    if (!exact && wanted < capacity + capacity / 4) {
+        wanted = capacity + capacity / 4;
     }
-    return shard_resize(map, shard, capacity);
+    uint64_t most = shard->region.reserved / sizeof(uint64_t);
+    if (wanted > most) {
+        if (count > most / 5 * 4) {
+            return LUCID_RETRY_MEMORY;
+        }
+        wanted = most;
+    }
+    return shard_resize(map, shard, wanted);
 }
 
 enum lucid_error ledger_map_open(uint64_t leaves_max, struct ledger_map **ret)
@@ -169,7 +180,7 @@ enum lucid_error ledger_map_reserve(struct ledger_map *map, uint64_t count)
     uint64_t share = count / SHARDS;
     share += share / 50 + 64;
     for (unsigned i = 0; i < SHARDS; i++) {
-        enum lucid_error error = shard_reserve(map, &map->shards[i], share);
+        enum lucid_error error = shard_reserve(map, &map->shards[i], share, true);
         if (error != LUCID_OK) {
             return error;
         }
@@ -177,18 +188,24 @@ enum lucid_error ledger_map_reserve(struct ledger_map *map, uint64_t count)
     return LUCID_OK;
 }
 
-enum lucid_error ledger_map_prepare(struct ledger_map *map, uint64_t count)
+enum lucid_error ledger_map_prepare(struct ledger_map *map, const uint64_t *tags, size_t count,
+                                    size_t stride)
 {
-    for (unsigned i = 0; i < SHARDS; i++) {
-        struct shard *shard = &map->shards[i];
-        /* Only what the address space could not hold fails here: an insert that grows a shard in
-         * the middle of a publication must not. */
-        uint64_t need = (shard->count + count) / 4 * 5 + SLOTS_MIN;
-        if (need * sizeof(uint64_t) > shard->region.reserved) {
-            return LUCID_RETRY_MEMORY;
+    uint64_t more[SHARDS] = {0};
+    const uint8_t *at = (const uint8_t *)tags;
+    for (size_t i = 0; i < count; i++, at += stride) {
+        uint64_t tag;
+        memcpy(&tag, at, sizeof(tag));
+        if (tag != 0) {
+            more[place_of(map, tag).shard]++;
         }
     }
-    return LUCID_OK;
+    enum lucid_error error = LUCID_OK;
+    for (unsigned i = 0; error == LUCID_OK && i < SHARDS; i++) {
+        struct shard *shard = &map->shards[i];
+        error = shard_reserve(map, shard, shard->count + more[i], false);
+    }
+    return error;
 }
 
 enum lucid_error ledger_map_insert(struct ledger_map *map, uint64_t tag, uint64_t leaf)
@@ -196,7 +213,7 @@ enum lucid_error ledger_map_insert(struct ledger_map *map, uint64_t tag, uint64_
     lucid_assert(leaf < LEDGER_MAP_LEAVES_MAX);
     struct place place = place_of(map, tag);
     struct shard *shard = &map->shards[place.shard];
-    enum lucid_error error = shard_reserve(map, shard, shard->count + 1);
+    enum lucid_error error = shard_reserve(map, shard, shard->count + 1, false);
     if (error != LUCID_OK) {
         return error;
     }
@@ -232,15 +249,15 @@ size_t ledger_map_find(const struct ledger_map *map, uint64_t tag, uint64_t *ret
     for (;;) {
         uint32_t before = atomic_load_explicit(&shard->sequence, memory_order_acquire);
         if (before % 2 == 0) {
+            /* The slots are loaded with acquire: nothing below moves up before them. */
             size_t found = shard_find(shard, place.hash, ret_leaves, max);
-            atomic_thread_fence(memory_order_acquire);
             if (atomic_load_explicit(&shard->sequence, memory_order_relaxed) == before) {
                 lucid_assert(found < max);
                 return found;
             }
         }
         /* The writer rearranges this shard: a matter of well under a millisecond. */
-        __builtin_ia32_pause();
+        sched_yield();
     }
 }
 

@@ -32,8 +32,10 @@ enum lucid_error ledger_map_reserve(struct ledger_map *map, uint64_t count) LUCI
 enum lucid_error ledger_map_insert(struct ledger_map *map, uint64_t tag,
                                    uint64_t leaf) LUCID_WARN_UNUSED;
 
-/* Room for the next count inserts without failing, whatever their tags. */
-enum lucid_error ledger_map_prepare(struct ledger_map *map, uint64_t count) LUCID_WARN_UNUSED;
+/* Makes room for inserts of these tags, so that they cannot fail: count of them, stride bytes
+ * apart, 0 is none. */
+enum lucid_error ledger_map_prepare(struct ledger_map *map, const uint64_t *tags, size_t count,
+                                    size_t stride) LUCID_WARN_UNUSED;
 
 /* Up to max leaves that may carry the tag, in no order. Asserts that max was enough: with a keyed
  * hash more than a handful of false candidates do not happen. */

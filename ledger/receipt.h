@@ -12,7 +12,9 @@
 #define RECEIPT_RUN_ID_BYTES_MIN 10
 #define RECEIPT_RUN_ID_BYTES_MAX 128
 #define RECEIPT_FUTURE_SECONDS_MAX_DEFAULT 300
-/* Room that one envelope of n bytes needs in an arena at most is about 12 n + 8 KiB. */
+/* What the parse of one envelope may take from its arena: usual ones need about 3 KiB, the worst
+ * body of 64 KiB 2.5 MiB, the worst text of 512 KiB 3.5 MiB. */
+#define RECEIPT_ARENA_BYTES_MAX ((size_t)4 << 20)
 
 extern const struct ledger_kind ledger_receipt_kind;
 

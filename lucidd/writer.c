@@ -14,6 +14,7 @@
 enum {
     HOUSEKEEPING_MS = 1000,
     READERS_CHECK_MS = 60000,
+    TICK_RETRY_MS = 1000,
     CLOCK_STEP_MS_MAX = 300 * 1000,
     LOOPS_MAX = 64,
 };
@@ -36,6 +37,9 @@ struct writer {
     uint64_t housekept_ms;
     uint64_t readers_checked_ms;
     int64_t clock_offset_ms; /* wall minus boot clock */
+    uint64_t now_ms;         /* the log's time at now_boot_ms; see log_now_ms */
+    uint64_t now_boot_ms;
+    uint64_t ticks_after_ms; /* a tick that failed is not tried again before this */
 };
 
 
@@ -73,6 +77,8 @@ enum lucid_error writer_open(const struct writer_options *options, struct writer
     lucid_assert(pthread_condattr_destroy(&attributes) == 0);
     writer->clock_offset_ms =
         (int64_t)lucid_wall_ms(&options->clock) - (int64_t)lucid_boot_ms(&options->clock);
+    writer->now_ms = ledger_time_ms(options->ledger);
+    writer->now_boot_ms = lucid_boot_ms(&options->clock);
     *ret = writer;
     return LUCID_OK;
 }
@@ -156,22 +162,33 @@ static void wait_until(struct writer *writer, uint64_t until_us)
     lucid_assert(result == 0 || result == ETIMEDOUT);
 }
 
+/* The log's time: the wall clock, but where that stepped back, onwards from the last time at the
+ * boot clock's pace. So it never decreases and never stands still: heads and epochs stay on time
+ * while the wall clock is behind. */
+static uint64_t log_now_ms(struct writer *writer)
+{
+    uint64_t boot = lucid_boot_ms(&writer->options.clock);
+    uint64_t wall = lucid_wall_ms(&writer->options.clock);
+    uint64_t now = writer->now_ms + (boot - writer->now_boot_ms);
+    writer->now_ms = wall > now ? wall : now;
+    writer->now_boot_ms = boot;
+    return writer->now_ms;
+}
+
 /* When a tick is due next, as Unix ms; 0 = none. */
 static uint64_t tick_due_ms(const struct writer *writer)
 {
     uint64_t epoch = ledger_epoch_due_ms(writer->options.ledger);
     uint64_t head = ledger_head_due_ms(writer->options.ledger);
-    if (epoch == 0 || head == 0) {
-        return epoch + head;
-    }
-    return epoch < head ? epoch : head;
+    uint64_t due = epoch == 0 || (head != 0 && head < epoch) ? head : epoch;
+    return due != 0 && due < writer->ticks_after_ms ? writer->ticks_after_ms : due;
 }
 
 /* How long the writer may sleep when nothing is queued. */
-static uint64_t sleep_us(const struct writer *writer)
+static uint64_t sleep_us(struct writer *writer)
 {
     uint64_t due = tick_due_ms(writer);
-    uint64_t now = lucid_wall_ms(&writer->options.clock);
+    uint64_t now = log_now_ms(writer);
     uint64_t us = (uint64_t)HOUSEKEEPING_MS * 1000;
     if (due != 0) {
         uint64_t until = due > now ? (due - now) * 1000 : 0;
@@ -321,7 +338,7 @@ static enum lucid_error batch_run(struct writer *writer, struct api_job *jobs, u
     struct ledger *ledger = writer->options.ledger;
     struct ledger_epoch_command epoch;
     struct ledger_head_tick head;
-    enum lucid_error error = ledger_batch_begin(ledger, lucid_wall_ms(&writer->options.clock));
+    enum lucid_error error = ledger_batch_begin(ledger, log_now_ms(writer));
     if (error != LUCID_OK) {
         return error;
     }
@@ -357,7 +374,7 @@ static void store_failed(struct writer *writer, enum lucid_error error)
 
 static void jobs_run(struct writer *writer, struct api_job *jobs, uint32_t count)
 {
-    uint64_t now = lucid_wall_ms(&writer->options.clock);
+    uint64_t now = log_now_ms(writer);
     uint64_t due = tick_due_ms(writer);
     bool with_ticks = due != 0 && due <= now;
     if ((count == 0 && !with_ticks) || writer->health.store_failed) {
@@ -370,6 +387,7 @@ static void jobs_run(struct writer *writer, struct api_job *jobs, uint32_t count
     }
     enum lucid_error error = batch_run(writer, jobs, count, with_ticks);
     if (error != LUCID_OK) {
+        writer->ticks_after_ms = now + TICK_RETRY_MS;
         jobs_fail(jobs, error);
         if (lucid_category(error) == LUCID_CATEGORY_FATAL) {
             store_failed(writer, error);
@@ -453,7 +471,7 @@ static void last_head(struct writer *writer)
     }
     struct ledger_head_tick tick;
     ledger_head_tick_init(&tick);
-    uint64_t now = lucid_wall_ms(&writer->options.clock);
+    uint64_t now = log_now_ms(writer);
     enum lucid_error error = ledger_batch_begin(ledger, now > due ? now : due);
     if (error == LUCID_OK) {
         error = ledger_batch_run(ledger, &tick.command);

@@ -38,10 +38,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: layer_mhd PORT\n");
         return 2;
     }
-    struct MHD_Daemon *daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)strtoul(argv[1], NULL, 10), NULL,
-                         NULL, answer, NULL, MHD_OPTION_CONNECTION_TIMEOUT, 3U,
-                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)strtoul(argv[1], NULL, 10), NULL, NULL, answer,
+        NULL, MHD_OPTION_CONNECTION_TIMEOUT, 3U, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (daemon == NULL) {
         fprintf(stderr, "layer_mhd: cannot listen\n");
         return 1;

@@ -18,10 +18,10 @@ struct api_job {
 
 /* What only the running service knows; filled by lucidd for /readyz, /metrics and /v1/log. */
 struct api_health {
-    bool stopping;         /* graceful stop has begun */
-    bool store_failed;     /* FATAL from the store: nothing is accepted any more */
-    bool disk_low;         /* below the disk reserve: 507 for writes */
-    bool clock_stepped;    /* the wall clock left the boot clock by more than 300 s */
+    bool stopping;      /* graceful stop has begun */
+    bool store_failed;  /* FATAL from the store: nothing is accepted any more */
+    bool disk_low;      /* below the disk reserve: 507 for writes */
+    bool clock_stepped; /* the wall clock left the boot clock by more than 300 s */
     uint64_t clock_steps;
     uint64_t queue_length; /* commands waiting for the writer */
     uint64_t queue_max;

@@ -5,7 +5,7 @@
  * Everything is bounded. Lines in flight, the memory they hold and the output that waits each stop
  * the taking of lines; lines that wait stop the reading of the body. A full queue is waited for.
  *
- * A line keeps its slot until its answer is written: slot = line number modulo LINES_IN_FLIGHT.
+ * A line keeps its slot until its answer is written; then the next one takes it over.
  *
  * Output: a client that sends all before it reads anything must not hang because we stop reading
  * while it does not read. Therefore up to OUT_BYTES_MAX of answers may wait here for a client whose
@@ -25,12 +25,14 @@ enum {
     KEPT_BYTES_MAX = 32 * 1024,       /* an arena that grew over this is not kept for reuse */
     FLUSH_BYTES = 32 * 1024,          /* one write for about a hundred answers */
     OUT_BYTES_MAX = 4 * 1024 * 1024,
+    RESERVED_BYTES_MAX = 1024 * 1024, /* of the limit on request bodies held, per batch */
     ARENA_BYTES_MAX = 12 * LINE_BYTES_MAX + LINE_BYTES_MAX + 64 * 1024,
 };
 
 struct batch_line {
     struct api_job job; /* first member */
     struct batch *batch;
+    struct batch_line *next; /* of the spare ones */
     bool done;
     int status; /* 0: as the code says */
     size_t held;
@@ -64,7 +66,8 @@ struct batch {
     size_t pending_count;
     struct lucid_buf out;
     size_t out_counted; /* of out.len, in the sum over all batches */
-    struct batch_line *lines[LINES_IN_FLIGHT];
+    struct batch_line *spare;
+    struct batch_line *lines[LINES_IN_FLIGHT]; /* by line number modulo; NULL: free */
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -80,11 +83,23 @@ static void out_count(struct batch *batch)
     batch->out_counted = batch->out.len;
 }
 
+static void line_free(struct batch_line *line)
+{
+    if (line != NULL) {
+        lucid_arena_fini(&line->arena);
+        free(line);
+    }
+}
+
 static void batch_free(struct batch *batch)
 {
-    for (size_t i = 0; i < LINES_IN_FLIGHT && batch->lines[i] != NULL; i++) {
-        lucid_arena_fini(&batch->lines[i]->arena);
-        free(batch->lines[i]);
+    for (size_t i = 0; i < LINES_IN_FLIGHT; i++) {
+        line_free(batch->lines[i]);
+    }
+    while (batch->spare != NULL) {
+        struct batch_line *line = batch->spare;
+        batch->spare = line->next;
+        line_free(line);
     }
     lucid_buf_fini(&batch->out);
     out_count(batch);
@@ -226,22 +241,24 @@ static void input_put(struct batch *batch, struct lucid_span piece)
 static struct batch_line *line_open(struct batch *batch)
 {
     lucid_assert(batch->taken - batch->emitted < LINES_IN_FLIGHT);
-    struct batch_line **slot = &batch->lines[batch->taken % LINES_IN_FLIGHT];
-    if (*slot == NULL) {
-        *slot = calloc(1, sizeof(**slot));
-        if (*slot == NULL) {
+    struct batch_line *line = batch->spare;
+    if (line != NULL) {
+        batch->spare = line->next;
+        memset(&line->command, 0, sizeof(line->command));
+        line->done = false;
+        line->status = 0;
+    } else {
+        line = calloc(1, sizeof(*line));
+        if (line == NULL) {
             return NULL;
         }
-        lucid_arena_init(&(*slot)->arena, ARENA_BYTES_MAX);
-        (*slot)->batch = batch;
-    } else {
-        memset(&(*slot)->command, 0, sizeof((*slot)->command));
-        (*slot)->done = false;
-        (*slot)->status = 0;
+        lucid_arena_init(&line->arena, ARENA_BYTES_MAX);
+        line->batch = batch;
     }
+    batch->lines[batch->taken % LINES_IN_FLIGHT] = line;
     batch->taken++;
     atomic_fetch_add_explicit(&batch->api->metrics.batch_lines, 1, memory_order_relaxed);
-    return *slot;
+    return line;
 }
 
 /* The line's outcome stands; its memory is not needed any more. */
@@ -464,11 +481,15 @@ static void line_emit(const struct batch_line *line, struct lucid_buf *out)
 static void batch_emit(struct batch *batch)
 {
     while (batch->emitted < batch->taken) {
-        const struct batch_line *line = batch->lines[batch->emitted % LINES_IN_FLIGHT];
+        struct batch_line **slot = &batch->lines[batch->emitted % LINES_IN_FLIGHT];
+        struct batch_line *line = *slot;
         if (!line->done) {
             break;
         }
         line_emit(line, &batch->out);
+        *slot = NULL;
+        line->next = batch->spare;
+        batch->spare = line;
         batch->emitted++;
     }
     out_count(batch);
@@ -604,9 +625,25 @@ void api_batch_data(struct http_request *request, struct lucid_span piece, bool 
     batch_unref(batch);
 }
 
+/* A share of the bytes that request bodies may hold over all connections: of a large batch never
+ * more than a part is here at a time. */
+static bool share_take(struct http_request *request)
+{
+    int64_t length = http_body_length(request);
+    size_t share = RESERVED_BYTES_MAX;
+    if (length >= 0 && length < RESERVED_BYTES_MAX) {
+        share = (size_t)length;
+    }
+    if (!http_reserve(request, share)) {
+        api_refuse(request, LUCID_RETRY_BUSY, NULL);
+        return false;
+    }
+    return true;
+}
+
 void api_batch_post(struct http_request *request, const struct http_route *route)
 {
-    if (!api_media_ok(request)) {
+    if (!api_media_ok(request) || !share_take(request)) {
         return;
     }
     struct batch *batch = calloc(1, sizeof(*batch));

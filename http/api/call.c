@@ -1,12 +1,6 @@
 /* One command of one request, to the writer and back. */
 #include "http/api/api_internal.h"
 
-static void job_run(struct http_post *post)
-{
-    struct api_job *job = (struct api_job *)post; /* post is the first member */
-    job->done(job);
-}
-
 void api_job_init(struct api_job *job, struct http_loop *loop, struct ledger_command *command,
                   void (*done)(struct api_job *job))
 {

@@ -53,7 +53,8 @@ void api_tokens_get(struct http_request *request, const struct http_route *route
     if (!api_page_begin(request, 't', TOKEN_ID_BYTES, &page)) {
         return;
     }
-    if (page.after_len != 0 && !lucid_is_hex(lucid_span(page.after, page.after_len), TOKEN_ID_BYTES)) {
+    if (page.after_len != 0 &&
+        !lucid_is_hex(lucid_span(page.after, page.after_len), TOKEN_ID_BYTES)) {
         api_page_drop(&page);
         api_bad_parameter(request, "cursor", "not a cursor of this list");
         return;

@@ -1,6 +1,6 @@
-/* HTTP requests: head scan, head parse, path, query and chunked body, once in one piece and once cut
- * where the input itself says. Both ways must come to the same result. The first two bytes choose
- * the cuts; the rest is what a client sends. */
+/* HTTP requests: head scan, head parse, path, query and chunked body, once in one piece and once
+ * cut where the input itself says. Both ways must come to the same result. The first two bytes
+ * choose the cuts; the rest is what a client sends. */
 #include <stdlib.h>
 
 #include "base/assert.h"

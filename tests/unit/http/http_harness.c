@@ -34,8 +34,8 @@ void harness_start(struct harness *harness, struct http_server_options *options)
     harness->threads = calloc(HARNESS_LOOPS, sizeof(*harness->threads));
     assert_non_null(harness->threads);
     for (size_t i = 0; i < HARNESS_LOOPS; i++) {
-        assert_int_equal(
-            pthread_create(&harness->threads[i], NULL, loop_main, harness->loops[i]), 0);
+        assert_int_equal(pthread_create(&harness->threads[i], NULL, loop_main, harness->loops[i]),
+                         0);
     }
     harness->port = http_server_port(harness->server);
     assert_int_not_equal(harness->port, 0);
@@ -62,7 +62,7 @@ void harness_end(struct harness *harness, uint32_t grace_ms)
     harness_join(harness);
 }
 
-int client_connect(const struct harness *harness)
+int client_socket(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
@@ -71,10 +71,21 @@ int client_connect(const struct harness *harness)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return fd;
+}
+
+void client_join(int fd, const struct harness *harness)
+{
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons(harness->port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+}
+
+int client_connect(const struct harness *harness)
+{
+    int fd = client_socket();
+    client_join(fd, harness);
     return fd;
 }
 

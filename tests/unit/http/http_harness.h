@@ -2,8 +2,8 @@
 #ifndef LUCID_TESTS_HTTP_HARNESS_H
 #define LUCID_TESTS_HTTP_HARNESS_H
 
-#include <setjmp.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +28,9 @@ void harness_end(struct harness *harness, uint32_t grace_ms);
 /* Only joins and closes; somebody else stopped it. */
 void harness_join(struct harness *harness);
 
+/* client_connect in two steps. */
+int client_socket(void);
+void client_join(int fd, const struct harness *harness);
 int client_connect(const struct harness *harness);
 void client_send(int fd, const char *text);
 void client_send_bytes(int fd, const void *bytes, size_t len);

@@ -1,7 +1,5 @@
 /* Slow, greedy and too many clients: every limit is met, is answered as documented, and costs the
  * server little. */
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -309,12 +307,12 @@ static double cpu_seconds(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-/* 60 clients and room for a few descriptors: no spinning, few log lines, and recovery. Clients and
- * server share the process, so the clients' sockets are made first. */
+/* 60 clients and room for eight descriptors: no spinning, few log lines, and recovery. Clients and
+ * server share the process, so all clients' sockets are there before the limit is lowered. */
 static void test_no_descriptors(void **state)
 {
     (void)state;
-    enum { CLIENTS = 60 };
+    enum { CLIENTS = 60, ROOM = 8 };
     char log_name[] = "http_limits_test.XXXXXX";
     int log_fd = mkstemp(log_name);
     assert_true(log_fd >= 0);
@@ -322,24 +320,20 @@ static void test_no_descriptors(void **state)
     start(no_change);
     int fds[CLIENTS];
     struct client_answer answer;
-    int last = dup(0);
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    assert_true(before.rlim_cur > 256);
-    /* Connecting needs a descriptor per client, accepting one more: let the first eight in. */
-    int spare[CLIENTS];
-    for (int i = 0; i < CLIENTS - 8; i++) {
-        spare[i] = dup(0);
-    }
-    struct rlimit tight = {.rlim_cur = (rlim_t)(last + CLIENTS + 9), .rlim_max = before.rlim_max};
     int saved_stderr = dup(2);
+    int highest = saved_stderr;
+    for (int i = 0; i < CLIENTS; i++) {
+        fds[i] = client_socket();
+        highest = fds[i] > highest ? fds[i] : highest;
+    }
+    struct rlimit tight = {.rlim_cur = (rlim_t)(highest + 1 + ROOM), .rlim_max = before.rlim_max};
+    assert_true(before.rlim_cur > tight.rlim_cur);
     dup2(log_fd, 2);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
     for (int i = 0; i < CLIENTS; i++) {
-        if (i < CLIENTS - 8) {
-            client_close(spare[i]); /* its number is the client's now */
-        }
-        fds[i] = client_connect(&harness);
+        client_join(fds[i], &harness);
         client_send(fds[i], "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     double cpu = cpu_seconds();
@@ -367,7 +361,6 @@ static void test_no_descriptors(void **state)
         assert_int_equal(answer.status, 200);
         client_close(fds[i]);
     }
-    close(last);
     close(log_fd);
     harness_end(&harness, 0);
 }

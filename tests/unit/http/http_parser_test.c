@@ -115,8 +115,8 @@ static const struct {
      HTTP_REFUSED_LENGTH, 400},
     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
      HTTP_REFUSED_LENGTH_AND_CODING, 400},
-    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-     HTTP_REFUSED_CODING, 501},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", HTTP_REFUSED_CODING,
+     501},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \vchunked\r\n\r\n", HTTP_REFUSED_VALUE, 400},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", HTTP_REFUSED_CODING, 501},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
@@ -307,7 +307,7 @@ static void test_chunk_extras(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),  cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_table),        cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_head_members), cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_chunk_extras),
     };

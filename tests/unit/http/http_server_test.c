@@ -577,8 +577,8 @@ static void test_posts(void **state)
             posts[i * POSTS_PER_THREAD + k] =
                 (struct counted_post){.post.run = count_post, .thread = i, .number = k};
         }
-        assert_int_equal(
-            pthread_create(&threads[i], NULL, post_main, &posts[i * POSTS_PER_THREAD]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, post_main, &posts[i * POSTS_PER_THREAD]),
+                         0);
     }
     for (unsigned i = 0; i < POST_THREADS; i++) {
         pthread_join(threads[i], NULL);

@@ -169,9 +169,12 @@ static void test_replay_within_one_batch(void **state)
 static void test_aborted_batch_leaves_nothing(void **state)
 {
     (void)state;
+    struct receipt_command *first = prepared(FIRST, &world.known);
     struct receipt_command *command = prepared(FIRST, &world.known);
     assert_int_equal(ledger_batch_begin(world.ledger, world.now_ms), LUCID_OK);
+    assert_int_equal(ledger_batch_run(world.ledger, &first->command), LUCID_OK);
     assert_int_equal(ledger_batch_run(world.ledger, &command->command), LUCID_OK);
+    expect_placed(command, 0, 0, RECEIPT_LOGGED, true);
     ledger_batch_abort(world.ledger);
     assert_int_equal(leaves(), 0);
     expect_placed(submitted(SECOND, &world.known), 0, 0, RECEIPT_LOGGED, false);
@@ -184,8 +187,9 @@ static void test_conflicts(void **state)
 {
     (void)state;
     expect_placed(submitted(FIRST, &world.known), 0, 0, RECEIPT_LOGGED, false);
-    expect_refused(submitted(FIRST, &world.other), LUCID_REFUSE_CONFLICT, "RUN_ID_CONFLICT",
-                   "body.run_id");
+    struct receipt_command *others = submitted(FIRST, &world.other);
+    expect_refused(others, LUCID_REFUSE_CONFLICT, "RUN_ID_CONFLICT", "body.run_id");
+    assert_non_null(strstr(others->command.why.text, "another key"));
     static const char changed[] = WORLD_TOOL("run_kind-0001", "\"x\":1,");
     expect_refused(submitted(changed, &world.known), LUCID_REFUSE_CONFLICT, "RUN_ID_CONFLICT",
                    "body.run_id");
@@ -194,6 +198,26 @@ static void test_conflicts(void **state)
     expect_placed(submitted(FIRST, &world.known), 0, 0, RECEIPT_LOGGED, true);
     expect_placed(submitted(SECOND, &world.other), 1, 0, RECEIPT_LOGGED, false);
     assert_int_equal(leaves(), 2);
+}
+
+/* Eight bytes of the hash find candidates; all of it decides. */
+static void test_hashes_that_begin_alike(void **state)
+{
+    (void)state;
+    struct receipt_command *first = submitted(FIRST, &world.known);
+    struct receipt_command *second = prepared(SECOND, &world.known);
+    memcpy(second->hash, first->hash, 31);
+    memcpy(second->entry, first->hash, 31);
+    second->hash[31] = second->entry[31] = first->hash[31] ^ 1;
+    (void)world_run(&world, &second->command);
+    expect_placed(second, 1, 0, RECEIPT_LOGGED, false);
+    uint64_t leaf = 99;
+    char hash[65] = "";
+    lucid_hex_encode(second->hash, 32, hash);
+    assert_int_equal(ledger_view_begin(world.view), LUCID_OK);
+    assert_int_equal(receipt_find(world.view, lucid_span_str(hash), &leaf), LUCID_OK);
+    assert_int_equal(leaf, 1);
+    ledger_view_end(world.view);
 }
 
 static void test_revoked_signer(void **state)
@@ -503,6 +527,7 @@ int main(void)
         IN_WORLD(test_replay_within_one_batch),
         IN_WORLD(test_aborted_batch_leaves_nothing),
         IN_WORLD(test_conflicts),
+        IN_WORLD(test_hashes_that_begin_alike),
         IN_WORLD(test_revoked_signer),
         IN_WORLD(test_status_follows_heads_and_epochs),
         IN_WORLD(test_epoch_closed_within_the_batch),
