@@ -48,6 +48,7 @@ void ledger_batch_abort(struct ledger *ledger)
     }
     store_batch_abort(ledger->batch);
     ledger->batch = NULL;
+    ledger->batch_failed = false;
     ledger->txn = (struct ledger_txn){.ledger = ledger};
     ledger_stage_reset(ledger);
 }
@@ -204,22 +205,14 @@ static enum lucid_error draft_append(struct ledger *ledger, uint32_t use,
     draft->time_ms = event.time_ms;
     draft->leaf = ledger->staged.leaves;
     error = event_append(ledger, type, &event, draft->body);
+    struct ledger_event seen;
     if (error == LUCID_OK) {
-        error = ledger_fold_event(ledger, &event, draft->leaf, UINT32_MAX);
+        error = ledger_event_see(ledger, type, &event, draft->leaf, &seen);
     }
-    if (error != LUCID_OK) {
-        return error;
+    if (error == LUCID_OK) {
+        error = ledger_fold_event(ledger, type, &seen, UINT32_MAX);
     }
-    struct ledger_event seen = {
-        .sequence = event.sequence,
-        .time_ms = event.time_ms,
-        .type = event.type,
-        .version = event.version,
-        .payload = event.payload,
-        .entry = event.entry,
-        .leaf = draft->leaf,
-    };
-    return event_react(ledger, type, &seen, depth);
+    return error == LUCID_OK ? event_react(ledger, type, &seen, depth) : error;
 }
 
 static enum lucid_error drafts_append(struct ledger *ledger, uint32_t use,
@@ -291,9 +284,8 @@ static void parts_agree(struct ledger_command *command)
     }
 }
 
-enum lucid_error ledger_batch_run(struct ledger *ledger, struct ledger_command *command)
+static enum lucid_error command_run(struct ledger *ledger, struct ledger_command *command)
 {
-    lucid_assert(ledger->batch != NULL);
     struct ledger_draft_list drafts[PARTS_MAX];
     uint32_t uses[PARTS_MAX];
     size_t count = 0;
@@ -332,9 +324,16 @@ enum lucid_error ledger_batch_run(struct ledger *ledger, struct ledger_command *
     return LUCID_OK;
 }
 
-enum lucid_error ledger_batch_replay(struct ledger *ledger, const struct store_event *event)
+enum lucid_error ledger_batch_run(struct ledger *ledger, struct ledger_command *command)
 {
-    lucid_assert(ledger->batch != NULL);
+    lucid_assert(ledger->batch != NULL && !ledger->batch_failed);
+    enum lucid_error error = command_run(ledger, command);
+    ledger->batch_failed = error != LUCID_OK;
+    return error;
+}
+
+static enum lucid_error event_replay(struct ledger *ledger, const struct store_event *event)
+{
     uint8_t *hash = lucid_arena_alloc(&ledger->arena, STORE_HASH_BYTES);
     struct lucid_span payload = lucid_arena_copy(&ledger->arena, event->payload);
     uint8_t *entry = lucid_arena_alloc(&ledger->arena, STORE_ENTRY_BYTES);
@@ -364,9 +363,20 @@ enum lucid_error ledger_batch_replay(struct ledger *ledger, const struct store_e
     if (memcmp(hash, event->hash, STORE_HASH_BYTES) != 0) {
         return LUCID_FATAL_CORRUPT;
     }
-    uint64_t leaf = ledger->staged.leaves;
-    error = event_append(ledger, type, &copy, lucid_span(NULL, 0));
-    return error == LUCID_OK ? ledger_fold_event(ledger, &copy, leaf, UINT32_MAX) : error;
+    struct ledger_event seen;
+    error = ledger_event_see(ledger, type, &copy, ledger->staged.leaves, &seen);
+    if (error == LUCID_OK) {
+        error = event_append(ledger, type, &copy, lucid_span(NULL, 0));
+    }
+    return error == LUCID_OK ? ledger_fold_event(ledger, type, &seen, UINT32_MAX) : error;
+}
+
+enum lucid_error ledger_batch_replay(struct ledger *ledger, const struct store_event *event)
+{
+    lucid_assert(ledger->batch != NULL && !ledger->batch_failed);
+    enum lucid_error error = event_replay(ledger, event);
+    ledger->batch_failed = error != LUCID_OK;
+    return error;
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -385,6 +395,7 @@ static enum lucid_error publish(struct ledger *ledger)
             }
         }
     }
+    ledger->folds_absent = ledger->folds_absent && ledger->staged.events == ledger->committed.events;
     ledger->committed = ledger->staged;
     if (!atomic_load_explicit(&ledger->identified, memory_order_relaxed) &&
         ledger->committed.events > 0) {
@@ -402,7 +413,14 @@ static enum lucid_error publish(struct ledger *ledger)
 
 enum lucid_error ledger_batch_commit(struct ledger *ledger)
 {
-    lucid_assert(ledger->batch != NULL);
+    lucid_assert(ledger->batch != NULL && !ledger->batch_failed);
+    if (ledger->folds_absent && ledger->staged.events > ledger->committed.events) {
+        enum lucid_error error = ledger_fold_absent(ledger);
+        if (error != LUCID_OK) {
+            ledger_batch_abort(ledger);
+            return error;
+        }
+    }
     for (unsigned which = 0; which < 2; which++) {
         /* Whatever can fail does so before the commit: what is durable must be findable. */
         enum lucid_error error =

@@ -52,7 +52,8 @@ static struct lucid_span u64_key(uint64_t number, uint8_t key[8])
 static enum lucid_error value_parse(struct lucid_span key, struct lucid_span value,
                                     struct ledger_epoch *ret)
 {
-    if (key.len != 8 || value.len != VALUE_BYTES || value.data[32] > EPOCH_BY_OPERATOR) {
+    if (key.len != 8 || value.len != VALUE_BYTES || value.data[32] < EPOCH_BY_COUNT ||
+        value.data[32] > EPOCH_BY_OPERATOR) {
         return LUCID_FATAL_CORRUPT;
     }
     ret->number = lucid_get_be64(key.data);
@@ -179,7 +180,9 @@ static enum lucid_error epoch_react(struct ledger_txn *txn, const struct ledger_
 {
     const struct epoch_memory *memory = ledger_txn_memory(txn);
     const struct ledger_epoch_config *config = ledger_txn_config(txn);
-    if (event->entry == NULL || event->leaf + 1 - memory->first_leaf < config->receipts_max) {
+    /* A reaction of another kind may have logged a leaf and closed the epoch over both meanwhile. */
+    if (event->entry == NULL || event->leaf < memory->first_leaf ||
+        event->leaf + 1 - memory->first_leaf < config->receipts_max) {
         return LUCID_OK;
     }
     return close_draft(txn, EPOCH_BY_COUNT);

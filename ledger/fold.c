@@ -9,9 +9,12 @@
 #include "ledger/ledger_internal.h"
 #include "ledger/log_internal.h"
 
-enum { FOLD_ROW_BYTES = 5, CHUNK_EVENTS = 2000, CHECK_EVENTS_MAX = 100000 };
-
-static const char tree_name[] = "tree";
+enum {
+    FOLD_ROW_BYTES = 5,
+    CHUNK_EVENTS = 2000,
+    CHUNK_ARENA_BYTES = 64 << 20, /* upcasts of large payloads end a chunk earlier */
+    CHECK_EVENTS_MAX = 100000,
+};
 
 /* Brings a payload to the current version of its type. */
 static enum lucid_error payload_upcast(struct ledger *ledger, const struct ledger_type *type,
@@ -36,47 +39,60 @@ enum lucid_error ledger_event_tags(struct ledger *ledger, const struct ledger_ty
                                    const struct store_event *event, uint64_t ret_tags[2])
 {
     lucid_assert(event->entry != NULL);
-    const struct ledger_kind *kind = ledger->uses[type->owner].kind;
     uint64_t id_tag = 0;
-    if (kind->id_tag != NULL) {
+    if (type != NULL && ledger->uses[type->owner].kind->id_tag != NULL) {
         struct lucid_span payload;
         enum lucid_error error =
             payload_upcast(ledger, type, event->version, event->payload, &payload);
         if (error != LUCID_OK) {
             return error;
         }
-        id_tag = kind->id_tag(payload);
+        id_tag = ledger->uses[type->owner].kind->id_tag(payload);
     }
     ret_tags[LEDGER_TAG_HASH] = ledger_tag_hash(event->entry);
     ret_tags[LEDGER_TAG_RUN_ID] = id_tag;
     return LUCID_OK;
 }
 
-enum lucid_error ledger_fold_event(struct ledger *ledger, const struct store_event *event,
-                                   uint64_t leaf, uint32_t only)
+enum lucid_error ledger_event_see(struct ledger *ledger, const struct ledger_type *type,
+                                  const struct store_event *event, uint64_t leaf,
+                                  struct ledger_event *ret)
 {
-    const struct ledger_type *type = ledger_type_find(ledger, event->type);
-    if (type == NULL) {
-        return LUCID_OK; /* a plugin's that is not loaded: its tables are not ours to fold */
-    }
     struct ledger_event seen = {
         .sequence = event->sequence,
         .time_ms = event->time_ms,
         .type = event->type,
-        .version = type->type->version,
+        .version = event->version,
+        .payload = event->payload,
         .entry = event->entry,
         .leaf = leaf,
     };
-    enum lucid_error error =
-        payload_upcast(ledger, type, event->version, event->payload, &seen.payload);
-    uint32_t wanted = (type->listeners | (uint32_t)1 << type->owner) & only;
+    if (type != NULL) {
+        enum lucid_error error =
+            payload_upcast(ledger, type, event->version, event->payload, &seen.payload);
+        if (error != LUCID_OK) {
+            return error;
+        }
+        seen.version = type->type->version;
+    }
+    *ret = seen;
+    return LUCID_OK;
+}
+
+enum lucid_error ledger_fold_event(struct ledger *ledger, const struct ledger_type *type,
+                                   const struct ledger_event *event, uint32_t only)
+{
+    /* Without a type it is a plugin's that is not loaded: its own tables are not ours to fold. */
+    uint32_t wanted = type == NULL ? ledger->listeners_all
+                                   : type->listeners | (uint32_t)1 << type->owner;
+    enum lucid_error error = LUCID_OK;
     for (uint32_t u = 0; error == LUCID_OK && u < ledger->use_count; u++) {
         const struct ledger_kind *kind = ledger->uses[u].kind;
-        if ((wanted >> u & 1) == 0 || kind->apply == NULL) {
+        if (((wanted & only) >> u & 1) == 0 || kind->apply == NULL) {
             continue;
         }
         ledger_txn_enter(ledger, u, LEDGER_PHASE_APPLY);
-        error = kind->apply(&ledger->txn, &seen);
+        error = kind->apply(&ledger->txn, event);
         ledger_txn_leave(ledger);
     }
     return error;
@@ -132,7 +148,7 @@ static enum lucid_error stale_find(struct fold_job *job, struct store_view *view
     struct ledger *ledger = job->ledger;
     bool current = false;
     enum lucid_error error =
-        row_check(ledger, view, tree_name, LEDGER_TREE_FOLD_VERSION, &current);
+        row_check(ledger, view, LEDGER_TREE_FOLD, LEDGER_TREE_FOLD_VERSION, &current);
     job->tree = !current;
     for (uint32_t u = 0; error == LUCID_OK && u < ledger->use_count; u++) {
         const struct ledger_kind *kind = ledger->uses[u].kind;
@@ -147,7 +163,7 @@ static enum lucid_error rows_put(struct fold_job *job, bool live)
     struct ledger *ledger = job->ledger;
     enum lucid_error error = LUCID_OK;
     if (job->tree) {
-        error = row_put(ledger, tree_name, LEDGER_TREE_FOLD_VERSION, live);
+        error = row_put(ledger, LEDGER_TREE_FOLD, LEDGER_TREE_FOLD_VERSION, live);
     }
     for (uint32_t u = 0; error == LUCID_OK && u < ledger->use_count; u++) {
         if ((job->stale >> u & 1) != 0) {
@@ -178,26 +194,28 @@ static enum lucid_error job_event(void *context, const struct store_event *event
 {
     struct fold_job *job = context;
     struct ledger *ledger = job->ledger;
-    enum lucid_error error = LUCID_OK;
-    if (event->entry != NULL && job->tree) {
-        const struct ledger_type *type = ledger_type_find(ledger, event->type);
-        uint64_t tags[2] = {ledger_tag_hash(event->entry), 0};
-        if (type != NULL) {
-            error = ledger_event_tags(ledger, type, event, tags);
-        }
+    const struct ledger_type *type = ledger_type_find(ledger, event->type);
+    struct ledger_event seen;
+    enum lucid_error error = ledger_event_see(ledger, type, event, job->leaves, &seen);
+    job->leaves += event->entry != NULL;
+    if (error == LUCID_OK && event->entry != NULL && job->tree) {
+        uint64_t tags[2];
+        error = ledger_event_tags(ledger, type, event, tags);
         if (error == LUCID_OK) {
             error = ledger_leaf_append(ledger, event, tags);
         }
     }
+    ledger->staged.leaves = job->leaves; /* what apply saw when the event was new */
     if (error == LUCID_OK) {
-        error = ledger_fold_event(ledger, event, job->leaves, job->stale);
+        error = ledger_fold_event(ledger, type, &seen, job->stale);
     }
     if (error != LUCID_OK) {
         return error;
     }
-    job->leaves += event->entry != NULL;
     job->next = event->sequence + 1;
-    return ++job->chunk == CHUNK_EVENTS ? LUCID_NOTE_END : LUCID_OK;
+    job->chunk++;
+    return job->chunk == CHUNK_EVENTS || ledger->arena.total > CHUNK_ARENA_BYTES ? LUCID_NOTE_END
+                                                                                 : LUCID_OK;
 }
 
 /* Runs one step of a job inside a store batch of its own and adopts what it staged. */
@@ -259,6 +277,9 @@ static enum lucid_error job_run(struct fold_job *job, struct store_view *view, u
     enum lucid_error error = job_batch(job, view, step_clear);
     while (error == LUCID_OK && job->next <= events) {
         error = job_batch(job, view, step_chunk);
+        if (error == LUCID_OK && job->chunk == 0) {
+            error = LUCID_FATAL_CORRUPT; /* the log ends before the count it was opened with */
+        }
         lucid_log(LUCID_LOG_INFO, "ledger.fold", "folded %llu of %llu events again",
                   (unsigned long long)(job->next - 1), (unsigned long long)events);
     }
@@ -272,6 +293,57 @@ static enum lucid_error job_run(struct fold_job *job, struct store_view *view, u
     }
     ledger_stage_reset(ledger);
     return error;
+}
+
+/* Whether a fold row is of a kind that is not registered. */
+static bool row_is_absent(const struct ledger *ledger, struct lucid_span name)
+{
+    for (uint32_t u = 0; u < ledger->use_count; u++) {
+        if (lucid_span_is(name, ledger->uses[u].kind->name)) {
+            return false;
+        }
+    }
+    return !lucid_span_is(name, LEDGER_TREE_FOLD);
+}
+
+/* Looks for live folds of kinds that are not registered; marks them in the batch, if there is one. */
+static enum lucid_error absent_find(struct ledger *ledger, struct store_view *view,
+                                    struct store_batch *batch)
+{
+    uint8_t at[STORE_KEY_BYTES_MAX];
+    struct lucid_span from = lucid_span("", 0);
+    struct lucid_span key;
+    struct lucid_span row;
+    for (;;) {
+        enum lucid_error error =
+            store_seek(view, ledger->folds_table, STORE_SEEK_GT, from, &key, &row);
+        if (error != LUCID_OK) {
+            return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
+        }
+        memcpy(at, key.data, key.len);
+        from = lucid_span(at, key.len);
+        if (row.len != FOLD_ROW_BYTES) {
+            return LUCID_FATAL_CORRUPT;
+        }
+        if (row.data[4] != 1 || !row_is_absent(ledger, from)) {
+            continue;
+        }
+        ledger->folds_absent = true;
+        if (batch != NULL) {
+            uint8_t stale[FOLD_ROW_BYTES];
+            memcpy(stale, row.data, sizeof(stale));
+            stale[4] = 0;
+            error = store_put(batch, ledger->folds_table, from, lucid_span(stale, sizeof(stale)));
+            if (error != LUCID_OK) {
+                return error;
+            }
+        }
+    }
+}
+
+enum lucid_error ledger_fold_absent(struct ledger *ledger)
+{
+    return absent_find(ledger, store_batch_view(ledger->batch), ledger->batch);
 }
 
 enum lucid_error ledger_fold_all(struct ledger *ledger, struct lucid_why *why)
@@ -290,6 +362,9 @@ enum lucid_error ledger_fold_all(struct ledger *ledger, struct lucid_why *why)
         store_counts_read(view, &counts);
         events = counts.events;
         error = stale_find(&job, view);
+        if (error == LUCID_OK) {
+            error = absent_find(ledger, view, NULL);
+        }
         store_view_end(view);
     }
     if (error == LUCID_OK && (job.tree || job.stale != 0)) {
@@ -309,10 +384,8 @@ enum lucid_error ledger_fold_all(struct ledger *ledger, struct lucid_why *why)
 /* --- the newest events ------------------------------------------------------------------------ */
 
 struct recent_check {
-    struct ledger *ledger;
     uint8_t hash[STORE_HASH_BYTES]; /* of the event before */
-    uint64_t leaf;                  /* of the next entry */
-    bool leaves_known;
+    uint64_t entries;               /* logged by the events seen */
 };
 
 static enum lucid_error recent_event(void *context, const struct store_event *event)
@@ -325,22 +398,79 @@ static enum lucid_error recent_event(void *context, const struct store_event *ev
     if (memcmp(check->hash, event->hash, STORE_HASH_BYTES) != 0) {
         return LUCID_FATAL_CORRUPT;
     }
-    if (event->entry == NULL || !check->leaves_known) {
-        return LUCID_OK;
-    }
-    if (check->leaf >= check->ledger->committed.leaves) {
+    check->entries += event->entry != NULL;
+    return LUCID_OK;
+}
+
+/* The chain of hashes after the newest head (head_at 0: there is none), or a bounded number of
+ * events back; and that as many leaves came after it as events with an entry. */
+static enum lucid_error events_check(struct ledger *ledger, struct store_view *view,
+                                     uint64_t head_at, uint64_t head_size)
+{
+    uint64_t events = ledger->committed.events;
+    uint64_t from = events > CHECK_EVENTS_MAX ? events - CHECK_EVENTS_MAX : 1;
+    if (head_at > events) {
         return LUCID_FATAL_CORRUPT;
     }
-    struct mmr_hash computed;
-    struct mmr_hash stored;
-    struct mmr_nodes nodes = ledger_nodes(check->ledger);
-    mmr_hash_leaf(lucid_span(event->entry, STORE_ENTRY_BYTES), &computed);
-    enum lucid_error error =
-        nodes.get(nodes.context, mmr_node_index(0, check->leaf++), &stored);
-    if (error == LUCID_OK && memcmp(&computed, &stored, sizeof(computed)) != 0) {
+    bool from_head = head_at != 0 && head_at >= from;
+    from = from_head ? head_at : from;
+    struct recent_check check = {.entries = from_head ? head_size : 0};
+    if (from > 1) {
+        struct store_event before;
+        enum lucid_error error = store_event_read(view, from - 1, &before);
+        if (error != LUCID_OK) {
+            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+        }
+        memcpy(check.hash, before.hash, STORE_HASH_BYTES);
+    }
+    enum lucid_error error = store_event_scan(view, from, recent_event, &check);
+    if (error == LUCID_OK && (from_head || from == 1) &&
+        check.entries != ledger->committed.leaves) {
         error = LUCID_FATAL_CORRUPT;
     }
     return error;
+}
+
+/* One leaf's row and nodes against its event. */
+static enum lucid_error leaf_check(struct ledger *ledger, struct store_view *view, uint64_t leaf,
+                                   uint64_t *after)
+{
+    struct store_leaf row;
+    struct store_event event;
+    enum lucid_error error = store_leaf_read(view, leaf, &row);
+    if (error == LUCID_OK && row.sequence <= *after) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    if (error == LUCID_OK) {
+        error = store_event_read(view, row.sequence, &event);
+    }
+    if (error != LUCID_OK || event.entry == NULL) {
+        return error == LUCID_OK || error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    uint64_t tags[2];
+    struct mmr_hash leaf_hash;
+    struct mmr_hash computed[MMR_PEAKS_MAX + 1];
+    size_t count = 0;
+    struct mmr_nodes nodes = ledger_nodes(ledger);
+    const struct ledger_type *type = ledger_type_find(ledger, event.type);
+    mmr_hash_leaf(lucid_span(event.entry, STORE_ENTRY_BYTES), &leaf_hash);
+    error = ledger_event_tags(ledger, type, &event, tags);
+    if (error == LUCID_OK) {
+        error = mmr_append(&nodes, leaf, &leaf_hash, computed, &count);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    lucid_arena_reset(&ledger->arena);
+    /* The run_id tag of a type that is not known here cannot be told. */
+    if (tags[LEDGER_TAG_HASH] != row.tags[LEDGER_TAG_HASH] ||
+        (type != NULL && tags[LEDGER_TAG_RUN_ID] != row.tags[LEDGER_TAG_RUN_ID]) ||
+        memcmp(computed, ledger->nodes.base + mmr_node_count(leaf) * MMR_HASH_BYTES,
+               count * MMR_HASH_BYTES) != 0) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    *after = row.sequence;
+    return LUCID_OK;
 }
 
 static enum lucid_error root_check(struct ledger *ledger, const struct head_memory *head)
@@ -357,33 +487,21 @@ static enum lucid_error root_check(struct ledger *ledger, const struct head_memo
     return error;
 }
 
-/* Where the check starts: after the newest head, or a bounded number of events back. */
+/* The newest head's root vouches for the peaks below it; every node after it is computed again, so
+ * that the next head cannot be signed over a node that rotted on disk. */
 static enum lucid_error recent_scan(struct ledger *ledger, struct store_view *view)
 {
     const struct head_memory *head = ledger_memory_committed(ledger, &ledger_head_kind);
-    uint64_t events = ledger->committed.events;
-    struct recent_check check = {.ledger = ledger};
-    uint64_t from = events > CHECK_EVENTS_MAX ? events - CHECK_EVENTS_MAX : 1;
-    if (head != NULL && head->sequence >= from) {
-        enum lucid_error error = root_check(ledger, head);
-        if (error != LUCID_OK) {
-            return error;
-        }
-        from = head->sequence;
-        check.leaf = head->size;
-        check.leaves_known = true;
+    uint64_t leaves = ledger->committed.leaves;
+    uint64_t leaf = leaves > CHECK_EVENTS_MAX ? leaves - CHECK_EVENTS_MAX : 0;
+    bool any = head != NULL && head->sequence != 0;
+    enum lucid_error error = any ? root_check(ledger, head) : LUCID_OK;
+    if (error == LUCID_OK) {
+        error = events_check(ledger, view, any ? head->sequence : 0, any ? head->size : 0);
     }
-    if (from > 1) {
-        struct store_event before;
-        enum lucid_error error = store_event_read(view, from - 1, &before);
-        if (error != LUCID_OK) {
-            return LUCID_FATAL_CORRUPT;
-        }
-        memcpy(check.hash, before.hash, STORE_HASH_BYTES);
-    }
-    enum lucid_error error = store_event_scan(view, from, recent_event, &check);
-    if (error == LUCID_OK && check.leaves_known && check.leaf != ledger->committed.leaves) {
-        error = LUCID_FATAL_CORRUPT;
+    uint64_t after = 0;
+    for (leaf = any ? head->size : leaf; error == LUCID_OK && leaf < leaves; leaf++) {
+        error = leaf_check(ledger, view, leaf, &after);
     }
     return error;
 }

@@ -103,6 +103,9 @@ static enum lucid_error growth_check(struct ledger_txn *txn, const struct head_m
     }
     struct mmr_nodes nodes = ledger_txn_nodes(txn);
     struct mmr_path path;
+    if (size < memory->size) {
+        return LUCID_FATAL_CORRUPT;
+    }
     enum lucid_error error = mmr_consistency_path(&nodes, memory->size, size, &path);
     if (error != LUCID_OK) {
         return error;

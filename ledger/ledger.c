@@ -68,6 +68,11 @@ static void kinds_register(struct ledger *ledger, const struct ledger_options *o
                 (struct ledger_type){.type = type, .owner = (uint32_t)i};
         }
     }
+    for (uint32_t u = 0; u < ledger->use_count; u++) {
+        if (kind_listens(ledger->uses[u].kind, "*")) {
+            ledger->listeners_all |= (uint32_t)1 << u;
+        }
+    }
     for (uint32_t t = 0; t < ledger->type_count; t++) {
         for (uint32_t u = 0; u < ledger->use_count; u++) {
             if (u != ledger->types[t].owner &&

@@ -14,6 +14,7 @@
 #define LEDGER_BATCH_BYTES_MAX   ((size_t)256 << 20)
 #define LEDGER_PENDING_BUCKETS   1024
 #define LEDGER_FOLDS_TABLE       "folds"
+#define LEDGER_TREE_FOLD         "tree" /* the leaf rows' name in it; no kind's */
 #define LEDGER_TREE_FOLD_VERSION 1
 
 enum ledger_phase {
@@ -81,6 +82,7 @@ struct ledger {
     uint32_t use_count;
     struct ledger_type types[LEDGER_TYPES_MAX];
     uint32_t type_count;
+    uint32_t listeners_all; /* bit per use that listens to "*" */
     uint32_t folds_table;
 
     /* the writer's */
@@ -88,6 +90,8 @@ struct ledger {
     struct ledger_tip committed;
     struct ledger_tip staged;
     struct store_batch *batch;
+    bool batch_failed; /* it can only be aborted now */
+    bool folds_absent; /* the store has live folds of kinds that are not registered */
     uint64_t batch_now_ms;
     struct lucid_arena arena; /* of the batch */
     struct ledger_pending *pending;
@@ -133,10 +137,21 @@ void ledger_stage_reset(struct ledger *ledger);
 void ledger_txn_enter(struct ledger *ledger, uint32_t use, enum ledger_phase phase);
 void ledger_txn_leave(struct ledger *ledger);
 
-/* Upcasts and hands one event to its owner's and listeners' apply. Uses whose bit in `only` is not
- * set are skipped. */
-enum lucid_error ledger_fold_event(struct ledger *ledger, const struct store_event *event,
-                                   uint64_t leaf, uint32_t only) LUCID_WARN_UNUSED;
+/* An event as apply and react see it, upcast in the batch's arena. type NULL: one that no kind here
+ * knows, as it is stored. */
+enum lucid_error ledger_event_see(struct ledger *ledger, const struct ledger_type *type,
+                                  const struct store_event *event, uint64_t leaf,
+                                  struct ledger_event *ret) LUCID_WARN_UNUSED;
+
+/* Hands one event to its owner's and listeners' apply; of an unknown type (NULL) only to those that
+ * listen to every event. Uses whose bit in `only` is not set are skipped. */
+enum lucid_error ledger_fold_event(struct ledger *ledger, const struct ledger_type *type,
+                                   const struct ledger_event *event,
+                                   uint32_t only) LUCID_WARN_UNUSED;
+
+/* Marks, in the batch, the folds of kinds that are not registered: they miss what is appended now
+ * and are folded again when they come back. */
+enum lucid_error ledger_fold_absent(struct ledger *ledger) LUCID_WARN_UNUSED;
 
 /* Brings every fold to the version of this program; at open. */
 enum lucid_error ledger_fold_all(struct ledger *ledger, struct lucid_why *why) LUCID_WARN_UNUSED;

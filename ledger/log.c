@@ -119,8 +119,7 @@ static enum lucid_error log_decide(struct ledger_txn *txn, struct ledger_command
 static enum lucid_error log_apply(struct ledger_txn *txn, const struct ledger_event *event)
 {
     (void)txn;
-    lucid_assert(event->sequence == 1);
-    return LUCID_OK;
+    return event->sequence == 1 ? LUCID_OK : LUCID_FATAL_CORRUPT;
 }
 
 const struct ledger_kind ledger_log_kind = {

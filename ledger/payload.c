@@ -1,5 +1,7 @@
 #include "ledger/payload_internal.h"
 
+#include "ledger/store/store.h"
+
 enum lucid_error payload_parse(struct lucid_span payload, struct lucid_arena *arena,
                                const struct jcs_value **ret_root)
 {
@@ -48,6 +50,24 @@ enum lucid_error payload_copy(struct lucid_span text, char *out, size_t size)
     return LUCID_OK;
 }
 
+/* Whether the reader of events takes the text as a string: what is logged must be readable. */
+static bool text_is_utf8(struct lucid_span text)
+{
+    enum { ARENA_BYTES = 65536 };
+    static const struct jcs_limits limits = {.depth_max = 1, .values_max = 1};
+    struct lucid_arena arena;
+    struct lucid_buf json;
+    const struct jcs_value *value;
+    lucid_arena_init(&arena, ARENA_BYTES);
+    lucid_buf_init(&json, STORE_PAYLOAD_BYTES_MAX);
+    lucid_json_string(&json, text);
+    bool ok = lucid_buf_ok(&json) &&
+              jcs_parse(lucid_buf_span(&json), &limits, &arena, &value, NULL) == LUCID_OK;
+    lucid_buf_fini(&json);
+    lucid_arena_fini(&arena);
+    return ok;
+}
+
 bool payload_name_ok(const char *name, size_t max)
 {
     size_t len = strlen(name);
@@ -60,5 +80,5 @@ bool payload_name_ok(const char *name, size_t max)
             return false;
         }
     }
-    return true;
+    return text_is_utf8(lucid_span(name, len));
 }

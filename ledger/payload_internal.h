@@ -19,8 +19,7 @@ enum lucid_error payload_hex(const struct jcs_value *root, const char *name, voi
 /* Copies text to a NUL-terminated array of size bytes. */
 enum lucid_error payload_copy(struct lucid_span text, char *out, size_t size) LUCID_WARN_UNUSED;
 
-/* Whether a name for people is usable: 1 … max bytes without control characters. The text is valid
- * UTF-8 because it came through the JSON reader or is checked by jcs_parse when the event is read. */
+/* Whether a name for people is usable: 1 … max bytes of UTF-8 without control characters. */
 bool payload_name_ok(const char *name, size_t max) LUCID_WARN_UNUSED;
 
 #endif

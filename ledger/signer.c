@@ -89,6 +89,12 @@ enum lucid_error ledger_signer_prepare(struct ledger_signer_command *command, en
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_SIGNER", "signer_pubkey",
                             "this is no Ed25519 public key under which signatures are accepted");
     }
+    struct lucid_span type = lucid_span_str(signer_type_name(signer->type));
+    enum signer_type known;
+    if (registering && !signer_type_parse(type, &known)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_SIGNER", "signer_type",
+                            "a signer is an orchestrator, a compute node or a worker");
+    }
     memset(command, 0, sizeof(*command));
     command->command = (struct ledger_command){.kind = &ledger_signer_kind, .verb = verb};
     command->signer = *signer;
@@ -116,6 +122,7 @@ static enum lucid_error signer_decide(struct ledger_txn *txn, struct ledger_comm
 {
     struct ledger_signer_command *signer = (struct ledger_signer_command *)command;
     bool registering = command->verb == SIGNER_REGISTER;
+    signer->ret_known = false;
     struct ledger_signer known;
     struct lucid_span value;
     struct lucid_span key = lucid_span(signer->signer.key, sizeof(signer->signer.key));
@@ -153,8 +160,11 @@ static void signer_conclude(struct ledger_txn *txn, struct ledger_command *comma
     struct ledger_signer_command *signer = (struct ledger_signer_command *)command;
     struct lucid_span value;
     struct lucid_span key = lucid_span(signer->signer.key, sizeof(signer->signer.key));
-    lucid_assert(ledger_txn_get(txn, TABLE_SIGNERS, key, &value) == LUCID_OK);
-    lucid_assert(value_parse(key, value, &signer->signer) == LUCID_OK);
+    command->error = ledger_txn_get(txn, TABLE_SIGNERS, key, &value);
+    lucid_assert(command->error != LUCID_NOTE_ABSENT);
+    if (command->error == LUCID_OK) {
+        command->error = value_parse(key, value, &signer->signer);
+    }
 }
 
 static enum lucid_error signer_put(struct ledger_txn *txn, const struct ledger_signer *signer)

@@ -18,6 +18,9 @@ static const struct ledger_event_type types[] = {
     {.name = type_created, .version = 1}, {.name = type_revoked, .version = 1}, {.name = NULL}};
 static const char *const tables[] = {table_tokens, NULL};
 
+/* The largest integer that a payload may hold (JSON). */
+#define EXPIRES_MS_MAX (((uint64_t)1 << 53) - 1)
+
 enum {
     TABLE_TOKENS,
     VALUE_FIXED_BYTES = 28,
@@ -101,6 +104,10 @@ static enum lucid_error create_check(const struct ledger_token *token, struct lu
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_TOKEN", "scopes",
                             "a token needs at least one known scope");
     }
+    if (token->expires_ms > EXPIRES_MS_MAX) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_TOKEN", "expires_at",
+                            "a token cannot expire that late; leave it out for never");
+    }
     return LUCID_OK;
 }
 
@@ -172,12 +179,21 @@ static enum lucid_error token_decide(struct ledger_txn *txn, struct ledger_comma
         .type = creating ? type_created : type_revoked,
         .payload = lucid_buf_span(&token->payload),
     };
-    if (creating) {
-        return ledger_txn_draft(txn, &draft, NULL);
-    }
     struct ledger_token known;
     struct lucid_span key;
+    if (creating) {
+        lucid_hex_encode(token->hash, ID_RAW_BYTES, token->token.id);
+        token->token.id[TOKEN_ID_BYTES] = 0;
+    }
     enum lucid_error error = id_seek(txn, token->token.id, &key, &known);
+    if (creating) {
+        if (error == LUCID_NOTE_ABSENT) {
+            return ledger_txn_draft(txn, &draft, NULL);
+        }
+        return error != LUCID_OK ? error
+                                 : lucid_refuse(why, LUCID_REFUSE_CONFLICT, "TOKEN_EXISTS", NULL,
+                                                "there is a token with this id already");
+    }
     if (error == LUCID_NOTE_ABSENT) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "NOT_FOUND", "id",
                             "there is no token with this id");
@@ -194,8 +210,11 @@ static void token_conclude(struct ledger_txn *txn, struct ledger_command *comman
     struct ledger_token_command *token = (struct ledger_token_command *)command;
     struct lucid_span value;
     struct lucid_span key = lucid_span(token->hash, sizeof(token->hash));
-    lucid_assert(ledger_txn_get(txn, TABLE_TOKENS, key, &value) == LUCID_OK);
-    lucid_assert(value_parse(key, value, &token->token) == LUCID_OK);
+    command->error = ledger_txn_get(txn, TABLE_TOKENS, key, &value);
+    lucid_assert(command->error != LUCID_NOTE_ABSENT);
+    if (command->error == LUCID_OK) {
+        command->error = value_parse(key, value, &token->token);
+    }
 }
 
 static enum lucid_error token_put(struct ledger_txn *txn, struct lucid_span key,

@@ -64,7 +64,8 @@ uint64_t ledger_txn_leaves(struct ledger_txn *txn)
 
 struct mmr_nodes ledger_txn_nodes(struct ledger_txn *txn)
 {
-    lucid_assert(txn->phase != LEDGER_PHASE_NONE);
+    /* Tables are folded again before the nodes are loaded. */
+    lucid_assert(txn->phase != LEDGER_PHASE_NONE && txn->phase != LEDGER_PHASE_APPLY);
     return ledger_nodes(txn->ledger);
 }
 

@@ -4,7 +4,7 @@
 void api_job_init(struct api_job *job, struct http_loop *loop, struct ledger_command *command,
                   void (*done)(struct api_job *job))
 {
-    *job = (struct api_job){.post.run = job_run, .loop = loop, .command = command, .done = done};
+    *job = (struct api_job){.loop = loop, .command = command, .done = done};
 }
 
 static void call_over(struct api_call *call)

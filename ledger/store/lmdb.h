@@ -19,8 +19,9 @@ struct store_lmdb_options {
  * as long as the store is open: a second writer is refused with LUCID_RETRY_BUSY. Remote file
  * systems are refused. One open per process and directory (LMDB's rule).
  * Errors (why->text says which file): LUCID_REFUSE_INVALID, LUCID_NOTE_ABSENT (no store there and
- * not create), LUCID_REFUSE_CONFLICT (create, but there is one), LUCID_RETRY_BUSY, LUCID_RETRY_IO.
- */
+ * not create), LUCID_REFUSE_CONFLICT (create, but there is one), LUCID_RETRY_BUSY, LUCID_RETRY_IO,
+ * LUCID_RETRY_MEMORY, LUCID_FATAL_CORRUPT, LUCID_FATAL_NEWER.
+ * A read-only store knows the tables that were there when it was opened. */
 enum lucid_error store_lmdb_open(const char *path, const struct store_lmdb_options *options,
                                  struct store **ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 

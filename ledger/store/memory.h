@@ -5,6 +5,7 @@
 
 #include "ledger/store/store.h"
 
+/* An empty store. Errors: LUCID_RETRY_MEMORY. */
 enum lucid_error store_memory_open(struct store **ret) LUCID_WARN_UNUSED;
 
 #endif

@@ -97,6 +97,7 @@ struct store_view *store_batch_view(struct store_batch *batch);
 
 /* --- log rows: reading ------------------------------------------------------------------------ */
 
+/* How many rows the view sees; read once, when it begins. */
 void store_counts_read(struct store_view *view, struct store_counts *ret);
 
 /* LUCID_NOTE_ABSENT beyond the newest. */
@@ -107,11 +108,14 @@ enum lucid_error store_event_read(struct store_view *view, uint64_t sequence,
 enum lucid_error store_body_read(struct store_view *view, uint64_t sequence,
                                  struct lucid_span *ret) LUCID_WARN_UNUSED;
 
+/* LUCID_NOTE_ABSENT beyond the newest. */
 enum lucid_error store_leaf_read(struct store_view *view, uint64_t leaf,
                                  struct store_leaf *ret) LUCID_WARN_UNUSED;
 
-/* Calls back for each event from `from` on in order. A callback that returns LUCID_NOTE_END stops
- * the scan, which then returns LUCID_OK; any other error is passed on. */
+/* Calls back for each event from `from` on in order (0 is read as 1). A callback that returns
+ * LUCID_NOTE_END stops the scan, which then returns LUCID_OK; any other error is passed on. In the
+ * view of a batch the callback may read, and put to tables: its event stays good till it returns.
+ */
 typedef enum lucid_error store_event_fn(void *context, const struct store_event *event);
 enum lucid_error store_event_scan(struct store_view *view, uint64_t from, store_event_fn *fn,
                                   void *context) LUCID_WARN_UNUSED;
@@ -140,6 +144,7 @@ enum lucid_error store_table_find(struct store *store, const char *name,
 /* Lists table names by handle 0 … n−1; NULL beyond. Static for the store's life. */
 const char *store_table_name(struct store *store, uint32_t table);
 
+/* The value of a key; LUCID_NOTE_ABSENT when there is none. */
 enum lucid_error store_get(struct store_view *view, uint32_t table, struct lucid_span key,
                            struct lucid_span *ret_value) LUCID_WARN_UNUSED;
 
@@ -155,7 +160,11 @@ enum lucid_error store_seek(struct store_view *view, uint32_t table, enum store_
                             struct lucid_span key, struct lucid_span *ret_key,
                             struct lucid_span *ret_value) LUCID_WARN_UNUSED;
 
-/* --- batches: writing ------------------------------------------------------------------------- */
+/* --- batches: writing -------------------------------------------------------------------------
+ * A write that fails with LUCID_RETRY_* or LUCID_FATAL_* decides its batch: every later write, and
+ * the commit, returns the same and keeps nothing. So code in the middle may leave results to the
+ * commit. A LUCID_FATAL_* from a commit poisons the store: every later view or batch begin returns
+ * LUCID_FATAL_STORE. */
 
 /* Begins the one write transaction. LUCID_RETRY_FULL when the map has no room left. */
 enum lucid_error store_batch_begin(struct store *store, struct store_batch **ret) LUCID_WARN_UNUSED;
@@ -174,21 +183,24 @@ void store_batch_abort(struct store_batch *batch);
 enum lucid_error store_event_append(struct store_batch *batch, const struct store_event *event,
                                     struct lucid_span body) LUCID_WARN_UNUSED;
 
-/* Appends the next leaf and its nodes (count times 32 bytes, borrowed until commit or abort). */
+/* Appends the next leaf and its nodes (count times 32 bytes, borrowed until commit or abort);
+ * asserts that the count is that of its index: one, and one per trailing zero bit of index + 1. */
 enum lucid_error store_leaf_append(struct store_batch *batch, const struct store_leaf *leaf,
                                    const uint8_t *nodes, size_t node_count) LUCID_WARN_UNUSED;
 
 /* Removes every leaf row, to fold them again from the events. */
 enum lucid_error store_leaves_clear(struct store_batch *batch) LUCID_WARN_UNUSED;
 
-/* Creates a table; LUCID_OK if it is there already. At most STORE_TABLES_MAX. */
+/* Creates a table; LUCID_OK if it is there already. LUCID_REFUSE_TOO_LARGE beyond STORE_TABLES_MAX.
+ * Handles are good until the store is closed; they may differ after it is opened again. */
 enum lucid_error store_table_create(struct store_batch *batch, const char *name,
                                     uint32_t *ret_table) LUCID_WARN_UNUSED;
 
 /* Removes every row. */
 enum lucid_error store_table_clear(struct store_batch *batch, uint32_t table) LUCID_WARN_UNUSED;
 
-/* Key 1 … STORE_KEY_BYTES_MAX bytes; both are copied. */
+/* Key 1 … STORE_KEY_BYTES_MAX bytes, value at most STORE_VALUE_BYTES_MAX; both are copied, and may
+ * come from this batch's own view. */
 enum lucid_error store_put(struct store_batch *batch, uint32_t table, struct lucid_span key,
                            struct lucid_span value) LUCID_WARN_UNUSED;
 
