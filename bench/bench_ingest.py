@@ -10,6 +10,7 @@ figures are ratios of the medians of five rounds. Every acknowledged receipt mus
 --filled DIR compares our service over the log in DIR (made by `fill`, and growing here) with our
 service over an empty log instead."""
 
+import os
 import subprocess
 import sys
 
@@ -23,7 +24,8 @@ WARM_SECONDS = 1
 
 def one_line(cell, name, row):
     print(f"  {cell:6} {name:6} {row['rate']:8.0f} receipts/s  p50 {row['p50']:7.2f} ms  "
-          f"p99 {row['p99']:7.2f} ms  server CPU {row['cpu_us']:6.1f} us a receipt", flush=True)
+          f"p99 {row['p99']:7.2f} ms  server CPU {row['cpu_us']:6.1f} us a receipt  "
+          f"others {row['others']:4.0%}", flush=True)
 
 
 def summary(cell, rows):
@@ -33,62 +35,81 @@ def summary(cell, rows):
               f"cpu_us {harness.median(of, 'cpu_us'):.1f}")
 
 
-def services(options, work, files, tag):
-    log = work / "service.log"
-    yield harness.Lucid(options, work / f"lucid-{tag}", files["keys"], log=log)
-    yield harness.Node(work / f"node-{tag}", harness.free_port(), log=log)
+def cell(options, work, files, batch, make):
+    """One measurement with a service that make() starts over a fresh directory."""
+    data = harness.fresh_directory(work)
+    with make(data) as service:
+        row = harness.ingest(service, files, batch, options.seconds, warm=WARM_SECONDS)
+    harness.remove(data)
+    return row
 
 
 def compare(options, goals):
     harness.rival_check()
     subprocess.run([harness.program(options, "bench/bench_ed25519")], check=True)
+    patience = harness.Patience(options)
     with harness.Work(options.work) as work:
         count = harness.RATE_MAX * options.seconds + harness.WARM_COUNT * WARM_SECONDS
         files = harness.generate(options, work, count)
-        rows = {cell: {"lucid": [], "node": []} for cell, _, _ in CELLS}
-        for number in range(options.rounds):
-            for cell, batch, _ in CELLS:
-                for service in services(options, work, files, f"{cell}-{number}"):
-                    with service:
-                        row = harness.ingest(service, files, batch, options.seconds,
-                                             warm=WARM_SECONDS)
-                    rows[cell][service.name].append(row)
-                    one_line(cell, service.name, row)
-        for cell, _, need in CELLS:
-            lucid, node = rows[cell]["lucid"], rows[cell]["node"]
-            summary(cell, rows[cell])
-            goals.at_least(f"bench_ingest {cell} ratio",
-                           harness.median(lucid, "rate") / harness.median(node, "rate"), need)
-            if cell == "single":
-                goals.at_most(f"bench_ingest {cell} p99 ratio",
-                              harness.median(lucid, "p99") / harness.median(node, "p99"),
-                              P99_RATIO_MAX)
+        log = work / "service.log"
+        makers = {
+            "lucid": lambda data: harness.Lucid(options, data, files["keys"], log=log),
+            "node": lambda data: harness.Node(data, harness.free_port(), log=log),
+        }
+        rows = {kind: {"lucid": [], "node": []} for kind, _, _ in CELLS}
+        for _ in range(options.rounds):
+            for kind, batch, _ in CELLS:
+                for name, make in makers.items():
+                    row = patience.cell(lambda: cell(options, work, files, batch, make))
+                    rows[kind][name].append(row)
+                    one_line(kind, name, row)
+    for kind, _, need in CELLS:
+        lucid, node = rows[kind]["lucid"], rows[kind]["node"]
+        summary(kind, rows[kind])
+        goals.at_least(f"bench_ingest {kind} ratio",
+                       harness.median(lucid, "rate") / harness.median(node, "rate"), need)
+        if kind == "single":
+            goals.at_most(f"bench_ingest {kind} p99 ratio",
+                          harness.median(lucid, "p99") / harness.median(node, "p99"),
+                          P99_RATIO_MAX)
+    patience.report()
+
+
+def filled_cell(options, work, keys, batch):
+    """One measurement over the large log, with receipts that it does not hold yet."""
+    count = harness.RATE_MAX * options.seconds + harness.WARM_COUNT * WARM_SECONDS
+    files = harness.generate(options, work, count, harness.fresh_index())
+    with harness.Lucid(options, options.filled, keys, log=work / "service.log") as service:
+        held = service.stored()
+        row = harness.ingest(service, files, batch, options.seconds, warm=WARM_SECONDS)
+    print(f"         {held} receipts were there before", flush=True)
+    for path in files.values():
+        os.unlink(path)
+    return row
 
 
 def compare_filled(options, goals):
-    """Receipts of an index range that no fill uses; each cell takes new ones for the full log."""
-    need = harness.RATE_MAX * options.seconds + harness.WARM_COUNT * WARM_SECONDS
+    patience = harness.Patience(options)
     with harness.Work(options.work) as work:
-        log = work / "service.log"
-        rows = {cell: {"filled": [], "empty": []} for cell, _, _ in CELLS}
-        for number in range(options.rounds):
-            for at, (cell, batch, _) in enumerate(CELLS):
-                first = harness.fresh_index()
-                files = harness.generate(options, work, need, first)
-                for kind in ("empty", "filled"):
-                    data = options.filled if kind == "filled" else work / f"{number}-{at}"
-                    with harness.Lucid(options, data, files["keys"], log=log) as service:
-                        held = service.stored()
-                        row = harness.ingest(service, files, batch, options.seconds,
-                                             warm=WARM_SECONDS)
-                    rows[cell][kind].append(row)
-                    one_line(cell, kind, row)
-                    print(f"         with {held} receipts before", flush=True)
-        for cell, _, _ in CELLS:
-            summary(cell, rows[cell])
-            goals.at_least(f"bench_ingest {cell} filled/empty ratio",
-                           harness.median(rows[cell]["filled"], "rate") /
-                           harness.median(rows[cell]["empty"], "rate"), FILLED_RATIO_MIN)
+        count = harness.RATE_MAX * options.seconds + harness.WARM_COUNT * WARM_SECONDS
+        files = harness.generate(options, work, count)
+        rows = {kind: {"filled": [], "empty": []} for kind, _, _ in CELLS}
+        for _ in range(options.rounds):
+            for kind, batch, _ in CELLS:
+                row = patience.cell(lambda: cell(
+                    options, work, files, batch,
+                    lambda data: harness.Lucid(options, data, files["keys"])))
+                rows[kind]["empty"].append(row)
+                one_line(kind, "empty", row)
+                row = patience.cell(lambda: filled_cell(options, work, files["keys"], batch))
+                rows[kind]["filled"].append(row)
+                one_line(kind, "filled", row)
+    for kind, _, _ in CELLS:
+        summary(kind, rows[kind])
+        goals.at_least(f"bench_ingest {kind} filled/empty ratio",
+                       harness.median(rows[kind]["filled"], "rate") /
+                       harness.median(rows[kind]["empty"], "rate"), FILLED_RATIO_MIN)
+    patience.report()
 
 
 if __name__ == "__main__":

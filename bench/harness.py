@@ -9,6 +9,7 @@ import os
 import pathlib
 import platform
 import re
+import resource
 import selectors
 import shutil
 import signal
@@ -36,12 +37,95 @@ def arguments(doc, **extra):
     parser.add_argument("--work", help="where data directories go (default: TMPDIR); one disk for both")
     parser.add_argument("--check", action="store_true", help="exit 1 when a goal is missed")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s instead of 5 of 4 s")
+    parser.add_argument("--patience", type=float, default=0, metavar="SECONDS",
+                        help="wait as long in all for other programs to leave the processors alone")
     for name, options in extra.items():
         parser.add_argument("--" + name.replace("_", "-"), **options)
     options = parser.parse_args()
     options.build = pathlib.Path(options.build).resolve()
     options.rounds, options.seconds = (2, 2) if options.quick else (5, 4)
     return options
+
+
+# --- other programs -------------------------------------------------------------------------------
+
+# Share of all processors that others may use during a cell; the kernel's own threads are in it.
+OTHERS_MAX = 0.10
+
+
+def busy_seconds():
+    """Processor time of everybody since boot: user, nice, system, irq, softirq, steal."""
+    words = open("/proc/stat", encoding="ascii").readline().split()[1:]
+    return sum(int(words[i]) for i in (0, 1, 2, 5, 6, 7)) / TICKS
+
+
+class Others:
+    """What share of the processors the service and wrk did not get, since begin()."""
+
+    def __init__(self, service):
+        self.service = service
+        self.at, self.used = time.monotonic(), self._used()
+
+    def _used(self):
+        ours = sum(resource.getrusage(who).ru_utime + resource.getrusage(who).ru_stime
+                   for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return busy_seconds() - ours - self.service.cpu_seconds()
+
+    def share(self):
+        return (self._used() - self.used) / (time.monotonic() - self.at) / os.cpu_count()
+
+
+class Patience:
+    """Judges cells by what others took meanwhile, never by their result: while seconds are left, a
+    disturbed cell is measured again after the machine has gone quiet."""
+
+    def __init__(self, options):
+        self.left = options.patience
+        self.disturbed = 0
+
+    def wait(self):
+        while self.left > 0:
+            before = busy_seconds()
+            time.sleep(0.5)
+            if (busy_seconds() - before) / 0.5 / os.cpu_count() <= OTHERS_MAX:
+                return
+            self.left -= 0.5
+
+    def good(self, row):
+        if row["others"] <= OTHERS_MAX:
+            return True
+        if self.left > 0:
+            self.left -= 5
+            return False
+        self.disturbed += 1
+        return True
+
+    def cell(self, measure):
+        """measure() until it was undisturbed or patience has run out."""
+        while True:
+            self.wait()
+            row = measure()
+            if self.good(row):
+                return row
+            print(f"         again: others took {row['others']:.0%} of the processors", flush=True)
+
+    def report(self):
+        if self.disturbed:
+            print(f"note: in {self.disturbed} cells other programs took more than "
+                  f"{OTHERS_MAX:.0%} of the processors: the figures are disturbed")
+
+
+def fresh_directory(work):
+    """A name below work that nothing has yet."""
+    fresh_directory.count += 1
+    return work / f"data-{fresh_directory.count}"
+
+
+fresh_directory.count = 0
+
+
+def remove(path):
+    shutil.rmtree(path, ignore_errors=True)
 
 
 class Work:
@@ -195,7 +279,7 @@ class Lucid(Service):
 def lucid_init(options, data):
     subprocess.run([program(options, "tools/lucid", "tools/lucid/lucid"), "log", "init",
                     "--data", str(data), "--origin", "bench.example/log"],
-                   check=True, stdout=subprocess.DEVNULL)
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 class Node(Service):
@@ -276,16 +360,18 @@ def ingest(service, files, batch, seconds, skip=0, warm=0):
         settle(service)
         if service.stored() == before:
             raise Failure(f"{service.name} stored nothing")
-    before, cpu = service.stored(), service.cpu_seconds()
+    before, cpu, others = service.stored(), service.cpu_seconds(), Others(service)
     result = wrk(service, "ingest.lua", connections, seconds, RECEIPTS=path, BATCH=batch, SKIP=at,
                  COUNT=RATE_MAX * seconds)
+    others = others.share()
     settle(service)
     cpu = service.cpu_seconds() - cpu
     acknowledged, stored = int(result["requests"]) * batch, service.stored() - before
     if not acknowledged <= stored <= acknowledged + connections * batch:
         raise Failure(f"{service.name}: {acknowledged} acknowledged, {stored} stored")
     return {"rate": acknowledged / (result["duration_us"] / 1e6), "p50": result["p50_us"] / 1e3,
-            "p99": result["p99_us"] / 1e3, "cpu_us": cpu / stored * 1e6, "stored": stored}
+            "p99": result["p99_us"] / 1e3, "cpu_us": cpu / stored * 1e6, "stored": stored,
+            "others": others}
 
 
 # Receipts that one second can take at most, on the machines that this was made for.

@@ -193,7 +193,8 @@ void http_respond(struct http_request *request, int status, const char *content_
 
 /* RFC 9457: {"type","title","status","detail","code","param"?,"request_id"}, application/
  * problem+json. code is upper snake case; type is "about:blank" plus nothing else: the code is the
- * stable name. param "" or NULL: left out. Adds Retry-After: 1 to 503 unless it was added. */
+ * stable name. param "" or NULL: left out. Adds Cache-Control: no-cache, and Retry-After: 1 to 503
+ * unless it was added. */
 void http_problem(struct http_request *request, int status, const char *code, const char *param,
                   const char *format, ...) LUCID_PRINTF(5, 6);
 /* The same document into a buffer, for answers that hold many (request_id NULL data: left out). */

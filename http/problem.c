@@ -129,6 +129,7 @@ void http_problem(struct http_request *request, int status, const char *code, co
     if (status == 503 && !request->retry_after) {
         http_add_header(request, "Retry-After", "1");
     }
+    http_add_header(request, "Cache-Control", "no-cache");
     struct lucid_buf body;
     lucid_buf_init(&body, 0);
     http_problem_write(&body, status, code, param, detail, http_request_id(request));

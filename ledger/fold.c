@@ -83,7 +83,7 @@ enum lucid_error ledger_fold_event(struct ledger *ledger, const struct ledger_ty
                                    const struct ledger_event *event, uint32_t only)
 {
     /* Without a type it is a plugin's that is not loaded: its own tables are not ours to fold. */
-    uint32_t wanted = type == NULL ? ledger->listeners_all
+    uint32_t wanted = type == NULL ? ledger_listeners_find(ledger, event->type)
                                    : type->listeners | (uint32_t)1 << type->owner;
     enum lucid_error error = LUCID_OK;
     for (uint32_t u = 0; error == LUCID_OK && u < ledger->use_count; u++) {

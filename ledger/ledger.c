@@ -37,14 +37,18 @@ const struct ledger_type *ledger_type_find(const struct ledger *ledger, struct l
     return NULL;
 }
 
-static bool kind_listens(const struct ledger_kind *kind, const char *type)
+uint32_t ledger_listeners_find(const struct ledger *ledger, struct lucid_span name)
 {
-    for (const char *const *at = kind->listens; at != NULL && *at != NULL; at++) {
-        if (strcmp(*at, "*") == 0 || strcmp(*at, type) == 0) {
-            return true;
+    uint32_t listeners = 0;
+    for (uint32_t u = 0; u < ledger->use_count; u++) {
+        const char *const *at = ledger->uses[u].kind->listens;
+        for (; at != NULL && *at != NULL; at++) {
+            if (strcmp(*at, "*") == 0 || lucid_span_is(name, *at)) {
+                listeners |= (uint32_t)1 << u;
+            }
         }
     }
-    return false;
+    return listeners;
 }
 
 /* Freezes the kinds and works out who gets which event. */
@@ -68,18 +72,10 @@ static void kinds_register(struct ledger *ledger, const struct ledger_options *o
                 (struct ledger_type){.type = type, .owner = (uint32_t)i};
         }
     }
-    for (uint32_t u = 0; u < ledger->use_count; u++) {
-        if (kind_listens(ledger->uses[u].kind, "*")) {
-            ledger->listeners_all |= (uint32_t)1 << u;
-        }
-    }
     for (uint32_t t = 0; t < ledger->type_count; t++) {
-        for (uint32_t u = 0; u < ledger->use_count; u++) {
-            if (u != ledger->types[t].owner &&
-                kind_listens(ledger->uses[u].kind, ledger->types[t].type->name)) {
-                ledger->types[t].listeners |= (uint32_t)1 << u;
-            }
-        }
+        struct ledger_type *type = &ledger->types[t];
+        type->listeners = ledger_listeners_find(ledger, lucid_span_str(type->type->name)) &
+                          ~((uint32_t)1 << type->owner);
     }
 }
 

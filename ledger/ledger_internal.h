@@ -82,7 +82,6 @@ struct ledger {
     uint32_t use_count;
     struct ledger_type types[LEDGER_TYPES_MAX];
     uint32_t type_count;
-    uint32_t listeners_all; /* bit per use that listens to "*" */
     uint32_t folds_table;
 
     /* the writer's */
@@ -137,14 +136,17 @@ void ledger_stage_reset(struct ledger *ledger);
 void ledger_txn_enter(struct ledger *ledger, uint32_t use, enum ledger_phase phase);
 void ledger_txn_leave(struct ledger *ledger);
 
+/* Bit per use that listens to events of that name, by the name or by "*". */
+uint32_t ledger_listeners_find(const struct ledger *ledger, struct lucid_span name);
+
 /* An event as apply and react see it, upcast in the batch's arena. type NULL: one that no kind here
  * knows, as it is stored. */
 enum lucid_error ledger_event_see(struct ledger *ledger, const struct ledger_type *type,
                                   const struct store_event *event, uint64_t leaf,
                                   struct ledger_event *ret) LUCID_WARN_UNUSED;
 
-/* Hands one event to its owner's and listeners' apply; of an unknown type (NULL) only to those that
- * listen to every event. Uses whose bit in `only` is not set are skipped. */
+/* Hands one event to its owner's and listeners' apply; of an unknown type (NULL) only to
+ * listeners. Uses whose bit in `only` is not set are skipped. */
 enum lucid_error ledger_fold_event(struct ledger *ledger, const struct ledger_type *type,
                                    const struct ledger_event *event,
                                    uint32_t only) LUCID_WARN_UNUSED;

@@ -55,7 +55,6 @@ void api_answer_tagged(struct http_request *request, const char *type, struct lu
 void api_problem(struct http_request *request, int status, const char *code, const char *param,
                  const char *text)
 {
-    http_add_header(request, "Cache-Control", "no-cache");
     http_problem(request, status, code, param, "%s", text);
 }
 

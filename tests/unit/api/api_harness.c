@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "http/server_internal.h"
 #include "ledger/log.h"
 #include "ledger/receipt.h"
 #include "ledger/signer.h"
@@ -202,6 +203,11 @@ void harness_open(struct harness *h, bool public_reads)
     api_http_options(h->api, &server);
     lucid_assert(http_server_open(&server, &h->server, NULL) == LUCID_OK);
     api_set_server(h->api, h->server);
+    /* Inherited by what is accepted: else the kernel takes 4 MiB for a client that does not read.
+     */
+    int kernel = 16 * 1024;
+    lucid_assert(setsockopt(h->server->listen_fd, SOL_SOCKET, SO_SNDBUF, &kernel, sizeof(kernel)) ==
+                 0);
     lucid_assert(http_loop_open(h->server, &h->loop) == LUCID_OK);
     lucid_assert(api_loop_open(h->api, h->loop) == LUCID_OK);
     lucid_assert(pthread_create(&h->thread, NULL, loop_thread, h) == 0);
