@@ -33,7 +33,7 @@ void *lucid_arena_alloc(struct lucid_arena *arena, size_t len) LUCID_WARN_UNUSED
 void *lucid_arena_zalloc(struct lucid_arena *arena, size_t len) LUCID_WARN_UNUSED;
 
 /* A copy of the bytes, NUL-terminated for convenience; {NULL, 0} when out of memory. */
-struct lucid_span lucid_arena_copy(struct lucid_arena *arena, struct lucid_span data)
-    LUCID_WARN_UNUSED;
+struct lucid_span lucid_arena_copy(struct lucid_arena *arena,
+                                   struct lucid_span data) LUCID_WARN_UNUSED;
 
 #endif

@@ -104,7 +104,7 @@ void lucid_base64_encode(const void *data, size_t len, char *out);
 
 /* Decodes strict standard padded base64 (no white space, no missing padding, zero trailing bits)
  * into at most max bytes. False on anything else. */
-bool lucid_base64_decode(struct lucid_span text, void *out, size_t max, size_t *ret_len)
-    LUCID_WARN_UNUSED;
+bool lucid_base64_decode(struct lucid_span text, void *out, size_t max,
+                         size_t *ret_len) LUCID_WARN_UNUSED;
 
 #endif

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LUCID_WARN_UNUSED __attribute__((warn_unused_result))
+#define LUCID_WARN_UNUSED       __attribute__((warn_unused_result))
 #define LUCID_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 enum lucid_error {
@@ -58,10 +58,10 @@ const char *lucid_error_name(enum lucid_error error);
 /* Why something was refused, for people and for programs. All members are bounded; zero-initialise
  * before use. */
 struct lucid_why {
-    const char *code;  /* stable code for programs (upper snake case, static storage) or NULL */
-    char text[192];    /* one English sentence without the offending value's secrets */
-    char param[96];    /* dotted name of the member at fault ("body.metrics.ttft_ms"), or "" */
-    size_t offset;     /* byte offset in the input where that is known, else 0 */
+    const char *code; /* stable code for programs (upper snake case, static storage) or NULL */
+    char text[192];   /* one English sentence without the offending value's secrets */
+    char param[96];   /* dotted name of the member at fault ("body.metrics.ttft_ms"), or "" */
+    size_t offset;    /* byte offset in the input where that is known, else 0 */
 };
 
 /* Fills why (if not NULL) and returns error, so that a refusal is one statement. The text is cut

@@ -105,8 +105,8 @@ enum lucid_error ledger_leaf_append(struct ledger *ledger, const struct store_ev
     if (error == LUCID_OK) {
         struct store_leaf row = {.sequence = event->sequence, .tags = {tags[0], tags[1]}};
         /* The store borrows the nodes where they will stay. */
-        error = store_leaf_append(ledger->batch, &row,
-                                  ledger->nodes.base + first * MMR_HASH_BYTES, count);
+        error = store_leaf_append(ledger->batch, &row, ledger->nodes.base + first * MMR_HASH_BYTES,
+                                  count);
     }
     if (error == LUCID_OK) {
         error = pending_add(ledger, tags, leaf);
@@ -395,7 +395,8 @@ static enum lucid_error publish(struct ledger *ledger)
             }
         }
     }
-    ledger->folds_absent = ledger->folds_absent && ledger->staged.events == ledger->committed.events;
+    ledger->folds_absent =
+        ledger->folds_absent && ledger->staged.events == ledger->committed.events;
     ledger->committed = ledger->staged;
     if (!atomic_load_explicit(&ledger->identified, memory_order_relaxed) &&
         ledger->committed.events > 0) {

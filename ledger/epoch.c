@@ -2,8 +2,8 @@
  *   {"closed_by":text,"end_leaf":n,"epoch":n,"first_leaf":n,"opened_ms":n,"root":hex}
  * Opening is no event: the first leaf after the last epoch's end opens the next one.
  *
- * Table `epochs`: key = number u64; value = first u64 ‖ end u64 ‖ opened u64 ‖ closed u64 ‖ closed by
- * u8 ‖ root 32. Table `epoch_ends`: key = end leaf u64; value = number u64. */
+ * Table `epochs`: key = number u64; value = first u64 ‖ end u64 ‖ opened u64 ‖ closed u64 ‖ closed
+ * by u8 ‖ root 32. Table `epoch_ends`: key = end leaf u64; value = number u64. */
 #include "ledger/epoch.h"
 
 #include "base/assert.h"
@@ -109,6 +109,15 @@ static enum lucid_error epoch_load(struct ledger_txn *txn)
     }
     struct store_counts counts;
     store_counts_read(view, &counts);
+    if (error == LUCID_OK) {
+        struct mmr_hash root;
+        struct mmr_nodes nodes = ledger_txn_nodes(txn);
+        if (newest.end_leaf > counts.leaves ||
+            mmr_root(&nodes, newest.end_leaf, &root) != LUCID_OK ||
+            memcmp(&root, &newest.root, sizeof(root)) != 0) {
+            return LUCID_FATAL_CORRUPT;
+        }
+    }
     if (counts.leaves <= memory->first_leaf) {
         return LUCID_OK;
     }
@@ -180,7 +189,8 @@ static enum lucid_error epoch_react(struct ledger_txn *txn, const struct ledger_
 {
     const struct epoch_memory *memory = ledger_txn_memory(txn);
     const struct ledger_epoch_config *config = ledger_txn_config(txn);
-    /* A reaction of another kind may have logged a leaf and closed the epoch over both meanwhile. */
+    /* A reaction of another kind may have logged a leaf and closed the epoch over both meanwhile.
+     */
     if (event->entry == NULL || event->leaf < memory->first_leaf ||
         event->leaf + 1 - memory->first_leaf < config->receipts_max) {
         return LUCID_OK;
@@ -415,8 +425,7 @@ enum lucid_error ledger_epoch_of_leaf(struct ledger_view *view, uint64_t leaf,
     if (leaf >= view->leaves) {
         return LUCID_NOTE_ABSENT;
     }
-    enum lucid_error error =
-        epoch_place(view->store, view->ledger->store, leaf, &number, &end);
+    enum lucid_error error = epoch_place(view->store, view->ledger->store, leaf, &number, &end);
     return error == LUCID_OK ? ledger_epoch_read(view, number, ret) : error;
 }
 

@@ -104,9 +104,9 @@ struct fold_job {
     struct ledger *ledger;
     uint32_t stale; /* bit per use */
     bool tree;
-    uint64_t next;  /* sequence */
+    uint64_t next;   /* sequence */
     uint64_t leaves; /* with an entry before next */
-    uint32_t chunk; /* events of this chunk */
+    uint32_t chunk;  /* events of this chunk */
 };
 
 static enum lucid_error row_put(struct ledger *ledger, const char *name, uint32_t version,
@@ -306,7 +306,8 @@ static bool row_is_absent(const struct ledger *ledger, struct lucid_span name)
     return !lucid_span_is(name, LEDGER_TREE_FOLD);
 }
 
-/* Looks for live folds of kinds that are not registered; marks them in the batch, if there is one. */
+/* Looks for live folds of kinds that are not registered; marks them in the batch, if there is one.
+ */
 static enum lucid_error absent_find(struct ledger *ledger, struct store_view *view,
                                     struct store_batch *batch)
 {
@@ -386,6 +387,7 @@ enum lucid_error ledger_fold_all(struct ledger *ledger, struct lucid_why *why)
 struct recent_check {
     uint8_t hash[STORE_HASH_BYTES]; /* of the event before */
     uint64_t entries;               /* logged by the events seen */
+    uint64_t head_at;               /* sequence of the newest head seen; 0 = none */
 };
 
 static enum lucid_error recent_event(void *context, const struct store_event *event)
@@ -399,22 +401,25 @@ static enum lucid_error recent_event(void *context, const struct store_event *ev
         return LUCID_FATAL_CORRUPT;
     }
     check->entries += event->entry != NULL;
+    if (lucid_span_is(event->type, ledger_head_kind.types[0].name)) {
+        check->head_at = event->sequence;
+    }
     return LUCID_OK;
 }
 
-/* The chain of hashes after the newest head (head_at 0: there is none), or a bounded number of
- * events back; and that as many leaves came after it as events with an entry. */
+/* The chain of hashes from the newest head on (NULL: no such kind), or a bounded number of events
+ * back; that it is the newest; and that as many leaves came after it as events with an entry. */
 static enum lucid_error events_check(struct ledger *ledger, struct store_view *view,
-                                     uint64_t head_at, uint64_t head_size)
+                                     const struct head_memory *head)
 {
     uint64_t events = ledger->committed.events;
     uint64_t from = events > CHECK_EVENTS_MAX ? events - CHECK_EVENTS_MAX : 1;
-    if (head_at > events) {
+    if (head != NULL && head->sequence > events) {
         return LUCID_FATAL_CORRUPT;
     }
-    bool from_head = head_at != 0 && head_at >= from;
-    from = from_head ? head_at : from;
-    struct recent_check check = {.entries = from_head ? head_size : 0};
+    bool from_head = head != NULL && head->sequence != 0 && head->sequence >= from;
+    from = from_head ? head->sequence : from;
+    struct recent_check check = {.entries = from_head ? head->size : 0};
     if (from > 1) {
         struct store_event before;
         enum lucid_error error = store_event_read(view, from - 1, &before);
@@ -426,6 +431,9 @@ static enum lucid_error events_check(struct ledger *ledger, struct store_view *v
     enum lucid_error error = store_event_scan(view, from, recent_event, &check);
     if (error == LUCID_OK && (from_head || from == 1) &&
         check.entries != ledger->committed.leaves) {
+        error = LUCID_FATAL_CORRUPT;
+    }
+    if (error == LUCID_OK && head != NULL && check.head_at != (from_head ? head->sequence : 0)) {
         error = LUCID_FATAL_CORRUPT;
     }
     return error;
@@ -497,7 +505,7 @@ static enum lucid_error recent_scan(struct ledger *ledger, struct store_view *vi
     bool any = head != NULL && head->sequence != 0;
     enum lucid_error error = any ? root_check(ledger, head) : LUCID_OK;
     if (error == LUCID_OK) {
-        error = events_check(ledger, view, any ? head->sequence : 0, any ? head->size : 0);
+        error = events_check(ledger, view, head);
     }
     uint64_t after = 0;
     for (leaf = any ? head->size : leaf; error == LUCID_OK && leaf < leaves; leaf++) {

@@ -74,8 +74,8 @@ static enum lucid_error head_load(struct ledger_txn *txn)
     struct lucid_span value;
     struct ledger_head head;
     *memory = (struct head_memory){0};
-    enum lucid_error error = ledger_txn_seek(txn, TABLE_HEADS, STORE_SEEK_LE,
-                                             size_key(UINT64_MAX, bytes), &key, &value);
+    enum lucid_error error =
+        ledger_txn_seek(txn, TABLE_HEADS, STORE_SEEK_LE, size_key(UINT64_MAX, bytes), &key, &value);
     if (error == LUCID_NOTE_ABSENT) {
         return LUCID_OK;
     }
@@ -160,8 +160,8 @@ static enum lucid_error head_decide(struct ledger_txn *txn, struct ledger_comman
     if (!tree_grew(memory, ledger_txn_leaves(txn))) {
         return LUCID_OK;
     }
-    bool due = memory->sequence == 0 || ledger_txn_now_ms(txn) - memory->signed_ms >=
-                                            config->interval_ms_max;
+    bool due = memory->sequence == 0 ||
+               ledger_txn_now_ms(txn) - memory->signed_ms >= config->interval_ms_max;
     return due ? head_draft(txn) : LUCID_OK;
 }
 

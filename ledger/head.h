@@ -8,8 +8,8 @@
 struct ledger_skey;
 
 struct ledger_head_config {
-    const struct ledger_skey *key;/* the log key; must match log.init */
-    uint64_t interval_ms_max;         /* head_interval_ms */
+    const struct ledger_skey *key; /* the log key; must match log.init */
+    uint64_t interval_ms_max;      /* head_interval_ms */
 };
 
 extern const struct ledger_kind ledger_head_kind;
@@ -28,7 +28,8 @@ struct ledger_head_tick {
     struct ledger_command command;
 };
 void ledger_head_tick_init(struct ledger_head_tick *tick);
-/* When the next head is due: Unix ms, 0 = the tree has not grown since the newest. Thread: writer. */
+/* When the next head is due: Unix ms, 0 = the tree has not grown since the newest. Thread: writer.
+ */
 uint64_t ledger_head_due_ms(struct ledger *ledger);
 
 /* The newest head within the view. LUCID_NOTE_ABSENT before the first. */

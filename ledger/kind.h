@@ -20,14 +20,15 @@
 #include "ledger/store/store.h"
 #include "mmr/mmr.h"
 
-#define LEDGER_REACT_DEPTH_MAX 8
+#define LEDGER_REACT_DEPTH_MAX  8
 #define LEDGER_MEMORY_BYTES_MAX 256
-#define LEDGER_KINDS_MAX 32
+#define LEDGER_KINDS_MAX        32
 
 struct ledger_kind;
 struct ledger_txn;
 
-/* A write request on its way through the writer. The kind's own struct embeds it as first member. */
+/* A write request on its way through the writer. The kind's own struct embeds it as first member.
+ */
 struct ledger_command {
     const struct ledger_kind *kind;
     unsigned verb; /* the kind's own numbering */
@@ -49,7 +50,7 @@ struct ledger_draft {
     const char *type; /* one of the kind's own event types */
     uint16_t version; /* 0: the type's current version */
     struct lucid_span payload;
-    const uint8_t *entry; /* STORE_ENTRY_BYTES to log a leaf, or NULL */
+    const uint8_t *entry;   /* STORE_ENTRY_BYTES to log a leaf, or NULL */
     struct lucid_span body; /* kept beside the event, never folded; data NULL = none */
 
     /* Set by the core when the event is appended. */
@@ -110,7 +111,8 @@ struct ledger_kind {
     uint64_t (*id_tag)(struct lucid_span payload);
 };
 
-/* --- what a verb may do; each asserts that it is called from a verb that may ------------------- */
+/* --- what a verb may do; each asserts that it is called from a verb that may -------------------
+ */
 
 /* The store as the batch sees it. Any verb. */
 struct store_view *ledger_txn_view(struct ledger_txn *txn);

@@ -149,8 +149,8 @@ static enum lucid_error leaves_load(void *context, const struct store_leaf_run *
         (mmr_node_count(run->first + run->count) - nodes_first) * MMR_HASH_BYTES) {
         return LUCID_FATAL_CORRUPT;
     }
-    enum lucid_error error = ledger_nodes_put(ledger, nodes_first, run->nodes.data,
-                                              run->nodes.len / MMR_HASH_BYTES);
+    enum lucid_error error =
+        ledger_nodes_put(ledger, nodes_first, run->nodes.data, run->nodes.len / MMR_HASH_BYTES);
     for (uint32_t i = 0; error == LUCID_OK && i < run->count; i++) {
         struct store_leaf leaf = store_leaf_at(run, i);
         for (unsigned which = 0; error == LUCID_OK && which < 2; which++) {
@@ -261,7 +261,8 @@ enum lucid_error ledger_open(struct store *store, const struct ledger_options *o
     ledger->store = store;
     lucid_arena_init(&ledger->arena, LEDGER_BATCH_BYTES_MAX);
     kinds_register(ledger, options);
-    uint64_t leaves_max = options->leaves_max == 0 ? LEDGER_LEAVES_MAX_DEFAULT : options->leaves_max;
+    uint64_t leaves_max =
+        options->leaves_max == 0 ? LEDGER_LEAVES_MAX_DEFAULT : options->leaves_max;
     enum lucid_error error = ledger_region_open(leaves_max * 2 * MMR_HASH_BYTES, &ledger->nodes);
     for (unsigned which = 0; error == LUCID_OK && which < 2; which++) {
         error = ledger_map_open(leaves_max, &ledger->maps[which]);

@@ -14,7 +14,7 @@
 struct ledger;
 struct ledger_view;
 
-#define LEDGER_ORIGIN_BYTES_MAX 255
+#define LEDGER_ORIGIN_BYTES_MAX     255
 #define LEDGER_CHECKPOINT_BYTES_MAX 1024
 
 /* A kind and what it is configured with (the kind's own struct, or NULL). */
@@ -53,6 +53,7 @@ void ledger_close(struct ledger *ledger);
 /* Whether log.init is there, and what it says (const once it is). Thread: any. */
 bool ledger_identity(const struct ledger *ledger, const struct ledger_identity **ret);
 
+/* The store that the ledger was opened over. Thread: any. */
 struct store *ledger_store(const struct ledger *ledger);
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -84,7 +85,11 @@ enum lucid_error ledger_batch_replay(struct ledger *ledger,
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-enum lucid_error ledger_view_open(struct ledger *ledger, struct ledger_view **ret) LUCID_WARN_UNUSED;
+/* A view handle; begins nothing. Open to close, and begin to end, belong to one thread at a time;
+ * a begun view is one request long at most. begin: LUCID_RETRY_BUSY when the writer does not
+ * publish a commit in time. */
+enum lucid_error ledger_view_open(struct ledger *ledger,
+                                  struct ledger_view **ret) LUCID_WARN_UNUSED;
 void ledger_view_close(struct ledger_view *view);
 enum lucid_error ledger_view_begin(struct ledger_view *view) LUCID_WARN_UNUSED;
 void ledger_view_end(struct ledger_view *view);

@@ -167,8 +167,7 @@ enum lucid_error ledger_kinds_load(struct ledger *ledger, struct store_view *vie
                                    struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* Reads who this log is from event 1, if it is there. */
-enum lucid_error ledger_identify(struct ledger *ledger,
-                                 struct store_view *view) LUCID_WARN_UNUSED;
+enum lucid_error ledger_identify(struct ledger *ledger, struct store_view *view) LUCID_WARN_UNUSED;
 /* The same in a view of its own. */
 enum lucid_error ledger_identify_now(struct ledger *ledger) LUCID_WARN_UNUSED;
 

@@ -154,7 +154,7 @@ enum lucid_error ledger_map_open(uint64_t leaves_max, struct ledger_map **ret)
             ledger_map_close(map);
             return error;
         }
-        shard->slots = (_Atomic uint64_t *)shard->region.base;
+        shard->slots = (_Atomic uint64_t *)(void *)shard->region.base;
         atomic_init(&shard->capacity, SLOTS_MIN);
     }
     atomic_init(&map->bytes, (uint64_t)SHARDS * SLOTS_MIN * sizeof(uint64_t));

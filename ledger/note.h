@@ -78,6 +78,7 @@ enum lucid_error ledger_skey_parse(struct lucid_span text, struct ledger_skey *r
 /* Writes the text form (no NUL) and returns its length. The caller wipes out. */
 size_t ledger_skey_format(const struct ledger_skey *skey, char out[LEDGER_SKEY_BYTES_MAX]);
 
+/* Overwrites both halves. */
 void ledger_skey_wipe(struct ledger_skey *skey);
 
 /* Appends to out the note of text signed by the key. Failure to grow is out's sticky error.

@@ -7,10 +7,10 @@
 #include "ledger/epoch.h"
 #include "ledger/head.h"
 
-#define RECEIPT_BODY_BYTES_MAX   STORE_BODY_BYTES_MAX
-#define RECEIPT_DEPTH_MAX        16 /* counting body as 1 */
-#define RECEIPT_RUN_ID_BYTES_MIN 10
-#define RECEIPT_RUN_ID_BYTES_MAX 128
+#define RECEIPT_BODY_BYTES_MAX             STORE_BODY_BYTES_MAX
+#define RECEIPT_DEPTH_MAX                  16 /* counting body as 1 */
+#define RECEIPT_RUN_ID_BYTES_MIN           10
+#define RECEIPT_RUN_ID_BYTES_MAX           128
 #define RECEIPT_FUTURE_SECONDS_MAX_DEFAULT 300
 /* What the parse of one envelope may take from its arena: usual ones need about 3 KiB, the worst
  * body of 64 KiB 2.5 MiB, the worst text of 512 KiB 3.5 MiB. */
@@ -26,6 +26,7 @@ enum receipt_type {
     RECEIPT_DATASET = 5,
     RECEIPT_MEMORY = 6,
 };
+/* "inference", "compute" …; static storage. */
 const char *receipt_type_name(enum receipt_type type);
 
 /* What the checked members say; spans point into the parsed body. */
@@ -45,6 +46,7 @@ enum lucid_error receipt_body_check(const struct jcs_value *body, uint64_t times
 bool receipt_run_id_ok(struct lucid_span run_id) LUCID_WARN_UNUSED;
 
 enum receipt_status { RECEIPT_LOGGED, RECEIPT_COVERED, RECEIPT_FINALIZED };
+/* "logged", "covered", "finalized"; static storage. */
 const char *receipt_status_name(enum receipt_status status);
 
 struct receipt_placement {

@@ -14,7 +14,8 @@ enum lucid_error ledger_region_open(size_t bytes_max, struct ledger_region *ret)
 {
     size_t reserved = pages_up(bytes_max);
     /* PROT_NONE counts nowhere against memory limits, whatever the overcommit mode. */
-    void *base = mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base =
+        mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) {
         return LUCID_RETRY_MEMORY;
     }

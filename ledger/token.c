@@ -1,8 +1,8 @@
 /* Event `token.created`, payload JCS:
  *   {"expires_ms":n,"hash":hex,"name":text,"scopes":n}      expires_ms 0 = never; scopes = bits
  * Event `token.revoked`, payload JCS: {"token_id":hex}.
- * Table `tokens`: key = SHA-256 of the token's text; value = scopes u32 ‖ created u64 ‖ expires u64 ‖
- * revoked u64 ‖ name. The id is the first 8 bytes of the key, so ids sort as keys do. */
+ * Table `tokens`: key = SHA-256 of the token's text; value = scopes u32 ‖ created u64 ‖ expires u64
+ * ‖ revoked u64 ‖ name. The id is the first 8 bytes of the key, so ids sort as keys do. */
 #include "ledger/token.h"
 
 #include "base/assert.h"
@@ -32,8 +32,9 @@ static const struct {
     uint32_t scope;
     const char *name;
 } scopes[] = {
-    {TOKEN_READ, "read"},       {TOKEN_ADMIN, "admin"},       {TOKEN_PROXY, "proxy"},
-    {TOKEN_FACILITATE, "facilitate"}, {TOKEN_ATTEST, "attest"}, {TOKEN_PASSPORT, "passport"},
+    {TOKEN_READ, "read"},     {TOKEN_ADMIN, "admin"},
+    {TOKEN_PROXY, "proxy"},   {TOKEN_FACILITATE, "facilitate"},
+    {TOKEN_ATTEST, "attest"}, {TOKEN_PASSPORT, "passport"},
     {TOKEN_AUDIT, "audit"},
 };
 

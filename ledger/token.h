@@ -7,8 +7,8 @@
 #include "ledger/ledger.h"
 
 /* "lucid_" and 64 hex digits. */
-#define TOKEN_TEXT_BYTES 70
-#define TOKEN_ID_BYTES   16 /* hex digits: the first 8 bytes of the token's hash */
+#define TOKEN_TEXT_BYTES     70
+#define TOKEN_ID_BYTES       16 /* hex digits: the first 8 bytes of the token's hash */
 #define TOKEN_NAME_BYTES_MAX 128
 
 extern const struct ledger_kind ledger_token_kind;

@@ -41,7 +41,8 @@ enum lucid_error ledger_view_begin(struct ledger_view *view)
     /* The writer publishes maps and nodes right after its commit; a snapshot taken in between
      * waits for it, so that one view never speaks of two states. */
     for (unsigned i = 0;
-         atomic_load_explicit(&view->ledger->published, memory_order_acquire) < counts.leaves; i++) {
+         atomic_load_explicit(&view->ledger->published, memory_order_acquire) < counts.leaves;
+         i++) {
         if (i == WAIT_YIELDS_MAX) {
             store_view_end(view->store);
             return LUCID_RETRY_BUSY;

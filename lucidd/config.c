@@ -22,11 +22,17 @@ struct key {
 };
 
 #define TEXT(member, initial, help)                                                                \
-    {#member, KEY_TEXT, offsetof(struct config, member), initial, 0, 0, help}
+    {                                                                                              \
+#member, KEY_TEXT, offsetof(struct config, member), initial, 0, 0, help                    \
+    }
 #define UINT(member, initial, min, max, help)                                                      \
-    {#member, KEY_UINT, offsetof(struct config, member), initial, min, max, help}
+    {                                                                                              \
+#member, KEY_UINT, offsetof(struct config, member), initial, min, max, help                \
+    }
 #define BOOL(member, initial, help)                                                                \
-    {#member, KEY_BOOL, offsetof(struct config, member), initial, 0, 0, help}
+    {                                                                                              \
+#member, KEY_BOOL, offsetof(struct config, member), initial, 0, 0, help                    \
+    }
 
 #define GIB ((uint64_t)1 << 30)
 
@@ -256,8 +262,9 @@ static bool flag_action(const char *arg, enum config_action *ret)
         const char *name;
         enum config_action action;
     } actions[] = {
-        {"--help", CONFIG_HELP},   {"-h", CONFIG_HELP},           {"--version", CONFIG_VERSION},
-        {"--check", CONFIG_CHECK}, {"--print-config", CONFIG_PRINT},
+        {"--help", CONFIG_HELP},          {"-h", CONFIG_HELP},
+        {"--version", CONFIG_VERSION},    {"--check", CONFIG_CHECK},
+        {"--print-config", CONFIG_PRINT},
     };
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
         if (strcmp(arg, actions[i].name) == 0) {
@@ -377,12 +384,13 @@ void config_print(const struct config *config, struct lucid_buf *out)
 
 void config_help(struct lucid_buf *out)
 {
-    lucid_buf_str(out, "usage: lucidd --data DIR [--config FILE] [--KEY VALUE]...\n"
-                       "       lucidd --check | --print-config | --version | --help\n\n"
-                       "The Lucid ledger service. Prints `listening on http://HOST:PORT` when it is "
-                       "ready;\nSIGTERM or SIGINT stops it gracefully, a second one at once.\n\n"
-                       "Every key below is also a line `key = value` of the file and an environment\n"
-                       "variable LUCID_KEY; flags win over the environment, that over the file.\n\n");
+    lucid_buf_str(out,
+                  "usage: lucidd --data DIR [--config FILE] [--KEY VALUE]...\n"
+                  "       lucidd --check | --print-config | --version | --help\n\n"
+                  "The Lucid ledger service. Prints `listening on http://HOST:PORT` when it is "
+                  "ready;\nSIGTERM or SIGINT stops it gracefully, a second one at once.\n\n"
+                  "Every key below is also a line `key = value` of the file and an environment\n"
+                  "variable LUCID_KEY; flags win over the environment, that over the file.\n\n");
     for (size_t i = 0; i < KEYS; i++) {
         char flag[NAME_BYTES_MAX + 2];
         snprintf(flag, sizeof(flag), "--%s", keys[i].name);

@@ -49,9 +49,9 @@ enum config_action {
 };
 
 /* Reads file (--config), environment and flags. Unknown keys in file or flags, values out of
- * bounds and repeated flags are refused with the key's name in why->param; unknown LUCID_* variables are
- * only warned of, because other programs share the prefix. Errors: LUCID_REFUSE_INVALID,
- * LUCID_RETRY_IO (the file). */
+ * bounds and repeated flags are refused with the key's name in why->param; unknown LUCID_*
+ * variables are only warned of, because other programs share the prefix. Errors:
+ * LUCID_REFUSE_INVALID, LUCID_RETRY_IO (the file). */
 enum lucid_error config_read(int argc, char *const *argv, char *const *environment,
                              struct config *ret, enum config_action *ret_action,
                              struct lucid_why *why) LUCID_WARN_UNUSED;

@@ -49,8 +49,7 @@ static enum lucid_error open_store(struct service *service, struct lucid_why *wh
         .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
         .writable = true,
     };
-    enum lucid_error error =
-        store_lmdb_open(service->dir.store, &options, &service->store, why);
+    enum lucid_error error = store_lmdb_open(service->dir.store, &options, &service->store, why);
     uint32_t applied = 0;
     if (error == LUCID_OK) {
         error = migrations_run(service->store, &applied, why);
@@ -74,8 +73,7 @@ static enum lucid_error check_identity(struct service *service, struct lucid_why
     if (memcmp(identity->log_key, vkey->public_key, sizeof(identity->log_key)) != 0 ||
         !lucid_span_is(ledger_vkey_name(vkey), identity->origin)) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "WRONG_KEY", "data",
-                            "log.key is not the key of this log (origin %.100s)",
-                            identity->origin);
+                            "log.key is not the key of this log (origin %.100s)", identity->origin);
     }
     return LUCID_OK;
 }
@@ -267,8 +265,8 @@ static void threads_start(struct service *service)
 {
     lucid_assert(pthread_create(&service->writer_thread, NULL, writer_main, service->writer) == 0);
     for (size_t i = 0; i < service->loop_count; i++) {
-        lucid_assert(pthread_create(&service->loop_threads[i], NULL, loop_main,
-                                    service->loops[i]) == 0);
+        lucid_assert(
+            pthread_create(&service->loop_threads[i], NULL, loop_main, service->loops[i]) == 0);
     }
 }
 

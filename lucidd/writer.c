@@ -42,7 +42,6 @@ struct writer {
     uint64_t ticks_after_ms; /* a tick that failed is not tried again before this */
 };
 
-
 static uint64_t monotonic_us(void)
 {
     struct timespec now;
@@ -438,8 +437,7 @@ static void clock_check(struct writer *writer)
     writer->health.clock_stepped = true;
     writer->health.clock_steps++;
     writer_unlock(writer);
-    lucid_log(LUCID_LOG_WARN, "writer.clock", "the wall clock stepped by %lld ms",
-              (long long)step);
+    lucid_log(LUCID_LOG_WARN, "writer.clock", "the wall clock stepped by %lld ms", (long long)step);
 }
 
 static void housekeeping(struct writer *writer)

@@ -13,15 +13,17 @@ struct writer;
 struct writer_options {
     struct ledger *ledger;
     struct lucid_clock clock;
-    const char *path;             /* of the store, for the disk reserve */
-    uint32_t queue_max;           /* jobs waiting; more are refused */
-    uint32_t batch_max;           /* jobs in one transaction */
-    uint32_t commit_window_us;    /* how long a group may gather under load */
-    uint64_t disk_reserve_bytes;  /* below it nothing is accepted */
+    const char *path;              /* of the store, for the disk reserve */
+    uint32_t queue_max;            /* jobs waiting; more are refused */
+    uint32_t batch_max;            /* jobs in one transaction */
+    uint32_t commit_window_us;     /* how long a group may gather under load */
+    uint64_t disk_reserve_bytes;   /* below it nothing is accepted */
     void (*failed)(void *context); /* the store is FATAL: once, on the writer's thread */
     void *context;
 };
 
+/* LUCID_RETRY_MEMORY. Borrows what options point to for its life. writer_close: writer_run must
+ * have returned; NULL is allowed. */
 enum lucid_error writer_open(const struct writer_options *options,
                              struct writer **ret) LUCID_WARN_UNUSED;
 void writer_close(struct writer *writer);

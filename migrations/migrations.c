@@ -20,8 +20,8 @@ static enum lucid_error tables_create(struct store_batch *batch, const char *con
 
 static enum lucid_error m0001_ledger_core(struct store_batch *batch)
 {
-    static const char *const names[] = {
-        table_meta, "folds", "heads", "epochs", "epoch_ends", "signers", "tokens", NULL};
+    static const char *const names[] = {table_meta,   "folds",   "heads",  "epochs",
+                                        "epoch_ends", "signers", "tokens", NULL};
     return tables_create(batch, names);
 }
 

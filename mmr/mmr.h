@@ -46,6 +46,7 @@ uint64_t mmr_node_count(uint64_t leaves);
  */
 uint64_t mmr_node_index(unsigned height, uint64_t first_leaf);
 
+/* The two tagged hashes of the head comment. */
 void mmr_hash_leaf(struct lucid_span entry, struct mmr_hash *ret);
 void mmr_hash_parent(const struct mmr_hash *left, const struct mmr_hash *right,
                      struct mmr_hash *ret);

@@ -40,6 +40,7 @@ enum lucid_error jcs_parse(struct lucid_span text, const struct jcs_limits *limi
                            struct lucid_arena *arena, const struct jcs_value **ret_root,
                            struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* Which of the seven it is. */
 enum jcs_type jcs_type(const struct jcs_value *value);
 
 /* The member of an object, or NULL when value is NULL, no object, or has no such member. */

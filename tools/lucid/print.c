@@ -133,7 +133,8 @@ static char *cell_text(const json_t *value)
             lucid_buf_str(&buf, i > 0 ? "," : "");
             lucid_buf_str(&buf, json_is_string(item) ? json_string_value(item) : "?");
         }
-        char *text = lucid_buf_ok(&buf) ? strndup((const char *)buf.data, buf.len) : NULL;
+        lucid_buf_char(&buf, '\0');
+        char *text = lucid_buf_ok(&buf) ? strdup((const char *)buf.data) : NULL;
         lucid_buf_fini(&buf);
         return text;
     }

@@ -45,6 +45,7 @@ struct submit {
     size_t answered;
 };
 
+/* Frees what the struct holds; the struct itself is the caller's. */
 void submit_fini(struct submit *submit);
 
 /* Adds an envelope (without line end) to the batch. False: the batch is full, flush it first. */

@@ -471,8 +471,11 @@ static void metrics_are_well_formed(void **state)
     assert_true(answer_has(&answer, "content-type", "text/plain; version=0.0.4"));
     char family[128] = "";
     size_t samples = 0;
-    for (char *line = strtok((char *)answer.body.data, "\n"); line != NULL;
-         line = strtok(NULL, "\n")) {
+    char *rest = (char *)answer.body.data;
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        if (line[0] == 0) {
+            continue;
+        }
         char kind[16];
         if (sscanf(line, "# HELP %127s", family) == 1) {
             continue;
