@@ -64,15 +64,15 @@ def compare(options, goals):
                     rows[kind][name].append(row)
                     one_line(kind, name, row)
     for kind, _, need in CELLS:
-        lucid, node = rows[kind]["lucid"], rows[kind]["node"]
-        summary(kind, rows[kind])
+        sides = harness.quiet_rounds(rows[kind])
+        lucid, node = sides["lucid"], sides["node"]
+        summary(kind, sides)
         goals.at_least(f"bench_ingest {kind} ratio",
                        harness.median(lucid, "rate") / harness.median(node, "rate"), need)
         if kind == "single":
             goals.at_most(f"bench_ingest {kind} p99 ratio",
                           harness.median(lucid, "p99") / harness.median(node, "p99"),
                           P99_RATIO_MAX)
-    patience.report()
 
 
 def filled_cell(options, work, keys, batch):
@@ -105,11 +105,11 @@ def compare_filled(options, goals):
                 rows[kind]["filled"].append(row)
                 one_line(kind, "filled", row)
     for kind, _, _ in CELLS:
-        summary(kind, rows[kind])
+        sides = harness.quiet_rounds(rows[kind])
+        summary(kind, sides)
         goals.at_least(f"bench_ingest {kind} filled/empty ratio",
-                       harness.median(rows[kind]["filled"], "rate") /
-                       harness.median(rows[kind]["empty"], "rate"), FILLED_RATIO_MIN)
-    patience.report()
+                       harness.median(sides["filled"], "rate") /
+                       harness.median(sides["empty"], "rate"), FILLED_RATIO_MIN)
 
 
 if __name__ == "__main__":

@@ -61,12 +61,12 @@ def run(options, goals):
                     print(f"  {service.name:6} {row['rate']:8.0f} proofs/s  p50 {row['p50']:6.2f} ms"
                           f"  p99 {row['p99']:6.2f} ms  server CPU {row['cpu_us']:5.1f} us, "
                           f"{row['bytes']:.0f} bytes, others {row['others']:.0%}", flush=True)
+    rows = harness.quiet_rounds(rows)
     for name, of in rows.items():
         print(f"bench_proof {name} proofs/s {harness.median(of, 'rate'):.0f} "
               f"p99_ms {harness.median(of, 'p99'):.2f} cpu_us {harness.median(of, 'cpu_us'):.1f}")
     goals.at_least("bench_proof ratio", harness.median(rows["lucid"], "rate") /
                    harness.median(rows["node"], "rate"), RATIO_MIN)
-    patience.report()
 
 
 if __name__ == "__main__":

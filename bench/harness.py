@@ -81,7 +81,6 @@ class Patience:
 
     def __init__(self, options):
         self.left = options.patience
-        self.disturbed = 0
 
     def wait(self):
         while self.left > 0:
@@ -91,28 +90,32 @@ class Patience:
                 return
             self.left -= 0.5
 
-    def good(self, row):
-        if row["others"] <= OTHERS_MAX:
-            return True
-        if self.left > 0:
-            self.left -= 5
-            return False
-        self.disturbed += 1
-        return True
-
     def cell(self, measure):
         """measure() until it was undisturbed or patience has run out."""
         while True:
             self.wait()
+            begun = time.monotonic()
             row = measure()
-            if self.good(row):
+            if row["others"] <= OTHERS_MAX or self.left <= 0:
                 return row
+            self.left -= time.monotonic() - begun
             print(f"         again: others took {row['others']:.0%} of the processors", flush=True)
 
-    def report(self):
-        if self.disturbed:
-            print(f"note: in {self.disturbed} cells other programs took more than "
-                  f"{OTHERS_MAX:.0%} of the processors: the figures are disturbed")
+
+def quiet_rounds(rows):
+    """rows: lists of cells by side, round by round. The rounds in which no side was disturbed; all
+    of them, and a warning, when that leaves fewer than two. What others used decides, never the
+    result."""
+    rounds = list(zip(*rows.values()))
+    quiet = [cells for cells in rounds if all(cell["others"] <= OTHERS_MAX for cell in cells)]
+    if len(quiet) < 2:
+        print(f"note: other programs took more than {OTHERS_MAX:.0%} of the processors in "
+              f"{len(rounds) - len(quiet)} of {len(rounds)} rounds: the figures are disturbed")
+        quiet = rounds
+    elif len(quiet) < len(rounds):
+        print(f"note: {len(rounds) - len(quiet)} of {len(rounds)} rounds were disturbed by other "
+              "programs and are left out")
+    return dict(zip(rows, map(list, zip(*quiet))))
 
 
 def fresh_directory(work):

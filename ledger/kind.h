@@ -93,7 +93,8 @@ struct ledger_kind {
     const char *guards;                    /* name of the kind whose commands guard sees, or NULL */
 
     /* A small block of fold state that the core stages per batch, adopts on commit and drops on
-     * abort; set from the tables by load at start. At most LEDGER_MEMORY_BYTES_MAX. */
+     * abort; set from the tables by load at start. A fold from the first event on starts with zero
+     * bytes, so load must give these for empty tables. At most LEDGER_MEMORY_BYTES_MAX. */
     size_t memory_bytes;
     enum lucid_error (*load)(struct ledger_txn *txn);
 
@@ -129,7 +130,8 @@ uint64_t ledger_txn_now_ms(struct ledger_txn *txn);
 /* Memory that lives until the batch ends. Any verb. */
 struct lucid_arena *ledger_txn_arena(struct ledger_txn *txn);
 
-/* Leaves in the tree, this batch's included, and their nodes. Any verb. */
+/* Leaves in the tree, this batch's included (in apply: up to the event's). Not in load. Their
+ * nodes: any verb but apply, because a fold of old events runs without them. */
 uint64_t ledger_txn_leaves(struct ledger_txn *txn);
 struct mmr_nodes ledger_txn_nodes(struct ledger_txn *txn);
 

@@ -44,8 +44,9 @@ struct ledger_identity {
 /* Opens the ledger over a migrated store: folds what a raised fold version asks for, checks the
  * newest event hashes and that the peaks bag to the newest head's root, and rebuilds maps and nodes
  * in memory. The store stays the caller's and must outlive the ledger.
- * Errors: LUCID_NOTE_ABSENT (no log.init yet: only ledger_batch_* with that command works — the
- * ledger is opened all the same), LUCID_FATAL_CORRUPT, LUCID_RETRY_MEMORY. */
+ * A store without log.init opens too: ledger_identity is false, and a batch takes no other first
+ * event. Errors: LUCID_FATAL_CORRUPT, LUCID_FATAL_NEWER (folded by a newer program),
+ * LUCID_RETRY_MEMORY; those of a store that cannot be written when there is something to fold. */
 enum lucid_error ledger_open(struct store *store, const struct ledger_options *options,
                              struct ledger **ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 void ledger_close(struct ledger *ledger);
@@ -79,7 +80,10 @@ void ledger_batch_abort(struct ledger *ledger);
 uint64_t ledger_time_ms(const struct ledger *ledger);
 
 /* Appends an event of another log as it is, checks that it gets the same event hash, and applies it
- * without reacting: rebuilding a store from its events. Inside a batch. */
+ * without reacting: rebuilding a store from its events. Inside a batch, which must be aborted
+ * unless the answer is LUCID_OK. Errors: LUCID_REFUSE_INVALID (not the next event, or malformed),
+ * LUCID_REFUSE_UNKNOWN_KEY (type or version not known here), LUCID_FATAL_CORRUPT (another hash, or
+ * not foldable), and those of the store. */
 enum lucid_error ledger_batch_replay(struct ledger *ledger,
                                      const struct store_event *event) LUCID_WARN_UNUSED;
 

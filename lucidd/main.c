@@ -357,6 +357,9 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     lucid_assert(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
+    /* Whoever reads our log or our answers may go away: that is an error of the write, no more. */
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    lucid_assert(sigaction(SIGPIPE, &ignore, NULL) == 0);
 
     static struct service service;
     struct lucid_why why = {.code = NULL};

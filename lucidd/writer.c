@@ -287,16 +287,14 @@ static void jobs_return(struct api_job *jobs)
     }
 }
 
+/* Every job of a batch that was not kept: also what was refused, because it may have been refused
+ * for what an earlier job of the same batch would have stored. */
 static void jobs_fail(struct api_job *jobs, enum lucid_error error)
 {
+    const char *code = error == LUCID_RETRY_FULL ? "STORE_FULL" : "STORE_FAILED";
     for (struct api_job *job = jobs; job != NULL; job = job->next) {
-        /* A refusal stands on its own; what would have been kept was not. */
-        if (job->command->error == LUCID_OK) {
-            job->command->error =
-                lucid_refuse(&job->command->why, error,
-                             error == LUCID_RETRY_FULL ? "STORE_FULL" : "STORE_FAILED", NULL,
-                             "nothing was stored: %s", lucid_error_name(error));
-        }
+        job->command->error = lucid_refuse(&job->command->why, error, code, NULL,
+                                           "nothing was stored: %s", lucid_error_name(error));
     }
 }
 
@@ -371,35 +369,6 @@ static void store_failed(struct writer *writer, enum lucid_error error)
     }
 }
 
-static void jobs_run(struct writer *writer, struct api_job *jobs, uint32_t count)
-{
-    uint64_t now = log_now_ms(writer);
-    uint64_t due = tick_due_ms(writer);
-    bool with_ticks = due != 0 && due <= now;
-    if ((count == 0 && !with_ticks) || writer->health.store_failed) {
-        jobs_fail(jobs, LUCID_FATAL_STORE);
-        jobs_return(jobs);
-        return;
-    }
-    for (struct api_job *job = jobs; job != NULL; job = job->next) {
-        job->command->error = LUCID_OK;
-    }
-    enum lucid_error error = batch_run(writer, jobs, count, with_ticks);
-    if (error != LUCID_OK) {
-        writer->ticks_after_ms = now + TICK_RETRY_MS;
-        jobs_fail(jobs, error);
-        if (lucid_category(error) == LUCID_CATEGORY_FATAL) {
-            store_failed(writer, error);
-        } else {
-            lucid_log(LUCID_LOG_WARN, "writer.batch", "a batch of %u was not stored: %s",
-                      (unsigned)count, lucid_error_name(error));
-        }
-    }
-    jobs_return(jobs);
-}
-
-/* --- housekeeping ----------------------------------------------------------------------------- */
-
 static void disk_check(struct writer *writer)
 {
     struct statvfs disk;
@@ -423,6 +392,58 @@ static void disk_check(struct writer *writer)
                       : "above the disk reserve again");
     }
 }
+
+/* Before each batch: a fast writer would pass any reserve between two rounds of housekeeping.
+ * False: below it, the jobs were refused. */
+static bool jobs_have_room(struct writer *writer, struct api_job *jobs)
+{
+    if (jobs == NULL) {
+        return true;
+    }
+    disk_check(writer);
+    if (!writer->health.disk_low) {
+        return true;
+    }
+    jobs_fail(jobs, LUCID_RETRY_FULL);
+    jobs_return(jobs);
+    return false;
+}
+
+static void jobs_run(struct writer *writer, struct api_job *jobs, uint32_t count)
+{
+    uint64_t now = log_now_ms(writer);
+    uint64_t due = tick_due_ms(writer);
+    bool with_ticks = due != 0 && due <= now;
+    if ((count == 0 && !with_ticks) || writer->health.store_failed) {
+        jobs_fail(jobs, LUCID_FATAL_STORE);
+        jobs_return(jobs);
+        return;
+    }
+    for (struct api_job *job = jobs; job != NULL; job = job->next) {
+        job->command->error = LUCID_OK;
+    }
+    if (!jobs_have_room(writer, jobs)) {
+        jobs = NULL;
+        count = 0;
+    }
+    if (jobs == NULL && !with_ticks) {
+        return;
+    }
+    enum lucid_error error = batch_run(writer, jobs, count, with_ticks);
+    if (error != LUCID_OK) {
+        writer->ticks_after_ms = now + TICK_RETRY_MS;
+        jobs_fail(jobs, error);
+        if (lucid_category(error) == LUCID_CATEGORY_FATAL) {
+            store_failed(writer, error);
+        } else {
+            lucid_log(LUCID_LOG_WARN, "writer.batch", "a batch of %u was not stored: %s",
+                      (unsigned)count, lucid_error_name(error));
+        }
+    }
+    jobs_return(jobs);
+}
+
+/* --- housekeeping ----------------------------------------------------------------------------- */
 
 static void clock_check(struct writer *writer)
 {

@@ -111,9 +111,14 @@ with case("bad lines in the middle: lines stand alone, one answer each, in order
             data.append(rng.choice([b"{}", b"[]", b"7", b'{"body":{}}']))
             want.append((422, "INVALID_RECEIPT"))
         else:
-            data.append(signer.seal(maker.body()).wire().replace(b'_signature":"', b'_signature":"0')
-                        if number % 2 else b'{"x":"' + b"y" * 600000 + b'"}')
-            want.append((422, "INVALID_RECEIPT") if number % 2 else (413, "BODY_TOO_LARGE"))
+            # kind 5 is always odd: every other one too long for a line, else a bad signature's form.
+            if number % 12 == 5:
+                data.append(b'{"x":"' + b"y" * 600000 + b'"}')
+                want.append((413, "BODY_TOO_LARGE"))
+            else:
+                wire = signer.seal(maker.body()).wire()
+                data.append(wire.replace(b'_signature":"', b'_signature":"0'))
+                want.append((422, "INVALID_RECEIPT"))
     answer = send(b"\n".join(data) + b"\n")
     lines = answer.lines()
     equal([(line["http_status"], line.get("code")) for line in lines], want)
@@ -201,7 +206,11 @@ with case("clients that leave in the middle: what was logged is whole, the rest 
         raw = Raw(service.port)
         raw.send(head(len(data)) + data[:rng.randrange(len(data))])
         if number % 3 == 1:
-            raw.more()
+            raw.socket.settimeout(0.2)  # without a whole line there is no answer to wait for
+            try:
+                raw.more()
+            except TimeoutError:
+                pass
         if number % 3 == 2:  # a reset instead of an end
             raw.socket.setsockopt(1, 13, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         raw.close()

@@ -261,7 +261,8 @@ static void test_absent(void **state)
     assert_null(epoch_closed_by_name(EPOCH_OPEN));
 }
 
-/* --- a kind that answers a leaf with a leaf, registered before epochs -------------------------- */
+/* --- a kind that answers a leaf with a leaf, registered before epochs --------------------------
+ */
 
 static enum lucid_error echo_react(struct ledger_txn *txn, const struct ledger_event *event)
 {
@@ -272,8 +273,7 @@ static enum lucid_error echo_react(struct ledger_txn *txn, const struct ledger_e
     lucid_assert(entry != NULL);
     memcpy(entry, event->entry, STORE_ENTRY_BYTES);
     entry[0] ^= 0xff;
-    struct ledger_draft draft = {
-        .type = "echo", .payload = lucid_span_str("e"), .entry = entry};
+    struct ledger_draft draft = {.type = "echo", .payload = lucid_span_str("e"), .entry = entry};
     return ledger_txn_draft(txn, &draft, NULL);
 }
 
@@ -328,9 +328,9 @@ static void test_nested(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD_TEST(test_count),       WORLD_TEST(test_batch),    WORLD_TEST(test_aborted),
-        WORLD_TEST(test_age),         WORLD_TEST(test_operator), WORLD_TEST(test_head_shared),
-        WORLD_TEST(test_absent),      WORLD_TEST(test_nested),
+        WORLD_TEST(test_count),  WORLD_TEST(test_batch),    WORLD_TEST(test_aborted),
+        WORLD_TEST(test_age),    WORLD_TEST(test_operator), WORLD_TEST(test_head_shared),
+        WORLD_TEST(test_absent), WORLD_TEST(test_nested),
     };
     return cmocka_run_group_tests_name("core epoch", tests, NULL, NULL);
 }

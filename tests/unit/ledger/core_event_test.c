@@ -1,4 +1,5 @@
-/* The event hash of CONTRACT 2 against a computation with libsodium, and the header byte by byte. */
+/* The event hash of CONTRACT 2 against a computation with libsodium, and the header byte by byte.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -81,7 +81,8 @@ static void events_many(size_t count)
     }
 }
 
-/* --- fold versions ----------------------------------------------------------------------------- */
+/* --- fold versions -----------------------------------------------------------------------------
+ */
 
 static void test_raised(void **state)
 {
@@ -178,8 +179,8 @@ static void test_interrupted(void **state)
             assert_int_equal(store_failing_open(world.store, fault_ask, &fault, &failing),
                              LUCID_OK);
             enum lucid_error error = core_ledger_open(&world, failing, &ledger);
-            assert_int_equal(error, faults[i] == STORE_FAULT_FULL ? LUCID_RETRY_FULL
-                                                                  : LUCID_FATAL_STORE);
+            assert_int_equal(error,
+                             faults[i] == STORE_FAULT_FULL ? LUCID_RETRY_FULL : LUCID_FATAL_STORE);
             assert_null(ledger);
             world.store = store_failing_release(failing);
             assert_int_equal(core_world_open(&world), LUCID_OK);
@@ -216,7 +217,8 @@ static void test_from_scratch(void **state)
     assert_memory_equal(before, after, 32);
 }
 
-/* --- upcasts ----------------------------------------------------------------------------------- */
+/* --- upcasts -----------------------------------------------------------------------------------
+ */
 
 /* 1 → 2 puts a '+' before, 2 → 3 a '*' behind. */
 static enum lucid_error text_upcast(uint16_t from, struct lucid_span payload,
@@ -290,7 +292,8 @@ static void test_upcast(void **state)
     assert_int_equal(core_world_open(&world), LUCID_FATAL_NEWER);
 }
 
-/* --- kinds that are away ------------------------------------------------------------------------ */
+/* --- kinds that are away ------------------------------------------------------------------------
+ */
 
 /* Takes one kind out of the list and opens. */
 static void open_without(size_t use)
@@ -362,9 +365,8 @@ static void test_away_and_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD_TEST(test_raised),       WORLD_TEST(test_current),
-        WORLD_TEST(test_interrupted),  WORLD_TEST(test_from_scratch),
-        WORLD_TEST(test_upcast),       WORLD_TEST(test_unknown_types),
+        WORLD_TEST(test_raised),        WORLD_TEST(test_current), WORLD_TEST(test_interrupted),
+        WORLD_TEST(test_from_scratch),  WORLD_TEST(test_upcast),  WORLD_TEST(test_unknown_types),
         WORLD_TEST(test_away_and_back),
     };
     return cmocka_run_group_tests_name("core fold", tests, NULL, NULL);

@@ -140,8 +140,7 @@ static void test_parts_alone(void **state)
         outcomes[refused] = LUCID_REFUSE_INVALID;
         assert_int_equal(parts_run(parts, outcomes, alone), 1);
         for (int i = 0; i < 3; i++) {
-            assert_int_equal(parts[i].command.error,
-                             i == alone ? LUCID_OK : LUCID_REFUSE_INVALID);
+            assert_int_equal(parts[i].command.error, i == alone ? LUCID_OK : LUCID_REFUSE_INVALID);
             assert_int_equal(parts[i].concluded, i == alone);
         }
     }
@@ -335,9 +334,9 @@ static void test_misuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD_TEST(test_order),    WORLD_TEST(test_depth),       WORLD_TEST(test_guard),
-        WORLD_TEST(test_parts),    WORLD_TEST(test_parts_alone), WORLD_TEST(test_outcomes),
-        WORLD_TEST(test_fatal),    WORLD_TEST(test_numbers),     WORLD_TEST(test_staging),
+        WORLD_TEST(test_order),  WORLD_TEST(test_depth),       WORLD_TEST(test_guard),
+        WORLD_TEST(test_parts),  WORLD_TEST(test_parts_alone), WORLD_TEST(test_outcomes),
+        WORLD_TEST(test_fatal),  WORLD_TEST(test_numbers),     WORLD_TEST(test_staging),
         WORLD_TEST(test_misuse),
     };
     return cmocka_run_group_tests_name("core kinds", tests, NULL, NULL);

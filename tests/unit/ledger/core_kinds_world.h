@@ -220,7 +220,8 @@ static const struct ledger_kind one_kind = {
     .conclude = one_conclude,
 };
 
-/* --- kind "watch": listens to "one.did", says "watch.saw" to "tell" ---------------------------- */
+/* --- kind "watch": listens to "one.did", says "watch.saw" to "tell" ----------------------------
+ */
 
 static inline enum lucid_error watch_apply(struct ledger_txn *txn, const struct ledger_event *event)
 {
@@ -258,7 +259,8 @@ static const struct ledger_kind watch_kind = {
     .react = watch_react,
 };
 
-/* --- kind "every": listens to all events ------------------------------------------------------- */
+/* --- kind "every": listens to all events -------------------------------------------------------
+ */
 
 static inline enum lucid_error every_apply(struct ledger_txn *txn, const struct ledger_event *event)
 {
@@ -294,13 +296,13 @@ static const struct ledger_kind every_kind = {
     .react = every_react,
 };
 
-/* --- kind "veto": guards kind "one" ------------------------------------------------------------ */
+/* --- kind "veto": guards kind "one" ------------------------------------------------------------
+ */
 
 static bool veto_refuses;
 
-static inline enum lucid_error veto_guard(struct ledger_txn *txn,
-                                          const struct ledger_command *command,
-                                          struct lucid_why *why)
+static inline enum lucid_error
+veto_guard(struct ledger_txn *txn, const struct ledger_command *command, struct lucid_why *why)
 {
     if (!kinds_quiet) {
         kinds_note("veto.guard", 0, lucid_span_str(""));
@@ -325,7 +327,8 @@ static const struct ledger_kind veto_kind = {
     .guard = veto_guard,
 };
 
-/* --- a world of them --------------------------------------------------------------------------- */
+/* --- a world of them ---------------------------------------------------------------------------
+ */
 
 /* log, one, watch, every, veto: in this order their verbs run. */
 static inline void kinds_world_init(struct core_world *world)

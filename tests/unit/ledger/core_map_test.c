@@ -1,6 +1,7 @@
 /* The map in memory: nothing inserted is ever lost, readers beside the writer included, and its
  * bytes stay under what the header says. */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -225,34 +226,42 @@ static void *reader_main(void *context)
     return NULL;
 }
 
+/* A shard that is being grown is met by few finds of a round, hence the rounds. */
 static void test_readers(void **state)
 {
     (void)state;
-    struct shared shared = {.map = map_new(1 << 20)};
-    pthread_t threads[READERS];
-    for (unsigned i = 0; i < READERS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, reader_main, &shared), 0);
+    enum { ROUNDS = 24, FINDS = 20000 };
+    for (int round = 0; round < ROUNDS; round++) {
+        struct shared shared = {.map = map_new(1 << 20)};
+        pthread_t threads[READERS];
+        for (unsigned i = 0; i < READERS; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, reader_main, &shared), 0);
+        }
+        for (uint64_t leaf = 0; leaf < LEAVES; leaf++) {
+            assert_int_equal(ledger_map_insert(shared.map, tag_of(leaf), leaf), LUCID_OK);
+            atomic_store_explicit(&shared.published, leaf + 1, memory_order_release);
+        }
+        while (atomic_load(&shared.finds) < FINDS) {
+            sched_yield();
+        }
+        atomic_store(&shared.done, true);
+        for (unsigned i = 0; i < READERS; i++) {
+            assert_int_equal(pthread_join(threads[i], NULL), 0);
+        }
+        assert_int_equal(atomic_load(&shared.lost), 0);
+        ledger_map_close(shared.map);
     }
-    for (uint64_t leaf = 0; leaf < LEAVES; leaf++) {
-        assert_int_equal(ledger_map_insert(shared.map, tag_of(leaf), leaf), LUCID_OK);
-        atomic_store_explicit(&shared.published, leaf + 1, memory_order_release);
-    }
-    while (atomic_load(&shared.finds) < 10000) {
-    }
-    atomic_store(&shared.done, true);
-    for (unsigned i = 0; i < READERS; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
-    assert_int_equal(atomic_load(&shared.lost), 0);
-    ledger_map_close(shared.map);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_found), cmocka_unit_test(test_absent),
-        cmocka_unit_test(test_one_tag_several_leaves), cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_prepare), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_all_found),
+        cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_one_tag_several_leaves),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_prepare),
+        cmocka_unit_test(test_full),
         cmocka_unit_test(test_readers),
     };
     return cmocka_run_group_tests_name("core map", tests, NULL, NULL);

@@ -153,8 +153,8 @@ static void expect_signer_refused(const struct ledger_signer *signer, const char
 static void test_signer_refusals(void **state)
 {
     (void)state;
-    static const char *const names[] = {"", "tab\there", "del\x7f", "\xff", "\xc3", "\xed\xa0\x80",
-                                        "overlong \xc0\x80"};
+    static const char *const names[] = {"",     "tab\there",    "del\x7f",          "\xff",
+                                        "\xc3", "\xed\xa0\x80", "overlong \xc0\x80"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct ledger_signer signer = signer_of(1);
         snprintf(signer.name, sizeof(signer.name), "%s", names[i]);
@@ -218,7 +218,8 @@ static void test_signer_names(void **state)
     assert_false(signer_type_parse(lucid_span_str("unknown"), &type));
 }
 
-/* --- tokens ------------------------------------------------------------------------------------ */
+/* --- tokens ------------------------------------------------------------------------------------
+ */
 
 static enum lucid_error token_create(struct ledger_token *token, const char *text,
                                      struct lucid_why *why)
@@ -337,9 +338,8 @@ static void test_token_refusals(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct lucid_why why = {.code = NULL};
-        assert_int_equal(
-            ledger_token_prepare(&command, TOKEN_CREATE, &cases[i].token, text, &why),
-            LUCID_REFUSE_INVALID);
+        assert_int_equal(ledger_token_prepare(&command, TOKEN_CREATE, &cases[i].token, text, &why),
+                         LUCID_REFUSE_INVALID);
         assert_string_equal(why.code, "INVALID_TOKEN");
         assert_string_equal(why.param, cases[i].param);
     }
@@ -402,10 +402,10 @@ static void test_token_scopes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD_TEST(test_signer_life),       WORLD_TEST(test_signer_rerun),
-        WORLD_TEST(test_signer_refusals),   WORLD_TEST(test_signer_list),
+        WORLD_TEST(test_signer_life),        WORLD_TEST(test_signer_rerun),
+        WORLD_TEST(test_signer_refusals),    WORLD_TEST(test_signer_list),
         cmocka_unit_test(test_signer_names), WORLD_TEST(test_token_life),
-        WORLD_TEST(test_token_refusals),    WORLD_TEST(test_token_list),
+        WORLD_TEST(test_token_refusals),     WORLD_TEST(test_token_list),
         cmocka_unit_test(test_token_scopes),
     };
     return cmocka_run_group_tests_name("core signer token", tests, NULL, NULL);

@@ -17,7 +17,8 @@
 #define CORE_NOW_MS ((uint64_t)1800000000000)
 #define CORE_ORIGIN "example.com/core"
 
-/* --- kind "leaf": each command logs entries made of consecutive numbers ------------------------ */
+/* --- kind "leaf": each command logs entries made of consecutive numbers ------------------------
+ */
 
 struct core_leaf_command {
     struct ledger_command command;
@@ -39,9 +40,8 @@ static inline uint64_t core_leaf_id_tag(struct lucid_span payload)
     return ledger_tag_run_id(payload);
 }
 
-static inline enum lucid_error core_leaf_decide(struct ledger_txn *txn,
-                                                struct ledger_command *command,
-                                                struct lucid_why *why)
+static inline enum lucid_error
+core_leaf_decide(struct ledger_txn *txn, struct ledger_command *command, struct lucid_why *why)
 {
     (void)why;
     struct core_leaf_command *leaf = (struct core_leaf_command *)command;

@@ -1,0 +1,155 @@
+/* The simulation of a ledger: one seed drives commands, clock, faults and restarts; a model in
+ * plain arrays says what must come of it. */
+#ifndef LUCID_TESTS_SIM_LEDGER_SIM_H
+#define LUCID_TESTS_SIM_LEDGER_SIM_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ledger/receipt.h"
+#include "ledger/store/failing.h"
+#include "tests/unit/ledger/core_world.h"
+
+enum {
+    SIM_RUNS_MAX = 40000,
+    SIM_EPOCHS_MAX = 20000,
+    SIM_HEADS_MAX = 20000,
+    SIM_TOKENS_MAX = 2000,
+    SIM_SIGNERS = 48,
+    SIM_BATCH_MAX = 40,
+    SIM_BODY_BYTES_MAX = 512,
+};
+
+/* --- the model ---------------------------------------------------------------------------------
+ */
+
+struct model_run {
+    bool taken;
+    uint8_t variant; /* which body */
+    uint8_t signer;
+    uint64_t leaf;
+    uint64_t sequence;
+    uint64_t time_ms;
+};
+
+struct model_epoch {
+    uint64_t first;
+    uint64_t end;
+    uint64_t opened_ms;
+    uint64_t closed_ms;
+    enum epoch_closed_by by;
+};
+
+struct model_head {
+    uint64_t size;
+    uint64_t sequence;
+    uint64_t time_ms;
+};
+
+struct model_signer {
+    uint64_t registered_ms; /* 0 = unknown */
+    uint64_t revoked_ms;
+};
+
+struct model_token {
+    uint64_t created_ms; /* 0 = its batch was not kept */
+    uint64_t expires_ms;
+    uint64_t revoked_ms;
+};
+
+struct model {
+    uint64_t receipts_max;
+    uint64_t seconds_max;
+    uint64_t interval_ms;
+    uint64_t events;
+    uint64_t leaves;
+    uint64_t time_ms; /* of the newest event */
+    uint64_t now_ms;  /* of the batch */
+    uint64_t open_first;
+    uint64_t open_ms;
+    size_t epochs_closed;
+    size_t head_count;
+    struct model_signer signers[SIM_SIGNERS];
+    struct model_token tokens[SIM_TOKENS_MAX];
+    struct model_run runs[SIM_RUNS_MAX];
+    struct model_epoch epochs[SIM_EPOCHS_MAX];
+    struct model_head heads[SIM_HEADS_MAX];
+};
+
+/* What must come of a command. */
+struct expect {
+    enum lucid_error error;
+    const char *code;
+    /* receipts */
+    struct model_run placed;
+    uint64_t epoch;
+    enum receipt_status status;
+    bool replayed;
+    /* signers */
+    bool known;
+    /* epochs */
+    bool closed;
+    uint64_t number;
+};
+
+void model_batch_begin(struct model *model, uint64_t now_ms);
+/* Whether a signer is known (active or revoked): receipt_prepare asks the last commit. */
+bool model_signer_known(const struct model *model, unsigned signer);
+struct expect model_receipt(struct model *model, unsigned run, uint8_t variant, uint8_t signer);
+struct expect model_signer_do(struct model *model, enum signer_verb verb, unsigned signer);
+struct expect model_token_create(struct model *model, unsigned token, uint64_t expires_ms);
+struct expect model_token_revoke(struct model *model, unsigned token);
+struct expect model_epoch_do(struct model *model, enum epoch_verb verb);
+struct expect model_head_tick(struct model *model);
+/* The epoch of a leaf and its end (0 = open). */
+uint64_t model_epoch_of(const struct model *model, uint64_t leaf, uint64_t *ret_end);
+
+/* --- the simulation ----------------------------------------------------------------------------
+ */
+
+struct sim {
+    uint64_t seed;
+    uint64_t random;
+    uint64_t step;           /* batches so far */
+    const char *lmdb_dir;    /* NULL: in memory */
+    struct core_world world; /* store = the failing one */
+    uint64_t now_ms;
+    bool faults_on;
+    enum store_fault fired; /* by the batch that runs */
+    unsigned run_count;     /* run_ids used so far */
+    unsigned token_count;
+    struct ledger_ed25519_key keys[SIM_SIGNERS];
+    char token_texts[SIM_TOKENS_MAX][TOKEN_TEXT_BYTES + 1];
+    struct model *kept;
+    struct model *staged;
+    /* figures */
+    uint64_t commands;
+    uint64_t commits;
+    uint64_t dropped;
+    uint64_t restarts;
+    uint64_t faults[STORE_FAULT_COMMIT_UNTOLD + 1];
+};
+
+uint64_t sim_random(struct sim *sim, uint64_t below);
+
+/* Prints where and the seed, and ends the process. */
+_Noreturn void sim_fail(const struct sim *sim, const char *file, int line, const char *text);
+#define sim_check(sim, condition)                                                                  \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            sim_fail(sim, __FILE__, __LINE__, #condition);                                         \
+        }                                                                                          \
+    } while (0)
+
+/* The canonical body of a run and variant, and its hash. */
+size_t sim_body(unsigned run, uint8_t variant, char out[SIM_BODY_BYTES_MAX], uint8_t ret_hash[32]);
+void sim_run_id(unsigned run, char out[RECEIPT_RUN_ID_BYTES_MAX]);
+
+/* Compares counts, the open epoch and a few receipts. */
+void sim_check_some(struct sim *sim);
+/* Compares everything that a reader can see. */
+void sim_check_all(struct sim *sim);
+/* Replays into an empty store, and folds that from scratch: the same rows each time. */
+void sim_check_replay(struct sim *sim);
+
+#endif
