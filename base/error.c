@@ -19,6 +19,8 @@ const char *lucid_error_name(enum lucid_error error)
         return "ok";
     case LUCID_NOTE_ABSENT:
         return "absent";
+    case LUCID_NOTE_ERASED:
+        return "erased";
     case LUCID_NOTE_END:
         return "end";
     case LUCID_REFUSE_INVALID:

@@ -21,6 +21,7 @@ enum lucid_error {
     LUCID_OK = 0,
 
     LUCID_NOTE_ABSENT = 0x100, /* no such thing */
+    LUCID_NOTE_ERASED,         /* was there and was taken away on purpose */
     LUCID_NOTE_END,            /* the list ends here; a callback returns it to stop a scan */
 
     LUCID_REFUSE_INVALID = 0x200, /* malformed, or breaks a rule */

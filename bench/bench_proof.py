@@ -58,9 +58,11 @@ def run(options, goals):
                     row = patience.cell(
                         lambda: measure(service, files, leaves, options.seconds))
                     rows[service.name].append(row)
-                    print(f"  {service.name:6} {row['rate']:8.0f} proofs/s  p50 {row['p50']:6.2f} ms"
-                          f"  p99 {row['p99']:6.2f} ms  server CPU {row['cpu_us']:5.1f} us, "
-                          f"{row['bytes']:.0f} bytes, others {row['others']:.0%}", flush=True)
+                    print(f"  {service.name:6} {row['rate']:8.0f} proofs/s  "
+                          f"p50 {row['p50']:6.2f} ms  p99 {row['p99']:6.2f} ms  "
+                          f"server CPU {row['cpu_us']:5.1f} us, "
+                          f"{row['bytes']:.0f} bytes, others {row['others']:.0%}",
+                          flush=True)
     rows = harness.quiet_rounds(rows)
     for name, of in rows.items():
         print(f"bench_proof {name} proofs/s {harness.median(of, 'rate'):.0f} "

@@ -34,7 +34,7 @@ class Failure(Exception):
 def arguments(doc, **extra):
     parser = argparse.ArgumentParser(description=doc.strip().splitlines()[0])
     parser.add_argument("--build", default="build", help="meson's build directory (release)")
-    parser.add_argument("--work", help="where data directories go (default: TMPDIR); one disk for both")
+    parser.add_argument("--work", help="where data directories go (default: TMPDIR)")
     parser.add_argument("--check", action="store_true", help="exit 1 when a goal is missed")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s instead of 5 of 4 s")
     parser.add_argument("--patience", type=float, default=0, metavar="SECONDS",

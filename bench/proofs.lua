@@ -27,7 +27,8 @@ end
 
 function done(summary, latency)
   io.write(string.format(
-    "RESULT requests %d duration_us %d p50_us %d p99_us %d status_errors %d socket_errors %d idle 0 bytes %d\n",
+    "RESULT requests %d duration_us %d p50_us %d p99_us %d " ..
+    "status_errors %d socket_errors %d idle 0 bytes %d\n",
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
     summary.errors.status,
     summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,

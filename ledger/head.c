@@ -237,10 +237,32 @@ uint64_t ledger_head_due_ms(struct ledger *ledger)
     return memory->signed_ms + config->interval_ms_max;
 }
 
+/* The newest head of at most `size` leaves, as its event has it: a row that rotted is not served.
+ */
+static enum lucid_error head_read(struct ledger_view *view, uint64_t size, struct ledger_head *ret)
+{
+    struct ledger_head head;
+    struct store_event event;
+    uint32_t table = ledger_view_table(view, &ledger_head_kind, TABLE_HEADS);
+    enum lucid_error error = head_seek(view->store, table, size, &head);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    error = store_event_read(view->store, head.sequence, &event);
+    if (error == LUCID_NOTE_ABSENT ||
+        (error == LUCID_OK &&
+         (event.time_ms != head.signed_ms || !lucid_span_equal(event.payload, head.checkpoint)))) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    if (error == LUCID_OK) {
+        *ret = head;
+    }
+    return error;
+}
+
 enum lucid_error ledger_head_newest(struct ledger_view *view, struct ledger_head *ret)
 {
-    return head_seek(view->store, ledger_view_table(view, &ledger_head_kind, TABLE_HEADS),
-                     view->leaves, ret);
+    return head_read(view, view->leaves, ret);
 }
 
 enum lucid_error ledger_head_of_size(struct ledger_view *view, uint64_t size,
@@ -250,8 +272,7 @@ enum lucid_error ledger_head_of_size(struct ledger_view *view, uint64_t size,
     if (size > view->leaves) {
         return LUCID_NOTE_ABSENT;
     }
-    enum lucid_error error = head_seek(
-        view->store, ledger_view_table(view, &ledger_head_kind, TABLE_HEADS), size, &head);
+    enum lucid_error error = head_read(view, size, &head);
     if (error == LUCID_OK && head.size != size) {
         error = LUCID_NOTE_ABSENT;
     }

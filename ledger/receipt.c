@@ -354,12 +354,13 @@ static enum lucid_error body_read(struct ledger_view *view, const struct store_e
 {
     struct lucid_span body;
     enum lucid_error error = store_body_read(ledger_view_store(view), event->sequence, &body);
-    if (error == LUCID_NOTE_ABSENT) {
+    if (error == LUCID_NOTE_ERASED) {
         *ret = lucid_span(NULL, 0);
         return LUCID_OK;
     }
     if (error != LUCID_OK) {
-        return error;
+        /* Every receipt came with a body: one that is simply not there was lost. */
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
     }
     uint8_t hash[LUCID_SHA256_BYTES];
     lucid_sha256(body, hash);

@@ -123,4 +123,9 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell would say it; tools/run stops too
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        sys.exit(f"run_report: the service does not answer as it should: {error!r}")

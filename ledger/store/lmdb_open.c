@@ -201,6 +201,30 @@ static enum lucid_error databases_open(struct store_lmdb *lmdb, MDB_txn *txn, co
     return store_lmdb_tables_load(lmdb, txn);
 }
 
+/* A file that was cut off would end the process with SIGBUS at the first missing page. Made as long
+ * as the newest commit says (sparse: LMDB itself may never have written the last pages), the
+ * missing ones read as zeros, which no page and no run consists of: an error instead of a death. */
+static enum lucid_error length_restore(struct store_lmdb *lmdb, const char *path,
+                                       struct lucid_why *why)
+{
+    MDB_envinfo info;
+    MDB_stat stat_info;
+    struct stat file;
+    mdb_filehandle_t fd;
+    if (mdb_env_info(lmdb->env, &info) != MDB_SUCCESS ||
+        mdb_env_stat(lmdb->env, &stat_info) != MDB_SUCCESS ||
+        mdb_env_get_fd(lmdb->env, &fd) != MDB_SUCCESS || fstat(fd, &file) != 0) {
+        return refuse_errno(why, "cannot look at the store in", path, errno);
+    }
+    uint64_t wanted = ((uint64_t)info.me_last_pgno + 1) * stat_info.ms_psize;
+    if ((uint64_t)file.st_size >= wanted) {
+        return LUCID_OK;
+    }
+    return ftruncate(fd, (off_t)wanted) == 0
+               ? LUCID_OK
+               : refuse_errno(why, "cannot extend the store in", path, errno);
+}
+
 /* Handles opened in a transaction stay open when it commits, also a reading one. */
 static enum lucid_error contents_open(struct store_lmdb *lmdb, const char *path, bool create,
                                       struct lucid_why *why)
@@ -266,6 +290,9 @@ enum lucid_error store_lmdb_env_open(struct store_lmdb *lmdb, const char *path,
     }
     if (error == LUCID_OK) {
         error = env_open(lmdb, path, options, why);
+    }
+    if (error == LUCID_OK && options->writable) {
+        error = length_restore(lmdb, path, why);
     }
     if (error == LUCID_OK) {
         error = contents_open(lmdb, path, options->create, why);

@@ -313,7 +313,7 @@ enum lucid_error store_run_body(const struct store_run *run, uint64_t sequence,
         return LUCID_FATAL_CORRUPT;
     }
     if ((flags & BODY_FLAG_ERASED) != 0) {
-        return LUCID_NOTE_ABSENT;
+        return LUCID_NOTE_ERASED;
     }
     if (start < run_bytes_min(STORE_LOG_BODIES, run->first, run->count) || start > run->bytes.len ||
         len > run->bytes.len - start) {

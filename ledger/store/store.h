@@ -104,7 +104,7 @@ void store_counts_read(struct store_view *view, struct store_counts *ret);
 enum lucid_error store_event_read(struct store_view *view, uint64_t sequence,
                                   struct store_event *ret) LUCID_WARN_UNUSED;
 
-/* LUCID_NOTE_ABSENT when the event has no body (or it was erased). */
+/* LUCID_NOTE_ABSENT when the event has no body, LUCID_NOTE_ERASED when it had one. */
 enum lucid_error store_body_read(struct store_view *view, uint64_t sequence,
                                  struct lucid_span *ret) LUCID_WARN_UNUSED;
 

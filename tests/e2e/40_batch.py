@@ -111,7 +111,7 @@ with case("bad lines in the middle: lines stand alone, one answer each, in order
             data.append(rng.choice([b"{}", b"[]", b"7", b'{"body":{}}']))
             want.append((422, "INVALID_RECEIPT"))
         else:
-            # kind 5 is always odd: every other one too long for a line, else a bad signature's form.
+            # Every other one too long for a line, else a signature of a bad form.
             if number % 12 == 5:
                 data.append(b'{"x":"' + b"y" * 600000 + b'"}')
                 want.append((413, "BODY_TOO_LARGE"))

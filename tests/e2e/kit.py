@@ -279,6 +279,9 @@ class Service:
             self.start()
 
     def start(self, seconds=30, prefix=(), **more):
+        if self.process and self.process.poll() is None:
+            self.process.kill()  # a failed case left it running
+            self.process.wait()
         settings = {"listen": "127.0.0.1:0", **self.settings, **more}
         command = [*prefix, LUCIDD, "--data", self.data]
         for name, value in settings.items():

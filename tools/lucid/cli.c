@@ -121,6 +121,28 @@ static bool group_exists(const char *word)
     return false;
 }
 
+/* What was given instead of a command. */
+static enum cli_exit command_unknown(struct cli *cli, int argc, char **argv)
+{
+    const char *group = group_exists(argv[1]) ? argv[1] : NULL;
+    for (int i = 1; i < argc; i++) {
+        cli->json = cli->json || strcmp(argv[i], "--json") == 0;
+    }
+    enum cli_exit code;
+    if (group != NULL && argc < 3) {
+        code = cli_fail(cli, CLI_USAGE, NULL, NULL, "%s needs a second word", group);
+    } else if (argv[1][0] == '-') {
+        code = cli_fail(cli, CLI_USAGE, NULL, NULL, "options come after the command: %s", argv[1]);
+    } else {
+        code = cli_fail(cli, CLI_USAGE, NULL, NULL, "there is no command %s%s%s", argv[1],
+                        group != NULL ? " " : "", group != NULL ? argv[2] : "");
+    }
+    if (!cli->json) {
+        group_help_print(stderr, group);
+    }
+    return code;
+}
+
 static enum cli_exit help_run(struct cli *cli)
 {
     if (cli->argument_count == 0) {
@@ -266,15 +288,13 @@ int cli_main(int argc, char **argv)
     cli.command =
         strcmp(argv[1], "--version") == 0 ? &command_version : command_find(argc, argv, &words);
     if (cli.command == NULL) {
-        bool group = group_exists(argv[1]);
-        if (group && argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
+        if (argc > 2 && group_exists(argv[1]) &&
+            (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
             group_help_print(stdout, argv[1]);
             return CLI_OK;
         }
-        fprintf(stderr, "lucid: there is no command %s%s%s\n", argv[1], group ? " " : "",
-                group ? (argc > 2 ? argv[2] : "alone; these are there:") : "");
-        group_help_print(stderr, group ? argv[1] : NULL);
-        return CLI_USAGE;
+        enum cli_exit unknown = command_unknown(&cli, argc, argv);
+        return cli_flush(&cli) ? (int)unknown : (int)CLI_REFUSED;
     }
     if (words == 0) {
         words = 1;

@@ -37,19 +37,25 @@ static enum cli_exit file_load(struct cli *cli, const char *name, char **ret, si
     return CLI_OK;
 }
 
-/* Takes a file apart. A file that is not JSON, or neither form, is taken as a receipt, so that the
- * verifier's own first step says what is wrong with it. */
-static void bundle_split(struct evidence *evidence, struct lucid_span text, bool *ret_bundle)
+enum form {
+    FORM_BUNDLE, /* has a proof, perhaps a receipt */
+    FORM_OTHER,  /* another JSON document: a receipt, or a proof alone */
+    FORM_BROKEN, /* no JSON as RFC 8785 demands it */
+};
+
+/* Takes a file apart. What is no bundle is taken as a receipt, so that the verifier's own first
+ * step says what is wrong with it. */
+static enum form bundle_split(struct evidence *evidence, struct lucid_span text)
 {
+    enum form form = FORM_BROKEN;
     const struct jcs_limits limits = {.depth_max = LEDGER_BODY_DEPTH_MAX + 2, .values_max = 262144};
     struct lucid_arena arena;
     lucid_arena_init(&arena, ARENA_BYTES_MAX);
     const struct jcs_value *root = NULL;
-    *ret_bundle = false;
     if (jcs_parse(text, &limits, &arena, &root, NULL) == LUCID_OK) {
         const struct jcs_value *receipt = jcs_member(root, "receipt");
         const struct jcs_value *proof = jcs_member(root, "proof");
-        *ret_bundle = proof != NULL;
+        form = proof != NULL ? FORM_BUNDLE : FORM_OTHER;
         if (receipt != NULL && proof != NULL) {
             jcs_write(receipt, &evidence->receipt);
         }
@@ -57,28 +63,28 @@ static void bundle_split(struct evidence *evidence, struct lucid_span text, bool
             jcs_write(proof, &evidence->proof);
         }
     }
-    if (!*ret_bundle) {
+    if (form != FORM_BUNDLE) {
         lucid_buf_span_put(&evidence->receipt, text);
     }
     lucid_arena_fini(&arena);
+    return form;
 }
 
 static enum cli_exit evidence_load(struct cli *cli, struct evidence *evidence)
 {
     size_t len = 0;
-    bool bundle = false;
     enum cli_exit code = file_load(cli, cli->arguments[0], &evidence->file, &len);
     if (code != CLI_OK) {
         return code;
     }
-    bundle_split(evidence, lucid_span(evidence->file, len), &bundle);
+    enum form form = bundle_split(evidence, lucid_span(evidence->file, len));
     const char *proof = cli_value(cli, "proof", NULL);
-    if (proof == NULL && !bundle) {
+    if (proof == NULL && form == FORM_OTHER) {
         return cli_fail(cli, CLI_USAGE, NULL, "proof",
                         "%s holds no proof: give a file with receipt and proof, or --proof FILE",
                         cli->arguments[0]);
     }
-    if (proof == NULL && evidence->receipt.len == 0) {
+    if (proof == NULL && form == FORM_BUNDLE && evidence->receipt.len == 0) {
         return cli_fail(cli, CLI_USAGE, NULL, "receipt", "%s holds a proof, but no receipt",
                         cli->arguments[0]);
     }
@@ -89,10 +95,11 @@ static enum cli_exit evidence_load(struct cli *cli, struct evidence *evidence)
     if (code == CLI_OK) {
         /* The other file may be a bundle too (receipt proof -o --no-receipt): take its proof. */
         struct evidence second = {.file = NULL};
-        bundle_split(&second, lucid_span(evidence->other, len), &bundle);
+        form = bundle_split(&second, lucid_span(evidence->other, len));
         lucid_buf_clear(&evidence->proof);
-        lucid_buf_span_put(&evidence->proof, bundle ? lucid_buf_span(&second.proof)
-                                                    : lucid_span(evidence->other, len));
+        lucid_buf_span_put(&evidence->proof, form == FORM_BUNDLE
+                                                 ? lucid_buf_span(&second.proof)
+                                                 : lucid_span(evidence->other, len));
         lucid_buf_fini(&second.receipt);
         lucid_buf_fini(&second.proof);
     }
@@ -121,6 +128,9 @@ static enum cli_exit vkey_load(struct cli *cli, struct evidence *evidence)
                                       &len, &why);
         }
         free(dir);
+    } else {
+        cli_note(cli, "no verifier key was given (--vkey, --vkey-file, --data): the checkpoint "
+                      "cannot be judged");
     }
     evidence->vkey[strcspn(evidence->vkey, "\r\n")] = '\0';
     if (error != LUCID_OK) {
