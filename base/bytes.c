@@ -31,39 +31,33 @@ void lucid_hex_encode(const void *data, size_t len, char *out)
     }
 }
 
-/* The value of one lower-case hex digit, or a value above 15. */
-static unsigned hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10U;
-    }
-    return 16;
-}
+/* The value of each lower-case hex digit plus one; 0 for every other byte. */
+static const uint8_t hex_values[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 bool lucid_is_hex(struct lucid_span text, size_t digits)
 {
     if (text.len != digits) {
         return false;
     }
+    bool ok = true;
     for (size_t i = 0; i < digits; i++) {
-        if (hex_value(text.data[i]) > 15) {
-            return false;
-        }
+        ok &= hex_values[text.data[i]] != 0;
     }
-    return true;
+    return ok;
 }
 
 bool lucid_hex_decode(struct lucid_span text, void *out, size_t len)
 {
-    if (!lucid_is_hex(text, 2 * len)) {
+    if (text.len != 2 * len || !lucid_is_hex(text, 2 * len)) {
         return false;
     }
     uint8_t *bytes = out;
     for (size_t i = 0; i < len; i++) {
-        bytes[i] = (uint8_t)(hex_value(text.data[2 * i]) << 4 | hex_value(text.data[2 * i + 1]));
+        bytes[i] = (uint8_t)((hex_values[text.data[2 * i]] - 1) << 4 |
+                             (hex_values[text.data[2 * i + 1]] - 1));
     }
     return true;
 }

@@ -1,8 +1,6 @@
-/* SHA-256 (FIPS 180-4) through libcrypto, which uses the CPU's SHA instructions. The digest is
- * fetched once per process and a context kept per thread, because OpenSSL 3's one-shot calls spend
- * longer finding the algorithm than hashing a tree node (docs/decisions).
+/* SHA-256 (FIPS 180-4) through libcrypto, which uses the CPU's SHA instructions.
  *
- * Thread: any; the per-thread context is freed when its thread ends. */
+ * Thread: pure functions. */
 #ifndef LUCID_BASE_SHA256_H
 #define LUCID_BASE_SHA256_H
 

@@ -105,7 +105,6 @@ static bool answer_starts(struct http_request *request, int status)
     lucid_assert(request->connection->current == request);
     request->status = status;
     request->no_body |= status == 204 || status == 304;
-    request->keep_alive = stays_open(request);
     return true;
 }
 
@@ -129,6 +128,7 @@ void http_respond(struct http_request *request, int status, const char *content_
         lucid_buf_fini(body);
         return;
     }
+    request->keep_alive = stays_open(request);
     size_t bytes_max = body->bytes_max;
     if (!lucid_buf_ok(body) || !lucid_buf_ok(&request->extra)) {
         replace_failed(request, body);
@@ -161,7 +161,9 @@ void http_respond_begin(struct http_request *request, int status, const char *co
     }
     struct http_connection *connection = request->connection;
     bool until_close = request->head.version_1_0;
-    request->keep_alive = request->keep_alive && !until_close;
+    /* The rest of the body is read while the handler answers, or past: its length says nothing. */
+    request->keep_alive = request->keep_alive && !until_close && !request->continue_wanted &&
+                          !request->loop->stopping;
     request->chunked = !until_close;
     enum body_kind kind = until_close ? BODY_UNTIL_CLOSE : BODY_CHUNKED;
     size_t before = 0;

@@ -112,6 +112,10 @@ void http_connection_answered(struct http_connection *connection)
     } else if (unread) {
         connection->state = HTTP_STATE_DISCARD;
         connection->discard_left = HTTP_DISCARD_BYTES_MAX;
+        if (request->chunked) {
+            /* A streamed answer that ended early: its head, sent long ago, promised to go on. */
+            connection->discard_left += request->route->body_bytes_max;
+        }
         connection->deadline_ms = connection->loop->now_ms + limits_of(connection)->body_ms_max;
     } else {
         http_receive_next(connection);
@@ -310,7 +314,9 @@ static void eof_watch(struct http_connection *connection)
     event_del(&connection->on_read);
     event_assign(&connection->on_read, connection->loop->base, connection->fd,
                  EV_READ | EV_ET | EV_PERSIST, on_read, connection);
-    event_add(&connection->on_read, NULL);
+    if (!connection->blocked) { /* else on_write alone, see output.c */
+        event_add(&connection->on_read, NULL);
+    }
 }
 
 static void on_read(evutil_socket_t fd, short what, void *context)

@@ -36,7 +36,8 @@ struct http_limits {
                                     not run while the server itself has paused the reading */
     uint32_t idle_ms_max;        /* between requests; closed silently */
     uint32_t write_ms_max;       /* without progress on a full output buffer: closed */
-    uint32_t output_bytes_max;   /* unsent answer bytes a connection may hold (streams) */
+    uint32_t output_bytes_max;   /* unsent answer bytes over which a connection's stream pauses and
+                                    its next pipelined request waits */
     uint64_t inflight_bytes_max; /* request bodies held over all connections: 503 over it */
 };
 
@@ -133,6 +134,10 @@ void http_loop_post(struct http_loop *loop, struct http_post *first);
 /* Runs the post on this loop soon, but after other connections had their turn: for slicing long
  * work. Thread: the loop's own. */
 void http_loop_defer(struct http_loop *loop, struct http_post *post);
+
+/* Runs the post on this loop after a millisecond or two: for asking again where nothing tells when
+ * it is worth it. Thread: the loop's own. */
+void http_loop_delay(struct http_loop *loop, struct http_post *post);
 
 /* --- requests --------------------------------------------------------------------------------- */
 

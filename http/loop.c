@@ -5,7 +5,13 @@
 #include "base/assert.h"
 #include "http/server_internal.h"
 
-enum { TICK_MS_MIN = 5, TICK_MS_MAX = 250, TICKS_PER_DEADLINE = 8, SETTLE_ROUNDS = 2 };
+enum {
+    TICK_MS_MIN = 5,
+    TICK_MS_MAX = 250,
+    TICKS_PER_DEADLINE = 8,
+    SETTLE_ROUNDS = 2,
+    DELAY_US = 1000,
+};
 
 void http_loop_enter(struct http_loop *loop)
 {
@@ -51,8 +57,8 @@ static bool is_finished(struct http_loop *loop)
 {
     return loop->stopping && loop->connections == NULL && loop->requests_live == 0 &&
            loop->ready_first == NULL && loop->pending_first == NULL &&
-           loop->deferred_first == NULL && atomic_load(&loop->server->accept_finished) &&
-           atomic_load(&loop->posted) == NULL;
+           loop->deferred_first == NULL && loop->delayed_first == NULL &&
+           atomic_load(&loop->server->accept_finished) && atomic_load(&loop->posted) == NULL;
 }
 
 void http_loop_settle(struct http_loop *loop)
@@ -157,6 +163,16 @@ void http_loop_defer(struct http_loop *loop, struct http_post *post)
     http_loop_again(loop);
 }
 
+void http_loop_delay(struct http_loop *loop, struct http_post *post)
+{
+    struct timeval delay = {.tv_sec = 0, .tv_usec = DELAY_US};
+    post->next = NULL;
+    append(&loop->delayed_first, &loop->delayed_last, post);
+    if (!evtimer_pending(&loop->on_delay, NULL)) {
+        event_add(&loop->on_delay, &delay);
+    }
+}
+
 /* --- stopping --------------------------------------------------------------------------------- */
 
 static void stop_begin(struct http_loop *loop)
@@ -219,6 +235,20 @@ static void on_again(evutil_socket_t fd, short what, void *context)
     struct http_post *last = loop->deferred_last;
     loop->deferred_first = NULL;
     loop->deferred_last = NULL;
+    run_some(&first, &last, SIZE_MAX);
+    http_loop_settle(loop);
+}
+
+static void on_delay(evutil_socket_t fd, short what, void *context)
+{
+    struct http_loop *loop = context;
+    (void)fd;
+    (void)what;
+    http_loop_enter(loop);
+    struct http_post *first = loop->delayed_first;
+    struct http_post *last = loop->delayed_last;
+    loop->delayed_first = NULL;
+    loop->delayed_last = NULL;
     run_some(&first, &last, SIZE_MAX);
     http_loop_settle(loop);
 }
@@ -320,6 +350,7 @@ enum lucid_error http_loop_open(struct http_server *server, struct http_loop **r
     event_assign(&loop->on_wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
     event_assign(&loop->on_tick, loop->base, -1, EV_PERSIST, on_tick, loop);
     evtimer_assign(&loop->on_again, loop->base, on_again, loop);
+    evtimer_assign(&loop->on_delay, loop->base, on_delay, loop);
     event_add(&loop->on_wake, NULL);
     if (loop->index == 0) {
         http_accept_start(loop);

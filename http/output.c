@@ -195,10 +195,18 @@ static void set_blocked(struct http_connection *connection, bool blocked, bool p
         return;
     }
     connection->blocked = blocked;
+    /* After the end of the stream reading is edge-triggered, and libevent sets that per descriptor:
+     * together with on_write the end would be reported without end. A reset shows in both. */
     if (blocked) {
+        if (connection->eof) {
+            event_del(&connection->on_read);
+        }
         event_add(&connection->on_write, NULL);
     } else {
         event_del(&connection->on_write);
+        if (connection->eof) {
+            event_add(&connection->on_read, NULL);
+        }
     }
 }
 

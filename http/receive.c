@@ -126,7 +126,9 @@ static bool discard_step(struct http_connection *connection)
     if (connection->state != HTTP_STATE_DISCARD) {
         return true;
     }
-    if (more && last) {
+    if (more && last && connection->loop->stopping) {
+        connection->state = HTTP_STATE_END;
+    } else if (more && last) {
         http_receive_next(connection);
     } else if (used > connection->discard_left) {
         connection->linger = true;
@@ -300,6 +302,12 @@ static bool head_step(struct http_connection *connection)
     return false;
 }
 
+/* Pipelined requests for large answers: what is queued goes out before the next one is built. */
+static bool output_is_full(const struct http_connection *connection)
+{
+    return connection->out_bytes >= connection->loop->server->options.limits.output_bytes_max;
+}
+
 bool http_receive_advance(struct http_connection *connection)
 {
     int heads = 0;
@@ -309,7 +317,7 @@ bool http_receive_advance(struct http_connection *connection)
             if (connection->blocked) {
                 return true; /* a client that does not read its answers gets no more of them */
             }
-            if (heads++ == HTTP_TURN_REQUESTS_MAX) {
+            if (heads++ == HTTP_TURN_REQUESTS_MAX || output_is_full(connection)) {
                 return connection->input.len == 0;
             }
             going = head_step(connection);

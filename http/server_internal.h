@@ -151,6 +151,7 @@ struct http_loop {
     struct event on_wake;
     struct event on_tick;
     struct event on_again;
+    struct event on_delay;
     struct event on_accept;
     struct event on_accept_retry;
     int wake_fd;
@@ -166,6 +167,8 @@ struct http_loop {
     struct http_post *pending_last;
     struct http_post *deferred_first;
     struct http_post *deferred_last;
+    struct http_post *delayed_first;
+    struct http_post *delayed_last;
 
     struct http_connection *connections;
     struct http_connection *ready_first;

@@ -452,8 +452,11 @@ static enum lucid_error leaf_check(struct ledger *ledger, struct store_view *vie
     if (error == LUCID_OK) {
         error = store_event_read(view, row.sequence, &event);
     }
-    if (error != LUCID_OK || event.entry == NULL) {
-        return error == LUCID_OK || error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    if (event.entry == NULL) {
+        return LUCID_FATAL_CORRUPT;
     }
     uint64_t tags[2];
     struct mmr_hash leaf_hash;

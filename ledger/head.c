@@ -153,14 +153,14 @@ static bool tree_grew(const struct head_memory *memory, uint64_t leaves)
 static enum lucid_error head_decide(struct ledger_txn *txn, struct ledger_command *command,
                                     struct lucid_why *why)
 {
-    (void)command;
     (void)why;
+    const struct ledger_head_tick *tick = (const struct ledger_head_tick *)command;
     const struct head_memory *memory = ledger_txn_memory(txn);
     const struct ledger_head_config *config = ledger_txn_config(txn);
     if (!tree_grew(memory, ledger_txn_leaves(txn))) {
         return LUCID_OK;
     }
-    bool due = memory->sequence == 0 ||
+    bool due = tick->at_once || memory->sequence == 0 ||
                ledger_txn_now_ms(txn) - memory->signed_ms >= config->interval_ms_max;
     return due ? head_draft(txn) : LUCID_OK;
 }

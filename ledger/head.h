@@ -22,10 +22,11 @@ struct ledger_head {
     struct lucid_span checkpoint; /* the signed note; good until the view ends */
 };
 
-/* Signs a head when the tree has grown and the interval has passed since the newest one; notes
- * nothing otherwise. The first head of a log has size 0. */
+/* Signs a head when the tree has grown and the interval has passed since the newest one (or at
+ * once, if asked); notes nothing otherwise. The first head of a log has size 0. */
 struct ledger_head_tick {
     struct ledger_command command;
+    bool at_once; /* init clears it */
 };
 void ledger_head_tick_init(struct ledger_head_tick *tick);
 /* When the next head is due: Unix ms, 0 = the tree has not grown since the newest. Thread: writer.

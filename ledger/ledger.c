@@ -124,12 +124,13 @@ enum lucid_error ledger_nodes_put(struct ledger *ledger, uint64_t first, const u
 {
     enum { STEP_BYTES = 1 << 20 };
     uint64_t end = (first + count) * MMR_HASH_BYTES;
+    if (end > ledger->nodes.reserved) {
+        return LUCID_RETRY_FULL; /* leaves_max */
+    }
     if (end > ledger->nodes.usable) {
         uint64_t step = (end / STEP_BYTES + 1) * STEP_BYTES;
         enum lucid_error error = ledger_region_grow(
-            &ledger->nodes, step < ledger->nodes.reserved || end > ledger->nodes.reserved
-                                ? step
-                                : ledger->nodes.reserved);
+            &ledger->nodes, step < ledger->nodes.reserved ? step : ledger->nodes.reserved);
         if (error != LUCID_OK) {
             return error;
         }

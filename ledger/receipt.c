@@ -319,6 +319,13 @@ const struct ledger_kind ledger_receipt_kind = {
 
 enum lucid_error receipt_find(struct ledger_view *view, struct lucid_span id, uint64_t *ret_leaf)
 {
+    struct store_event event;
+    return receipt_find_event(view, id, ret_leaf, &event);
+}
+
+enum lucid_error receipt_find_event(struct ledger_view *view, struct lucid_span id,
+                                    uint64_t *ret_leaf, struct store_event *ret_event)
+{
     uint8_t hash[LUCID_SHA256_BYTES];
     bool by_hash = lucid_hex_decode(id, hash, sizeof(hash));
     if (!by_hash && !receipt_run_id_ok(id)) {
@@ -342,6 +349,7 @@ enum lucid_error receipt_find(struct ledger_view *view, struct lucid_span id, ui
         if (by_hash ? memcmp(event.entry, hash, sizeof(hash)) == 0
                     : lucid_span_equal(payload.facts.run_id, id)) {
             *ret_leaf = leaves[i];
+            *ret_event = event;
             return LUCID_OK;
         }
     }

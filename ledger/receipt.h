@@ -111,6 +111,12 @@ enum lucid_error receipt_envelope_sign(const struct jcs_value *body, const uint8
 enum lucid_error receipt_find(struct ledger_view *view, struct lucid_span id,
                               uint64_t *ret_leaf) LUCID_WARN_UNUSED;
 
+/* The same, with the event that was read to confirm it, as it lies in the store: not checked
+ * against the tree. */
+enum lucid_error receipt_find_event(struct ledger_view *view, struct lucid_span id,
+                                    uint64_t *ret_leaf,
+                                    struct store_event *ret_event) LUCID_WARN_UNUSED;
+
 struct receipt_record {
     struct receipt_placement placement;
     enum receipt_type type;

@@ -56,7 +56,7 @@ static const struct key keys[] = {
     UINT(leaves_max, "4294967296", 1 << 16, (uint64_t)1 << 35,
          "address space of the tree and maps in memory, in leaves"),
     UINT(connections_max, "1024", 1, 1000000, "open connections; more wait"),
-    UINT(header_bytes_max, "16384", 1024, 1 << 20, "request line and headers: 431 over it"),
+    UINT(header_bytes_max, "16384", 1024, 65535, "request line and headers: 431 over it"),
     UINT(header_ms_max, "10000", 10, 3600000, "total time for the headers: 408"),
     UINT(body_ms_max, "60000", 10, 3600000, "total time for a body: 408"),
     UINT(idle_ms_max, "60000", 10, 3600000, "idle connections are closed"),

@@ -60,7 +60,27 @@ static enum lucid_error open_store(struct service *service, struct lucid_why *wh
     return error;
 }
 
-/* The key in the directory must be the one that the log was born with. */
+/* service.key must be the one that the log was born with: nothing else of ours may sign for it. */
+static enum lucid_error check_service_key(struct service *service,
+                                          const struct ledger_identity *identity,
+                                          struct lucid_why *why)
+{
+    struct ledger_ed25519_key *key = datadir_secret_new(sizeof(*key));
+    if (key == NULL) {
+        return lucid_refuse(why, LUCID_RETRY_MEMORY, "NO_MEMORY", NULL, "no memory for keys");
+    }
+    enum lucid_error error = datadir_service_key_read(&service->dir, key, why);
+    if (error == LUCID_OK &&
+        memcmp(key->public_key, identity->service_key, sizeof(identity->service_key)) != 0) {
+        error = lucid_refuse(why, LUCID_REFUSE_INVALID, "WRONG_KEY", "data",
+                             "service.key is not the key of this log (origin %.100s)",
+                             identity->origin);
+    }
+    datadir_secret_free(key, sizeof(*key));
+    return error;
+}
+
+/* The keys in the directory must be the ones that the log was born with. */
 static enum lucid_error check_identity(struct service *service, struct lucid_why *why)
 {
     const struct ledger_identity *identity;
@@ -75,7 +95,7 @@ static enum lucid_error check_identity(struct service *service, struct lucid_why
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "WRONG_KEY", "data",
                             "log.key is not the key of this log (origin %.100s)", identity->origin);
     }
-    return LUCID_OK;
+    return check_service_key(service, identity, why);
 }
 
 static enum lucid_error open_ledger(struct service *service, struct lucid_why *why)

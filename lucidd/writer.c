@@ -17,6 +17,8 @@ enum {
     TICK_RETRY_MS = 1000,
     CLOCK_STEP_MS_MAX = 300 * 1000,
     LOOPS_MAX = 64,
+    STREAM_GROUP = 256,
+    STREAM_WINDOWS = 6,
 };
 
 struct writer {
@@ -28,7 +30,9 @@ struct writer {
     struct api_job *first;
     struct api_job **end;
     uint32_t queued;
-    bool waiting; /* the writer sleeps on wake */
+    uint32_t urgent; /* of the queued: jobs after which nothing of the same request follows */
+    uint32_t wanted; /* what the sleeping writer gathers for; 0: any job */
+    bool waiting;    /* the writer sleeps on wake */
     bool stop;
     struct api_health health;
 
@@ -36,7 +40,8 @@ struct writer {
     uint32_t last_batch; /* jobs of the batch before: the measure of the load */
     uint64_t housekept_ms;
     uint64_t readers_checked_ms;
-    int64_t clock_offset_ms; /* wall minus boot clock */
+    int64_t clock_first_ms;  /* wall minus boot clock at the start */
+    int64_t clock_offset_ms; /* the same after the last step that was told */
     uint64_t now_ms;         /* the log's time at now_boot_ms; see log_now_ms */
     uint64_t now_boot_ms;
     uint64_t ticks_after_ms; /* a tick that failed is not tried again before this */
@@ -74,8 +79,9 @@ enum lucid_error writer_open(const struct writer_options *options, struct writer
     lucid_assert(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
     lucid_assert(pthread_cond_init(&writer->wake, &attributes) == 0);
     lucid_assert(pthread_condattr_destroy(&attributes) == 0);
-    writer->clock_offset_ms =
+    writer->clock_first_ms =
         (int64_t)lucid_wall_ms(&options->clock) - (int64_t)lucid_boot_ms(&options->clock);
+    writer->clock_offset_ms = writer->clock_first_ms;
     writer->now_ms = ledger_time_ms(options->ledger);
     writer->now_boot_ms = lucid_boot_ms(&options->clock);
     *ret = writer;
@@ -100,9 +106,11 @@ enum lucid_error writer_submit(void *context, struct api_job *first, size_t coun
     struct writer *writer = context;
     lucid_assert(first != NULL && count > 0);
     struct api_job *last = first;
+    uint32_t urgent = !first->more_follows;
     for (size_t i = 1; i < count; i++) {
         last = last->next;
         lucid_assert(last != NULL);
+        urgent += !last->more_follows;
     }
     last->next = NULL;
     writer_lock(writer);
@@ -117,7 +125,8 @@ enum lucid_error writer_submit(void *context, struct api_job *first, size_t coun
         *writer->end = first;
         writer->end = &last->next;
         writer->queued += (uint32_t)count;
-        if (writer->waiting) {
+        writer->urgent += urgent;
+        if (writer->waiting && (urgent > 0 || writer->queued >= writer->wanted)) {
             lucid_assert(pthread_cond_signal(&writer->wake) == 0);
         }
     }
@@ -196,21 +205,33 @@ static uint64_t sleep_us(struct writer *writer)
     return us;
 }
 
-/* Under load a group that is still small may gather for a moment; an idle service answers at once:
- * then the batch before held a job or none. Called with the lock held. */
+/* Lets a group grow for a moment, where that costs nobody anything:
+ *
+ *   - while all that waits are lines of batch requests that go on, which are answered in order
+ *     anyway: up to STREAM_GROUP lines or STREAM_WINDOWS commit windows;
+ *   - under load, until it is as large as the one before, up to one commit window. An idle service
+ *     answers at once: then the batch before held a job or none.
+ *
+ * Called with the lock held. */
 static void gather(struct writer *writer)
 {
-    uint32_t wanted = writer->last_batch;
-    if (wanted <= 1 || writer->options.commit_window_us == 0) {
-        return;
-    }
-    if (wanted > writer->options.batch_max) {
-        wanted = writer->options.batch_max;
-    }
-    uint64_t until = monotonic_us() + writer->options.commit_window_us;
-    while (writer->queued < wanted && !writer->stop && monotonic_us() < until) {
+    uint64_t now = monotonic_us();
+    uint64_t until = now + (uint64_t)writer->options.commit_window_us * STREAM_WINDOWS;
+    writer->wanted = STREAM_GROUP;
+    while (writer->urgent == 0 && writer->queued < STREAM_GROUP && !writer->stop && now < until) {
         wait_until(writer, until);
+        now = monotonic_us();
     }
+    uint32_t wanted = writer->last_batch;
+    wanted = wanted > writer->options.batch_max ? writer->options.batch_max : wanted;
+    until = now + writer->options.commit_window_us;
+    writer->wanted = wanted;
+    while (wanted > 1 && writer->urgent > 0 && writer->queued < wanted && !writer->stop &&
+           now < until) {
+        wait_until(writer, until);
+        now = monotonic_us();
+    }
+    writer->wanted = 0;
 }
 
 /* Takes up to batch_max jobs off the queue; waits for some. False: stopped and empty. */
@@ -230,6 +251,7 @@ static bool jobs_take(struct writer *writer, struct api_job **ret_jobs, uint32_t
     uint32_t count = 0;
     struct api_job **cut = &jobs;
     while (*cut != NULL && count < writer->options.batch_max) {
+        writer->urgent -= !(*cut)->more_follows;
         cut = &(*cut)->next;
         count++;
     }
@@ -291,10 +313,15 @@ static void jobs_return(struct api_job *jobs)
  * for what an earlier job of the same batch would have stored. */
 static void jobs_fail(struct api_job *jobs, enum lucid_error error)
 {
-    const char *code = error == LUCID_RETRY_FULL ? "STORE_FULL" : "STORE_FAILED";
+    /* A failed commit may have been kept all the same. */
+    bool unknown = lucid_category(error) == LUCID_CATEGORY_FATAL;
+    const char *code = error == LUCID_RETRY_FULL ? "STORE_FULL" : "OVERLOADED";
     for (struct api_job *job = jobs; job != NULL; job = job->next) {
-        job->command->error = lucid_refuse(&job->command->why, error, code, NULL,
-                                           "nothing was stored: %s", lucid_error_name(error));
+        job->command->error =
+            lucid_refuse(&job->command->why, error, unknown ? "INTERNAL" : code, NULL,
+                         unknown ? "%s; whether this was kept is not known: ask again later"
+                                 : "nothing was stored: %s",
+                         lucid_error_name(error));
     }
 }
 
@@ -450,12 +477,13 @@ static void clock_check(struct writer *writer)
     int64_t offset = (int64_t)lucid_wall_ms(&writer->options.clock) -
                      (int64_t)lucid_boot_ms(&writer->options.clock);
     int64_t step = offset - writer->clock_offset_ms;
-    if (step > -CLOCK_STEP_MS_MAX && step < CLOCK_STEP_MS_MAX) {
+    if (step >= -CLOCK_STEP_MS_MAX && step <= CLOCK_STEP_MS_MAX) {
         return;
     }
+    int64_t off = offset - writer->clock_first_ms;
     writer->clock_offset_ms = offset;
     writer_lock(writer);
-    writer->health.clock_stepped = true;
+    writer->health.clock_stepped = off < -CLOCK_STEP_MS_MAX || off > CLOCK_STEP_MS_MAX;
     writer->health.clock_steps++;
     writer_unlock(writer);
     lucid_log(LUCID_LOG_WARN, "writer.clock", "the wall clock stepped by %lld ms", (long long)step);
@@ -484,14 +512,13 @@ static void housekeeping(struct writer *writer)
 static void last_head(struct writer *writer)
 {
     struct ledger *ledger = writer->options.ledger;
-    uint64_t due = ledger_head_due_ms(ledger);
-    if (due == 0 || writer->health.store_failed) {
+    if (ledger_head_due_ms(ledger) == 0 || writer->health.store_failed) {
         return;
     }
     struct ledger_head_tick tick;
     ledger_head_tick_init(&tick);
-    uint64_t now = log_now_ms(writer);
-    enum lucid_error error = ledger_batch_begin(ledger, now > due ? now : due);
+    tick.at_once = true;
+    enum lucid_error error = ledger_batch_begin(ledger, log_now_ms(writer));
     if (error == LUCID_OK) {
         error = ledger_batch_run(ledger, &tick.command);
         if (error == LUCID_OK) {
@@ -500,7 +527,9 @@ static void last_head(struct writer *writer)
             ledger_batch_abort(ledger);
         }
     }
-    if (error != LUCID_OK) {
+    if (lucid_category(error) == LUCID_CATEGORY_FATAL) {
+        store_failed(writer, error);
+    } else if (error != LUCID_OK) {
         lucid_log(LUCID_LOG_WARN, "writer.head", "no last head: %s", lucid_error_name(error));
     }
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compares HTTP layers: requests per second and CPU per request (medians of interleaved rounds), then
-# how each answers malformed requests. Needs wrk and python3.
+# Compares HTTP layers: requests per second and CPU per request (medians of interleaved rounds),
+# then how each answers malformed requests. Needs wrk and python3.
 #
 # usage: run.sh FOLDER_OF_THE_BINARIES [ROUNDS [SECONDS]]
 set -eu

@@ -121,7 +121,10 @@ enum lucid_error api_loop_open(struct api *api, struct http_loop *loop)
 void api_loop_close(struct api *api, struct http_loop *loop)
 {
     struct api_loop *self = http_loop_user(loop);
-    lucid_assert(self != NULL && self->api == api);
+    if (self == NULL) { /* api_loop_open failed */
+        return;
+    }
+    lucid_assert(self->api == api);
     http_loop_set_user(loop, NULL);
     ledger_view_close(self->view);
     free(self);

@@ -13,6 +13,7 @@ struct api_job {
     struct api_job *next;  /* chains jobs of one submit */
     struct http_loop *loop;
     struct ledger_command *command;
+    bool more_follows; /* of the same request, at once: the commit may wait for it */
     void (*done)(struct api_job *job); /* outcome in command->error, command->why */
 };
 

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "http/api/api_internal.h"
+#include "http/api/lines_internal.h"
 
 enum {
     LINE_BYTES_MAX = 512 * 1024,
@@ -47,17 +48,11 @@ struct batch {
     size_t refs; /* callbacks running or to come; the request is held while there are any */
     bool deferred;
     bool over;     /* http is done with the request */
-    bool ended;    /* no more input comes, or is wanted */
-    bool skipping; /* inside a line that was too long */
     bool begun;    /* the answer */
     bool answered; /* to its end */
     bool blocked;  /* the client does not take its answer fast enough */
 
-    struct lucid_buf input;
-    size_t at;       /* of the next line in input */
-    size_t scanned;  /* no line end between at and here */
-    uint64_t blanks; /* empty lines that only count when something follows */
-
+    struct api_lines input;
     uint64_t taken;   /* lines that got a slot */
     uint64_t emitted; /* lines whose answer is in out or beyond */
     size_t in_flight; /* at the writer */
@@ -103,7 +98,7 @@ static void batch_free(struct batch *batch)
     }
     lucid_buf_fini(&batch->out);
     out_count(batch);
-    lucid_buf_fini(&batch->input);
+    api_lines_fini(&batch->input);
     free(batch);
 }
 
@@ -155,84 +150,6 @@ static void batch_abort(struct batch *batch)
     } else {
         api_refuse(batch->request, LUCID_RETRY_MEMORY, NULL);
     }
-}
-
-/* --- input to lines --------------------------------------------------------------------------- */
-
-static size_t input_left(const struct batch *batch)
-{
-    return batch->input.len - batch->at;
-}
-
-static void input_clear(struct batch *batch)
-{
-    lucid_buf_clear(&batch->input);
-    batch->at = 0;
-    batch->scanned = 0;
-}
-
-/* Moves on in the input; frees room in front from time to time. */
-static void input_use(struct batch *batch, size_t len)
-{
-    lucid_assert(len <= input_left(batch));
-    batch->at += len;
-    batch->scanned = batch->scanned < batch->at ? batch->at : batch->scanned;
-    if (batch->at == batch->input.len) {
-        input_clear(batch);
-    } else if (batch->at >= INPUT_BYTES_READY && batch->at > batch->input.len / 2) {
-        memmove(batch->input.data, batch->input.data + batch->at, input_left(batch));
-        batch->input.len -= batch->at;
-        batch->scanned -= batch->at;
-        batch->at = 0;
-    }
-}
-
-/* The end (exclusive) of the next line, its line feed included in *ret_len. False: not there yet.
- */
-static bool line_find(struct batch *batch, size_t *ret_len)
-{
-    size_t left = batch->input.len - batch->scanned;
-    const uint8_t *end = left == 0 ? NULL : memchr(batch->input.data + batch->scanned, '\n', left);
-    if (end != NULL) {
-        batch->scanned = (size_t)(end - batch->input.data);
-        *ret_len = batch->scanned + 1 - batch->at;
-        return true;
-    }
-    batch->scanned = batch->input.len;
-    *ret_len = input_left(batch);
-    return *ret_len > LINE_BYTES_MAX + 2 || (batch->ended && *ret_len > 0);
-}
-
-static bool line_is_ready(struct batch *batch)
-{
-    size_t len;
-    return line_find(batch, &len);
-}
-
-static bool line_has_end(struct lucid_span line)
-{
-    return line.len > 0 && line.data[line.len - 1] == '\n';
-}
-
-static struct lucid_span line_trim(struct lucid_span line)
-{
-    line.len -= line_has_end(line) ? 1 : 0;
-    line.len -= line.len > 0 && line.data[line.len - 1] == '\r' ? 1 : 0;
-    return line;
-}
-
-static void input_put(struct batch *batch, struct lucid_span piece)
-{
-    if (batch->skipping) {
-        const uint8_t *end = piece.len == 0 ? NULL : memchr(piece.data, '\n', piece.len);
-        if (end == NULL) {
-            return;
-        }
-        batch->skipping = false;
-        size_t skip = (size_t)(end + 1 - piece.data);
-        piece = lucid_span(piece.data + skip, piece.len - skip);
-    }
-    lucid_buf_span_put(&batch->input, piece);
 }
 
 /* --- slots ------------------------------------------------------------------------------------ */
@@ -324,63 +241,46 @@ static bool may_take(const struct batch *batch)
            out_has_room(batch);
 }
 
-/* The line after the last that is accepted: says so and stops listening. */
-static void batch_overflow(struct batch *batch, struct batch_line *line)
-{
-    line_refuse(line, 413, "BATCH_TOO_LARGE", "a batch has at most 10000 lines");
-    batch->ended = true;
-    batch->skipping = false;
-    batch->blanks = 0;
-    input_clear(batch);
-}
-
-/* Takes one line into a slot; empty ones only once something follows them. Returns the bytes used,
- * 0 when there is no line. */
+/* Takes one line into a slot. Returns the bytes used, 0 when there is no line. */
 static size_t line_take(struct batch *batch, struct ledger_view *view)
 {
-    size_t len;
-    size_t used = 0;
-    struct lucid_span text = {0};
-    for (; text.len == 0; used += len) {
-        if (!line_find(batch, &len)) {
-            return used;
-        }
-        text = line_trim(lucid_span(batch->input.data + batch->at, len));
-        if (text.len == 0) {
-            batch->blanks++;
-            input_use(batch, len);
-        }
+    size_t left = api_lines_left(&batch->input);
+    struct lucid_span text;
+    enum api_line kind = api_lines_next(&batch->input, &text);
+    size_t used = left - api_lines_left(&batch->input);
+    if (kind == API_LINE_NONE) {
+        return used;
     }
     struct batch_line *line = line_open(batch);
     if (line == NULL) {
         batch_abort(batch);
         return 0;
     }
-    if (batch->taken > API_BATCH_LINES_MAX) {
-        batch_overflow(batch, line);
-    } else if (batch->blanks > 0) {
-        batch->blanks--;
+    if (batch->taken > API_BATCH_LINES_MAX) { /* the answer ends here */
+        line_refuse(line, 413, "BATCH_TOO_LARGE", "a batch has at most 10000 lines");
+        api_lines_stop(&batch->input);
+    } else if (kind == API_LINE_EMPTY) {
         line_refuse(line, 0, "INVALID_JSON", "the line is empty");
-    } else if (text.len > LINE_BYTES_MAX) {
+    } else if (kind == API_LINE_TOO_LONG) {
         line_refuse(line, 413, "BODY_TOO_LARGE", "a line has at most 524288 bytes");
-        batch->skipping = !line_has_end(lucid_span(batch->input.data + batch->at, len));
-        input_use(batch, len);
     } else {
         line_prepare(line, text, view);
-        input_use(batch, len);
     }
     return used + 1;
 }
 
 static void slice_take(struct batch *batch)
 {
-    if (!may_take(batch) || !line_is_ready(batch)) {
+    if (!may_take(batch) || !api_lines_ready(&batch->input)) {
         return;
     }
     struct ledger_view *view =
         ((struct api_loop *)http_loop_user(http_request_loop(batch->request)))->view;
-    if (ledger_view_begin(view) != LUCID_OK) {
-        batch_abort(batch);
+    enum lucid_error error = ledger_view_begin(view);
+    if (error != LUCID_OK) {
+        if (error != LUCID_RETRY_BUSY) { /* that passes: batch_settle has us try again */
+            batch_abort(batch);
+        }
         return;
     }
     size_t bytes = 0;
@@ -404,6 +304,8 @@ static enum lucid_error pending_offer(struct batch *batch, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct batch_line *line = batch->pending[i];
         api_job_init(&line->job, loop, &line->command.command, line_back);
+        line->job.more_follows = i + 1 < count || count < batch->pending_count ||
+                                 !batch->input.ended || api_lines_left(&batch->input) > 0;
         line->job.next = i + 1 < count ? &batch->pending[i + 1]->job : NULL;
         batch_ref(batch);
     }
@@ -519,7 +421,7 @@ static void batch_send(struct batch *batch)
 static bool batch_is_idle(struct batch *batch)
 {
     return batch->in_flight == 0 && batch->pending_count == 0 && batch->emitted == batch->taken &&
-           !line_is_ready(batch);
+           !api_lines_ready(&batch->input);
 }
 
 /* What is ready goes out in pieces worth a write; the last piece ends the answer. */
@@ -529,10 +431,11 @@ static void batch_flush(struct batch *batch)
         return;
     }
     bool idle = batch_is_idle(batch);
-    if (batch->out.len >= FLUSH_BYTES || (idle && batch->out.len > 0) || (idle && batch->ended)) {
+    if (batch->out.len >= FLUSH_BYTES || (idle && batch->out.len > 0) ||
+        (idle && batch->input.ended)) {
         batch_send(batch);
     }
-    if (idle && batch->ended && !batch_is_dead(batch)) {
+    if (idle && batch->input.ended && !batch_is_dead(batch)) {
         batch->answered = true;
         http_respond_end(batch->request);
     }
@@ -541,6 +444,17 @@ static void batch_flush(struct batch *batch)
 /* --- the turns -------------------------------------------------------------------------------- */
 
 static void batch_slice(struct http_post *post);
+
+static void batch_later(struct batch *batch,
+                        void (*when)(struct http_loop *loop, struct http_post *post))
+{
+    if (!batch->deferred) {
+        batch->deferred = true;
+        batch_ref(batch);
+        batch->post = (struct http_post){.run = batch_slice};
+        when(http_request_loop(batch->request), &batch->post);
+    }
+}
 
 /* After every change: answers what is ready, and sees to it that the rest goes on. */
 static void batch_settle(struct batch *batch)
@@ -552,16 +466,14 @@ static void batch_settle(struct batch *batch)
     if (batch_is_dead(batch)) {
         return;
     }
-    bool ready = line_is_ready(batch);
-    /* A queue that is full of others' work reports nothing to us: ask again next turn. */
-    bool retry = batch->pending_count > 0;
-    if (!batch->deferred && (retry || (ready && may_take(batch)))) {
-        batch->deferred = true;
-        batch_ref(batch);
-        batch->post = (struct http_post){.run = batch_slice};
-        http_loop_defer(http_request_loop(batch->request), &batch->post);
+    bool ready = api_lines_ready(&batch->input);
+    if (batch->pending_count > 0) {
+        /* The queue was full, perhaps of others' work: nothing tells us when it is not any more. */
+        batch_later(batch, http_loop_delay);
+    } else if (ready && may_take(batch)) {
+        batch_later(batch, http_loop_defer);
     }
-    if (ready && input_left(batch) > INPUT_BYTES_READY) {
+    if (ready && api_lines_left(&batch->input) > INPUT_BYTES_READY) {
         http_pause(batch->request);
     } else {
         http_resume(batch->request);
@@ -610,12 +522,8 @@ void api_batch_data(struct http_request *request, struct lucid_span piece, bool 
 {
     struct batch *batch = http_user(request);
     batch_ref(batch);
-    if (!batch->ended) {
-        input_put(batch, piece);
-        batch->ended = last;
-        if (!lucid_buf_ok(&batch->input)) {
-            batch_abort(batch);
-        }
+    if (!batch->input.ended && !api_lines_put(&batch->input, piece, last)) {
+        batch_abort(batch);
     }
     if (batch->deferred) {
         batch_settle(batch); /* the slice to come takes it */
@@ -653,6 +561,7 @@ void api_batch_post(struct http_request *request, const struct http_route *route
     }
     batch->api = api_of_route(route);
     batch->request = request;
+    api_lines_init(&batch->input, LINE_BYTES_MAX);
     http_set_user(request, batch, batch_over);
     http_on_drained(request, batch_drained);
 }

@@ -63,7 +63,10 @@ static void code_of_error(enum lucid_error error, struct api_code *ret, const ch
 void api_code_of(enum lucid_error error, const struct lucid_why *why, struct api_code *ret,
                  const char **ret_text)
 {
-    if (why != NULL && why->code != NULL && lucid_category(error) != LUCID_CATEGORY_FATAL) {
+    bool ours = lucid_category(error) == LUCID_CATEGORY_FATAL ||
+                (lucid_category(error) == LUCID_CATEGORY_RETRY &&
+                 (why == NULL || why->code == NULL || status_of_code(why->code) < 500));
+    if (why != NULL && why->code != NULL && !ours) {
         int status = status_of_code(why->code);
         *ret = (struct api_code){why->code, status != 0 ? status : status_of_refusal(error)};
         *ret_text = "the request was refused";

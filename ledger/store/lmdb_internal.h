@@ -61,7 +61,7 @@ void store_run_leaves_pack(const struct store_staged_leaf *rows, size_t count, u
 enum lucid_error store_run_open(enum store_log log, uint64_t first, struct lucid_span bytes,
                                 struct store_run *ret);
 enum lucid_error store_run_event(const struct store_run *run, uint32_t i, struct store_event *ret);
-/* LUCID_NOTE_ABSENT when the run has no body of that sequence, LUCID_NOTE_ERASED for an erased one. */
+/* LUCID_NOTE_ABSENT when the run has no body of that sequence, LUCID_NOTE_ERASED when it had. */
 enum lucid_error store_run_body(const struct store_run *run, uint64_t sequence,
                                 struct lucid_span *ret);
 /* The rows of a leaves run from index `from` on. */

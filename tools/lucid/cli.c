@@ -129,7 +129,7 @@ static enum cli_exit command_unknown(struct cli *cli, int argc, char **argv)
         cli->json = cli->json || strcmp(argv[i], "--json") == 0;
     }
     enum cli_exit code;
-    if (group != NULL && argc < 3) {
+    if (group != NULL && (argc < 3 || argv[2][0] == '-')) {
         code = cli_fail(cli, CLI_USAGE, NULL, NULL, "%s needs a second word", group);
     } else if (argv[1][0] == '-') {
         code = cli_fail(cli, CLI_USAGE, NULL, NULL, "options come after the command: %s", argv[1]);
@@ -143,8 +143,26 @@ static enum cli_exit command_unknown(struct cli *cli, int argc, char **argv)
     return code;
 }
 
+static void commands_print_json(void)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; cli_commands[i] != NULL; i++) {
+        const struct cli_command *command = cli_commands[i];
+        json_array_append_new(list, json_pack("{s:s*, s:s, s:s, s:s}", "group", command->group,
+                                              "name", command->name, "arguments",
+                                              command->arguments, "summary", command->summary));
+    }
+    json_t *all = json_pack("{s:o}", "commands", list);
+    cli_print_json(all);
+    json_decref(all);
+}
+
 static enum cli_exit help_run(struct cli *cli)
 {
+    if (cli->argument_count == 0 && cli->json) {
+        commands_print_json();
+        return CLI_OK;
+    }
     if (cli->argument_count == 0) {
         overview_print(stdout);
         return CLI_OK;

@@ -74,7 +74,7 @@ struct cli {
 /* Runs the program; returns its exit code. */
 int cli_main(int argc, char **argv);
 
-/* All commands; ends with run NULL. */
+/* All commands; ends with NULL. */
 extern const struct cli_command *const cli_commands[];
 
 /* The option's last value, or otherwise. */

@@ -235,8 +235,8 @@ static enum cli_exit journal_begin(struct cli *cli, char *const *names, size_t c
     struct lucid_why why = {0};
     enum lucid_error error = journal_open(path, inputs, journal, &why);
     if (error != LUCID_OK) {
-        (void)cli_fail_why(cli, error, &why, "journal");
-        return CLI_USAGE;
+        return cli_fail(cli, CLI_USAGE, why.code, why.param, "journal: %s",
+                        why.text[0] != '\0' ? why.text : lucid_error_name(error));
     }
     return CLI_OK;
 }

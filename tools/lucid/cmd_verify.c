@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/jcs/jcs.h"
+#include "ledger/note.h"
 #include "ledger/proof.h"
 #include "lucidd/datadir.h"
 #include "tools/lucid/commands.h"
@@ -131,11 +132,16 @@ static enum cli_exit vkey_load(struct cli *cli, struct evidence *evidence)
     } else {
         cli_note(cli, "no verifier key was given (--vkey, --vkey-file, --data): the checkpoint "
                       "cannot be judged");
+        return CLI_OK;
     }
     evidence->vkey[strcspn(evidence->vkey, "\r\n")] = '\0';
-    if (error != LUCID_OK) {
-        (void)cli_fail_why(cli, error, &why, "the verifier key could not be read");
-        return CLI_USAGE;
+    struct ledger_vkey vkey;
+    if (error == LUCID_OK) {
+        error = ledger_vkey_parse(lucid_span_str(evidence->vkey), &vkey, &why);
+    }
+    if (error != LUCID_OK && error != LUCID_REFUSE_UNKNOWN_KEY) { /* that one the verdict tells */
+        return cli_fail(cli, CLI_USAGE, why.code, "vkey", "the verifier key: %s",
+                        why.text[0] != '\0' ? why.text : lucid_error_name(error));
     }
     return CLI_OK;
 }

@@ -43,8 +43,8 @@ static enum cli_exit token_find(struct cli *cli)
         return token_from_environment(cli, environment);
     }
     if (error != LUCID_OK) {
-        (void)cli_fail_why(cli, error, &why, "the token could not be read");
-        return CLI_USAGE;
+        return cli_fail(cli, CLI_USAGE, why.code, why.param, "the token could not be read: %s",
+                        why.text[0] != '\0' ? why.text : lucid_error_name(error));
     }
     return CLI_OK;
 }

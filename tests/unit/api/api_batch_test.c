@@ -318,6 +318,70 @@ static void writer_gone(void **state)
     harness_call(h, refuse_with, &none);
 }
 
+/* A queue that stays full is asked again now and then, not all the time. */
+static void full_queue(void **state)
+{
+    struct harness *h = *state;
+    enum lucid_error error = LUCID_RETRY_BUSY;
+    uint64_t before = 0;
+    uint64_t after = 0;
+    struct lucid_buf body = {0};
+    struct lucid_buf head = {0};
+    struct answer answer;
+    put_line(h, &body, "full", 1);
+    lucid_buf_printf(&head,
+                     "POST /v1/receipts/batch HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+                     body.len);
+    harness_call(h, refuse_with, &error);
+    harness_call(h, busy_read, &before);
+    int fd = harness_connect(h);
+    harness_send(fd, head.data, head.len);
+    harness_send(fd, body.data, body.len);
+    usleep(500000);
+    harness_call(h, busy_read, &after);
+    assert_in_range(after - before, 2, 1000);
+    error = LUCID_OK;
+    harness_call(h, refuse_with, &error);
+    harness_receive(fd, &answer);
+    assert_true(answer.whole);
+    assert_non_null(strstr((const char *)answer.body.data, "\"http_status\":201"));
+    answer_free(&answer);
+    close(fd);
+    lucid_buf_fini(&head);
+    lucid_buf_fini(&body);
+}
+
+/* That the answer begins while most of a large body is to come does not cost the connection. */
+static void connection_is_kept(void **state)
+{
+    const struct harness *h = *state;
+    struct lucid_buf body = {0};
+    struct lucid_buf head = {0};
+    struct answer answer;
+    for (size_t i = 0; i < 400; i++) {
+        put_line(h, &body, "kept", i);
+    }
+    lucid_buf_printf(&head,
+                     "POST /v1/receipts/batch HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+                     body.len);
+    int fd = harness_connect(h);
+    for (int i = 0; i < 2; i++) {
+        harness_send(fd, head.data, head.len);
+        harness_send(fd, body.data, 10000);
+        usleep(100000);
+        harness_send(fd, body.data + 10000, body.len - 10000);
+        harness_receive(fd, &answer);
+        assert_int_equal(answer.status, 200);
+        assert_true(answer.whole);
+        assert_false(answer_has(&answer, "connection", "close"));
+        assert_int_equal(each_line(&answer, NULL, NULL), 400);
+        answer_free(&answer);
+    }
+    close(fd);
+    lucid_buf_fini(&head);
+    lucid_buf_fini(&body);
+}
+
 /* A line is answered while the request is still open. */
 static void answers_while_open(void **state)
 {
@@ -391,6 +455,7 @@ int main(void)
         cmocka_unit_test(line_limit),           cmocka_unit_test(empty_batch),
         cmocka_unit_test(too_many_lines),       cmocka_unit_test(half_duplex_client),
         cmocka_unit_test(writer_gone),          cmocka_unit_test(answers_while_open),
+        cmocka_unit_test(full_queue),           cmocka_unit_test(connection_is_kept),
         cmocka_unit_test(clients_that_leave),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);

@@ -57,6 +57,7 @@ static enum lucid_error submit(void *context, struct api_job *first, size_t coun
 {
     struct harness *h = context;
     if (h->refuse_all != LUCID_OK) {
+        h->busy_answers += h->refuse_all == LUCID_RETRY_BUSY;
         return h->refuse_all;
     }
     if (h->queue_length + count > HARNESS_QUEUE_MAX) {

@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
 
 #include "http_harness.h"
 
@@ -178,6 +180,21 @@ static void later_start(struct http_request *request, const struct http_route *r
     pthread_detach(thread);
 }
 
+/* A large whole answer. */
+enum { BIG_BYTES = 1 << 20 };
+static _Atomic unsigned bigs_made;
+
+static void big(struct http_request *request, const struct http_route *route)
+{
+    (void)route;
+    struct lucid_buf body = {0};
+    uint8_t *to = lucid_buf_extend(&body, BIG_BYTES);
+    assert_non_null(to);
+    memset(to, 'b', BIG_BYTES);
+    atomic_fetch_add(&bigs_made, 1);
+    http_respond(request, 200, "text/plain", &body);
+}
+
 static bool admit(struct http_request *request, const struct http_route *route, void *context)
 {
     (void)route;
@@ -211,6 +228,7 @@ static const struct http_route routes[] = {
      .data = sum_data},
     {.method = "GET", .pattern = "/stream", .handle = stream},
     {.method = "GET", .pattern = "/later", .handle = later_start},
+    {.method = "GET", .pattern = "/big", .handle = big},
 };
 
 static int setup(void **state)
@@ -412,6 +430,44 @@ static void test_slow_reader(void **state)
     client_close(fd);
 }
 
+static uint64_t processor_ms(void)
+{
+    struct timespec used;
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
+    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
+/* Many requests for large answers at once, of a client that says it sends no more and does not
+ * read: the answers are made as they are read, and nothing spins meanwhile. */
+static void test_pipelined_large(void **state)
+{
+    (void)state;
+    enum { COUNT = 30, BYTES = COUNT * (BIG_BYTES + 1000) };
+    char *text = malloc(BYTES);
+    assert_non_null(text);
+    int fd = client_socket();
+    int small = 16 * 1024;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    client_join(fd, &harness);
+    client_send(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (int i = 0; i < COUNT; i++) {
+        client_send(fd, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    client_shut(fd);
+    harness_sleep_ms(600);
+    unsigned made = atomic_load(&bigs_made);
+    assert_in_range(made, 1, COUNT / 2); /* the kernel holds a few megabytes */
+    uint64_t used = processor_ms();
+    harness_sleep_ms(500);
+    assert_in_range(processor_ms() - used, 0, 250);
+    assert_int_equal(atomic_load(&bigs_made), made);
+    size_t len = client_read_all(fd, text, BYTES);
+    assert_in_range(len, (size_t)COUNT * BIG_BYTES, BYTES);
+    assert_int_equal(atomic_load(&bigs_made), COUNT);
+    client_close(fd);
+    free(text);
+}
+
 static void test_stream_chunked(void **state)
 {
     (void)state;
@@ -593,6 +649,11 @@ static void test_stop_under_way(void **state)
     (void)state;
     struct client_answer answer;
     int idle = client_connect(&harness);
+    int refused = client_connect(&harness); /* answered, its body still comes */
+    client_send(refused, "POST /echo HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer bad\r\n"
+                         "Content-Length: 6\r\n\r\nabc");
+    client_answer_read(refused, false, &answer);
+    assert_int_equal(answer.status, 403);
     int fds[8];
     for (size_t i = 0; i < 8; i++) {
         fds[i] = client_connect(&harness);
@@ -602,6 +663,9 @@ static void test_stop_under_way(void **state)
     uint64_t start = harness_now_ms();
     http_server_stop(harness.server, 5000);
     assert_true(client_closed_within(idle, 1000));
+    client_send(refused, "def");
+    assert_true(client_closed_within(refused, 1000));
+    client_close(refused);
     for (size_t i = 0; i < 8; i++) {
         client_answer_read(fds[i], false, &answer);
         assert_int_equal(answer.status, 200);
@@ -633,6 +697,7 @@ int main(void)
         cmocka_unit_test(test_every_split),
         cmocka_unit_test(test_paused_upload),
         cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_pipelined_large),
         cmocka_unit_test(test_stream_chunked),
         cmocka_unit_test(test_expect),
         cmocka_unit_test(test_half_close),

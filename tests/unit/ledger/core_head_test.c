@@ -272,6 +272,24 @@ static void test_leaf_event(void **state)
     ledger_view_end(world.view);
 }
 
+/* Asked for at once: before the interval has passed, but never over the same tree again. */
+static void test_at_once(void **state)
+{
+    (void)state;
+    struct ledger_head_tick head;
+    assert_int_equal(tick(), LUCID_OK);
+    core_leaves_log(&world, 0, 2);
+    assert_int_equal(tick(), LUCID_OK);
+    assert_int_equal(newest_size(), 0);
+    ledger_head_tick_init(&head);
+    head.at_once = true;
+    assert_int_equal(core_run(&world, &head.command), LUCID_OK);
+    assert_int_equal(newest_size(), 2);
+    uint64_t events = core_events(&world);
+    assert_int_equal(core_run(&world, &head.command), LUCID_OK);
+    assert_int_equal(core_events(&world), events);
+}
+
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_make, world_drop)
 
 int main(void)
@@ -279,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_first),          WORLD_TEST(test_due),      WORLD_TEST(test_growth),
         WORLD_TEST(test_reopened_bytes), WORLD_TEST(test_tampered), WORLD_TEST(test_leaf_event),
+        WORLD_TEST(test_at_once),
     };
     return cmocka_run_group_tests_name("core head", tests, NULL, NULL);
 }

@@ -389,7 +389,8 @@ static inline bool kinds_aborts(void (*fn)(void *context), void *context)
     lucid_assert(child >= 0);
     if (child == 0) {
         (void)!freopen("/dev/null", "w", stderr);
-        signal(SIGABRT, SIG_DFL);
+        struct sigaction plain = {.sa_handler = SIG_DFL};
+        lucid_assert(sigaction(SIGABRT, &plain, NULL) == 0);
         fn(context);
         _exit(0);
     }

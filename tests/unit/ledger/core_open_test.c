@@ -319,7 +319,7 @@ static void test_leaves_max(void **state)
             ledger_batch_abort(small.ledger);
         }
     }
-    assert_int_equal(error, LUCID_RETRY_MEMORY);
+    assert_int_equal(error, LUCID_RETRY_FULL);
     core_world_stop(&small);
 }
 
