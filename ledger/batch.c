@@ -408,7 +408,7 @@ static enum lucid_error publish(struct ledger *ledger)
     for (uint32_t u = 0; u < ledger->use_count; u++) {
         memcpy(ledger->states[u].committed, ledger->states[u].staged, LEDGER_MEMORY_BYTES_MAX);
     }
-    atomic_store_explicit(&ledger->published, ledger->committed.leaves, memory_order_release);
+    ledger_publish(ledger);
     return LUCID_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/sha256.h"
+#include "ledger/head_internal.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/log_internal.h"
 
@@ -192,8 +193,15 @@ static enum lucid_error memory_load(struct ledger *ledger, struct store_view *vi
                             lucid_error_name(error));
     }
     ledger->committed = tip;
-    atomic_store_explicit(&ledger->published, tip.leaves, memory_order_release);
     return LUCID_OK;
+}
+
+void ledger_publish(struct ledger *ledger)
+{
+    const struct head_memory *head = ledger_memory_committed(ledger, &ledger_head_kind);
+    atomic_store_explicit(&ledger->head_sequence, head == NULL ? 0 : head->sequence,
+                          memory_order_release);
+    atomic_store_explicit(&ledger->published, ledger->committed.leaves, memory_order_release);
 }
 
 enum lucid_error ledger_kinds_load(struct ledger *ledger, struct store_view *view,
@@ -249,7 +257,13 @@ static enum lucid_error open_steps(struct ledger *ledger, struct lucid_why *why)
         store_view_end(view);
     }
     store_view_close(view);
-    return error == LUCID_OK ? ledger_check_recent(ledger, why) : error;
+    if (error == LUCID_OK) {
+        error = ledger_check_recent(ledger, why);
+    }
+    if (error == LUCID_OK) {
+        ledger_publish(ledger);
+    }
+    return error;
 }
 
 enum lucid_error ledger_open(struct store *store, const struct ledger_options *options,

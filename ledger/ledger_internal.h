@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "ledger/event.h"
+#include "ledger/head.h"
 #include "ledger/ledger.h"
 #include "ledger/map_internal.h"
 #include "ledger/region_internal.h"
@@ -103,6 +104,7 @@ struct ledger {
     struct ledger_region nodes;
     struct ledger_map *maps[2];
     _Atomic uint64_t published;
+    _Atomic uint64_t head_sequence; /* of the newest published head's event; 0 = none */
     _Atomic uint64_t nodes_bytes;
     struct ledger_identity identity;
     _Atomic bool identified;
@@ -112,6 +114,10 @@ struct ledger_view {
     struct ledger *ledger;
     struct store_view *store;
     uint64_t leaves;
+    uint64_t head_sequence; /* of the newest head when the view began */
+    /* The newest head that this view read before, for when it is still the newest. */
+    struct ledger_head head;
+    uint8_t checkpoint[LEDGER_CHECKPOINT_BYTES_MAX];
 };
 
 /* Reads nodes from memory; context is the ledger. */
@@ -161,6 +167,9 @@ enum lucid_error ledger_fold_all(struct ledger *ledger, struct lucid_why *why) L
 /* Checks event hashes and leaves since the newest head, and its root. */
 enum lucid_error ledger_check_recent(struct ledger *ledger,
                                      struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* Shows the committed state to readers; after maps, nodes and kinds' memory hold it. */
+void ledger_publish(struct ledger *ledger);
 
 /* Runs load of every kind. */
 enum lucid_error ledger_kinds_load(struct ledger *ledger, struct store_view *view,

@@ -239,6 +239,16 @@ static enum lucid_error receipt_draft(struct ledger_txn *txn, struct receipt_com
     return ledger_txn_draft(txn, &draft, &command->draft);
 }
 
+/* A stored row that rotted makes this one receipt undecidable, not the ledger: whoever holds its
+ * envelope could otherwise stop the service with it. */
+static enum lucid_error undecidable(struct lucid_why *why, enum lucid_error error)
+{
+    return error == LUCID_FATAL_CORRUPT
+               ? lucid_refuse(why, LUCID_RETRY_IO, "CORRUPT", NULL,
+                              "a stored receipt that this one must be compared with is damaged")
+               : error;
+}
+
 static enum lucid_error receipt_decide(struct ledger_txn *txn, struct ledger_command *base,
                                        struct lucid_why *why)
 {
@@ -250,7 +260,7 @@ static enum lucid_error receipt_decide(struct ledger_txn *txn, struct ledger_com
     bool others = false;
     enum lucid_error error = hash_search(txn, command, &first, &others);
     if (error != LUCID_OK || first) {
-        return error;
+        return undecidable(why, error);
     }
     error = signer_check(txn, command->signer, why);
     if (error != LUCID_OK) {
@@ -262,7 +272,7 @@ static enum lucid_error receipt_decide(struct ledger_txn *txn, struct ledger_com
     bool taken = false;
     error = run_id_search(txn, command->run_id, &taken);
     if (error != LUCID_OK) {
-        return error;
+        return undecidable(why, error);
     }
     if (taken) {
         return run_id_conflict(why, "run_id belongs to a receipt with another hash");

@@ -50,6 +50,7 @@ enum lucid_error ledger_view_begin(struct ledger_view *view)
         sched_yield();
     }
     view->leaves = counts.leaves;
+    view->head_sequence = atomic_load_explicit(&view->ledger->head_sequence, memory_order_acquire);
     return LUCID_OK;
 }
 

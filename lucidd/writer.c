@@ -205,6 +205,11 @@ static uint64_t sleep_us(struct writer *writer)
     return us;
 }
 
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Lets a group grow for a moment, where that costs nobody anything:
  *
  *   - while all that waits are lines of batch requests that go on, which are answered in order
@@ -217,13 +222,14 @@ static void gather(struct writer *writer)
 {
     uint64_t now = monotonic_us();
     uint64_t until = now + (uint64_t)writer->options.commit_window_us * STREAM_WINDOWS;
-    writer->wanted = STREAM_GROUP;
-    while (writer->urgent == 0 && writer->queued < STREAM_GROUP && !writer->stop && now < until) {
+    uint32_t group =
+        min_u32(STREAM_GROUP, min_u32(writer->options.batch_max, writer->options.queue_max / 2));
+    writer->wanted = group;
+    while (writer->urgent == 0 && writer->queued < group && !writer->stop && now < until) {
         wait_until(writer, until);
         now = monotonic_us();
     }
-    uint32_t wanted = writer->last_batch;
-    wanted = wanted > writer->options.batch_max ? writer->options.batch_max : wanted;
+    uint32_t wanted = min_u32(writer->last_batch, writer->options.batch_max);
     until = now + writer->options.commit_window_us;
     writer->wanted = wanted;
     while (wanted > 1 && writer->urgent > 0 && writer->queued < wanted && !writer->stop &&

@@ -23,11 +23,11 @@ enum {
     SLICE_BYTES = 64 * 1024,
     INPUT_BYTES_READY = 64 * 1024,    /* whole lines waiting over this: reading pauses */
     HELD_BYTES_MAX = 8 * 1024 * 1024, /* arenas of lines in flight */
-    KEPT_BYTES_MAX = 32 * 1024,       /* an arena that grew over this is not kept for reuse */
+    KEPT_BYTES_MAX = 8 * 1024,        /* an arena that grew over this is not kept for reuse */
     FLUSH_BYTES = 32 * 1024,          /* one write for about a hundred answers */
     OUT_BYTES_MAX = 4 * 1024 * 1024,
     RESERVED_BYTES_MAX = 1024 * 1024, /* of the limit on request bodies held, per batch */
-    ARENA_BYTES_MAX = 12 * LINE_BYTES_MAX + LINE_BYTES_MAX + 64 * 1024,
+    ARENA_BYTES_MAX = RECEIPT_ARENA_BYTES_MAX + LINE_BYTES_MAX, /* and the copy of the line */
 };
 
 struct batch_line {
