@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -11,10 +12,12 @@ enum {
     TICKS_PER_DEADLINE = 8,
     SETTLE_ROUNDS = 2,
     DELAY_US = 1000,
+    POLL_ROUNDS = 20,
 };
 
 void http_loop_enter(struct http_loop *loop)
 {
+    loop->turns++;
     loop->now_ms = lucid_boot_ms(&loop->server->options.clock);
 }
 
@@ -361,11 +364,30 @@ enum lucid_error http_loop_open(struct http_server *server, struct http_loop **r
     return LUCID_OK;
 }
 
+/* Looks a few times for what comes next before sleeping again. Under load something nearly always
+ * does, and a sleep and a wake-up cost as much as a small request; whoever else wants the processor
+ * gets it first. Measured with proofs over 32 connections: a quarter more of them, each for less
+ * processor time; for receipts no difference (docs/decisions/0002). */
+static void poll_on(struct http_loop *loop)
+{
+    for (unsigned round = 0; round < POLL_ROUNDS && !loop->finished; round++) {
+        uint64_t before = loop->turns;
+        sched_yield();
+        event_base_loop(loop->base, EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY);
+        if (loop->turns != before) {
+            round = 0;
+        }
+    }
+}
+
 void http_loop_run(struct http_loop *loop)
 {
     lucid_assert(!loop->running && !loop->finished);
     loop->running = true;
-    event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    while (!loop->finished) {
+        event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
+        poll_on(loop);
+    }
     loop->running = false;
     lucid_assert(loop->finished);
 }

@@ -157,6 +157,7 @@ struct http_loop {
     int wake_fd;
     size_t index;
     void *user;
+    uint64_t turns; /* events that were handled */
     bool running;
     bool ticking;
     bool stopping;
