@@ -62,4 +62,7 @@ struct http_counters harness_counters(const struct harness *harness);
 uint64_t harness_now_ms(void);
 void harness_sleep_ms(long ms);
 
+/* Processor time of the whole test program so far. */
+uint64_t harness_processor_ms(void);
+
 #endif

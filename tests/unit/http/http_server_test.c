@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "http_harness.h"
 
@@ -430,13 +429,6 @@ static void test_slow_reader(void **state)
     client_close(fd);
 }
 
-static uint64_t processor_ms(void)
-{
-    struct timespec used;
-    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
-    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
-}
-
 /* Many requests for large answers at once, of a client that says it sends no more and does not
  * read: the answers are made as they are read, and nothing spins meanwhile. */
 static void test_pipelined_large(void **state)
@@ -457,9 +449,9 @@ static void test_pipelined_large(void **state)
     harness_sleep_ms(600);
     unsigned made = atomic_load(&bigs_made);
     assert_in_range(made, 1, COUNT / 2); /* the kernel holds a few megabytes */
-    uint64_t used = processor_ms();
+    uint64_t used = harness_processor_ms();
     harness_sleep_ms(500);
-    assert_in_range(processor_ms() - used, 0, 250);
+    assert_in_range(harness_processor_ms() - used, 0, 250);
     assert_int_equal(atomic_load(&bigs_made), made);
     size_t len = client_read_all(fd, text, BYTES);
     assert_in_range(len, (size_t)COUNT * BIG_BYTES, BYTES);
@@ -689,22 +681,20 @@ static void test_stop_under_way(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keep_alive),
-        cmocka_unit_test(test_pipelining),
-        cmocka_unit_test(test_deferred_in_order),
-        cmocka_unit_test(test_head_and_versions),
-        cmocka_unit_test(test_every_split),
-        cmocka_unit_test(test_paused_upload),
-        cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_pipelined_large),
-        cmocka_unit_test(test_stream_chunked),
-        cmocka_unit_test(test_expect),
-        cmocka_unit_test(test_half_close),
-        cmocka_unit_test(test_gone_while_held),
-        cmocka_unit_test(test_parser_errors_answered),
-        cmocka_unit_test(test_posts),
-        cmocka_unit_test(test_stop_under_way),
-    };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_keep_alive),
+                                       cmocka_unit_test(test_pipelining),
+                                       cmocka_unit_test(test_deferred_in_order),
+                                       cmocka_unit_test(test_head_and_versions),
+                                       cmocka_unit_test(test_every_split),
+                                       cmocka_unit_test(test_paused_upload),
+                                       cmocka_unit_test(test_slow_reader),
+                                       cmocka_unit_test(test_pipelined_large),
+                                       cmocka_unit_test(test_stream_chunked),
+                                       cmocka_unit_test(test_expect),
+                                       cmocka_unit_test(test_half_close),
+                                       cmocka_unit_test(test_gone_while_held),
+                                       cmocka_unit_test(test_parser_errors_answered),
+                                       cmocka_unit_test(test_posts),
+                                       cmocka_unit_test(test_stop_under_way)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
