@@ -6,7 +6,7 @@
 #include "ledger/ledger_internal.h"
 #include "ledger/log_internal.h"
 
-enum { BATCH_ARENA_KEEP = 1 << 20 };
+enum { BATCH_ARENA_KEEP = 1 << 20, PUBLISH_AHEAD = 8 };
 
 static enum lucid_error drafts_append(struct ledger *ledger, uint32_t use,
                                       struct ledger_draft_list *drafts, unsigned depth);
@@ -386,6 +386,10 @@ static enum lucid_error publish(struct ledger *ledger)
 {
     for (uint32_t i = 0; i < ledger->pending_count; i++) {
         const struct ledger_pending *row = &ledger->pending[i];
+        if (i + PUBLISH_AHEAD < ledger->pending_count) {
+            ledger_map_prefetch(ledger->maps[0], row[PUBLISH_AHEAD].tags[0]);
+            ledger_map_prefetch(ledger->maps[1], row[PUBLISH_AHEAD].tags[1]);
+        }
         for (unsigned which = 0; which < 2; which++) {
             if (row->tags[which] == 0) {
                 continue;

@@ -143,6 +143,18 @@ enum lucid_error ledger_nodes_put(struct ledger *ledger, uint64_t first, const u
 
 /* --- rebuilding memory ------------------------------------------------------------------------ */
 
+/* Leaves whose map slots are asked for ahead of their turn. */
+enum { LOAD_AHEAD = 16 };
+
+static void leaf_prefetch(const struct ledger *ledger, const struct store_leaf_run *run, uint32_t i)
+{
+    if (i < run->count) {
+        struct store_leaf leaf = store_leaf_at(run, i);
+        ledger_map_prefetch(ledger->maps[0], leaf.tags[0]);
+        ledger_map_prefetch(ledger->maps[1], leaf.tags[1]);
+    }
+}
+
 static enum lucid_error leaves_load(void *context, const struct store_leaf_run *run)
 {
     struct ledger *ledger = context;
@@ -153,8 +165,12 @@ static enum lucid_error leaves_load(void *context, const struct store_leaf_run *
     }
     enum lucid_error error =
         ledger_nodes_put(ledger, nodes_first, run->nodes.data, run->nodes.len / MMR_HASH_BYTES);
+    for (uint32_t i = 0; i < LOAD_AHEAD; i++) {
+        leaf_prefetch(ledger, run, i);
+    }
     for (uint32_t i = 0; error == LUCID_OK && i < run->count; i++) {
         struct store_leaf leaf = store_leaf_at(run, i);
+        leaf_prefetch(ledger, run, i + LOAD_AHEAD);
         for (unsigned which = 0; error == LUCID_OK && which < 2; which++) {
             if (leaf.tags[which] != 0) {
                 error = ledger_map_insert(ledger->maps[which], leaf.tags[which], run->first + i);

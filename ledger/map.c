@@ -208,6 +208,17 @@ enum lucid_error ledger_map_prepare(struct ledger_map *map, const uint64_t *tags
     return error;
 }
 
+void ledger_map_prefetch(const struct ledger_map *map, uint64_t tag)
+{
+    if (tag == 0) {
+        return;
+    }
+    struct place place = place_of(map, tag);
+    const struct shard *shard = &map->shards[place.shard];
+    uint64_t capacity = atomic_load_explicit(&shard->capacity, memory_order_relaxed);
+    __builtin_prefetch(&shard->slots[slot_of(place.hash, capacity)]);
+}
+
 enum lucid_error ledger_map_insert(struct ledger_map *map, uint64_t tag, uint64_t leaf)
 {
     lucid_assert(leaf < LEDGER_MAP_LEAVES_MAX);

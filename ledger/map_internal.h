@@ -32,6 +32,10 @@ enum lucid_error ledger_map_reserve(struct ledger_map *map, uint64_t count) LUCI
 enum lucid_error ledger_map_insert(struct ledger_map *map, uint64_t tag,
                                    uint64_t leaf) LUCID_WARN_UNUSED;
 
+/* Asks for the memory that a find or insert of the tag will touch, some time ahead of it: at many
+ * million leaves that is what both wait for. 0 is no tag. Thread: as insert. */
+void ledger_map_prefetch(const struct ledger_map *map, uint64_t tag);
+
 /* Makes room for inserts of these tags, so that they cannot fail: count of them, stride bytes
  * apart, 0 is none. */
 enum lucid_error ledger_map_prepare(struct ledger_map *map, const uint64_t *tags, size_t count,
