@@ -206,7 +206,8 @@ static bool head_admit(struct http_connection *connection, struct http_request *
     }
     request->route = request->match.route;
     if (connection->body_left > request->route->body_bytes_max) {
-        http_connection_refuse(connection, HTTP_REFUSED_BODY_BYTES);
+        /* Not a fault in the framing: a body that is not absurd is read past, for the next one. */
+        http_problem(request, 413, "BODY_TOO_LARGE", NULL, "the body is too large");
         return false;
     }
     bool stream = (request->route->flags & HTTP_ROUTE_STREAM) != 0;

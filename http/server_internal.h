@@ -26,7 +26,8 @@ enum {
     HTTP_POOL_BYTES_MAX = 64 * 1024, /* larger ones are not kept */
     HTTP_TURN_REQUESTS_MAX = 32,     /* pipelined requests before others have their turn */
     HTTP_TURN_POSTS_MAX = 4096,
-    HTTP_DISCARD_BYTES_MAX = 64 * 1024, /* of an answered request's body, to keep the connection */
+    HTTP_DISCARD_BYTES_MAX =
+        1024 * 1024, /* of an answered request's body, to keep the connection */
     HTTP_LINGER_BYTES_MAX = 256 * 1024,
     HTTP_LINGER_MS = 1000,
     HTTP_DATE_BYTES = 40,

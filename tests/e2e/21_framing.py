@@ -121,8 +121,16 @@ for name, head in [("16 KiB of one header", GET + b"Host: x\nA: " + b"a" * 16384
 refused("414: a target over 8 KiB", request(b"GET /" + b"a" * 8200 + b" HTTP/1.1\nHost: x\n"), 414,
         "URI_TOO_LONG")
 refused("414: a target without end", b"GET /" + b"a" * 100000, 414, "URI_TOO_LONG")
-refused("413: a declared body over 512 KiB, before it is sent",
-        request(POST + b"Content-Length: 524289\n"), 413, "BODY_TOO_LARGE")
+refused("413: a declared body far over 512 KiB, before it is sent",
+        request(POST + b"Content-Length: 5242890\n"), 413, "BODY_TOO_LARGE")
+with case("413: a body one byte over 512 KiB; the connection stays usable"):
+    raw = Raw(service.port)
+    raw.send(request(POST + b"Content-Length: 524289\n"))
+    kit.problem(raw.answer(), 413, "BODY_TOO_LARGE")
+    raw.send(b"x" * 524289 + request(b"GET /healthz HTTP/1.1\nHost: x\n"))
+    equal(raw.answer().status, 200)
+    raw.close()
+    equal(state(), EMPTY)
 refused("413: a chunked body over 512 KiB",
         request(POST + b"Transfer-Encoding: chunked\n", b"80001\r\n" + b" " * 524289 + b"\r\n"),
         413, "BODY_TOO_LARGE")

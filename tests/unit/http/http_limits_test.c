@@ -243,7 +243,8 @@ static void test_unread_body(void **state)
     (void)state;
     start(small_inflight);
     struct client_answer answer;
-    char *body = calloc(1, 60000);
+    enum { TOO_LARGE = 1000001 }; /* for the route */
+    char *body = calloc(1, TOO_LARGE);
     assert_non_null(body);
     int fd = client_connect(&harness);
     /* Little is read past, so that the connection stays usable … */
@@ -254,8 +255,15 @@ static void test_unread_body(void **state)
     client_send(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     client_answer_read(fd, false, &answer);
     assert_int_equal(answer.status, 200);
+    client_send(fd, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 1000001\r\n\r\n");
+    client_answer_read(fd, false, &answer);
+    assert_int_equal(answer.status, 413);
+    client_send_bytes(fd, body, TOO_LARGE);
+    client_send(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_answer_read(fd, false, &answer);
+    assert_int_equal(answer.status, 200);
     /* … much ends it. */
-    client_send(fd, "POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 600000\r\n\r\n");
+    client_send(fd, "POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 6000000\r\n\r\n");
     client_answer_read(fd, false, &answer);
     assert_int_equal(answer.status, 404);
     assert_non_null(strstr(answer.text, "Connection: close\r\n"));
