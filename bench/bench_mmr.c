@@ -133,7 +133,8 @@ static bool bench_run(struct store *store, uint64_t leaves)
         }
     }
     bench_proofs(store, leaves);
-    double per_first = first / (double)(leaves / PARTS);
+    uint64_t per_part = leaves / PARTS;
+    double per_first = first / (double)per_part;
     double per_all = total / (double)leaves;
     char small[24];
     char large[24];

@@ -414,12 +414,13 @@ static enum lucid_error events_check(struct ledger *ledger, struct store_view *v
 {
     uint64_t events = ledger->committed.events;
     uint64_t from = events > CHECK_EVENTS_MAX ? events - CHECK_EVENTS_MAX : 1;
-    if (head != NULL && head->sequence > events) {
+    uint64_t newest = head == NULL ? 0 : head->sequence;
+    if (newest > events) {
         return LUCID_FATAL_CORRUPT;
     }
-    bool from_head = head != NULL && head->sequence != 0 && head->sequence >= from;
-    from = from_head ? head->sequence : from;
-    struct recent_check check = {.entries = from_head ? head->size : 0};
+    bool from_head = newest != 0 && newest >= from;
+    from = from_head ? newest : from;
+    struct recent_check check = {.entries = head != NULL && from_head ? head->size : 0};
     if (from > 1) {
         struct store_event before;
         enum lucid_error error = store_event_read(view, from - 1, &before);
@@ -433,7 +434,7 @@ static enum lucid_error events_check(struct ledger *ledger, struct store_view *v
         check.entries != ledger->committed.leaves) {
         error = LUCID_FATAL_CORRUPT;
     }
-    if (error == LUCID_OK && head != NULL && check.head_at != (from_head ? head->sequence : 0)) {
+    if (error == LUCID_OK && head != NULL && check.head_at != (from_head ? newest : 0)) {
         error = LUCID_FATAL_CORRUPT;
     }
     return error;

@@ -380,6 +380,8 @@ int main(int argc, char **argv)
     /* Whoever reads our log or our answers may go away: that is an error of the write, no more. */
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     lucid_assert(sigaction(SIGPIPE, &ignore, NULL) == 0);
+    /* Likewise a write past a limit on file sizes: the commit fails, and says so. */
+    lucid_assert(sigaction(SIGXFSZ, &ignore, NULL) == 0);
 
     static struct service service;
     struct lucid_why why = {.code = NULL};

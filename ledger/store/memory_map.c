@@ -86,7 +86,8 @@ struct store_map_node *store_map_ref(struct store_map_node *root)
     return root;
 }
 
-/* Recursion is bounded by the tree's height. */
+/* Recursion is bounded by the tree's height.
+ * NOLINTBEGIN(clang-analyzer-unix.Malloc): the analyzer does not follow the count of references. */
 void store_map_unref(struct store_map_pool *pool, struct store_map_node *node)
 {
     if (node == NULL) {
@@ -100,8 +101,9 @@ void store_map_unref(struct store_map_pool *pool, struct store_map_node *node)
     store_map_unref(pool, node->right);
     cell_unref(pool, node->cell);
     pool->bytes -= sizeof(*node);
-    free(node); /* NOLINT(clang-analyzer-unix.Malloc): the analyzer does not follow refs */
+    free(node);
 }
+/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 /* Stocks what one operation on the tree can need. */
 static bool pool_stock(struct store_map_pool *pool, const struct store_map_node *root)
