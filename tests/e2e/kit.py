@@ -159,10 +159,17 @@ class Client:
             headers["Authorization"] = "Bearer " + token
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)
+        reused = self.connection.sock is not None
         try:
             self.connection.request(method, path, body, headers)
             response = self.connection.getresponse()
             return Answer(response.status, response.getheaders(), response.read())
+        except (http.client.RemoteDisconnected, ConnectionError):
+            self.connection.close()
+            if method != "GET" or not reused:
+                raise
+            # An idle connection may have been closed meanwhile: once more on a new one.
+            return self.request(method, path, body, headers)
         except BaseException:
             self.connection.close()
             raise
