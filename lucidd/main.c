@@ -16,6 +16,7 @@
 #include "lucidd/config.h"
 #include "lucidd/datadir.h"
 #include "lucidd/kinds.h"
+#include "lucidd/upkeep.h"
 #include "lucidd/version.h"
 #include "lucidd/writer.h"
 #include "migrations/migrations.h"
@@ -30,12 +31,14 @@ struct service {
     struct kinds kinds;
     struct ledger *ledger;
     struct writer *writer;
+    struct upkeep *upkeep;
     struct api *api;
     struct http_server *server;
     struct http_loop *loops[LOOPS_MAX];
     size_t loop_count;
     pthread_t loop_threads[LOOPS_MAX];
     pthread_t writer_thread;
+    pthread_t upkeep_thread;
     pthread_t main_thread;
     atomic_bool store_failed;
 };
@@ -148,6 +151,16 @@ static enum lucid_error open_writer(struct service *service, struct lucid_why *w
                : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for the writer");
 }
 
+/* What runs beside the requests; each task is added here. */
+static enum lucid_error open_upkeep(struct service *service, struct lucid_why *why)
+{
+    struct lucid_clock clock = lucid_clock_system();
+    enum lucid_error error = upkeep_open(&clock, &service->upkeep);
+    return error == LUCID_OK
+               ? LUCID_OK
+               : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for the upkeep");
+}
+
 static enum lucid_error open_api(struct service *service, struct lucid_why *why)
 {
     const struct config *config = &service->config;
@@ -236,6 +249,9 @@ static enum lucid_error service_open(struct service *service, struct lucid_why *
         error = open_writer(service, why);
     }
     if (error == LUCID_OK) {
+        error = open_upkeep(service, why);
+    }
+    if (error == LUCID_OK) {
         error = open_api(service, why);
     }
     return error == LUCID_OK ? open_server(service, why) : error;
@@ -249,6 +265,7 @@ static void service_close(struct service *service)
     }
     http_server_close(service->server);
     api_close(service->api);
+    upkeep_close(service->upkeep);
     writer_close(service->writer);
     ledger_close(service->ledger);
     store_close(service->store);
@@ -269,6 +286,12 @@ static void *writer_main(void *writer)
     return NULL;
 }
 
+static void *upkeep_main(void *upkeep)
+{
+    upkeep_run(upkeep);
+    return NULL;
+}
+
 static void say_listening(const struct service *service)
 {
     char host[CONFIG_TEXT_BYTES_MAX];
@@ -284,6 +307,7 @@ static void say_listening(const struct service *service)
 static void threads_start(struct service *service)
 {
     lucid_assert(pthread_create(&service->writer_thread, NULL, writer_main, service->writer) == 0);
+    lucid_assert(pthread_create(&service->upkeep_thread, NULL, upkeep_main, service->upkeep) == 0);
     for (size_t i = 0; i < service->loop_count; i++) {
         lucid_assert(
             pthread_create(&service->loop_threads[i], NULL, loop_main, service->loops[i]) == 0);
@@ -331,6 +355,9 @@ static void service_run(struct service *service, const sigset_t *signals)
     /* Only now: the loops waited for their answers, which the writer gave. */
     writer_stop(service->writer);
     lucid_assert(pthread_join(service->writer_thread, NULL) == 0);
+    /* After the writer: its last head is among what tasks with at_stop look at. */
+    upkeep_stop(service->upkeep);
+    lucid_assert(pthread_join(service->upkeep_thread, NULL) == 0);
     if (second_started) {
         lucid_assert(pthread_cancel(second) == 0);
         lucid_assert(pthread_join(second, NULL) == 0);
