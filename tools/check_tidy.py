@@ -88,7 +88,7 @@ def line_of(text, offset):
 def walk(root):
     for base, folders, files in os.walk(root):
         folders[:] = sorted(f for f in folders if not SKIP_NAME.match(f))
-        for name in sorted(files):
+        for name in sorted(f for f in files if f != ".git"):  # a file in a worktree
             full = os.path.join(base, name)
             path = os.path.relpath(full, root).replace(os.sep, "/")
             if os.path.islink(full) or SKIP_PATH.match(path):
