@@ -178,15 +178,10 @@ static enum lucid_error head_apply(struct ledger_txn *txn, const struct ledger_e
     if (!lucid_span_is(event->type, type_head)) {
         return LUCID_OK;
     }
-    /* The text of a note ends at its last empty line; the checkpoint parser wants just the text. */
     struct ledger_checkpoint checkpoint;
-    struct lucid_span text = event->payload;
-    const uint8_t *end = memmem(text.data, text.len, "\n\n", 2);
-    if (end == NULL) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    text.len = (size_t)(end - text.data) + 1;
-    if (ledger_checkpoint_parse(text, &checkpoint, NULL) != LUCID_OK) {
+    struct lucid_span text;
+    if (!ledger_note_text(event->payload, &text) ||
+        ledger_checkpoint_parse(text, &checkpoint, NULL) != LUCID_OK) {
         return LUCID_FATAL_CORRUPT;
     }
     uint8_t value[VALUE_FIXED_BYTES + LEDGER_CHECKPOINT_BYTES_MAX];

@@ -1,5 +1,6 @@
 /* C2SP signed notes (signed-note v1.0.0) with Ed25519 keys (type 0x01), and C2SP checkpoints
- * (tlog-checkpoint v1.0.0): the log's heads.
+ * (tlog-checkpoint v1.0.0): the log's heads. Keys of cosigners (type 0x04) are made and read by
+ * ledger/cosignature.h; their lines in a note are verified here.
  *
  *   note        text, an empty line, signature lines
  *   text        UTF-8 without control characters below 0x20 but LF, ends in LF
@@ -27,10 +28,14 @@
 #define LEDGER_VKEY_BYTES_MAX (LEDGER_NAME_BYTES_MAX + 1 + 8 + 1 + 44)
 #define LEDGER_SKEY_BYTES_MAX (12 + LEDGER_VKEY_BYTES_MAX)
 
+/* How a note key signs: over the text; or as a cosigner, over time and text. */
+enum ledger_key_type { LEDGER_KEY_ED25519 = 0x01, LEDGER_KEY_COSIGNER = 0x04 };
+
 /* The public half of a note key. */
 struct ledger_vkey {
     uint8_t name[LEDGER_NAME_BYTES_MAX];
     uint8_t name_len;
+    uint8_t type; /* enum ledger_key_type */
     uint8_t id[LEDGER_KEY_ID_BYTES];
     uint8_t public_key[LEDGER_ED25519_PUBLIC_BYTES];
 };
@@ -50,7 +55,8 @@ static inline struct lucid_span ledger_vkey_name(const struct ledger_vkey *vkey)
  * Unicode white space, control characters below 0x20 or '+'. */
 bool ledger_name_ok(struct lucid_span name) LUCID_WARN_UNUSED;
 
-/* Names a public key. Errors: LUCID_REFUSE_INVALID for a name that may not be used. */
+/* Names a log's public key (type 0x01). Errors: LUCID_REFUSE_INVALID for a name that may not be
+ * used. */
 enum lucid_error ledger_vkey_init(struct lucid_span name,
                                   const uint8_t public_key[LEDGER_ED25519_PUBLIC_BYTES],
                                   struct ledger_vkey *ret_vkey,
@@ -81,7 +87,8 @@ size_t ledger_skey_format(const struct ledger_skey *skey, char out[LEDGER_SKEY_B
 /* Overwrites both halves. */
 void ledger_skey_wipe(struct ledger_skey *skey);
 
-/* Appends to out the note of text signed by the key. Failure to grow is out's sticky error.
+/* Appends to out the note of text signed by a key of type 0x01. Failure to grow is out's sticky
+ * error.
  * Errors: LUCID_REFUSE_INVALID when text may not stand in a note; LUCID_REFUSE_TOO_LARGE when the
  * note would pass LEDGER_NOTE_BYTES_MAX. */
 enum lucid_error ledger_note_sign(const struct ledger_skey *skey, struct lucid_span text,
@@ -100,10 +107,18 @@ struct ledger_note {
  * makes the whole note bad, also when it repeats that key.
  * Errors: LUCID_REFUSE_TOO_LARGE over LEDGER_NOTE_BYTES_MAX or LEDGER_NOTE_SIGNATURES_MAX;
  * LUCID_REFUSE_INVALID (code NOTE_MALFORMED or SIGNATURE_INVALID); LUCID_REFUSE_UNKNOWN_KEY when
- * none of the keys has signed. */
+ * none of the keys has signed; LUCID_RETRY_MEMORY only with keys of cosigners. */
 enum lucid_error ledger_note_open(struct lucid_span note, const struct ledger_vkey *keys,
                                   size_t key_count, struct ledger_note *ret_note,
                                   struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* Takes the next line off *rest, without its LF. False at the end, and when what is left has no
+ * LF. */
+bool ledger_note_line_next(struct lucid_span *rest, struct lucid_span *ret_line) LUCID_WARN_UNUSED;
+
+/* The text of a note (what its signatures sign) without looking at the signatures: up to and with
+ * the LF before the last empty line. False when there is none. */
+bool ledger_note_text(struct lucid_span note, struct lucid_span *ret_text) LUCID_WARN_UNUSED;
 
 /* The text of a checkpoint. The spans point into the bytes it was read from. */
 struct ledger_checkpoint {
