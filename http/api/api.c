@@ -40,6 +40,7 @@ static const struct route_row rows[] = {
     {"GET", "/healthz", api_healthz_get, API_PUBLIC, 0},
     {"GET", "/readyz", api_readyz_get, API_PUBLIC, 0},
     {"GET", "/metrics", api_metrics_get, API_PUBLIC, 0},
+    {"GET", "/openapi.json", api_openapi_get, API_PUBLIC, 0},
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 _Static_assert(2 * ROWS <= API_ROUTES_MAX, "every row may bring a preflight route");
@@ -76,6 +77,11 @@ enum lucid_error api_open(const struct api_options *options, struct api **ret)
         return LUCID_RETRY_MEMORY;
     }
     api->options = *options;
+    enum lucid_error error = api_openapi_open(api);
+    if (error != LUCID_OK) {
+        api_close(api);
+        return error;
+    }
     for (size_t i = 0; i < ROWS; i++) {
         route_add(api, &rows[i], rows[i].method, rows[i].access, rows[i].handle);
     }
@@ -85,6 +91,9 @@ enum lucid_error api_open(const struct api_options *options, struct api **ret)
 
 void api_close(struct api *api)
 {
+    if (api != NULL) {
+        lucid_buf_fini(&api->openapi);
+    }
     free(api);
 }
 

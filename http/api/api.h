@@ -48,6 +48,9 @@ struct api_options {
     uint64_t epoch_seconds_max;
     uint64_t head_interval_ms;
     uint64_t receipt_future_seconds_max;
+    /* OpenAPI documents that hold what plugins add to ours: paths, schemas, codes. */
+    const struct lucid_span *openapi_fragments;
+    size_t openapi_fragment_count;
     /* Hands a chain of jobs to the writer, in order. LUCID_RETRY_BUSY: the queue is full and none
      * was taken. LUCID_RETRY_FULL: disk reserve. LUCID_FATAL_STORE: not accepting any more. */
     enum lucid_error (*submit)(void *context, struct api_job *first, size_t count);
@@ -57,7 +60,8 @@ struct api_options {
 
 struct api;
 
-/* Borrows what options point to for its life. LUCID_RETRY_MEMORY. api_close: NULL is allowed; every
+/* Borrows what options point to for its life. LUCID_RETRY_MEMORY; LUCID_REFUSE_* for an OpenAPI
+ * fragment that is no JSON or contradicts another. api_close: NULL is allowed; every
  * loop's state must be closed. */
 enum lucid_error api_open(const struct api_options *options, struct api **ret) LUCID_WARN_UNUSED;
 void api_close(struct api *api);

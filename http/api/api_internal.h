@@ -55,6 +55,7 @@ struct api {
     struct api_route about[API_ROUTES_MAX];
     size_t route_count;
     struct api_metrics metrics;
+    struct lucid_buf openapi; /* the document as it is served */
 };
 
 /* One per I/O thread; the loop's user pointer. */
@@ -198,8 +199,12 @@ api_handler api_tokens_get, api_tokens_post, api_token_revoke_post; /* tokens.c 
 api_handler api_log_get, api_mmr_get, api_checkpoint_get;           /* log.c */
 api_handler api_healthz_get, api_readyz_get;                        /* health.c */
 api_handler api_metrics_get;                                        /* metrics.c */
+api_handler api_openapi_get;                                        /* openapi.c */
 
 void api_batch_data(struct http_request *request, struct lucid_span piece, bool last);
 void api_done(const struct http_outcome *outcome, void *context); /* metrics.c */
+
+/* Puts the OpenAPI document together. LUCID_RETRY_MEMORY; LUCID_REFUSE_* for a bad fragment. */
+enum lucid_error api_openapi_open(struct api *api) LUCID_WARN_UNUSED;
 
 #endif

@@ -1,0 +1,18 @@
+/* The OpenAPI document of the routes in api.c (http/api/openapi.json), built into the program. */
+#ifndef LUCID_HTTP_API_OPENAPI_INTERNAL_H
+#define LUCID_HTTP_API_OPENAPI_INTERNAL_H
+
+#include "base/buf.h"
+
+extern const unsigned char api_openapi_document[];
+extern const size_t api_openapi_document_len;
+
+/* One document of several: members of objects are united, recursively, and lists are appended to
+ * each other; anything else that two of them hold must be equal. So a plugin's fragment brings its
+ * paths, schemas and error codes, and cannot change what another says. count ≥ 1. Errors:
+ * LUCID_REFUSE_INVALID (no JSON object), LUCID_REFUSE_CONFLICT (param: the member that two give
+ * differently), LUCID_RETRY_MEMORY; out then holds a part. */
+enum lucid_error api_openapi_unite(const struct lucid_span *documents, size_t count,
+                                   struct lucid_buf *out, struct lucid_why *why) LUCID_WARN_UNUSED;
+
+#endif
