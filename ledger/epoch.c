@@ -3,13 +3,14 @@
  * Opening is no event: the first leaf after the last epoch's end opens the next one.
  *
  * Table `epochs`: key = number u64; value = first u64 ‖ end u64 ‖ opened u64 ‖ closed u64 ‖ closed
- * by u8 ‖ root 32. Table `epoch_ends`: key = end leaf u64; value = number u64. */
+ * by u8 ‖ root 32. Table `epoch_ends`: key = end leaf u64; value = number u64 ‖ first leaf u64. */
 #include "ledger/epoch.h"
 
 #include "base/assert.h"
 #include "ledger/epoch_internal.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/payload_internal.h"
+#include "ledger/row_internal.h"
 
 static const char type_closed[] = "epoch.closed";
 static const char table_epochs[] = "epochs";
@@ -20,7 +21,13 @@ static const struct ledger_event_type types[] = {{.name = type_closed, .version 
 static const char *const tables[] = {table_epochs, table_ends, NULL};
 static const char *const listens[] = {"*", NULL};
 
-enum { TABLE_EPOCHS, TABLE_ENDS, VALUE_BYTES = 65, PAYLOAD_ARENA_BYTES = 16384 };
+enum {
+    TABLE_EPOCHS,
+    TABLE_ENDS,
+    VALUE_BYTES = 65,
+    END_VALUE_BYTES = 16,
+    PAYLOAD_ARENA_BYTES = 16384
+};
 
 struct epoch_memory {
     uint64_t next;       /* number of the open or coming epoch */
@@ -74,7 +81,7 @@ static enum lucid_error newest_closed(struct store_view *view, uint32_t table,
     struct lucid_span key;
     struct lucid_span value;
     enum lucid_error error =
-        store_seek(view, table, STORE_SEEK_LE, u64_key(UINT64_MAX, bytes), &key, &value);
+        row_seek(view, table, STORE_SEEK_LE, u64_key(UINT64_MAX, bytes), &key, &value);
     return error == LUCID_OK ? value_parse(key, value, ret) : error;
 }
 
@@ -86,6 +93,9 @@ static enum lucid_error leaf_time(struct store_view *view, uint64_t leaf, uint64
     enum lucid_error error = store_leaf_read(view, leaf, &row);
     if (error == LUCID_OK) {
         error = store_event_read(view, row.sequence, &event);
+    }
+    if (error == LUCID_OK) {
+        error = ledger_event_check(view, &event);
     }
     if (error == LUCID_OK) {
         *ret_ms = event.time_ms;
@@ -266,8 +276,11 @@ static enum lucid_error closed_apply(struct ledger_txn *txn, const struct ledger
     error = ledger_txn_put(txn, TABLE_EPOCHS, u64_key(epoch.number, number),
                            lucid_span(value, sizeof(value)));
     if (error == LUCID_OK) {
+        uint8_t range[END_VALUE_BYTES];
+        lucid_put_be64(range, epoch.number);
+        lucid_put_be64(range + 8, epoch.first_leaf);
         error = ledger_txn_put(txn, TABLE_ENDS, u64_key(epoch.end_leaf, end),
-                               u64_key(epoch.number, number));
+                               lucid_span(range, sizeof(range)));
     }
     *memory = (struct epoch_memory){.next = epoch.number + 1, .first_leaf = epoch.end_leaf};
     return error;
@@ -287,7 +300,7 @@ static enum lucid_error epoch_apply(struct ledger_txn *txn, const struct ledger_
 
 const struct ledger_kind ledger_epoch_kind = {
     .name = "epoch",
-    .fold_version = 1,
+    .fold_version = 2,
     .types = types,
     .tables = tables,
     .listens = listens,
@@ -358,7 +371,7 @@ enum lucid_error ledger_epoch_read(struct ledger_view *view, uint64_t number,
     uint8_t bytes[8];
     struct lucid_span key = u64_key(number, bytes);
     struct lucid_span value;
-    enum lucid_error error = store_get(
+    enum lucid_error error = row_get(
         view->store, ledger_view_table(view, &ledger_epoch_kind, TABLE_EPOCHS), key, &value);
     if (error == LUCID_OK) {
         struct ledger_epoch epoch;
@@ -395,9 +408,10 @@ enum lucid_error epoch_place(struct store_view *view, struct store *store, uint6
     struct lucid_span key;
     struct lucid_span value;
     enum lucid_error error =
-        store_seek(view, ends, STORE_SEEK_GT, u64_key(leaf, bytes), &key, &value);
+        row_seek(view, ends, STORE_SEEK_GT, u64_key(leaf, bytes), &key, &value);
     if (error == LUCID_OK) {
-        if (key.len != 8 || value.len != 8) {
+        /* A row that lies in the wrong place would let another one answer. */
+        if (key.len != 8 || value.len != END_VALUE_BYTES || lucid_get_be64(value.data + 8) > leaf) {
             return LUCID_FATAL_CORRUPT;
         }
         *ret_end_leaf = lucid_get_be64(key.data);
@@ -411,6 +425,9 @@ enum lucid_error epoch_place(struct store_view *view, struct store *store, uint6
     error = newest_closed(view, epochs, &newest);
     if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
         return error;
+    }
+    if (error == LUCID_OK && newest.end_leaf > leaf) {
+        return LUCID_FATAL_CORRUPT;
     }
     *ret_epoch = error == LUCID_OK ? newest.number + 1 : 0;
     *ret_end_leaf = 0;

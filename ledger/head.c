@@ -7,6 +7,7 @@
 #include "ledger/head_internal.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/note.h"
+#include "ledger/row_internal.h"
 
 static const char type_head[] = "head";
 static const char table_heads[] = "heads";
@@ -45,7 +46,7 @@ static enum lucid_error head_seek(struct store_view *view, uint32_t table, uint6
     struct lucid_span key;
     struct lucid_span value;
     enum lucid_error error =
-        store_seek(view, table, STORE_SEEK_LE, size_key(size, bytes), &key, &value);
+        row_seek(view, table, STORE_SEEK_LE, size_key(size, bytes), &key, &value);
     if (error != LUCID_OK) {
         return error;
     }
@@ -204,7 +205,7 @@ static enum lucid_error head_apply(struct ledger_txn *txn, const struct ledger_e
 
 const struct ledger_kind ledger_head_kind = {
     .name = "head",
-    .fold_version = 1,
+    .fold_version = 2,
     .types = types,
     .tables = tables,
     .listens = listens,
@@ -248,6 +249,9 @@ static enum lucid_error head_read(struct ledger_view *view, uint64_t size, struc
         (error == LUCID_OK &&
          (event.time_ms != head.signed_ms || !lucid_span_equal(event.payload, head.checkpoint)))) {
         return LUCID_FATAL_CORRUPT;
+    }
+    if (error == LUCID_OK) {
+        error = ledger_event_check(view->store, &event);
     }
     if (error == LUCID_OK) {
         *ret = head;

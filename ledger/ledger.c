@@ -155,6 +155,31 @@ static void leaf_prefetch(const struct ledger *ledger, const struct store_leaf_r
     }
 }
 
+/* Computes the parents of a run's leaves again, so that the newest head's root, which is compared
+ * later, vouches for every node below it. */
+static bool parents_hold(const struct ledger *ledger, const struct store_leaf_run *run)
+{
+    const uint8_t *at = ledger->nodes.base + mmr_node_count(run->first) * MMR_HASH_BYTES;
+    for (uint64_t leaf = run->first; leaf < run->first + run->count; leaf++) {
+        uint64_t subtree = 1; /* nodes under the right child */
+        for (int parents = __builtin_ctzll(leaf + 1); parents > 0; parents--) {
+            struct mmr_hash left;
+            struct mmr_hash right;
+            struct mmr_hash parent;
+            memcpy(&right, at, MMR_HASH_BYTES);
+            memcpy(&left, at - subtree * MMR_HASH_BYTES, MMR_HASH_BYTES);
+            mmr_hash_parent(&left, &right, &parent);
+            at += MMR_HASH_BYTES;
+            if (memcmp(&parent, at, MMR_HASH_BYTES) != 0) {
+                return false;
+            }
+            subtree = 2 * subtree + 1;
+        }
+        at += MMR_HASH_BYTES;
+    }
+    return true;
+}
+
 static enum lucid_error leaves_load(void *context, const struct store_leaf_run *run)
 {
     struct ledger *ledger = context;
@@ -165,6 +190,9 @@ static enum lucid_error leaves_load(void *context, const struct store_leaf_run *
     }
     enum lucid_error error =
         ledger_nodes_put(ledger, nodes_first, run->nodes.data, run->nodes.len / MMR_HASH_BYTES);
+    if (error == LUCID_OK && !parents_hold(ledger, run)) {
+        error = LUCID_FATAL_CORRUPT;
+    }
     for (uint32_t i = 0; i < LOAD_AHEAD; i++) {
         leaf_prefetch(ledger, run, i);
     }
@@ -333,6 +361,9 @@ enum lucid_error ledger_identify(struct ledger *ledger, struct store_view *view)
     enum lucid_error error = store_event_read(view, 1, &first);
     if (error == LUCID_NOTE_ABSENT) {
         return LUCID_OK; /* a log that is about to be made */
+    }
+    if (error == LUCID_OK) {
+        error = ledger_event_check(view, &first);
     }
     if (error == LUCID_OK) {
         error = log_init_parse(&first, &ledger->identity);

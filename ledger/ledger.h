@@ -113,7 +113,12 @@ struct mmr_nodes ledger_view_nodes(struct ledger_view *view);
 size_t ledger_view_find(struct ledger_view *view, unsigned which, uint64_t tag,
                         uint64_t *ret_leaves, size_t max);
 
-/* The event that logged a leaf, its entry checked against the leaf hash in the tree.
+/* An event, checked against the hash chain. Errors: LUCID_NOTE_ABSENT, LUCID_FATAL_CORRUPT. */
+enum lucid_error ledger_view_event(struct ledger_view *view, uint64_t sequence,
+                                   struct store_event *ret) LUCID_WARN_UNUSED;
+
+/* The event that logged a leaf, checked against the hash chain, and its entry against the leaf hash
+ * in the tree.
  * Errors: LUCID_NOTE_ABSENT, LUCID_FATAL_CORRUPT. */
 enum lucid_error ledger_view_leaf_event(struct ledger_view *view, uint64_t leaf,
                                         struct store_event *ret) LUCID_WARN_UNUSED;

@@ -130,6 +130,11 @@ enum lucid_error ledger_nodes_put(struct ledger *ledger, uint64_t first, const u
 /* The type of that name, or NULL. */
 const struct ledger_type *ledger_type_find(const struct ledger *ledger, struct lucid_span name);
 
+/* Whether an event as it was read is the one that was logged: its hash, computed again after that
+ * of the event before. LUCID_FATAL_CORRUPT if not. */
+enum lucid_error ledger_event_check(struct store_view *view,
+                                    const struct store_event *event) LUCID_WARN_UNUSED;
+
 /* Puts the entry of an event into the staged tree: nodes in memory above the published count, and
  * the leaf's row in the batch. */
 enum lucid_error ledger_leaf_append(struct ledger *ledger, const struct store_event *event,

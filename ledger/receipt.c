@@ -138,6 +138,10 @@ static enum lucid_error leaf_receipt(struct store_view *view, uint64_t leaf,
         /* The core named the leaf, so both rows must be there. */
         return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
     }
+    error = ledger_event_check(view, &event);
+    if (error != LUCID_OK) {
+        return error;
+    }
     if (!is_receipt(&event)) {
         return LUCID_NOTE_ABSENT;
     }

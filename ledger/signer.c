@@ -7,6 +7,7 @@
 #include "ledger/ed25519.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/payload_internal.h"
+#include "ledger/row_internal.h"
 #include "ledger/signer_internal.h"
 
 static const char type_registered[] = "signer.registered";
@@ -72,7 +73,7 @@ enum lucid_error signer_lookup(struct store_view *view, struct store *store, con
     if (store_table_find(store, table_signers, &table) != LUCID_OK) {
         return LUCID_FATAL_CORRUPT;
     }
-    enum lucid_error error = store_get(view, table, lucid_span(key, 32), &value);
+    enum lucid_error error = row_get(view, table, lucid_span(key, 32), &value);
     return error == LUCID_OK ? value_parse(lucid_span(key, 32), value, ret) : error;
 }
 
@@ -238,7 +239,7 @@ static enum lucid_error signer_apply(struct ledger_txn *txn, const struct ledger
 
 const struct ledger_kind ledger_signer_kind = {
     .name = "signer",
-    .fold_version = 1,
+    .fold_version = 2,
     .types = types,
     .tables = tables,
     .decide = signer_decide,
@@ -259,7 +260,7 @@ enum lucid_error ledger_signer_next(struct ledger_view *view, const uint8_t *aft
     struct lucid_span value;
     struct lucid_span from = after == NULL ? lucid_span("", 0) : lucid_span(after, 32);
     enum lucid_error error =
-        store_seek(view->store, ledger_view_table(view, &ledger_signer_kind, TABLE_SIGNERS),
-                   STORE_SEEK_GT, from, &key, &value);
+        row_seek(view->store, ledger_view_table(view, &ledger_signer_kind, TABLE_SIGNERS),
+                 STORE_SEEK_GT, from, &key, &value);
     return error == LUCID_OK ? value_parse(key, value, ret) : error;
 }

@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/payload_internal.h"
+#include "ledger/row_internal.h"
 
 static const char type_created[] = "token.created";
 static const char type_revoked[] = "token.revoked";
@@ -293,7 +294,7 @@ static enum lucid_error token_apply(struct ledger_txn *txn, const struct ledger_
 
 const struct ledger_kind ledger_token_kind = {
     .name = "token",
-    .fold_version = 1,
+    .fold_version = 2,
     .types = types,
     .tables = tables,
     .decide = token_decide,
@@ -313,7 +314,7 @@ enum lucid_error ledger_token_check(struct ledger_view *view, struct lucid_span 
     /* Looked up by hash: what the time of this tells is about the hash, not the secret. */
     lucid_sha256(text, hash);
     struct lucid_span key = lucid_span(hash, sizeof(hash));
-    enum lucid_error error = store_get(
+    enum lucid_error error = row_get(
         view->store, ledger_view_table(view, &ledger_token_kind, TABLE_TOKENS), key, &value);
     if (error == LUCID_OK) {
         error = value_parse(key, value, &token);
@@ -343,7 +344,7 @@ enum lucid_error ledger_token_next(struct ledger_view *view, const char *after,
         start = lucid_span(from, sizeof(from));
     }
     enum lucid_error error =
-        store_seek(view->store, ledger_view_table(view, &ledger_token_kind, TABLE_TOKENS),
-                   STORE_SEEK_GT, start, &key, &value);
+        row_seek(view->store, ledger_view_table(view, &ledger_token_kind, TABLE_TOKENS),
+                 STORE_SEEK_GT, start, &key, &value);
     return error == LUCID_OK ? value_parse(key, value, ret) : error;
 }

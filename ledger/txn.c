@@ -1,6 +1,7 @@
 /* What a kind's verbs may do, each call checked against the verb that runs. */
 #include "base/assert.h"
 #include "ledger/ledger_internal.h"
+#include "ledger/row_internal.h"
 
 void ledger_txn_enter(struct ledger *ledger, uint32_t use, enum ledger_phase phase)
 {
@@ -119,7 +120,16 @@ enum lucid_error ledger_txn_put(struct ledger_txn *txn, unsigned table, struct l
                                 struct lucid_span value)
 {
     lucid_assert(txn->phase == LEDGER_PHASE_APPLY);
-    return store_put(txn->ledger->batch, table_of(txn, table), key, value);
+    uint32_t handle = table_of(txn, table);
+    uint8_t *row = lucid_arena_alloc(&txn->ledger->arena, value.len + ROW_SUM_BYTES);
+    if (row == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    if (value.len > 0) {
+        memcpy(row, value.data, value.len);
+    }
+    row_sum(store_table_name(txn->ledger->store, handle), key, value, row + value.len);
+    return store_put(txn->ledger->batch, handle, key, lucid_span(row, value.len + ROW_SUM_BYTES));
 }
 
 enum lucid_error ledger_txn_del(struct ledger_txn *txn, unsigned table, struct lucid_span key)
@@ -131,12 +141,12 @@ enum lucid_error ledger_txn_del(struct ledger_txn *txn, unsigned table, struct l
 enum lucid_error ledger_txn_get(struct ledger_txn *txn, unsigned table, struct lucid_span key,
                                 struct lucid_span *ret_value)
 {
-    return store_get(ledger_txn_view(txn), table_of(txn, table), key, ret_value);
+    return row_get(ledger_txn_view(txn), table_of(txn, table), key, ret_value);
 }
 
 enum lucid_error ledger_txn_seek(struct ledger_txn *txn, unsigned table, enum store_seek how,
                                  struct lucid_span key, struct lucid_span *ret_key,
                                  struct lucid_span *ret_value)
 {
-    return store_seek(ledger_txn_view(txn), table_of(txn, table), how, key, ret_key, ret_value);
+    return row_seek(ledger_txn_view(txn), table_of(txn, table), how, key, ret_key, ret_value);
 }

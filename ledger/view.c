@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "ledger/ledger_internal.h"
+#include "ledger/log_internal.h"
 
 enum lucid_error ledger_view_open(struct ledger *ledger, struct ledger_view **ret)
 {
@@ -100,6 +101,40 @@ size_t ledger_view_find(struct ledger_view *view, unsigned which, uint64_t tag,
     return kept;
 }
 
+enum lucid_error ledger_event_check(struct store_view *view, const struct store_event *event)
+{
+    uint8_t hash[STORE_HASH_BYTES];
+    struct store_event before;
+    enum lucid_error error;
+    if (event->sequence == 1) {
+        error = log_hash_before_first(event, hash);
+    } else {
+        error = store_event_read(view, event->sequence - 1, &before);
+        if (error == LUCID_OK) {
+            memcpy(hash, before.hash, sizeof(hash));
+        }
+    }
+    if (error != LUCID_OK) {
+        return lucid_category(error) >= LUCID_CATEGORY_RETRY ? error : LUCID_FATAL_CORRUPT;
+    }
+    event_hash(hash, event, hash);
+    return memcmp(hash, event->hash, sizeof(hash)) == 0 ? LUCID_OK : LUCID_FATAL_CORRUPT;
+}
+
+enum lucid_error ledger_view_event(struct ledger_view *view, uint64_t sequence,
+                                   struct store_event *ret)
+{
+    struct store_event event;
+    enum lucid_error error = store_event_read(view->store, sequence, &event);
+    if (error == LUCID_OK) {
+        error = ledger_event_check(view->store, &event);
+    }
+    if (error == LUCID_OK) {
+        *ret = event;
+    }
+    return error;
+}
+
 enum lucid_error ledger_view_leaf_event(struct ledger_view *view, uint64_t leaf,
                                         struct store_event *ret)
 {
@@ -110,7 +145,7 @@ enum lucid_error ledger_view_leaf_event(struct ledger_view *view, uint64_t leaf,
     struct store_event event;
     enum lucid_error error = store_leaf_read(view->store, leaf, &row);
     if (error == LUCID_OK) {
-        error = store_event_read(view->store, row.sequence, &event);
+        error = ledger_view_event(view, row.sequence, &event);
     }
     if (error != LUCID_OK) {
         /* The leaf is in the tree: its rows must be there. */

@@ -232,6 +232,11 @@ enum lucid_error store_run_open(enum store_log log, uint64_t first, struct lucid
     if (log == STORE_LOG_LEAVES ? bytes.len != need : bytes.len < need) {
         return LUCID_FATAL_CORRUPT;
     }
+    /* Between its first record and its end a run has no bytes but its rows'. */
+    if (log == STORE_LOG_EVENTS && (lucid_get_be32(in + RUN_HEADER_BYTES) != need ||
+                                    lucid_get_be32(in + need - 4) != bytes.len)) {
+        return LUCID_FATAL_CORRUPT;
+    }
     if (log == STORE_LOG_BODIES && lucid_get_be64(in + RUN_HEADER_BYTES) != first) {
         return LUCID_FATAL_CORRUPT;
     }

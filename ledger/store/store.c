@@ -287,6 +287,12 @@ const char *store_table_name(struct store *store, uint32_t table)
     return store_ops_of(store)->table_name(store, table);
 }
 
+const char *store_view_table_name(struct store_view *view, uint32_t table)
+{
+    (void)view_ops_of(view);
+    return store_table_name(view->store, table);
+}
+
 enum lucid_error store_get(struct store_view *view, uint32_t table, struct lucid_span key,
                            struct lucid_span *ret_value)
 {

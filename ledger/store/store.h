@@ -143,6 +143,8 @@ enum lucid_error store_table_find(struct store *store, const char *name,
 
 /* Lists table names by handle 0 … n−1; NULL beyond. Static for the store's life. */
 const char *store_table_name(struct store *store, uint32_t table);
+/* The same through a view. */
+const char *store_view_table_name(struct store_view *view, uint32_t table);
 
 /* The value of a key; LUCID_NOTE_ABSENT when there is none. */
 enum lucid_error store_get(struct store_view *view, uint32_t table, struct lucid_span key,
