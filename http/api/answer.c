@@ -3,7 +3,10 @@
 
 #include "http/api/api_internal.h"
 
-enum { TAG_BYTES = 16 };
+/* TAG_TEXT_BYTES: in quotes, with a NUL. */
+enum { TAG_BYTES = 16, TAG_TEXT_BYTES = 2 * TAG_BYTES + 3 };
+
+static const char immutable_control[] = "public, max-age=31536000, immutable";
 
 void api_answer(struct http_request *request, int status, const char *type, struct lucid_buf *body)
 {
@@ -11,11 +14,9 @@ void api_answer(struct http_request *request, int status, const char *type, stru
     http_respond(request, status, type, body);
 }
 
-/* The first bytes of the content's hash: equal answers have equal tags, on any server. */
-static void tag_make(const struct lucid_buf *body, char ret[2 * TAG_BYTES + 3])
+/* The first bytes of a hash that the content has: equal answers have equal tags, on any server. */
+static void tag_make(const uint8_t hash[LUCID_SHA256_BYTES], char ret[TAG_TEXT_BYTES])
 {
-    uint8_t hash[LUCID_SHA256_BYTES];
-    lucid_sha256(lucid_buf_span(body), hash);
     ret[0] = '"';
     lucid_hex_encode(hash, TAG_BYTES, ret + 1);
     ret[2 * TAG_BYTES + 1] = '"';
@@ -39,17 +40,35 @@ void api_answer_tagged(struct http_request *request, const char *type, struct lu
         http_respond(request, 500, type, body);
         return;
     }
-    char tag[2 * TAG_BYTES + 3];
-    tag_make(body, tag);
+    uint8_t hash[LUCID_SHA256_BYTES];
+    char tag[TAG_TEXT_BYTES];
+    lucid_sha256(lucid_buf_span(body), hash);
+    tag_make(hash, tag);
     http_add_header(request, "ETag", tag);
-    http_add_header(request, "Cache-Control",
-                    immutable ? "public, max-age=31536000, immutable" : "no-cache");
+    http_add_header(request, "Cache-Control", immutable ? immutable_control : "no-cache");
     if (tag_listed(http_header(request, "if-none-match"), tag)) {
         lucid_buf_fini(body);
         http_respond(request, 304, NULL, body);
         return;
     }
     http_respond(request, 200, type, body);
+}
+
+bool api_tag_matches(struct http_request *request, const uint8_t hash[LUCID_SHA256_BYTES])
+{
+    char tag[TAG_TEXT_BYTES];
+    tag_make(hash, tag);
+    return tag_listed(http_header(request, "if-none-match"), tag);
+}
+
+void api_answer_immutable(struct http_request *request, int status, const char *type,
+                          struct lucid_buf *body, const uint8_t hash[LUCID_SHA256_BYTES])
+{
+    char tag[TAG_TEXT_BYTES];
+    tag_make(hash, tag);
+    http_add_header(request, "ETag", tag);
+    http_add_header(request, "Cache-Control", immutable_control);
+    http_respond(request, status, status == 304 ? NULL : type, body);
 }
 
 void api_problem(struct http_request *request, int status, const char *code, const char *param,

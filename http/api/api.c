@@ -37,6 +37,7 @@ static const struct route_row rows[] = {
     {"POST", "/v1/tokens", api_tokens_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
     {"POST", "/v1/tokens/{id}/revoke", api_token_revoke_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
     {"GET", "/checkpoint", api_checkpoint_get, API_PUBLIC, 0},
+    {"GET", "/tile/{path*}", api_tile_get, API_PUBLIC, 0},
     {"GET", "/healthz", api_healthz_get, API_PUBLIC, 0},
     {"GET", "/readyz", api_readyz_get, API_PUBLIC, 0},
     {"GET", "/metrics", api_metrics_get, API_PUBLIC, 0},

@@ -21,6 +21,7 @@
 #define API_JSON   "application/json"
 #define API_NDJSON "application/x-ndjson"
 #define API_TEXT   "text/plain; charset=utf-8"
+#define API_BYTES  "application/octet-stream"
 
 /* Whom a route lets in. */
 enum api_access {
@@ -79,6 +80,12 @@ void api_answer(struct http_request *request, int status, const char *type, stru
 /* The same with a strong ETag, answering If-None-Match; immutable: true for ever. Status 200. */
 void api_answer_tagged(struct http_request *request, const char *type, struct lucid_buf *body,
                        bool immutable);
+
+/* The same for content that is known by a hash before it is there: whether If-None-Match asks for
+ * it, and the answer (200 with the body, 304 without one), good for ever. */
+bool api_tag_matches(struct http_request *request, const uint8_t hash[LUCID_SHA256_BYTES]);
+void api_answer_immutable(struct http_request *request, int status, const char *type,
+                          struct lucid_buf *body, const uint8_t hash[LUCID_SHA256_BYTES]);
 
 /* A problem document that no cache keeps. */
 void api_problem(struct http_request *request, int status, const char *code, const char *param,
@@ -197,6 +204,7 @@ api_handler api_epoch_receipts_get, api_epoch_finalize_post;            /* epoch
 api_handler api_signers_get, api_signer_get, api_signers_post, api_signer_revoke_post;
 api_handler api_tokens_get, api_tokens_post, api_token_revoke_post; /* tokens.c */
 api_handler api_log_get, api_mmr_get, api_checkpoint_get;           /* log.c */
+api_handler api_tile_get;                                           /* tiles.c */
 api_handler api_healthz_get, api_readyz_get;                        /* health.c */
 api_handler api_metrics_get;                                        /* metrics.c */
 api_handler api_openapi_get;                                        /* openapi.c */
