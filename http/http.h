@@ -139,6 +139,13 @@ void http_loop_defer(struct http_loop *loop, struct http_post *post);
  * it is worth it. Thread: the loop's own. */
 void http_loop_delay(struct http_loop *loop, struct http_post *post);
 
+/* Has tick called on this loop about four times a second while it has connections, and once more
+ * when a stop begins: for what many requests need from time to time. Before the loop runs. */
+void http_loop_on_tick(struct http_loop *loop, void (*tick)(struct http_loop *loop));
+
+/* Whether a graceful stop has begun. Thread: the loop's own. */
+bool http_loop_is_stopping(const struct http_loop *loop);
+
 /* --- requests --------------------------------------------------------------------------------- */
 
 struct lucid_span http_method(const struct http_request *request);
@@ -177,6 +184,10 @@ void http_release(struct http_request *request);
  * stead (408, a broken chunk …); only meaningful while held. A client that shut only its sending
  * side is not gone. */
 bool http_is_gone(const struct http_request *request);
+
+/* Whether the client has shut its sending side: it may still read what is answered, but an answer
+ * without end has no reason to wait for it. */
+bool http_is_half_closed(const struct http_request *request);
 
 /* Counts bytes that a STREAM handler keeps against inflight_bytes_max, until the request is over.
  * False: that would pass the limit, nothing was counted (answer 503). */

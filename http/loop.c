@@ -190,6 +190,9 @@ static void stop_begin(struct http_loop *loop)
         next = at->next;
         http_connection_stop(at);
     }
+    if (loop->tick != NULL) {
+        loop->tick(loop);
+    }
 }
 
 static void stop_check(struct http_loop *loop)
@@ -265,6 +268,9 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)what;
     http_loop_enter(loop);
     stop_check(loop);
+    if (loop->tick != NULL) {
+        loop->tick(loop);
+    }
     struct http_connection *next = NULL;
     for (struct http_connection *at = loop->connections; at != NULL; at = next) {
         next = at->next;
@@ -403,6 +409,16 @@ void http_loop_close(struct http_loop *loop)
     http_output_pool_free(loop);
     server->loops[loop->index] = NULL;
     loop_free(loop);
+}
+
+void http_loop_on_tick(struct http_loop *loop, void (*tick)(struct http_loop *loop))
+{
+    loop->tick = tick;
+}
+
+bool http_loop_is_stopping(const struct http_loop *loop)
+{
+    return loop->stopping;
 }
 
 void http_loop_set_user(struct http_loop *loop, void *user)

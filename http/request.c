@@ -178,6 +178,11 @@ void http_release(struct http_request *request)
     }
 }
 
+bool http_is_half_closed(const struct http_request *request)
+{
+    return request->connection != NULL && request->connection->eof;
+}
+
 bool http_is_gone(const struct http_request *request)
 {
     return request->connection == NULL || request->cut;

@@ -158,6 +158,7 @@ struct http_loop {
     int wake_fd;
     size_t index;
     void *user;
+    void (*tick)(struct http_loop *loop);
     uint64_t turns; /* events that were handled */
     bool running;
     bool ticking;

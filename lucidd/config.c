@@ -64,6 +64,8 @@ static const struct key keys[] = {
     UINT(output_bytes_max, "1048576", 65536, GIB, "unsent answer bytes of one connection"),
     UINT(inflight_bytes_max, "67108864", 1 << 20, 64 * GIB,
          "request bodies held over all connections: 503"),
+    UINT(streams_max, "256", 0, 1000000, "open answers of /v1/stream; more: 503"),
+    UINT(stream_heartbeat_ms, "15000", 250, 3600000, "a silent stream says something this often"),
     UINT(stop_grace_ms, "10000", 0, 600000, "how long a graceful stop waits for requests"),
 };
 

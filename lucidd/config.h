@@ -36,6 +36,8 @@ struct config {
     uint64_t write_ms_max;
     uint64_t output_bytes_max;
     uint64_t inflight_bytes_max;
+    uint64_t streams_max;
+    uint64_t stream_heartbeat_ms;
     uint64_t stop_grace_ms;
 };
 

@@ -132,6 +132,13 @@ static void on_store_failed(void *context)
     lucid_assert(pthread_kill(service->main_thread, SIGTERM) == 0);
 }
 
+/* On the writer's thread. It runs only once everything is open. */
+static void on_published(void *context)
+{
+    struct service *service = context;
+    api_published(service->api);
+}
+
 static enum lucid_error open_writer(struct service *service, struct lucid_why *why)
 {
     struct writer_options options = {
@@ -142,6 +149,7 @@ static enum lucid_error open_writer(struct service *service, struct lucid_why *w
         .batch_max = (uint32_t)service->config.batch_max,
         .commit_window_us = (uint32_t)service->config.commit_window_us,
         .disk_reserve_bytes = service->config.disk_reserve_bytes,
+        .published = on_published,
         .failed = on_store_failed,
         .context = service,
     };
@@ -173,6 +181,8 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
         .epoch_seconds_max = config->epoch_seconds_max,
         .head_interval_ms = config->head_interval_ms,
         .receipt_future_seconds_max = config->receipt_future_seconds_max,
+        .streams_max = config->streams_max,
+        .stream_heartbeat_ms = config->stream_heartbeat_ms,
         .submit = writer_submit,
         .health = writer_health,
         .context = service->writer,

@@ -385,6 +385,9 @@ static enum lucid_error batch_run(struct writer *writer, struct api_job *jobs, u
     uint64_t begun = monotonic_us();
     error = ledger_batch_commit(ledger);
     commit_count(writer, monotonic_us() - begun, count);
+    if (error == LUCID_OK && writer->options.published != NULL) {
+        writer->options.published(writer->options.context);
+    }
     return error;
 }
 

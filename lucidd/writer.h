@@ -13,12 +13,13 @@ struct writer;
 struct writer_options {
     struct ledger *ledger;
     struct lucid_clock clock;
-    const char *path;              /* of the store, for the disk reserve */
-    uint32_t queue_max;            /* jobs waiting; more are refused */
-    uint32_t batch_max;            /* jobs in one transaction */
-    uint32_t commit_window_us;     /* how long a group may gather under load */
-    uint64_t disk_reserve_bytes;   /* below it nothing is accepted */
-    void (*failed)(void *context); /* the store is FATAL: once, on the writer's thread */
+    const char *path;                 /* of the store, for the disk reserve */
+    uint32_t queue_max;               /* jobs waiting; more are refused */
+    uint32_t batch_max;               /* jobs in one transaction */
+    uint32_t commit_window_us;        /* how long a group may gather under load */
+    uint64_t disk_reserve_bytes;      /* below it nothing is accepted */
+    void (*published)(void *context); /* after each commit, on the writer's thread; NULL allowed */
+    void (*failed)(void *context);    /* the store is FATAL: once, on the writer's thread */
     void *context;
 };
 

@@ -36,6 +36,8 @@ static const struct route_row rows[] = {
     {"GET", "/v1/tokens", api_tokens_get, API_ADMIN, 0},
     {"POST", "/v1/tokens", api_tokens_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
     {"POST", "/v1/tokens/{id}/revoke", api_token_revoke_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
+    {"GET", "/v1/events", api_events_get, API_READ, 0},
+    {"GET", "/v1/stream", api_stream_get, API_READ, 0},
     {"GET", "/checkpoint", api_checkpoint_get, API_PUBLIC, 0},
     {"GET", "/tile/{path*}", api_tile_get, API_PUBLIC, 0},
     {"GET", "/healthz", api_healthz_get, API_PUBLIC, 0},
@@ -123,8 +125,12 @@ enum lucid_error api_loop_open(struct api *api, struct http_loop *loop)
         free(self);
         return error;
     }
+    lucid_assert(api->loop_count < API_LOOPS_MAX);
     self->api = api;
+    self->http = loop;
+    api->loops[api->loop_count++] = self;
     http_loop_set_user(loop, self);
+    http_loop_on_tick(loop, api_streams_tick);
     return LUCID_OK;
 }
 

@@ -51,6 +51,8 @@ struct api_options {
     /* OpenAPI documents that hold what plugins add to ours: paths, schemas, codes. */
     const struct lucid_span *openapi_fragments;
     size_t openapi_fragment_count;
+    uint64_t streams_max;         /* open answers of /v1/stream */
+    uint64_t stream_heartbeat_ms; /* a silent stream says something this often */
     /* Hands a chain of jobs to the writer, in order. LUCID_RETRY_BUSY: the queue is full and none
      * was taken. LUCID_RETRY_FULL: disk reserve. LUCID_FATAL_STORE: not accepting any more. */
     enum lucid_error (*submit)(void *context, struct api_job *first, size_t count);
@@ -70,6 +72,10 @@ void api_close(struct api *api);
 void api_http_options(struct api *api, struct http_server_options *options);
 /* The server, once it is open: its counters are part of /metrics. */
 void api_set_server(struct api *api, const struct http_server *server);
+
+/* Tells open streams that the log has grown: after each commit. Costs one load while there are
+ * none. Thread: any, one at a time. */
+void api_published(struct api *api);
 
 /* Per-loop state (a ledger view): call for each loop before it runs, and after it ended. */
 enum lucid_error api_loop_open(struct api *api, struct http_loop *loop) LUCID_WARN_UNUSED;

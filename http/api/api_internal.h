@@ -37,7 +37,7 @@ struct api_route {
     bool cors; /* browsers of any origin may read it */
 };
 
-enum { API_ROUTES_MAX = 96, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
+enum { API_ROUTES_MAX = 96, API_LOOPS_MAX = 64, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
 
 /* Status classes by their first digit; 0 = the client went away before an answer. */
 struct api_metrics {
@@ -47,6 +47,7 @@ struct api_metrics {
     _Atomic uint64_t verification_failures; /* what was to be served did not verify */
     _Atomic uint64_t batch_lines;
     _Atomic uint64_t batch_unsent_bytes;
+    _Atomic uint64_t streams_open;
 };
 
 struct api {
@@ -55,14 +56,21 @@ struct api {
     struct http_route routes[API_ROUTES_MAX];
     struct api_route about[API_ROUTES_MAX];
     size_t route_count;
+    struct api_loop *loops[API_LOOPS_MAX]; /* const once they run */
+    size_t loop_count;
     struct api_metrics metrics;
     struct lucid_buf openapi; /* the document as it is served */
 };
 
 /* One per I/O thread; the loop's user pointer. */
 struct api_loop {
+    struct http_post wake; /* first member: what the writer posts, see stream.c */
     struct api *api;
+    struct http_loop *http;
     struct ledger_view *view;
+    struct api_stream *streams; /* open on this loop */
+    _Atomic uint64_t stream_count;
+    _Atomic bool wake_posted;
 };
 
 typedef void api_handler(struct http_request *request, const struct http_route *route);
@@ -205,11 +213,14 @@ api_handler api_signers_get, api_signer_get, api_signers_post, api_signer_revoke
 api_handler api_tokens_get, api_tokens_post, api_token_revoke_post; /* tokens.c */
 api_handler api_log_get, api_mmr_get, api_checkpoint_get;           /* log.c */
 api_handler api_tile_get;                                           /* tiles.c */
+api_handler api_events_get;                                         /* events.c */
+api_handler api_stream_get;                                         /* stream.c */
 api_handler api_healthz_get, api_readyz_get;                        /* health.c */
 api_handler api_metrics_get;                                        /* metrics.c */
 api_handler api_openapi_get;                                        /* openapi.c */
 
 void api_batch_data(struct http_request *request, struct lucid_span piece, bool last);
+void api_streams_tick(struct http_loop *http); /* stream.c: heartbeats, and the end at a stop */
 void api_done(const struct http_outcome *outcome, void *context); /* metrics.c */
 
 /* Puts the OpenAPI document together. LUCID_RETRY_MEMORY; LUCID_REFUSE_* for a bad fragment. */

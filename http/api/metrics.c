@@ -193,6 +193,8 @@ static void request_metrics(struct api *api, struct lucid_buf *out)
             "Lines of batches taken.");
     gauge(out, "lucid_batch_unsent_bytes", read_relaxed(&metrics->batch_unsent_bytes),
           "Answers to batches waiting for slow clients.");
+    gauge(out, "lucid_streams_open", read_relaxed(&metrics->streams_open),
+          "Open answers of /v1/stream.");
 }
 
 void api_metrics_get(struct http_request *request, const struct http_route *route)

@@ -173,6 +173,9 @@ enum lucid_error store_lmdb_body_read(struct store_view *base, uint64_t sequence
         if (staged->body.data == NULL) {
             return LUCID_NOTE_ABSENT;
         }
+        if (staged->body.data == store_body_erased.data) {
+            return LUCID_NOTE_ERASED;
+        }
         *ret = staged->body;
         return LUCID_OK;
     }

@@ -156,7 +156,8 @@ void store_run_bodies_pack(const struct store_staged_event *rows, size_t count, 
         lucid_put_be32(index, (uint32_t)(rows[i].event.sequence - first));
         lucid_put_be32(index + 4, (uint32_t)(body - out));
         lucid_put_be16(index + 8, (uint16_t)rows[i].body.len);
-        lucid_put_be16(index + 10, 0);
+        index[10] = rows[i].body.data == store_body_erased.data ? BODY_FLAG_ERASED : 0;
+        index[11] = 0;
         index += BODY_ROW_BYTES;
         body = bytes_pack(body, rows[i].body.data, rows[i].body.len);
     }

@@ -1,7 +1,7 @@
 /* Everything lies in one persistent map. A key begins with a class byte:
  *
  *   0 + u64 sequence          struct memory_event, then type, payload, hash, entry
- *   1 + u64 sequence          body
+ *   1 + u64 sequence          u8 erased, then the body
  *   2 + u64 leaf              packed row, then its nodes
  *   3 + u8 table + key        value */
 #include "ledger/store/memory.h"
@@ -212,7 +212,11 @@ static enum lucid_error memory_body_read(struct store_view *view, uint64_t seque
     if (cell == NULL) {
         return LUCID_NOTE_ABSENT;
     }
-    *ret = store_map_value(cell);
+    struct lucid_span value = store_map_value(cell);
+    if (value.data[0] != 0) {
+        return LUCID_NOTE_ERASED;
+    }
+    *ret = lucid_span(value.data + 1, value.len - 1);
     return LUCID_OK;
 }
 
@@ -430,11 +434,12 @@ static enum lucid_error memory_event_append(struct store_batch *base,
     out = bytes_put(out, event->hash, STORE_HASH_BYTES);
     bytes_put(out, event->entry, entry_len);
     if (body.data != NULL) {
-        error = cell_add(batch, row_key(CLASS_BODY, event->sequence, key), body.len, &out);
+        error = cell_add(batch, row_key(CLASS_BODY, event->sequence, key), 1 + body.len, &out);
         if (error != LUCID_OK) {
             return error;
         }
-        bytes_put(out, body.data, body.len);
+        out[0] = body.data == store_body_erased.data;
+        bytes_put(out + 1, body.data, body.len);
     }
     batch->view.state.counts.events++;
     return LUCID_OK;

@@ -405,6 +405,9 @@ void store_batch_abort(struct store_batch *batch)
     ops->batch_abort(batch);
 }
 
+static const uint8_t erased_mark[1];
+const struct lucid_span store_body_erased = {erased_mark, 0};
+
 enum lucid_error store_event_append(struct store_batch *batch, const struct store_event *event,
                                     struct lucid_span body)
 {

@@ -180,8 +180,12 @@ enum lucid_error store_batch_commit(struct store_batch *batch) LUCID_WARN_UNUSED
 /* Drops everything of the batch. NULL is allowed. */
 void store_batch_abort(struct store_batch *batch);
 
+/* A body that is not here any more: what store_event_append takes when an event is copied whose
+ * body was erased where it comes from. Compared by address. */
+extern const struct lucid_span store_body_erased;
+
 /* Appends one event; asserts that the sequence is the next one. Its spans (and body) are borrowed
- * until commit or abort. body.data NULL: no body. */
+ * until commit or abort. body.data NULL: no body; store_body_erased: reads as LUCID_NOTE_ERASED. */
 enum lucid_error store_event_append(struct store_batch *batch, const struct store_event *event,
                                     struct lucid_span body) LUCID_WARN_UNUSED;
 

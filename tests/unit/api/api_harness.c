@@ -28,6 +28,9 @@ static void run_batch(struct harness *h, struct api_job *first)
     }
     lucid_assert(ledger_batch_commit(h->ledger) == LUCID_OK);
     h->batches++;
+    if (h->api != NULL) {
+        api_published(h->api);
+    }
 }
 
 static void job_done(struct http_post *post)
@@ -193,6 +196,8 @@ void harness_open(struct harness *h, bool public_reads)
         .epoch_seconds_max = 3600,
         .head_interval_ms = 1000,
         .receipt_future_seconds_max = 300,
+        .streams_max = HARNESS_STREAMS_MAX,
+        .stream_heartbeat_ms = 250,
         .submit = submit,
         .health = health,
         .context = h,

@@ -113,6 +113,28 @@ static void test_large_batch(void **state)
     test_store_check(suite_store(state), 10005);
 }
 
+/* A body that was erased where the event comes from reads as such from the start. */
+static void test_erased_where_it_comes_from(void **state)
+{
+    test_rows_commit(suite_store(state), 1, 3);
+    struct store_batch *batch = suite_begin(state);
+    static struct test_row rows[2]; /* borrowed by the batch */
+    for (uint64_t i = 0; i < 2; i++) {
+        test_row_make(4 + i, &rows[i]);
+        struct lucid_span body = i == 0 ? store_body_erased : lucid_span("kept", 4);
+        assert_int_equal(store_event_append(batch, &rows[i].event, body), LUCID_OK);
+    }
+    struct lucid_span body;
+    assert_int_equal(store_body_read(store_batch_view(batch), 4, &body), LUCID_NOTE_ERASED);
+    assert_int_equal(store_batch_commit(batch), LUCID_OK);
+    suite_reopen(state);
+    struct store_view *view = suite_view_begin(state);
+    assert_int_equal(store_body_read(view, 4, &body), LUCID_NOTE_ERASED);
+    assert_int_equal(store_body_read(view, 5, &body), LUCID_OK);
+    assert_true(lucid_span_is(body, "kept"));
+    suite_view_close(view);
+}
+
 static void test_empty_commit(void **state)
 {
     test_rows_commit(suite_store(state), 1, 0);
@@ -386,6 +408,7 @@ int store_conformance_run(const char *name, const struct store_fixture *fixture,
         CASE(test_empty),
         CASE(test_append),
         CASE(test_large_batch),
+        CASE(test_erased_where_it_comes_from),
         CASE(test_empty_commit),
         CASE(test_isolation),
         CASE(test_abort),
