@@ -17,6 +17,22 @@ static bool is_full(const struct http_server *server)
     return atomic_load(&server->connections_open) >= server->options.limits.connections_max;
 }
 
+static void listeners_arm(struct http_loop *loop, bool wanted)
+{
+    struct http_listener *const listeners[HTTP_LISTENERS_MAX] = {&loop->server->plain,
+                                                                 &loop->server->secure};
+    for (size_t i = 0; i < HTTP_LISTENERS_MAX; i++) {
+        if (listeners[i]->fd < 0) {
+            continue;
+        }
+        if (wanted) {
+            event_add(&listeners[i]->on_accept, NULL);
+        } else {
+            event_del(&listeners[i]->on_accept);
+        }
+    }
+}
+
 static void retry_later(struct http_loop *loop)
 {
     long ms = loop->accept_starved ? RETRY_STARVED_MS : RETRY_FULL_MS;
@@ -28,7 +44,7 @@ static void accept_pause(struct http_loop *loop, bool starved, int error)
 {
     loop->accept_paused = true;
     loop->accept_starved = starved;
-    event_del(&loop->on_accept);
+    listeners_arm(loop, false);
     retry_later(loop);
     atomic_fetch_add_explicit(&loop->accept_pauses, 1, memory_order_relaxed);
     loop->accept_unlogged++;
@@ -54,16 +70,31 @@ static struct http_loop *least_loaded(const struct http_server *server)
     return best;
 }
 
-static void hand_out(struct http_loop *loop, int fd)
+/* IPv4 is kept in its IPv6 form, so that there is one. */
+static void address_copy(const struct sockaddr_storage *from, uint8_t ret[HTTP_ADDRESS_BYTES])
+{
+    if (from->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)from;
+        memcpy(ret, &six->sin6_addr, HTTP_ADDRESS_BYTES);
+    } else if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)from;
+        ret[10] = 0xff;
+        ret[11] = 0xff;
+        memcpy(ret + 12, &four->sin_addr, 4);
+    }
+}
+
+static void hand_out(struct http_loop *loop, int fd, bool tls, const struct sockaddr_storage *peer)
 {
     struct http_server *server = loop->server;
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a loss of speed at worst */
     struct http_loop *target = least_loaded(server);
-    struct http_connection *connection = http_connection_new(target, fd);
+    struct http_connection *connection = http_connection_new(target, fd, tls);
     if (connection == NULL) {
         return;
     }
+    address_copy(peer, connection->peer);
     atomic_fetch_add(&server->connections_open, 1);
     atomic_fetch_add(&target->open_count, 1);
     atomic_fetch_add_explicit(&loop->accepted, 1, memory_order_relaxed);
@@ -81,7 +112,8 @@ static bool passes_by_itself(int error)
 
 static void on_accept(evutil_socket_t fd, short what, void *context)
 {
-    struct http_loop *loop = context;
+    struct http_listener *listener = context;
+    struct http_loop *loop = listener->loop;
     (void)what;
     http_loop_enter(loop);
     for (int i = 0; i < ACCEPTS_PER_EVENT; i++) {
@@ -89,9 +121,11 @@ static void on_accept(evutil_socket_t fd, short what, void *context)
             accept_pause(loop, false, 0);
             break;
         }
-        int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer;
+        socklen_t peer_len = sizeof(peer);
+        int client = accept4(fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (client >= 0) {
-            hand_out(loop, client);
+            hand_out(loop, client, listener->tls, &peer);
         } else if (errno == EAGAIN) {
             break;
         } else if (!passes_by_itself(errno)) {
@@ -112,24 +146,41 @@ static void on_accept_retry(evutil_socket_t fd, short what, void *context)
         retry_later(loop);
     } else {
         loop->accept_paused = false;
-        event_add(&loop->on_accept, NULL);
+        listeners_arm(loop, true);
     }
     http_loop_settle(loop);
 }
 
+static void listener_start(struct http_loop *loop, struct http_listener *listener)
+{
+    listener->loop = loop;
+    if (listener->fd >= 0) {
+        event_assign(&listener->on_accept, loop->base, listener->fd, EV_READ | EV_PERSIST,
+                     on_accept, listener);
+    }
+}
+
 void http_accept_start(struct http_loop *loop)
 {
-    event_assign(&loop->on_accept, loop->base, loop->server->listen_fd, EV_READ | EV_PERSIST,
-                 on_accept, loop);
+    listener_start(loop, &loop->server->plain);
+    listener_start(loop, &loop->server->secure);
     evtimer_assign(&loop->on_accept_retry, loop->base, on_accept_retry, loop);
-    event_add(&loop->on_accept, NULL);
+    listeners_arm(loop, true);
+}
+
+static void listener_stop(struct http_listener *listener)
+{
+    if (listener->fd >= 0) {
+        close(listener->fd);
+        listener->fd = -1;
+    }
 }
 
 void http_accept_stop(struct http_loop *loop)
 {
-    event_del(&loop->on_accept);
+    listeners_arm(loop, false);
     event_del(&loop->on_accept_retry);
-    close(loop->server->listen_fd);
-    loop->server->listen_fd = -1;
+    listener_stop(&loop->server->plain);
+    listener_stop(&loop->server->secure);
     atomic_store(&loop->server->accept_finished, true);
 }

@@ -7,6 +7,7 @@
 
 struct client {
     CURL *curl;
+    const char *ca; /* NULL: the system's */
 };
 
 /* One transfer on its way. */
@@ -47,6 +48,11 @@ void client_close(struct client *client)
     }
     curl_easy_cleanup(client->curl);
     free(client);
+}
+
+void client_set_ca(struct client *client, const char *path)
+{
+    client->ca = path;
 }
 
 void client_answer_fini(struct client_answer *answer)
@@ -307,7 +313,9 @@ enum lucid_error client_request(struct client *client, const struct client_quest
         question->line_bytes_max != 0 ? question->line_bytes_max : CLIENT_LINE_BYTES_DEFAULT;
     char text[CURL_ERROR_SIZE] = "";
     enum lucid_error error = LUCID_RETRY_MEMORY;
-    if (options_set(client->curl, &transfer, headers, loopback, text)) {
+    if (options_set(client->curl, &transfer, headers, loopback, text) &&
+        (client->ca == NULL ||
+         curl_easy_setopt(client->curl, CURLOPT_CAINFO, client->ca) == CURLE_OK)) {
         CURLcode code = curl_easy_perform(client->curl);
         answer_headers_read(client->curl, answer);
         error = code == CURLE_OK ? LUCID_OK : failure_name(code, &transfer, text, why);

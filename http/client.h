@@ -53,6 +53,9 @@ struct client_answer {
 
 /* Errors: LUCID_RETRY_MEMORY. */
 enum lucid_error client_open(struct client **ret) LUCID_WARN_UNUSED;
+/* Trusts the certificates in that PEM file instead of the system's. Borrowed; NULL: the system's.
+ */
+void client_set_ca(struct client *client, const char *path);
 /* Closes the connections that were kept. NULL is allowed. */
 void client_close(struct client *client);
 

@@ -31,6 +31,15 @@ static void list_remove(struct http_connection *connection)
     }
 }
 
+/* A client that was promised more must not be told that this was all. */
+static void tls_end(struct http_connection *connection)
+{
+    if (connection->current == NULL && connection->out_bytes == 0 && !connection->failed) {
+        (void)http_tls_shut(connection);
+    }
+    http_tls_detach(connection);
+}
+
 void http_connection_close(struct http_connection *connection)
 {
     if (connection->state == HTTP_STATE_CLOSED) {
@@ -40,6 +49,9 @@ void http_connection_close(struct http_connection *connection)
     connection->state = HTTP_STATE_CLOSED;
     event_del(&connection->on_read);
     event_del(&connection->on_write);
+    if (connection->ssl != NULL) {
+        tls_end(connection);
+    }
     close(connection->fd);
     connection->fd = -1;
     connection->input = lucid_span(NULL, 0);
@@ -74,9 +86,16 @@ void http_connection_free(struct http_connection *connection)
  * kernel send a reset that can destroy the answer on its way, hence the lingering. */
 static void connection_shut(struct http_connection *connection)
 {
+    if (connection->ssl != NULL && !http_tls_shut(connection)) {
+        http_output_block(connection);
+        return;
+    }
     if (!connection->linger || connection->eof) {
         http_connection_close(connection);
         return;
+    }
+    if (connection->ssl != NULL) {
+        http_tls_detach(connection); /* what still comes is not looked at */
     }
     shutdown(connection->fd, SHUT_WR);
     connection->state = HTTP_STATE_LINGER;
@@ -164,8 +183,9 @@ static void input_stash(struct http_connection *connection)
 
 static void reading_update(struct http_connection *connection)
 {
-    bool wanted = !connection->paused && connection->input.len < HTTP_READ_BYTES &&
-                  connection->state != HTTP_STATE_END;
+    bool wanted = (!connection->paused || connection->tls_write_wants_read) &&
+                  connection->input.len < HTTP_READ_BYTES && connection->state != HTTP_STATE_END &&
+                  !(connection->tls_read_wants_write && connection->blocked);
     if (connection->state == HTTP_STATE_LINGER) {
         wanted = connection->discard_left > 0;
     }
@@ -207,6 +227,13 @@ static void eof_check(struct http_connection *connection)
     }
 }
 
+/* What TLS has taken from the socket already, nothing tells us of. */
+static bool reads_on(const struct http_connection *connection)
+{
+    return connection->tls_more && connection->reading && !connection->paused &&
+           connection->input.len < HTTP_READ_BYTES;
+}
+
 static void turn_end(struct http_connection *connection, bool share_used_up)
 {
     if (connection->failed) {
@@ -227,35 +254,21 @@ static void turn_end(struct http_connection *connection, bool share_used_up)
         return;
     }
     reading_update(connection);
-    if (share_used_up || (connection->out_bytes > 0 && !connection->blocked)) {
+    if (share_used_up || (connection->out_bytes > 0 && !connection->blocked) ||
+        reads_on(connection)) {
         http_loop_ready(connection);
     }
 }
 
-void http_connection_turn(struct http_connection *connection)
-{
-    if (connection->state == HTTP_STATE_CLOSED) {
-        return;
-    }
-    connection->turning = true;
-    bool share_used_up = false;
-    if (connection->out_bytes > 0 && !connection->blocked) {
-        http_output_flush(connection);
-    }
-    if (connection->state != HTTP_STATE_CLOSED) {
-        share_used_up = !http_receive_advance(connection);
-    }
-    if (connection->state != HTTP_STATE_CLOSED && connection->out_bytes > 0 &&
-        !connection->blocked) {
-        http_output_flush(connection);
-    }
-    connection->turning = false;
-    if (connection->state != HTTP_STATE_CLOSED) {
-        turn_end(connection, share_used_up);
-    }
-}
+/* --- reading ---------------------------------------------------------------------------------- */
 
-/* --- events ----------------------------------------------------------------------------------- */
+static ssize_t receive(struct http_connection *connection, uint8_t *to, size_t room)
+{
+    if (connection->ssl != NULL) {
+        return http_tls_recv(connection, to, room);
+    }
+    return recv(connection->fd, to, room, 0);
+}
 
 /* Appends to what is left of the input, which moves to the front first. */
 static ssize_t read_saved(struct http_connection *connection)
@@ -271,7 +284,7 @@ static ssize_t read_saved(struct http_connection *connection)
         errno = ENOMEM;
         return -1;
     }
-    ssize_t len = recv(connection->fd, to, room, 0);
+    ssize_t len = receive(connection, to, room);
     int error = errno;
     saved->len -= len > 0 ? room - (size_t)len : room;
     connection->input = lucid_buf_span(saved);
@@ -285,7 +298,7 @@ static ssize_t read_some(struct http_connection *connection)
         return read_saved(connection);
     }
     uint8_t *buffer = connection->loop->read_buffer;
-    ssize_t len = recv(connection->fd, buffer, HTTP_READ_BYTES, 0);
+    ssize_t len = receive(connection, buffer, HTTP_READ_BYTES);
     if (len > 0 && connection->state == HTTP_STATE_LINGER) {
         size_t used = (size_t)len;
         connection->discard_left -=
@@ -319,6 +332,83 @@ static void eof_watch(struct http_connection *connection)
     }
 }
 
+/* Reads once. False: the connection is closed. */
+static bool input_receive(struct http_connection *connection)
+{
+    ssize_t len = read_some(connection);
+    if (len == 0 && !connection->eof) {
+        eof_watch(connection);
+    } else if (len == 0 ? was_reset(connection) : len < 0 && errno != EAGAIN && errno != EINTR) {
+        http_connection_close(connection);
+        return false;
+    }
+    return true;
+}
+
+static void turn(struct http_connection *connection)
+{
+    connection->turning = true;
+    bool share_used_up = false;
+    if (connection->out_bytes > 0 && !connection->blocked) {
+        http_output_flush(connection);
+    }
+    if (connection->state != HTTP_STATE_CLOSED) {
+        share_used_up = !http_receive_advance(connection);
+    }
+    if (connection->state != HTTP_STATE_CLOSED && connection->out_bytes > 0 &&
+        !connection->blocked) {
+        http_output_flush(connection);
+    }
+    connection->turning = false;
+    if (connection->state != HTTP_STATE_CLOSED) {
+        turn_end(connection, share_used_up);
+    }
+}
+
+void http_connection_turn(struct http_connection *connection)
+{
+    if (connection->state == HTTP_STATE_CLOSED) {
+        return;
+    }
+    if (!reads_on(connection) || input_receive(connection)) {
+        turn(connection);
+    }
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void handshake_step(struct http_connection *connection)
+{
+    struct http_loop *loop = connection->loop;
+    switch (http_tls_handshake(connection)) {
+    case HTTP_TLS_DONE:
+        atomic_fetch_add_explicit(&loop->tls_handshakes, 1, memory_order_relaxed);
+        event_del(&connection->on_write);
+        event_add(&connection->on_read, NULL);
+        connection->tls_more = true; /* the request may have come along */
+        http_receive_next(connection);
+        http_connection_turn(connection);
+        break;
+    case HTTP_TLS_WANTS_READ:
+        event_del(&connection->on_write);
+        event_add(&connection->on_read, NULL);
+        break;
+    case HTTP_TLS_WANTS_WRITE:
+        event_del(&connection->on_read);
+        event_add(&connection->on_write, NULL);
+        break;
+    case HTTP_TLS_ENDED:
+    case HTTP_TLS_FAILED:
+        atomic_fetch_add_explicit(&loop->tls_failures, 1, memory_order_relaxed);
+        http_tls_detach(connection);
+        event_del(&connection->on_write);
+        event_add(&connection->on_read, NULL);
+        connection->linger = true;
+        connection_shut(connection);
+        break;
+    }
+}
+
 static void on_read(evutil_socket_t fd, short what, void *context)
 {
     struct http_connection *connection = context;
@@ -326,14 +416,18 @@ static void on_read(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     http_loop_enter(loop);
-    ssize_t len = read_some(connection);
-    if (len > 0) {
-        http_connection_turn(connection);
-    } else if (len == 0 && !connection->eof) {
-        eof_watch(connection);
-        http_connection_turn(connection);
-    } else if (len == 0 ? was_reset(connection) : errno != EAGAIN && errno != EINTR) {
-        http_connection_close(connection);
+    if (connection->handshaking) {
+        handshake_step(connection);
+    } else if (input_receive(connection)) {
+        if (connection->tls_write_wants_read) {
+            connection->tls_write_wants_read = false;
+            connection->turning = true;
+            http_output_flush(connection);
+            connection->turning = false;
+        }
+        if (connection->state != HTTP_STATE_CLOSED) {
+            turn(connection);
+        }
     }
     http_loop_settle(loop);
 }
@@ -345,10 +439,14 @@ static void on_write(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     http_loop_enter(loop);
-    connection->turning = true;
-    http_output_flush(connection);
-    connection->turning = false;
-    http_connection_turn(connection);
+    if (connection->handshaking) {
+        handshake_step(connection);
+    } else {
+        connection->turning = true;
+        http_output_flush(connection);
+        connection->turning = false;
+        http_connection_turn(connection);
+    }
     http_loop_settle(loop);
 }
 
@@ -403,7 +501,7 @@ static void on_adopt(struct http_post *post)
         (struct http_connection *)(void *)((char *)post - offsetof(struct http_connection, adopt)));
 }
 
-struct http_connection *http_connection_new(struct http_loop *loop, int fd)
+struct http_connection *http_connection_new(struct http_loop *loop, int fd, bool tls)
 {
     struct http_connection *connection = calloc(1, sizeof(*connection));
     if (connection == NULL) {
@@ -413,6 +511,11 @@ struct http_connection *http_connection_new(struct http_loop *loop, int fd)
     connection->loop = loop;
     connection->fd = fd;
     connection->adopt.run = on_adopt;
+    if (tls && !http_tls_attach(loop->server->options.tls, connection)) {
+        close(fd);
+        free(connection);
+        return NULL;
+    }
     return connection;
 }
 
@@ -429,6 +532,9 @@ void http_connection_start(struct http_connection *connection)
     event_assign(&connection->on_write, loop->base, connection->fd, EV_WRITE | EV_PERSIST, on_write,
                  connection);
     http_receive_next(connection);
+    if (connection->handshaking) {
+        connection->deadline_ms = loop->now_ms + limits_of(connection)->header_ms_max;
+    }
     if (loop->stopping || event_add(&connection->on_read, NULL) != 0) {
         http_connection_close(connection);
         return;

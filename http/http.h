@@ -25,6 +25,9 @@
 struct http_server;
 struct http_loop;
 struct http_request;
+struct http_tls;
+
+#define HTTP_ADDRESS_BYTES 16 /* IPv6; IPv4 as ::ffff:a.b.c.d */
 
 struct http_limits {
     uint32_t connections_max;    /* over all loops; more wait in the listen queue, accept pauses */
@@ -72,8 +75,11 @@ struct http_outcome {
 };
 
 struct http_server_options {
-    const char *host; /* numeric address or name; "127.0.0.1" */
-    uint16_t port;    /* 0 = a free one */
+    const char *host;     /* numeric address or name; "127.0.0.1"; NULL: no plain listener */
+    uint16_t port;        /* 0 = a free one */
+    const char *tls_host; /* NULL: no TLS listener */
+    uint16_t tls_port;
+    struct http_tls *tls; /* with tls_host: its certificate (http/tls.h); borrowed */
     struct http_limits limits;
     struct lucid_clock clock;
     const struct http_route *routes; /* borrowed for the server's life; no order needed */
@@ -91,7 +97,9 @@ struct http_server_options {
 enum lucid_error http_server_open(const struct http_server_options *options,
                                   struct http_server **ret,
                                   struct lucid_why *why) LUCID_WARN_UNUSED;
+/* 0: there is no such listener. */
 uint16_t http_server_port(const struct http_server *server);
+uint16_t http_server_tls_port(const struct http_server *server);
 /* All loops must be closed. NULL is allowed. */
 void http_server_close(struct http_server *server);
 
@@ -102,6 +110,9 @@ struct http_counters {
     uint64_t refused_by_parser;
     uint64_t accept_pauses; /* out of descriptors or over connections_max */
     uint64_t inflight_bytes;
+    uint64_t tls_handshakes;
+    uint64_t tls_failures;  /* handshakes that came to nothing */
+    uint64_t tls_expires_s; /* Unix time of the certificate's end; 0 without TLS */
 };
 /* Thread: any. */
 void http_counters_read(const struct http_server *server, struct http_counters *ret);

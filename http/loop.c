@@ -332,6 +332,7 @@ static void loop_free(struct http_loop *loop)
         close(loop->wake_fd);
     }
     free(loop->read_buffer);
+    free(loop->record_buffer);
     free(loop);
 }
 
@@ -347,7 +348,10 @@ enum lucid_error http_loop_open(struct http_server *server, struct http_loop **r
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     loop->base = base_new();
     loop->read_buffer = malloc(HTTP_READ_BYTES);
-    if (loop->wake_fd < 0 || loop->base == NULL || loop->read_buffer == NULL) {
+    bool tls = server->secure.fd >= 0;
+    loop->record_buffer = tls ? malloc(HTTP_RECORD_BYTES) : NULL;
+    if (loop->wake_fd < 0 || loop->base == NULL || loop->read_buffer == NULL ||
+        (tls && loop->record_buffer == NULL)) {
         enum lucid_error error = loop->wake_fd < 0 ? LUCID_RETRY_IO : LUCID_RETRY_MEMORY;
         loop_free(loop);
         return error;

@@ -169,8 +169,11 @@ static void complete_sent(struct http_connection *connection)
     }
 }
 
-static ssize_t send_some(const struct http_connection *connection)
+static ssize_t send_some(struct http_connection *connection)
 {
+    if (connection->ssl != NULL) {
+        return http_tls_send(connection);
+    }
     struct iovec parts[SEGMENTS_PER_SEND];
     size_t count = 0;
     for (struct http_segment *segment = connection->out_first;
@@ -185,6 +188,15 @@ static ssize_t send_some(const struct http_connection *connection)
     return sendmsg(connection->fd, &message, MSG_NOSIGNAL);
 }
 
+static void write_watch(struct http_connection *connection)
+{
+    if (connection->tls_write_wants_read) {
+        event_del(&connection->on_write);
+    } else {
+        event_add(&connection->on_write, NULL);
+    }
+}
+
 static void set_blocked(struct http_connection *connection, bool blocked, bool progress)
 {
     if (blocked && (progress || !connection->blocked)) {
@@ -192,6 +204,9 @@ static void set_blocked(struct http_connection *connection, bool blocked, bool p
             connection->loop->now_ms + connection->loop->server->options.limits.write_ms_max;
     }
     if (blocked == connection->blocked) {
+        if (blocked && connection->ssl != NULL) {
+            write_watch(connection);
+        }
         return;
     }
     connection->blocked = blocked;
@@ -201,13 +216,18 @@ static void set_blocked(struct http_connection *connection, bool blocked, bool p
         if (connection->eof) {
             event_del(&connection->on_read);
         }
-        event_add(&connection->on_write, NULL);
+        write_watch(connection);
     } else {
         event_del(&connection->on_write);
         if (connection->eof) {
             event_add(&connection->on_read, NULL);
         }
     }
+}
+
+void http_output_block(struct http_connection *connection)
+{
+    set_blocked(connection, true, false);
 }
 
 /* Lets a streaming producer go on when half of its allowance is free again. */

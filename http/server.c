@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "http/server_internal.h"
+#include "http/tls.h"
 
 void http_limits_default(struct http_limits *limits)
 {
@@ -73,38 +74,53 @@ static uint16_t port_of(int fd)
     return ntohs(((const struct sockaddr_in *)(const void *)&address)->sin_port);
 }
 
-static enum lucid_error server_listen(struct http_server *server, struct lucid_why *why)
+static enum lucid_error listener_open(struct http_listener *listener, const char *host,
+                                      uint16_t number, struct lucid_why *why)
 {
-    const struct http_server_options *options = &server->options;
     char port[8];
-    snprintf(port, sizeof(port), "%u", (unsigned)options->port);
+    snprintf(port, sizeof(port), "%u", (unsigned)number);
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    int error = getaddrinfo(options->host, port, &hints, &found);
+    int error = getaddrinfo(host, port, &hints, &found);
     if (error != 0) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", "host",
-                            "the address %s is not usable: %s", options->host, gai_strerror(error));
+                            "the address %s is not usable: %s", host, gai_strerror(error));
     }
-    server->listen_fd = -1;
-    for (struct addrinfo *at = found; at != NULL && server->listen_fd < 0; at = at->ai_next) {
-        server->listen_fd = listen_on(at);
+    for (struct addrinfo *at = found; at != NULL && listener->fd < 0; at = at->ai_next) {
+        listener->fd = listen_on(at);
     }
     int bind_error = errno;
     freeaddrinfo(found);
-    if (server->listen_fd < 0) {
+    if (listener->fd < 0) {
         return lucid_refuse(why, LUCID_RETRY_IO, "LISTEN_FAILED", NULL,
-                            "cannot listen on %s port %u: %s", options->host,
-                            (unsigned)options->port, strerrordesc_np(bind_error));
+                            "cannot listen on %s port %u: %s", host, (unsigned)number,
+                            strerrordesc_np(bind_error));
     }
-    server->port = port_of(server->listen_fd);
+    listener->port = port_of(listener->fd);
     return LUCID_OK;
+}
+
+static enum lucid_error server_listen(struct http_server *server, struct lucid_why *why)
+{
+    const struct http_server_options *options = &server->options;
+    enum lucid_error error = LUCID_OK;
+    if (options->host != NULL) {
+        error = listener_open(&server->plain, options->host, options->port, why);
+    }
+    if (error == LUCID_OK && options->tls_host != NULL) {
+        error = listener_open(&server->secure, options->tls_host, options->tls_port, why);
+    }
+    return error;
 }
 
 enum lucid_error http_server_open(const struct http_server_options *options,
                                   struct http_server **ret, struct lucid_why *why)
 {
+    lucid_assert(options->host != NULL || options->tls_host != NULL);
+    lucid_assert(options->tls_host == NULL ||
+                 (options->tls != NULL && http_tls_expires_s(options->tls) != 0));
     enum lucid_error error = limits_check(&options->limits, why);
     if (error != LUCID_OK) {
         return error;
@@ -119,7 +135,9 @@ enum lucid_error http_server_open(const struct http_server_options *options,
         .header_count_max = options->limits.header_count_max,
         .target_bytes_max = options->limits.target_bytes_max,
     };
-    server->listen_fd = -1;
+    server->plain.fd = -1;
+    server->secure.fd = -1;
+    server->secure.tls = true;
     error = http_router_open(options->routes, options->route_count, &server->router);
     if (error == LUCID_OK) {
         error = server_listen(server, why);
@@ -134,7 +152,12 @@ enum lucid_error http_server_open(const struct http_server_options *options,
 
 uint16_t http_server_port(const struct http_server *server)
 {
-    return server->port;
+    return server->plain.port;
+}
+
+uint16_t http_server_tls_port(const struct http_server *server)
+{
+    return server->secure.port;
 }
 
 void http_server_close(struct http_server *server)
@@ -145,8 +168,11 @@ void http_server_close(struct http_server *server)
     for (size_t i = 0; i < server->loop_count; i++) {
         lucid_assert(server->loops[i] == NULL);
     }
-    if (server->listen_fd >= 0) {
-        close(server->listen_fd);
+    if (server->plain.fd >= 0) {
+        close(server->plain.fd);
+    }
+    if (server->secure.fd >= 0) {
+        close(server->secure.fd);
     }
     http_router_close(server->router);
     free(server);
@@ -172,6 +198,7 @@ void http_counters_read(const struct http_server *server, struct http_counters *
     struct http_counters sum = {
         .connections_open = atomic_load(&server->connections_open),
         .inflight_bytes = atomic_load(&server->inflight_bytes),
+        .tls_expires_s = server->secure.port == 0 ? 0 : http_tls_expires_s(server->options.tls),
     };
     for (size_t i = 0; i < server->loop_count; i++) {
         const struct http_loop *loop = server->loops[i];
@@ -182,6 +209,8 @@ void http_counters_read(const struct http_server *server, struct http_counters *
         sum.requests += atomic_load(&loop->requests);
         sum.refused_by_parser += atomic_load(&loop->refused);
         sum.accept_pauses += atomic_load(&loop->accept_pauses);
+        sum.tls_handshakes += atomic_load(&loop->tls_handshakes);
+        sum.tls_failures += atomic_load(&loop->tls_failures);
     }
     *ret = sum;
 }

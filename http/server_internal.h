@@ -22,6 +22,7 @@ enum {
     HTTP_LOOPS_MAX = 64,
     HTTP_READ_BYTES = 64 * 1024,     /* one recv, and what a connection may have read ahead */
     HTTP_SEGMENT_BYTES = 16 * 1024,  /* answers below are copied together, above are taken over */
+    HTTP_RECORD_BYTES = 16 * 1024,   /* the most that one TLS record holds */
     HTTP_POOL_MAX = 64,              /* spare requests and segments a loop keeps */
     HTTP_POOL_BYTES_MAX = 64 * 1024, /* larger ones are not kept */
     HTTP_TURN_REQUESTS_MAX = 32,     /* pipelined requests before others have their turn */
@@ -33,14 +34,26 @@ enum {
     HTTP_DATE_BYTES = 40,
     HTTP_ID_BYTES_MAX = 64,
     HTTP_ARENA_BYTES_MAX = 64 * 1024 * 1024,
+    HTTP_LISTENERS_MAX = 2,
+};
+
+struct ssl_st;
+
+/* Loop 0 accepts from it, and closes it on stop. */
+struct http_listener {
+    struct http_loop *loop;
+    struct event on_accept;
+    int fd; /* -1: none */
+    uint16_t port;
+    bool tls;
 };
 
 struct http_server {
     struct http_server_options options;
     struct http_parse_limits parse_limits;
     struct http_router *router;
-    int listen_fd; /* loop 0 closes it on stop; -1 then */
-    uint16_t port;
+    struct http_listener plain;
+    struct http_listener secure;
     size_t loop_count;
     struct http_loop *loops[HTTP_LOOPS_MAX];
     _Atomic uint64_t connections_open;
@@ -75,6 +88,7 @@ struct http_connection {
     struct event on_read;
     struct event on_write;
     int fd;
+    uint8_t peer[HTTP_ADDRESS_BYTES];
     enum http_state state;
     bool ready;   /* in the ready list */
     bool turning; /* inside http_connection_turn: output will be flushed there */
@@ -89,6 +103,14 @@ struct http_connection {
     uint64_t write_deadline_ms;
     uint64_t paused_left_ms;
     uint64_t start_us;
+
+    struct ssl_st *ssl;        /* NULL: plain */
+    bool handshaking;          /* nothing but the handshake happens */
+    bool tls_more;             /* there may be more to read without the socket saying so */
+    bool tls_read_wants_write; /* reading goes on when the output is not blocked */
+    bool tls_write_wants_read; /* blocked until something was read */
+    bool tls_broken;           /* no close_notify after an error */
+    bool tls_wire_eof;
 
     struct lucid_span input; /* unread bytes: in the loop's read buffer, or in `saved` */
     struct lucid_buf saved;
@@ -153,7 +175,6 @@ struct http_loop {
     struct event on_tick;
     struct event on_again;
     struct event on_delay;
-    struct event on_accept;
     struct event on_accept_retry;
     int wake_fd;
     size_t index;
@@ -201,8 +222,11 @@ struct http_loop {
     _Atomic uint64_t requests;
     _Atomic uint64_t refused;
     _Atomic uint64_t accept_pauses;
+    _Atomic uint64_t tls_handshakes;
+    _Atomic uint64_t tls_failures;
 
-    uint8_t *read_buffer; /* HTTP_READ_BYTES */
+    uint8_t *read_buffer;   /* HTTP_READ_BYTES */
+    uint8_t *record_buffer; /* HTTP_RECORD_BYTES; NULL without TLS */
 };
 
 /* --- loop.c ----------------------------------------------------------------------------------- */
@@ -226,7 +250,7 @@ void http_accept_stop(struct http_loop *loop);
 /* --- connection.c ----------------------------------------------------------------------------- */
 
 /* Takes the descriptor; NULL without memory (the descriptor is then closed). Thread: loop 0. */
-struct http_connection *http_connection_new(struct http_loop *loop, int fd);
+struct http_connection *http_connection_new(struct http_loop *loop, int fd, bool tls);
 /* Joins its loop. Thread: the loop's. */
 void http_connection_start(struct http_connection *connection);
 /* Flushes, parses, runs handlers, flushes. */
@@ -256,10 +280,33 @@ struct lucid_buf *http_output_open(struct http_connection *connection, size_t *r
 void http_output_commit(struct http_connection *connection, struct lucid_buf *buf, size_t before);
 /* Queues a buffer's bytes: copied if few, else taken. body is left empty. */
 void http_output_take(struct http_connection *connection, struct lucid_buf *body);
+/* Watches for the socket to become writable although nothing is queued. */
+void http_output_block(struct http_connection *connection);
 /* Sends what the kernel takes; completes answers that are sent; closes on errors. */
 void http_output_flush(struct http_connection *connection);
 void http_output_clear(struct http_connection *connection);
 void http_output_pool_free(struct http_loop *loop);
+
+/* --- tls.c ------------------------------------------------------------------------------------ */
+
+enum http_tls_step {
+    HTTP_TLS_DONE,
+    HTTP_TLS_WANTS_READ,
+    HTTP_TLS_WANTS_WRITE,
+    HTTP_TLS_ENDED, /* the client shut its side */
+    HTTP_TLS_FAILED,
+};
+
+/* The newest certificate for a new connection. False without memory. Thread: loop 0. */
+bool http_tls_attach(struct http_tls *tls, struct http_connection *connection) LUCID_WARN_UNUSED;
+void http_tls_detach(struct http_connection *connection);
+/* DONE, FAILED or what it waits for. */
+enum http_tls_step http_tls_handshake(struct http_connection *connection);
+/* As recv(2) and send(2) on a socket that does not block; send takes from the queue. */
+ssize_t http_tls_recv(struct http_connection *connection, uint8_t *to, size_t room);
+ssize_t http_tls_send(struct http_connection *connection);
+/* Says that nothing more comes. False: not yet, the socket is full. */
+bool http_tls_shut(struct http_connection *connection);
 
 /* --- request.c -------------------------------------------------------------------------------- */
 

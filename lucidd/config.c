@@ -39,6 +39,9 @@ struct key {
 static const struct key keys[] = {
     TEXT(data, "", "data directory, made by `lucid log init`"),
     TEXT(listen, "127.0.0.1:8402", "HOST:PORT to listen on; port 0: a free one"),
+    TEXT(tls_listen, "", "HOST:PORT for TLS, beside listen or (listen empty) instead of it"),
+    TEXT(tls_certificate, "", "PEM file: the certificate and its chain; read again on SIGHUP"),
+    TEXT(tls_key, "", "PEM file: its private key, mode 0600"),
     TEXT(log_level, "info", "error, warn, info or debug"),
     UINT(epoch_receipts_max, "100", 1, 1000000, "leaves that close an epoch"),
     UINT(epoch_seconds_max, "3600", 1, 31536000, "age that closes an epoch, from its first leaf"),
@@ -322,7 +325,23 @@ static enum lucid_error check_whole(const struct config *config, struct lucid_wh
     }
     char host[CONFIG_TEXT_BYTES_MAX];
     uint16_t port;
-    return config_listen(config, host, sizeof(host), &port, why);
+    enum lucid_error error = config_listen(config, false, host, sizeof(host), &port, why);
+    if (error == LUCID_OK) {
+        error = config_listen(config, true, host, sizeof(host), &port, why);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (config->listen[0] == 0 && config->tls_listen[0] == 0) {
+        return refuse_value(why, "listen", "and tls_listen are both empty");
+    }
+    if (config->tls_listen[0] != 0 && config->tls_certificate[0] == 0) {
+        return refuse_value(why, "tls_certificate", "is missing: tls_listen needs it");
+    }
+    if (config->tls_listen[0] != 0 && config->tls_key[0] == 0) {
+        return refuse_value(why, "tls_key", "is missing: tls_listen needs it");
+    }
+    return LUCID_OK;
 }
 
 enum lucid_error config_read(int argc, char *const *argv, char *const *environment,
@@ -390,7 +409,8 @@ void config_help(struct lucid_buf *out)
                   "usage: lucidd --data DIR [--config FILE] [--KEY VALUE]...\n"
                   "       lucidd --check | --print-config | --version | --help\n\n"
                   "The Lucid ledger service. Prints `listening on http://HOST:PORT` when it is "
-                  "ready;\nSIGTERM or SIGINT stops it gracefully, a second one at once.\n\n"
+                  "ready;\nSIGTERM or SIGINT stops it gracefully, a second one at once; SIGHUP "
+                  "reads the\nTLS certificate again.\n\n"
                   "Every key below is also a line `key = value` of the file and an environment\n"
                   "variable LUCID_KEY; flags win over the environment, that over the file.\n\n");
     for (size_t i = 0; i < KEYS; i++) {
@@ -407,10 +427,15 @@ void config_help(struct lucid_buf *out)
     }
 }
 
-enum lucid_error config_listen(const struct config *config, char *ret_host, size_t host_size,
-                               uint16_t *ret_port, struct lucid_why *why)
+enum lucid_error config_listen(const struct config *config, bool tls, char *ret_host,
+                               size_t host_size, uint16_t *ret_port, struct lucid_why *why)
 {
-    const char *text = config->listen;
+    const char *text = tls ? config->tls_listen : config->listen;
+    if (text[0] == 0) {
+        ret_host[0] = 0;
+        *ret_port = 0;
+        return LUCID_OK;
+    }
     const char *colon = strrchr(text, ':');
     const char *host = text;
     size_t host_len = colon == NULL ? 0 : (size_t)(colon - text);
@@ -422,7 +447,8 @@ enum lucid_error config_listen(const struct config *config, char *ret_host, size
     uint64_t port = 0;
     if (colon == NULL || host_len == 0 || host_len >= host_size ||
         set_uint(&port_key, colon + 1, &port, NULL) != LUCID_OK) {
-        return refuse_value(why, "listen", "must be HOST:PORT with a port from 0 to 65535");
+        return refuse_value(why, tls ? "tls_listen" : "listen",
+                            "must be HOST:PORT with a port from 0 to 65535");
     }
     memcpy(ret_host, host, host_len);
     ret_host[host_len] = 0;

@@ -11,7 +11,10 @@
 
 struct config {
     char data[CONFIG_TEXT_BYTES_MAX];
-    char listen[CONFIG_TEXT_BYTES_MAX]; /* HOST:PORT or [V6]:PORT */
+    char listen[CONFIG_TEXT_BYTES_MAX]; /* HOST:PORT or [V6]:PORT; "": none */
+    char tls_listen[CONFIG_TEXT_BYTES_MAX];
+    char tls_certificate[CONFIG_TEXT_BYTES_MAX];
+    char tls_key[CONFIG_TEXT_BYTES_MAX];
     char log_level[CONFIG_TEXT_BYTES_MAX];
 
     uint64_t epoch_receipts_max;
@@ -64,9 +67,11 @@ void config_print(const struct config *config, struct lucid_buf *out);
 /* The help text: usage and every key with its default. */
 void config_help(struct lucid_buf *out);
 
-/* Splits listen into host and port (0–65535). */
-enum lucid_error config_listen(const struct config *config, char *ret_host, size_t host_size,
-                               uint16_t *ret_port, struct lucid_why *why) LUCID_WARN_UNUSED;
+/* Splits listen (or, tls: tls_listen) into host and port (0–65535). The host is "" when there is to
+ * be no such listener. */
+enum lucid_error config_listen(const struct config *config, bool tls, char *ret_host,
+                               size_t host_size, uint16_t *ret_port,
+                               struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* log_level as base/log.h wants it. */
 enum lucid_log_level config_log_level(const struct config *config);

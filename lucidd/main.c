@@ -13,6 +13,7 @@
 #include "http/api/api.h"
 #include "ledger/receipt.h"
 #include "ledger/store/lmdb.h"
+#include "lucidd/certificate.h"
 #include "lucidd/config.h"
 #include "lucidd/datadir.h"
 #include "lucidd/kinds.h"
@@ -33,6 +34,7 @@ struct service {
     struct writer *writer;
     struct upkeep *upkeep;
     struct api *api;
+    struct http_tls *tls; /* NULL: no TLS listener */
     struct http_server *server;
     struct http_loop *loops[LOOPS_MAX];
     size_t loop_count;
@@ -214,16 +216,43 @@ static size_t loops_wanted(const struct config *config)
     return processors < 1 ? 1 : (processors > LOOPS_MAX ? LOOPS_MAX : (size_t)processors);
 }
 
+static enum lucid_error open_tls(struct service *service, struct lucid_why *why)
+{
+    enum lucid_error error = http_tls_open(&service->tls);
+    if (error != LUCID_OK) {
+        return lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for TLS");
+    }
+    return certificate_load(&service->config, service->tls, why);
+}
+
+/* host and tls_host: CONFIG_TEXT_BYTES_MAX each, for as long as options are looked at. */
+static enum lucid_error listeners_set(struct service *service, char *host, char *tls_host,
+                                      struct http_server_options *options, struct lucid_why *why)
+{
+    const struct config *config = &service->config;
+    size_t max = CONFIG_TEXT_BYTES_MAX;
+    enum lucid_error error = config_listen(config, false, host, max, &options->port, why);
+    if (error == LUCID_OK) {
+        error = config_listen(config, true, tls_host, max, &options->tls_port, why);
+    }
+    if (error == LUCID_OK && tls_host[0] != 0) {
+        error = open_tls(service, why);
+    }
+    options->host = host[0] == 0 ? NULL : host;
+    options->tls_host = tls_host[0] == 0 ? NULL : tls_host;
+    options->tls = service->tls;
+    return error;
+}
+
 static enum lucid_error open_server(struct service *service, struct lucid_why *why)
 {
     char host[CONFIG_TEXT_BYTES_MAX];
-    uint16_t port;
-    enum lucid_error error = config_listen(&service->config, host, sizeof(host), &port, why);
+    char tls_host[CONFIG_TEXT_BYTES_MAX];
+    struct http_server_options options = {.clock = lucid_clock_system()};
+    enum lucid_error error = listeners_set(service, host, tls_host, &options, why);
     if (error != LUCID_OK) {
         return error;
     }
-    struct http_server_options options = {
-        .host = host, .port = port, .clock = lucid_clock_system()};
     http_limits_set(&service->config, &options.limits);
     api_http_options(service->api, &options);
     error = http_server_open(&options, &service->server, why);
@@ -274,6 +303,7 @@ static void service_close(struct service *service)
         http_loop_close(service->loops[i]);
     }
     http_server_close(service->server);
+    http_tls_close(service->tls);
     api_close(service->api);
     upkeep_close(service->upkeep);
     writer_close(service->writer);
@@ -302,15 +332,24 @@ static void *upkeep_main(void *upkeep)
     return NULL;
 }
 
-static void say_listening(const struct service *service)
+static void say_listener(const struct service *service, bool tls)
 {
     char host[CONFIG_TEXT_BYTES_MAX];
     uint16_t port;
-    enum lucid_error error = config_listen(&service->config, host, sizeof(host), &port, NULL);
+    enum lucid_error error = config_listen(&service->config, tls, host, sizeof(host), &port, NULL);
     lucid_assert(error == LUCID_OK);
-    bool v6 = strchr(host, ':') != NULL;
-    printf("listening on http://%s%s%s:%u\n", v6 ? "[" : "", host, v6 ? "]" : "",
-           (unsigned)http_server_port(service->server));
+    port = tls ? http_server_tls_port(service->server) : http_server_port(service->server);
+    if (port != 0) {
+        bool v6 = strchr(host, ':') != NULL;
+        printf("listening on %s://%s%s%s:%u\n", tls ? "https" : "http", v6 ? "[" : "", host,
+               v6 ? "]" : "", (unsigned)port);
+    }
+}
+
+static void say_listening(const struct service *service)
+{
+    say_listener(service, false);
+    say_listener(service, true);
     fflush(stdout);
 }
 
@@ -352,7 +391,9 @@ static void service_run(struct service *service, const sigset_t *signals)
     say_listening(service);
     lucid_log(LUCID_LOG_INFO, "service.ready", "version %s, %zu I/O threads, data in %s",
               LUCID_VERSION, service->loop_count, service->dir.root);
-    wait_for_signal(signals);
+    while (wait_for_signal(signals) == SIGHUP) {
+        certificate_reload(&service->config, service->tls);
+    }
     lucid_log(LUCID_LOG_INFO, "service.stopping", "answering what is under way");
     writer_set_stopping(service->writer);
     bool second_started = pthread_create(&second, NULL, second_signal_main, service) == 0;
@@ -413,6 +454,7 @@ int main(int argc, char **argv)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     lucid_assert(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
     /* Whoever reads our log or our answers may go away: that is an error of the write, no more. */
     struct sigaction ignore = {.sa_handler = SIG_IGN};

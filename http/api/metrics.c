@@ -151,6 +151,11 @@ static void http_metrics(const struct http_server *server, struct lucid_buf *out
             "Requests that were not HTTP as it must be.");
     counter(out, "lucid_http_accept_pauses_total", counters.accept_pauses,
             "Times that accepting paused for want of descriptors or connections.");
+    counter(out, "lucid_tls_handshakes_total", counters.tls_handshakes, "TLS handshakes done.");
+    counter(out, "lucid_tls_handshake_failures_total", counters.tls_failures,
+            "TLS handshakes that came to nothing.");
+    gauge(out, "lucid_tls_certificate_expires_timestamp_seconds", counters.tls_expires_s,
+          "Unix time at which the TLS certificate ends; 0 without TLS.");
     gauge(out, "lucid_http_inflight_bytes", counters.inflight_bytes, "Request body bytes held.");
 }
 

@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
-"""Bytes on the wire that no good client sends: framing, limits, slowness. By raw sockets."""
+"""Bytes on the wire that no good client sends: framing, limits, slowness. By raw sockets; with
+--tls inside of TLS."""
 
 import random
+import sys
 import threading
 import time
 
 import kit
+import kit_tls
 from kit import Raw, case, equal
 from kit_receipts import Maker
 
 HEADER_MS, BODY_MS, IDLE_MS = 400, 600, 1500
 
 maker = Maker("21")
+tls = kit_tls.settings(kit.scratch()) if "--tls" in sys.argv else {}
 service = kit.Service(header_ms_max=HEADER_MS, body_ms_max=BODY_MS, idle_ms_max=IDLE_MS,
-                      write_ms_max=1500, io_threads=2)
+                      write_ms_max=1500, io_threads=2, **tls)
 signer = service.new_signer("s")
 wire = signer.seal(maker.body("tool")).wire()
 SIZE = str(len(wire)).encode()
@@ -32,7 +36,7 @@ def request(head, body=b""):
 
 def alive():
     """Others are served."""
-    raw = Raw(service.port)
+    raw = service.raw()
     raw.send(request(b"GET /healthz HTTP/1.1\nHost: x\n"))
     equal(raw.answer().status, 200)
     raw.close()
@@ -41,7 +45,7 @@ def alive():
 def refused(name, data, status, code, closes=True):
     """One bad request on a connection of its own: a problem document, then the end."""
     with case(name):
-        raw = Raw(service.port)
+        raw = service.raw()
         raw.send(data)
         answer = raw.answer()
         kit.problem(answer, status, code)
@@ -124,7 +128,7 @@ refused("414: a target without end", b"GET /" + b"a" * 100000, 414, "URI_TOO_LON
 refused("413: a declared body far over 512 KiB, before it is sent",
         request(POST + b"Content-Length: 5242890\n"), 413, "BODY_TOO_LARGE")
 with case("413: a body one byte over 512 KiB; the connection stays usable"):
-    raw = Raw(service.port)
+    raw = service.raw()
     raw.send(request(POST + b"Content-Length: 524289\n"))
     kit.problem(raw.answer(), 413, "BODY_TOO_LARGE")
     raw.send(b"x" * 524289 + request(b"GET /healthz HTTP/1.1\nHost: x\n"))
@@ -152,7 +156,7 @@ for name, data in [("no hex size", b"xyz\r\n"), ("a negative size", b"-1\r\n"),
 
 def served(name, data, statuses):
     with case(name):
-        raw = Raw(service.port)
+        raw = service.raw()
         raw.send(data)
         equal([raw.answer().status for _ in statuses], statuses)
         raw.send(request(b"GET /healthz HTTP/1.1\nHost: x\nConnection: close\n"))
@@ -181,7 +185,7 @@ served("401 with a body: the body is passed over",
 
 with case("Expect: 100-continue: asked for, then 201"):
     sealed = signer.seal(maker.body())
-    raw = Raw(service.port)
+    raw = service.raw()
     raw.send(request(POST + b"Expect: 100-continue\nContent-Length: %d\n" % len(sealed.wire())))
     equal(raw.answer().status, 100)
     raw.send(sealed.wire())
@@ -189,7 +193,7 @@ with case("Expect: 100-continue: asked for, then 201"):
     raw.close()
 
 with case("Expect: 100-continue with too large a body: 413 instead of 100"):
-    raw = Raw(service.port)
+    raw = service.raw()
     raw.send(request(POST + b"Expect: 100-continue\nContent-Length: 999999\n"))
     equal(raw.answer().status, 413)
     raw.close()
@@ -197,14 +201,14 @@ with case("Expect: 100-continue with too large a body: 413 instead of 100"):
 with case("chunked: pieces of one byte, extensions and trailers"):
     sealed = signer.seal(maker.body())
     data = b"".join(b"1;a=b\r\n%c\r\n" % byte for byte in sealed.wire())
-    raw = Raw(service.port)
+    raw = service.raw()
     raw.send(CHUNKED + data + b"0\r\nTrailer: x\r\n\r\n" + LOG)
     equal([raw.answer().status, raw.answer().status], [201, 200])
     raw.close()
 
 with case("a request in pieces of one byte"):
     sealed = signer.seal(maker.body())
-    raw = Raw(service.port)
+    raw = service.raw()
     raw.socket.setsockopt(6, 1, 1)  # TCP_NODELAY
     for byte in request(POST + b"Content-Length: %d\n" % len(sealed.wire())):
         raw.send(bytes([byte]))
@@ -213,18 +217,19 @@ with case("a request in pieces of one byte"):
     raw.close()
 
 with case("HTTP/1.0: no Host needed, closes, unless asked to keep"):
-    raw = Raw(service.port)
+    raw = service.raw()
     raw.send(request(b"GET /v1/log HTTP/1.0\n"))
     equal(raw.answer().status, 200)
     assert raw.ended()
     raw.close()
-    raw = Raw(service.port)
+    raw = service.raw()
     raw.send(request(b"GET /v1/log HTTP/1.0\nConnection: keep-alive\n") * 2)
     equal([raw.answer().status, raw.answer().status], [200, 200])
     raw.close()
 
-with case("a client that shuts its sending side still gets its answer"):
-    raw = Raw(service.port)
+
+def half_closed():
+    raw = service.raw()
     sealed = signer.seal(maker.body())
     raw.send(request(POST + b"Content-Length: %d\n" % len(sealed.wire()), sealed.wire()))
     raw.socket.shutdown(1)
@@ -232,13 +237,18 @@ with case("a client that shuts its sending side still gets its answer"):
     assert raw.ended()
     raw.close()
 
+
+if not tls:  # Python gives up TLS with its sending side; 23_tls has this with close_notify
+    with case("a client that shuts its sending side still gets its answer"):
+        half_closed()
+
 # --- slowness -----------------------------------------------------------------------------------
 
 
 def slow(name, start, piece, deadline_ms, status):
     """Sends start, then piece every 50 ms; the server answers after its total deadline."""
     with case(name):
-        raw = Raw(service.port, 10)
+        raw = service.raw(seconds=10)
         raw.send(start)
         begun = time.monotonic()
         raw.socket.settimeout(0.05)
@@ -269,7 +279,7 @@ slow("408: a chunked body a byte at a time", CHUNKED + b"ffff\r\n{", b" ", BODY_
 slow("an idle connection is closed without a word", b"", b"", IDLE_MS, None)
 
 with case("200 slow connections do not stop others"):
-    held = [Raw(service.port) for _ in range(200)]
+    held = [service.raw() for _ in range(200)]
     for raw in held:
         raw.send(b"GET /v1/log HTTP/1.1\r\n")
     begun = time.monotonic()
@@ -305,7 +315,7 @@ with case("a flood of garbage from 16 threads: the service stands"):
     def garbage(number):
         noise = random.Random(number)
         for _ in range(40):
-            raw = Raw(service.port)
+            raw = service.raw()
             try:
                 raw.send(noise.randbytes(noise.randrange(1, 3000)))
                 if noise.random() < 0.5:

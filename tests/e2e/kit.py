@@ -150,8 +150,13 @@ def unique(pairs):
 class Client:
     """One keep-alive connection."""
 
-    def __init__(self, port, seconds=30):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds * SLOW)
+    def __init__(self, port, seconds=30, tls=None):
+        if tls:
+            self.connection = http.client.HTTPSConnection("127.0.0.1", port, context=tls,
+                                                          timeout=seconds * SLOW)
+        else:
+            self.connection = http.client.HTTPConnection("127.0.0.1", port,
+                                                         timeout=seconds * SLOW)
 
     def request(self, method, path, body=None, headers=None, token=None):
         headers = dict(headers or {})
@@ -187,12 +192,14 @@ class Client:
 class Raw:
     """Bytes as they are: for what no proper client would send."""
 
-    def __init__(self, port, seconds=20, receive_bytes=None):
+    def __init__(self, port, seconds=20, receive_bytes=None, tls=None):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if receive_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(seconds * SLOW)
         self.socket.connect(("127.0.0.1", port))
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.input = b""
 
     def send(self, data):
@@ -269,11 +276,12 @@ atexit.register(_kill_all)
 class Service:
     """lucidd with a log of its own. Settings are flags: epoch_seconds_max=2."""
 
-    def __init__(self, directory=None, init=True, start=True, **settings):
+    def __init__(self, directory=None, init=True, start=True, tls=None, **settings):
         self.base = directory or scratch()
         self.data = os.path.join(self.base, "log")
         self.settings = settings
-        self.process = self.port = self.client = None
+        self.process = self.port = self.tls_port = self.client = None
+        self.tls = tls  # the clients' ssl.SSLContext
         self.starts = 0
         _services.append(self)
         if init:
@@ -299,15 +307,22 @@ class Service:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log,
                                             stdin=subprocess.DEVNULL, env=environment())
         timer = _Timer(self.process, seconds * SLOW)
-        line = self.process.stdout.readline().decode()
+        self.port = self.tls_port = None
+        schemes = ["http"] * bool(settings["listen"]) + ["https"] * ("tls_listen" in settings)
+        for scheme in schemes:
+            line = self.process.stdout.readline().decode()
+            match = re.fullmatch(rf"listening on {scheme}://127\.0\.0\.1:(\d+)\n", line)
+            if not match:
+                timer.cancel()
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError(f"lucidd said {line!r}; its log: {self.log_text()[-2000:]}")
+            if scheme == "http":
+                self.port = int(match.group(1))
+            else:
+                self.tls_port = int(match.group(1))
         timer.cancel()
-        match = re.fullmatch(r"listening on http://127\.0\.0\.1:(\d+)\n", line)
-        if not match:
-            self.process.kill()
-            self.process.wait()
-            raise AssertionError(f"lucidd said {line!r}; its log: {self.log_text()[-2000:]}")
-        self.port = int(match.group(1))
-        self.client = Client(self.port)
+        self.client = Client(self.port) if self.port else Client(self.tls_port, tls=self.tls)
         return self
 
     def log_text(self):
@@ -363,6 +378,12 @@ class Service:
                                            "signer_type": kind}, token=self.token)
         assert answer.status in (200, 201), answer
         return answer
+
+    def raw(self, **more):
+        """A raw connection, inside of TLS where the service speaks nothing else."""
+        if self.port:
+            return Raw(self.port, **more)
+        return Raw(self.tls_port, tls=self.tls, **more)
 
     def new_signer(self, name):
         signer = kit_receipts.Signer(ED25519, name)

@@ -12,11 +12,12 @@ static const struct cli_option global_options[] = {
     {"url", 'u', "URL", "the service (LUCID_URL; default " CLI_URL_DEFAULT ")"},
     {"data", 'd', "DIR", "data directory: its admin.token, or work offline"},
     {"token-file", 't', "FILE", "file with the bearer token (else --data, else LUCID_TOKEN)"},
+    {"ca", 0, "FILE", "PEM certificates to trust for https (SSL_CERT_FILE; else the system's)"},
     {"json", 'j', NULL, "JSON on standard output"},
     {"help", 'h', NULL, "this text"},
     {NULL, 0, NULL, NULL},
 };
-#define GLOBAL_OPTIONS 5
+#define GLOBAL_OPTIONS 6
 
 const struct cli_command *const cli_commands[] = {
     &command_keygen,         &command_receipt_sign,  &command_receipt_submit,
@@ -286,6 +287,7 @@ static enum cli_exit command_run(struct cli *cli, int argc, char **argv)
     }
     const char *url = environment("LUCID_URL");
     cli->url = cli_value(cli, "url", url != NULL ? url : CLI_URL_DEFAULT);
+    cli->ca = cli_value(cli, "ca", environment("SSL_CERT_FILE"));
     cli->data = cli_value(cli, "data", NULL);
     cli->token_file = cli_value(cli, "token-file", NULL);
     return cli->command->run(cli);

@@ -64,6 +64,7 @@ struct cli {
     bool json;
     bool error_printed;
     const char *url;
+    const char *ca;         /* --ca, or NULL */
     const char *data;       /* --data, or NULL */
     const char *token_file; /* --token-file, or NULL */
     struct client *client;  /* opened by the first call */

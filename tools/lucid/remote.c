@@ -62,6 +62,7 @@ enum cli_exit remote_open(struct cli *cli)
     if (client_open(&cli->client) != LUCID_OK) {
         return cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
     }
+    client_set_ca(cli->client, cli->ca);
     if (cli->token[0] != '\0' && !client_url_is_loopback(cli->url) &&
         !client_url_is_https(cli->url)) {
         cli_note(cli, "lucid: the token travels unprotected to %s", cli->url);

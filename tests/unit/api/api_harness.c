@@ -212,7 +212,7 @@ void harness_open(struct harness *h, bool public_reads)
     /* Inherited by what is accepted: else the kernel takes 4 MiB for a client that does not read.
      */
     int kernel = 16 * 1024;
-    lucid_assert(setsockopt(h->server->listen_fd, SOL_SOCKET, SO_SNDBUF, &kernel, sizeof(kernel)) ==
+    lucid_assert(setsockopt(h->server->plain.fd, SOL_SOCKET, SO_SNDBUF, &kernel, sizeof(kernel)) ==
                  0);
     lucid_assert(http_loop_open(h->server, &h->loop) == LUCID_OK);
     lucid_assert(api_loop_open(h->api, h->loop) == LUCID_OK);
