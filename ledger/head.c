@@ -67,6 +67,24 @@ uint64_t head_newest_size(struct store_view *view, struct store *store)
     return head.size;
 }
 
+enum lucid_error head_of_size(struct store_view *view, struct store *store, uint64_t size,
+                              struct ledger_head *ret)
+{
+    uint32_t table;
+    struct ledger_head head;
+    enum lucid_error error = store_table_find(store, table_heads, &table);
+    if (error == LUCID_OK) {
+        error = head_seek(view, table, size, &head);
+    }
+    if (error == LUCID_OK && head.size != size) {
+        error = LUCID_NOTE_ABSENT;
+    }
+    if (error == LUCID_OK) {
+        *ret = head;
+    }
+    return error;
+}
+
 static enum lucid_error head_load(struct ledger_txn *txn)
 {
     struct head_memory *memory = ledger_txn_memory(txn);

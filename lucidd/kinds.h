@@ -6,12 +6,14 @@
 #include "ledger/epoch.h"
 #include "ledger/head.h"
 #include "ledger/ledger.h"
+#include "ledger/witness.h"
 
 #define KINDS_MAX 8
 
 struct kinds {
     struct ledger_epoch_config epoch;
     struct ledger_head_config head;
+    struct ledger_witness_config witness; /* policy NULL: no cosignature is taken */
     struct ledger_use uses[KINDS_MAX];
     size_t count;
 };

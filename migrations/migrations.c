@@ -25,8 +25,15 @@ static enum lucid_error m0001_ledger_core(struct store_batch *batch)
     return tables_create(batch, names);
 }
 
+static enum lucid_error m0002_cosignatures(struct store_batch *batch)
+{
+    static const char *const names[] = {"cosignatures", NULL};
+    return tables_create(batch, names);
+}
+
 const struct migration migrations[] = {
     {1, "ledger core: heads, epochs, signers, tokens", m0001_ledger_core},
+    {2, "witnesses: cosignatures of heads", m0002_cosignatures},
     {0, NULL, NULL},
 };
 
