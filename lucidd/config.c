@@ -43,6 +43,9 @@ static const struct key keys[] = {
     TEXT(tls_certificate, "", "PEM file: the certificate and its chain; read again on SIGHUP"),
     TEXT(tls_key, "", "PEM file: its private key, mode 0600"),
     TEXT(log_level, "info", "error, warn, info or debug"),
+    TEXT(
+        published_head_file, "",
+        "where the newest published head is kept, best on another disk; empty: DIR/published.head"),
     UINT(epoch_receipts_max, "100", 1, 1000000, "leaves that close an epoch"),
     UINT(epoch_seconds_max, "3600", 1, 31536000, "age that closes an epoch, from its first leaf"),
     UINT(head_interval_ms, "1000", 10, 3600000, "a grown tree is signed at least this often"),

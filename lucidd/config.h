@@ -16,6 +16,7 @@ struct config {
     char tls_certificate[CONFIG_TEXT_BYTES_MAX];
     char tls_key[CONFIG_TEXT_BYTES_MAX];
     char log_level[CONFIG_TEXT_BYTES_MAX];
+    char published_head_file[CONFIG_TEXT_BYTES_MAX]; /* "": DIR/published.head */
 
     uint64_t epoch_receipts_max;
     uint64_t epoch_seconds_max;

@@ -6,6 +6,7 @@
  *   DIR/service.key   0600  Ed25519: 128 hex digits, seed ‖ public key, and LF
  *   DIR/admin.token   0600  the first bearer token and LF
  *   DIR/vkey          0644  the log's verifier key, C2SP text and LF
+ *   DIR/published.head 0644 the newest head known to be published (lucidd/published.h)
  *
  * Files are written whole: a temporary file beside them, fsync, rename, fsync of the directory; so
  * a crash leaves the old file or the new one. A key file that others may read is refused, as ssh
@@ -28,6 +29,7 @@ struct datadir {
     char service_key[DATADIR_PATH_BYTES_MAX + 32];
     char admin_token[DATADIR_PATH_BYTES_MAX + 32];
     char vkey[DATADIR_PATH_BYTES_MAX + 32];
+    char published_head[DATADIR_PATH_BYTES_MAX + 32];
     /* Set by datadir_create: what datadir_remove may remove again. */
     bool made_root;
     bool made_store;

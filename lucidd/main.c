@@ -17,6 +17,7 @@
 #include "lucidd/config.h"
 #include "lucidd/datadir.h"
 #include "lucidd/kinds.h"
+#include "lucidd/published.h"
 #include "lucidd/upkeep.h"
 #include "lucidd/version.h"
 #include "lucidd/writer.h"
@@ -29,10 +30,12 @@ struct service {
     struct datadir dir;
     struct ledger_skey *log_key; /* locked memory */
     struct store *store;
+    uint32_t store_was; /* the store's migration before this start */
     struct kinds kinds;
     struct ledger *ledger;
     struct writer *writer;
     struct upkeep *upkeep;
+    struct published_keeper keeper;
     struct api *api;
     struct http_tls *tls; /* NULL: no TLS listener */
     struct http_server *server;
@@ -56,6 +59,9 @@ static enum lucid_error open_store(struct service *service, struct lucid_why *wh
     };
     enum lucid_error error = store_lmdb_open(service->dir.store, &options, &service->store, why);
     uint32_t applied = 0;
+    if (error == LUCID_OK) {
+        error = migrations_version(service->store, &service->store_was);
+    }
     if (error == LUCID_OK) {
         error = migrations_run(service->store, &applied, why);
     }
@@ -126,6 +132,29 @@ static enum lucid_error open_ledger(struct service *service, struct lucid_why *w
     return error == LUCID_OK ? check_identity(service, why) : error;
 }
 
+static const char *published_path(const struct service *service)
+{
+    const char *configured = service->config.published_head_file;
+    return configured[0] != '\0' ? configured : service->dir.published_head;
+}
+
+/* Refuses a store that is behind what was published. Stores of older programs get the file now. */
+static enum lucid_error check_published(struct service *service, struct lucid_why *why)
+{
+    const char *path = published_path(service);
+    enum lucid_error error = published_check(service->ledger, path, why);
+    if (error == LUCID_NOTE_ABSENT && service->store_was >= PUBLISHED_SINCE_MIGRATION) {
+        return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "PUBLISHED_UNKNOWN", "published_head_file",
+                            "%.100s is missing: is this store the newest? `lucid log accept-head` "
+                            "says so",
+                            path);
+    }
+    if (error == LUCID_OK || error == LUCID_NOTE_ABSENT) {
+        error = published_write(service->ledger, path, why);
+    }
+    return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
+}
+
 /* On the writer's thread: wakes main, which stops the service and exits non-zero. */
 static void on_store_failed(void *context)
 {
@@ -166,9 +195,17 @@ static enum lucid_error open_upkeep(struct service *service, struct lucid_why *w
 {
     struct lucid_clock clock = lucid_clock_system();
     enum lucid_error error = upkeep_open(&clock, &service->upkeep);
-    return error == LUCID_OK
-               ? LUCID_OK
-               : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for the upkeep");
+    if (error != LUCID_OK) {
+        return lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for the upkeep");
+    }
+    service->keeper =
+        (struct published_keeper){.ledger = service->ledger, .path = published_path(service)};
+    const struct upkeep_task keeper = {.name = "published head",
+                                       .run = published_keep,
+                                       .context = &service->keeper,
+                                       .at_stop = true};
+    upkeep_add(service->upkeep, &keeper);
+    return LUCID_OK;
 }
 
 static enum lucid_error open_api(struct service *service, struct lucid_why *why)
@@ -283,6 +320,9 @@ static enum lucid_error service_open(struct service *service, struct lucid_why *
     }
     if (error == LUCID_OK) {
         error = open_ledger(service, why);
+    }
+    if (error == LUCID_OK) {
+        error = check_published(service, why);
     }
     if (error == LUCID_OK) {
         error = open_writer(service, why);

@@ -20,13 +20,17 @@ static const struct cli_option global_options[] = {
 #define GLOBAL_OPTIONS 6
 
 const struct cli_command *const cli_commands[] = {
-    &command_keygen,         &command_receipt_sign,  &command_receipt_submit,
-    &command_receipt_get,    &command_receipt_proof, &command_receipt_verify,
-    &command_verify,         &command_epoch_list,    &command_epoch_show,
-    &command_epoch_finalize, &command_signer_list,   &command_signer_register,
-    &command_signer_revoke,  &command_token_create,  &command_token_list,
-    &command_token_revoke,   &command_log_init,      &command_log_info,
-    &command_version,        &command_help,          NULL,
+    &command_keygen,         &command_receipt_sign,
+    &command_receipt_submit, &command_receipt_get,
+    &command_receipt_proof,  &command_receipt_verify,
+    &command_verify,         &command_epoch_list,
+    &command_epoch_show,     &command_epoch_finalize,
+    &command_signer_list,    &command_signer_register,
+    &command_signer_revoke,  &command_token_create,
+    &command_token_list,     &command_token_revoke,
+    &command_log_init,       &command_log_info,
+    &command_log_accept,     &command_version,
+    &command_help,           NULL,
 };
 
 static void options_print(FILE *out, const struct cli_option *options)

@@ -9,6 +9,7 @@
 #include "ledger/store/lmdb.h"
 #include "lucidd/datadir.h"
 #include "lucidd/kinds.h"
+#include "lucidd/published.h"
 #include "migrations/migrations.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
@@ -168,6 +169,9 @@ static enum lucid_error birth_run(struct birth *birth, const char *origin, bool 
     }
     if (error == LUCID_OK) {
         error = events_write(birth, why);
+    }
+    if (error == LUCID_OK) {
+        error = published_write(birth->ledger, birth->dir.published_head, why);
     }
     ledger_close(birth->ledger);
     birth->ledger = NULL;
