@@ -280,8 +280,8 @@ static bool climb_step(struct climb *climb)
     return left;
 }
 
-bool mmr_verify_inclusion(uint64_t index, uint64_t leaves, const struct mmr_hash *leaf,
-                          const struct mmr_hash *path, size_t count, const struct mmr_hash *root)
+bool mmr_inclusion_root(uint64_t index, uint64_t leaves, const struct mmr_hash *leaf,
+                        const struct mmr_hash *path, size_t count, struct mmr_hash *ret_root)
 {
     if (index >= leaves) {
         return false;
@@ -298,7 +298,18 @@ bool mmr_verify_inclusion(uint64_t index, uint64_t leaves, const struct mmr_hash
             mmr_hash_parent(&hash, &path[i], &hash);
         }
     }
-    return climb.last == 0 && hash_equal(&hash, root);
+    if (climb.last != 0) {
+        return false;
+    }
+    *ret_root = hash;
+    return true;
+}
+
+bool mmr_verify_inclusion(uint64_t index, uint64_t leaves, const struct mmr_hash *leaf,
+                          const struct mmr_hash *path, size_t count, const struct mmr_hash *root)
+{
+    struct mmr_hash made;
+    return mmr_inclusion_root(index, leaves, leaf, path, count, &made) && hash_equal(&made, root);
 }
 
 bool mmr_verify_consistency(uint64_t from, uint64_t to, const struct mmr_hash *root_from,

@@ -81,6 +81,12 @@ enum lucid_error mmr_inclusion_path(const struct mmr_nodes *nodes, uint64_t inde
 enum lucid_error mmr_consistency_path(const struct mmr_nodes *nodes, uint64_t from, uint64_t to,
                                       struct mmr_path *ret_path) LUCID_WARN_UNUSED;
 
+/* The root that a path leads to from a leaf, by the steps of RFC 9162 2.1.3.2. False when index,
+ * size and the path's length do not go together; ret_root is then untouched. */
+bool mmr_inclusion_root(uint64_t index, uint64_t leaves, const struct mmr_hash *leaf,
+                        const struct mmr_hash *path, size_t count,
+                        struct mmr_hash *ret_root) LUCID_WARN_UNUSED;
+
 /* RFC 9162 2.1.3.2. The size and the root must come from a signed head, never from the proof: a
  * path does not bind the size. */
 bool mmr_verify_inclusion(uint64_t index, uint64_t leaves, const struct mmr_hash *leaf,

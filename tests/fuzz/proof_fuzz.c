@@ -37,10 +37,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rest = lucid_span(rest.data + used, rest.len - used);
     }
     struct ledger_report report;
-    lucid_assert(ledger_proof_verify(parts[0], parts[1], parts[2], &report) == LUCID_OK);
-    check(&report, LEDGER_PROOF_STEPS);
-    lucid_assert(ledger_consistency_verify(parts[1], parts[0], parts[3], parts[2], &report) ==
+    struct ledger_trust trust = {.vkey = parts[2]};
+    lucid_assert(ledger_proof_verify(parts[0], LEDGER_FORM_JSON, parts[1], &trust, &report) ==
                  LUCID_OK);
+    check(&report, LEDGER_PROOF_STEPS);
+    lucid_assert(ledger_consistency_verify(parts[1], LEDGER_FORM_JSON, parts[0], parts[3], &trust,
+                                           &report) == LUCID_OK);
     check(&report, LEDGER_CONSISTENCY_STEPS);
     return 0;
 }

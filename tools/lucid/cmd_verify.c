@@ -181,9 +181,9 @@ static enum cli_exit judge(struct cli *cli, const struct evidence *evidence)
     struct ledger_report *report = calloc(1, sizeof(*report));
     enum lucid_error error = LUCID_RETRY_MEMORY;
     if (report != NULL && lucid_buf_ok(&evidence->receipt) && lucid_buf_ok(&evidence->proof)) {
-        error = ledger_proof_verify(lucid_buf_span(&evidence->receipt),
-                                    lucid_buf_span(&evidence->proof),
-                                    lucid_span_str(evidence->vkey), report);
+        error = ledger_proof_verify(
+            lucid_buf_span(&evidence->receipt), LEDGER_FORM_JSON, lucid_buf_span(&evidence->proof),
+            &(struct ledger_trust){.vkey = lucid_span_str(evidence->vkey)}, report);
     }
     enum cli_exit code = CLI_UNDECIDED;
     if (report == NULL || error != LUCID_OK) {

@@ -105,8 +105,9 @@ static void judge(const struct harness *h, const char *run_id, const struct answ
     size_t len = ledger_vkey_format(&h->log_key.vkey, vkey);
     harness_envelope(&h->known, run_id, &envelope);
     struct ledger_report report;
-    assert_int_equal(ledger_proof_verify(lucid_buf_span(&envelope), lucid_buf_span(&proof->body),
-                                         lucid_span(vkey, len), &report),
+    struct ledger_trust trust = {.vkey = lucid_span(vkey, len)};
+    assert_int_equal(ledger_proof_verify(lucid_buf_span(&envelope), LEDGER_FORM_JSON,
+                                         lucid_buf_span(&proof->body), &trust, &report),
                      LUCID_OK);
     assert_int_equal(report.verdict, wanted);
     lucid_buf_fini(&envelope);

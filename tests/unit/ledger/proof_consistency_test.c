@@ -56,10 +56,11 @@ static void judge(struct parts *parts)
     size_t len = ledger_vkey_format(&log_key.vkey, vkey);
     ledger_consistency_write_json(&answer, parts->from, parts->to, &parts->root_from,
                                   &parts->root_to, &parts->path);
-    assert_int_equal(
-        ledger_consistency_verify(lucid_buf_span(&answer), lucid_buf_span(&parts->head_from),
-                                  lucid_buf_span(&parts->head_to), lucid_span(vkey, len), &report),
-        LUCID_OK);
+    struct ledger_trust trust = {.vkey = lucid_span(vkey, len)};
+    assert_int_equal(ledger_consistency_verify(lucid_buf_span(&answer), LEDGER_FORM_JSON,
+                                               lucid_buf_span(&parts->head_from),
+                                               lucid_buf_span(&parts->head_to), &trust, &report),
+                     LUCID_OK);
     assert_int_equal(report.step_count, LEDGER_CONSISTENCY_STEPS);
     lucid_buf_fini(&answer);
     lucid_buf_fini(&parts->head_from);
@@ -166,8 +167,9 @@ static void test_malformed(void **state)
         "{\"from\":1,\"to\":2}",
         "{\"from\":\"1\",\"to\":2,\"root_from\":\"\",\"root_to\":\"\",\"path\":[]}"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(ledger_consistency_verify(lucid_span_str(bad[i]), lucid_span_str("x"),
-                                                   lucid_span_str(""), lucid_span_str("y"),
+        struct ledger_trust trust = {.vkey = lucid_span_str("y")};
+        assert_int_equal(ledger_consistency_verify(lucid_span_str(bad[i]), LEDGER_FORM_JSON,
+                                                   lucid_span_str("x"), lucid_span_str(""), &trust,
                                                    &report),
                          LUCID_OK);
         expect_failed(LEDGER_STEP_ANSWER);

@@ -143,9 +143,10 @@ static void judge(struct parts *parts, struct lucid_span vkey)
     write_receipt(parts, &receipt);
     write_proof(parts, &proof);
     assert_true(lucid_buf_ok(&receipt) && lucid_buf_ok(&proof));
-    assert_int_equal(
-        ledger_proof_verify(lucid_buf_span(&receipt), lucid_buf_span(&proof), vkey, &report),
-        LUCID_OK);
+    assert_int_equal(ledger_proof_verify(lucid_buf_span(&receipt), LEDGER_FORM_JSON,
+                                         lucid_buf_span(&proof),
+                                         &(struct ledger_trust){.vkey = vkey}, &report),
+                     LUCID_OK);
     lucid_buf_fini(&receipt);
     lucid_buf_fini(&proof);
     lucid_buf_fini(&parts->checkpoint);
@@ -172,7 +173,7 @@ static void expect(enum ledger_verdict verdict, unsigned failed, unsigned skippe
 static void test_valid(void **state)
 {
     (void)state;
-    static const char *const names[] = {"json",  "receipt_hash", "receipt_signature",
+    static const char *const names[] = {"form",  "receipt_hash", "receipt_signature",
                                         "entry", "leaf_hash",    "checkpoint",
                                         "head",  "inclusion"};
     struct parts parts;
@@ -347,11 +348,12 @@ static void test_keys(void **state)
 
 static void verify_text(const char *receipt, const char *proof)
 {
-    assert_int_equal(
-        ledger_proof_verify(lucid_span_str(receipt), lucid_span_str(proof), vkey_text(), &report),
-        LUCID_OK);
+    assert_int_equal(ledger_proof_verify(lucid_span_str(receipt), LEDGER_FORM_JSON,
+                                         lucid_span_str(proof),
+                                         &(struct ledger_trust){.vkey = vkey_text()}, &report),
+                     LUCID_OK);
     assert_int_equal(report.verdict, LEDGER_INVALID);
-    assert_int_equal(report.steps[LEDGER_STEP_JSON].outcome, LEDGER_FAILED);
+    assert_int_equal(report.steps[LEDGER_STEP_FORM].outcome, LEDGER_FAILED);
 }
 
 /* Every member left out or of another shape, in an otherwise sound document. */
@@ -449,7 +451,7 @@ static void test_limits(void **state)
         memcpy(parts.hash, hash, sizeof(hash));
         judge(&parts, vkey_text());
         bool fits = len <= LEDGER_BODY_BYTES_MAX;
-        assert_int_equal(report.steps[LEDGER_STEP_JSON].outcome,
+        assert_int_equal(report.steps[LEDGER_STEP_FORM].outcome,
                          fits ? LEDGER_PASSED : LEDGER_FAILED);
         assert_int_equal(report.steps[LEDGER_STEP_RECEIPT_HASH].outcome,
                          fits ? LEDGER_PASSED : LEDGER_SKIPPED);
@@ -461,7 +463,7 @@ static void test_limits(void **state)
     lucid_buf_put(&body, "{}", 3);
     verify_text("{}", (const char *)body.data);
     verify_text((const char *)body.data, "{}");
-    assert_non_null(strstr(report.steps[LEDGER_STEP_JSON].text, "too large"));
+    assert_non_null(strstr(report.steps[LEDGER_STEP_FORM].text, "too large"));
     lucid_buf_fini(&body);
 }
 
@@ -484,7 +486,7 @@ static void test_depth(void **state)
         parts_init(&parts);
         parts.body = body;
         judge(&parts, vkey_text());
-        assert_int_equal(report.steps[LEDGER_STEP_JSON].outcome,
+        assert_int_equal(report.steps[LEDGER_STEP_FORM].outcome,
                          depth <= LEDGER_BODY_DEPTH_MAX ? LEDGER_PASSED : LEDGER_FAILED);
     }
 }
@@ -505,10 +507,11 @@ static void test_path_limit(void **state)
             lucid_buf_printf(&proof, "%s\"%s\"", i > 0 ? "," : "", HASH64);
         }
         lucid_buf_str(&proof, "]}");
-        assert_int_equal(ledger_proof_verify(lucid_buf_span(&receipt), lucid_buf_span(&proof),
-                                             vkey_text(), &report),
+        assert_int_equal(ledger_proof_verify(lucid_buf_span(&receipt), LEDGER_FORM_JSON,
+                                             lucid_buf_span(&proof),
+                                             &(struct ledger_trust){.vkey = vkey_text()}, &report),
                          LUCID_OK);
-        assert_int_equal(report.steps[LEDGER_STEP_JSON].outcome,
+        assert_int_equal(report.steps[LEDGER_STEP_FORM].outcome,
                          count <= MMR_PATH_MAX ? LEDGER_PASSED : LEDGER_FAILED);
         lucid_buf_fini(&parts.checkpoint);
         lucid_buf_fini(&receipt);
