@@ -248,6 +248,12 @@ static enum lucid_error failing_event_append(struct store_batch *batch,
     return error != LUCID_OK ? error : store_event_append(batch_of(batch)->inner, event, body);
 }
 
+static enum lucid_error failing_body_erase(struct store_batch *batch, uint64_t sequence)
+{
+    enum lucid_error error = write_ask(batch->store);
+    return error != LUCID_OK ? error : store_body_erase(batch_of(batch)->inner, sequence);
+}
+
 static enum lucid_error failing_leaf_append(struct store_batch *batch, uint64_t index,
                                             const struct store_leaf *leaf, const uint8_t *nodes,
                                             size_t node_count)
@@ -313,6 +319,7 @@ static const struct store_ops failing_ops = {
     .batch_commit = failing_batch_commit,
     .batch_abort = failing_batch_abort,
     .event_append = failing_event_append,
+    .body_erase = failing_body_erase,
     .leaf_append = failing_leaf_append,
     .leaves_clear = failing_leaves_clear,
     .table_create = failing_table_create,

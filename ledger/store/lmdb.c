@@ -316,6 +316,7 @@ static const struct store_ops lmdb_ops = {
     .batch_commit = lmdb_batch_commit,
     .batch_abort = lmdb_batch_abort,
     .event_append = store_lmdb_event_append,
+    .body_erase = store_lmdb_body_erase,
     .leaf_append = store_lmdb_leaf_append,
     .leaves_clear = store_lmdb_leaves_clear,
     .table_create = store_lmdb_table_create,

@@ -64,6 +64,10 @@ enum lucid_error store_run_event(const struct store_run *run, uint32_t i, struct
 /* LUCID_NOTE_ABSENT when the run has no body of that sequence, LUCID_NOTE_ERASED when it had. */
 enum lucid_error store_run_body(const struct store_run *run, uint64_t sequence,
                                 struct lucid_span *ret);
+/* Overwrites the body of that sequence in a bodies run of `bytes`, which is opened in run, and
+ * marks it erased. Errors as store_run_body. */
+enum lucid_error store_run_body_erase(const struct store_run *run, uint8_t *bytes,
+                                      uint64_t sequence);
 /* The rows of a leaves run from index `from` on. */
 struct store_leaf_run store_run_leaves(const struct store_run *run, uint64_t from);
 
@@ -167,6 +171,10 @@ enum lucid_error store_lmdb_cursor_get(struct store_lmdb_view *view,
                                        MDB_cursor **ret) LUCID_WARN_UNUSED;
 /* Reads how many rows the map has: at begin, so that a damaged tail shows there. */
 enum lucid_error store_lmdb_counts_load(struct store_lmdb_view *view) LUCID_WARN_UNUSED;
+/* The bodies run that has a row of this sequence, if any has. LUCID_NOTE_ABSENT: none begins at or
+ * before it. */
+enum lucid_error store_lmdb_bodies_find(struct store_lmdb_view *view, uint64_t sequence,
+                                        struct store_run *ret) LUCID_WARN_UNUSED;
 void store_lmdb_counts_read(struct store_view *view, struct store_counts *ret);
 enum lucid_error store_lmdb_event_read(struct store_view *view, uint64_t sequence,
                                        struct store_event *ret);
@@ -182,6 +190,7 @@ enum lucid_error store_lmdb_leaf_scan(struct store_view *view, uint64_t from, st
 /* lmdb_stage.c */
 enum lucid_error store_lmdb_event_append(struct store_batch *batch, const struct store_event *event,
                                          struct lucid_span body);
+enum lucid_error store_lmdb_body_erase(struct store_batch *batch, uint64_t sequence);
 enum lucid_error store_lmdb_leaf_append(struct store_batch *batch, uint64_t index,
                                         const struct store_leaf *leaf, const uint8_t *nodes,
                                         size_t node_count);

@@ -164,6 +164,27 @@ enum lucid_error store_lmdb_event_read(struct store_view *base, uint64_t sequenc
     return store_run_event(&run, (uint32_t)(sequence - run.first), ret);
 }
 
+enum lucid_error store_lmdb_bodies_find(struct store_lmdb_view *view, uint64_t sequence,
+                                        struct store_run *ret)
+{
+    MDB_cursor *cursor = NULL;
+    enum lucid_error error = store_lmdb_cursor_get(view, &view->log[STORE_LOG_BODIES],
+                                                   view->lmdb->log[STORE_LOG_BODIES], &cursor);
+    struct store_run run;
+    if (error == LUCID_OK) {
+        error = run_seek(cursor, STORE_LOG_BODIES, sequence, &run);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    /* PREV and LAST cannot give a later key, unless the tree's order is damaged. */
+    if (run.first > sequence) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    *ret = run;
+    return LUCID_OK;
+}
+
 enum lucid_error store_lmdb_body_read(struct store_view *base, uint64_t sequence,
                                       struct lucid_span *ret)
 {
@@ -182,22 +203,9 @@ enum lucid_error store_lmdb_body_read(struct store_view *base, uint64_t sequence
     if (sequence == 0 || sequence > view->counts.events) {
         return LUCID_NOTE_ABSENT;
     }
-    MDB_cursor *cursor = NULL;
-    enum lucid_error error = store_lmdb_cursor_get(view, &view->log[STORE_LOG_BODIES],
-                                                   view->lmdb->log[STORE_LOG_BODIES], &cursor);
-    if (error != LUCID_OK) {
-        return error;
-    }
     struct store_run run;
-    error = run_seek(cursor, STORE_LOG_BODIES, sequence, &run);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    /* PREV and LAST cannot give a later key, unless the tree's order is damaged. */
-    if (run.first > sequence) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    return store_run_body(&run, sequence, ret);
+    enum lucid_error error = store_lmdb_bodies_find(view, sequence, &run);
+    return error == LUCID_OK ? store_run_body(&run, sequence, ret) : error;
 }
 
 enum lucid_error store_lmdb_leaf_read(struct store_view *base, uint64_t leaf,

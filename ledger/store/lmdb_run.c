@@ -292,8 +292,8 @@ enum lucid_error store_run_event(const struct store_run *run, uint32_t i, struct
     return event_parse(in + start, end - start, ret);
 }
 
-enum lucid_error store_run_body(const struct store_run *run, uint64_t sequence,
-                                struct lucid_span *ret)
+/* The first row whose sequence is not below; run->count when there is none. */
+static uint32_t body_row_seek(const struct store_run *run, uint64_t sequence)
 {
     lucid_assert(sequence >= run->first);
     const uint8_t *index = run->bytes.data + BODIES_HEADER_BYTES;
@@ -308,10 +308,22 @@ enum lucid_error store_run_body(const struct store_run *run, uint64_t sequence,
             high = middle;
         }
     }
-    const uint8_t *row = index + (size_t)low * BODY_ROW_BYTES;
-    if (low == run->count || lucid_get_be32(row) != delta) {
+    return low;
+}
+
+static const uint8_t *body_row(const struct store_run *run, uint32_t i)
+{
+    return run->bytes.data + BODIES_HEADER_BYTES + (size_t)i * BODY_ROW_BYTES;
+}
+
+enum lucid_error store_run_body(const struct store_run *run, uint64_t sequence,
+                                struct lucid_span *ret)
+{
+    uint32_t i = body_row_seek(run, sequence);
+    if (i == run->count || lucid_get_be32(body_row(run, i)) != sequence - run->first) {
         return LUCID_NOTE_ABSENT;
     }
+    const uint8_t *row = body_row(run, i);
     uint32_t start = lucid_get_be32(row + 4);
     uint16_t len = lucid_get_be16(row + 8);
     uint8_t flags = row[10];
@@ -326,6 +338,20 @@ enum lucid_error store_run_body(const struct store_run *run, uint64_t sequence,
         return LUCID_FATAL_CORRUPT;
     }
     *ret = lucid_span(run->bytes.data + start, len);
+    return LUCID_OK;
+}
+
+enum lucid_error store_run_body_erase(const struct store_run *run, uint8_t *bytes,
+                                      uint64_t sequence)
+{
+    struct lucid_span body;
+    enum lucid_error error = store_run_body(run, sequence, &body);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    const uint8_t *row = body_row(run, body_row_seek(run, sequence));
+    memset(bytes + (body.data - run->bytes.data), 0, body.len);
+    bytes[(row - run->bytes.data) + 10] |= BODY_FLAG_ERASED;
     return LUCID_OK;
 }
 

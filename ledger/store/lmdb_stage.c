@@ -37,6 +37,43 @@ enum lucid_error store_lmdb_event_append(struct store_batch *base, const struct 
     return LUCID_OK;
 }
 
+/* Writes the whole run again under its key. LMDB puts it on other pages, unless this transaction
+ * has already written it; those that are freed keep the old bytes until they are used again. */
+enum lucid_error store_lmdb_body_erase(struct store_batch *base, uint64_t sequence)
+{
+    struct store_lmdb_batch *batch = store_lmdb_batch_of(base);
+    struct store_lmdb_view *view = &batch->view;
+    struct lucid_span body;
+    struct store_run run;
+    enum lucid_error error = store_lmdb_body_read(&view->base, sequence, &body);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (sequence > view->counts.events) {
+        batch->events[sequence - view->counts.events - 1].body = store_body_erased;
+        return LUCID_OK;
+    }
+    error = store_lmdb_bodies_find(view, sequence, &run);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    lucid_buf_clear(&batch->scratch);
+    uint8_t *copy = lucid_buf_extend(&batch->scratch, run.bytes.len);
+    if (copy == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    memcpy(copy, run.bytes.data, run.bytes.len);
+    error = store_run_body_erase(&run, copy, sequence);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    uint8_t number[8];
+    lucid_put_be64(number, run.first);
+    MDB_val key = {.mv_size = sizeof(number), .mv_data = number};
+    MDB_val value = {.mv_size = run.bytes.len, .mv_data = copy};
+    return store_lmdb_error(mdb_put(view->txn, view->lmdb->log[STORE_LOG_BODIES], &key, &value, 0));
+}
+
 enum lucid_error store_lmdb_leaf_append(struct store_batch *base, uint64_t index,
                                         const struct store_leaf *leaf, const uint8_t *nodes,
                                         size_t node_count)

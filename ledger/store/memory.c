@@ -445,6 +445,23 @@ static enum lucid_error memory_event_append(struct store_batch *base,
     return LUCID_OK;
 }
 
+static enum lucid_error memory_body_erase(struct store_batch *base, uint64_t sequence)
+{
+    struct memory_batch *batch = batch_of(base);
+    struct lucid_span body;
+    enum lucid_error error = memory_body_read(&batch->view.base, sequence, &body);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    uint8_t key[ROW_KEY_BYTES];
+    uint8_t *out = NULL;
+    error = cell_add(batch, row_key(CLASS_BODY, sequence, key), 1, &out);
+    if (error == LUCID_OK) {
+        out[0] = 1;
+    }
+    return error;
+}
+
 static enum lucid_error memory_leaf_append(struct store_batch *base, uint64_t index,
                                            const struct store_leaf *leaf, const uint8_t *nodes,
                                            size_t node_count)
@@ -574,6 +591,7 @@ static const struct store_ops memory_ops = {
     .batch_commit = memory_batch_commit,
     .batch_abort = memory_batch_abort,
     .event_append = memory_event_append,
+    .body_erase = memory_body_erase,
     .leaf_append = memory_leaf_append,
     .leaves_clear = memory_leaves_clear,
     .table_create = memory_table_create,

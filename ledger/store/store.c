@@ -429,6 +429,15 @@ enum lucid_error store_event_append(struct store_batch *batch, const struct stor
     return error;
 }
 
+enum lucid_error store_body_erase(struct store_batch *batch, uint64_t sequence)
+{
+    const struct store_ops *ops = batch_ops_of(batch);
+    if (batch->error != LUCID_OK) {
+        return batch->error;
+    }
+    return batch_result(batch, ops->body_erase(batch, sequence));
+}
+
 enum lucid_error store_leaf_append(struct store_batch *batch, const struct store_leaf *leaf,
                                    const uint8_t *nodes, size_t node_count)
 {

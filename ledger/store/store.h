@@ -189,6 +189,13 @@ extern const struct lucid_span store_body_erased;
 enum lucid_error store_event_append(struct store_batch *batch, const struct store_event *event,
                                     struct lucid_span body) LUCID_WARN_UNUSED;
 
+/* Overwrites the body of an event with zero bytes and marks it erased, in this batch's transaction;
+ * no other row changes. Copies that an open view, or a page that is free now, still holds go as
+ * they are reused (docs/FORMAT.md). The caller has checked the body's hash: a row that rotted could
+ * point into another body. Also for an event of this batch.
+ * LUCID_NOTE_ABSENT when the event has no body, LUCID_NOTE_ERASED when it was erased before. */
+enum lucid_error store_body_erase(struct store_batch *batch, uint64_t sequence) LUCID_WARN_UNUSED;
+
 /* Appends the next leaf and its nodes (count times 32 bytes, borrowed until commit or abort);
  * asserts that the count is that of its index: one, and one per trailing zero bit of index + 1. */
 enum lucid_error store_leaf_append(struct store_batch *batch, const struct store_leaf *leaf,

@@ -57,6 +57,7 @@ struct store_ops {
     void (*batch_abort)(struct store_batch *batch);
     enum lucid_error (*event_append)(struct store_batch *batch, const struct store_event *event,
                                      struct lucid_span body);
+    enum lucid_error (*body_erase)(struct store_batch *batch, uint64_t sequence);
     /* index is the number that the leaf gets. */
     enum lucid_error (*leaf_append)(struct store_batch *batch, uint64_t index,
                                     const struct store_leaf *leaf, const uint8_t *nodes,

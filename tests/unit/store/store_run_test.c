@@ -440,6 +440,47 @@ static void test_erased_body(void **state)
     test_dir_drop(&dir);
 }
 
+/* Erased through the interface: the flag is set, the bytes are zero, all else is as before. */
+static void test_erase_bytes(void **state)
+{
+    (void)state;
+    struct test_dir dir;
+    three_runs(&dir);
+    struct raw raw;
+    size_t len = 0;
+    size_t len_after = 0;
+    raw_open(&raw, &dir, STORE_LOG_BODIES);
+    uint8_t *before = raw_get(&raw, 1, &len);
+    mdb_env_close(raw.env);
+    struct store *store = test_dir_reopen(&dir, 1 << 22);
+    struct store_batch *batch;
+    assert_int_equal(store_batch_begin(store, &batch), LUCID_OK);
+    assert_int_equal(store_body_erase(batch, 2), LUCID_OK);
+    assert_int_equal(store_batch_commit(batch), LUCID_OK);
+    store_close(store);
+    raw_open(&raw, &dir, STORE_LOG_BODIES);
+    uint8_t *after = raw_get(&raw, 1, &len_after);
+    assert_int_equal(len_after, len);
+    uint32_t start = lucid_get_be32(before + 16 + 12 + 4);
+    uint16_t body = lucid_get_be16(before + 16 + 12 + 8);
+    assert_true(body > 0 && start + body <= len);
+    before[16 + 12 + 10] = 1;
+    memset(before + start, 0, body);
+    assert_memory_equal(after, before, len);
+    /* A row that leads out of the run is damage, not an erasure. */
+    lucid_put_be32(after + 16 + 24 + 4, (uint32_t)len);
+    raw_put(&raw, 1, after, len);
+    mdb_env_close(raw.env);
+    store = test_dir_reopen(&dir, 1 << 22);
+    assert_int_equal(store_batch_begin(store, &batch), LUCID_OK);
+    assert_int_equal(store_body_erase(batch, 4), LUCID_FATAL_CORRUPT);
+    store_batch_abort(batch);
+    store_close(store);
+    free(before);
+    free(after);
+    test_dir_drop(&dir);
+}
+
 static void test_newer_format(void **state)
 {
     (void)state;
@@ -476,7 +517,8 @@ int main(void)
         cmocka_unit_test(test_cuts),           cmocka_unit_test(test_random_bytes),
         cmocka_unit_test(test_damaged_events), cmocka_unit_test(test_damaged_bodies),
         cmocka_unit_test(test_damaged_leaves), cmocka_unit_test(test_missing_run),
-        cmocka_unit_test(test_erased_body),    cmocka_unit_test(test_newer_format),
+        cmocka_unit_test(test_erased_body),    cmocka_unit_test(test_erase_bytes),
+        cmocka_unit_test(test_newer_format),
     };
     return cmocka_run_group_tests_name("store runs", tests, NULL, NULL);
 }

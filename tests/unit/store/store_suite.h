@@ -30,4 +30,9 @@ void suite_test_put_own_bytes(void **state);
 void suite_test_table_limit(void **state);
 void suite_test_model(void **state);
 
+/* store_conformance_erase.c */
+void suite_test_erase(void **state);
+void suite_test_erase_abort(void **state);
+void suite_test_erase_own(void **state);
+
 #endif
