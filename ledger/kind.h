@@ -154,6 +154,9 @@ enum lucid_error ledger_txn_put(struct ledger_txn *txn, unsigned table, struct l
                                 struct lucid_span value) LUCID_WARN_UNUSED;
 enum lucid_error ledger_txn_del(struct ledger_txn *txn, unsigned table,
                                 struct lucid_span key) LUCID_WARN_UNUSED;
+/* Overwrites the body of an event, whose hash decide has checked; one that is absent (a replay
+ * without bodies) or erased already is fine. apply only; the body is no input of any fold. */
+enum lucid_error ledger_txn_body_erase(struct ledger_txn *txn, uint64_t sequence) LUCID_WARN_UNUSED;
 /* Reads from the running kind's own tables. Any verb. */
 enum lucid_error ledger_txn_get(struct ledger_txn *txn, unsigned table, struct lucid_span key,
                                 struct lucid_span *ret_value) LUCID_WARN_UNUSED;

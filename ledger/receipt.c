@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "ledger/epoch_internal.h"
+#include "ledger/erasure.h"
 #include "ledger/head_internal.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/receipt_internal.h"
@@ -370,19 +371,31 @@ enum lucid_error receipt_find_event(struct ledger_view *view, struct lucid_span 
     return LUCID_NOTE_ABSENT;
 }
 
+/* Every receipt came with a body: one that is simply not there was lost, unless the log says that
+ * it was erased (a log replayed from events never had it). */
+static enum lucid_error body_absent(struct ledger_view *view, uint64_t leaf)
+{
+    struct ledger_erasure erasure;
+    enum lucid_error error = ledger_erasure_read(view, leaf, &erasure);
+    return error == LUCID_OK ? LUCID_NOTE_ERASED
+                             : (error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error);
+}
+
 /* Reads back a body and checks that it is the one that was signed. */
-static enum lucid_error body_read(struct ledger_view *view, const struct store_event *event,
-                                  struct lucid_span *ret)
+static enum lucid_error body_read(struct ledger_view *view, uint64_t leaf,
+                                  const struct store_event *event, struct lucid_span *ret)
 {
     struct lucid_span body;
     enum lucid_error error = store_body_read(ledger_view_store(view), event->sequence, &body);
+    if (error == LUCID_NOTE_ABSENT) {
+        error = body_absent(view, leaf);
+    }
     if (error == LUCID_NOTE_ERASED) {
         *ret = lucid_span(NULL, 0);
         return LUCID_OK;
     }
     if (error != LUCID_OK) {
-        /* Every receipt came with a body: one that is simply not there was lost. */
-        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+        return error;
     }
     uint8_t hash[LUCID_SHA256_BYTES];
     lucid_sha256(body, hash);
@@ -419,7 +432,7 @@ enum lucid_error receipt_read(struct ledger_view *view, uint64_t leaf, bool with
         .entry = event.entry,
     };
     if (with_body) {
-        error = body_read(view, &event, &record.body);
+        error = body_read(view, leaf, &event, &record.body);
         if (error != LUCID_OK) {
             return error;
         }

@@ -138,6 +138,13 @@ enum lucid_error ledger_txn_del(struct ledger_txn *txn, unsigned table, struct l
     return store_del(txn->ledger->batch, table_of(txn, table), key);
 }
 
+enum lucid_error ledger_txn_body_erase(struct ledger_txn *txn, uint64_t sequence)
+{
+    lucid_assert(txn->phase == LEDGER_PHASE_APPLY);
+    enum lucid_error error = store_body_erase(txn->ledger->batch, sequence);
+    return lucid_category(error) == LUCID_CATEGORY_NOTE ? LUCID_OK : error;
+}
+
 enum lucid_error ledger_txn_get(struct ledger_txn *txn, unsigned table, struct lucid_span key,
                                 struct lucid_span *ret_value)
 {

@@ -31,9 +31,16 @@ static enum lucid_error m0002_cosignatures(struct store_batch *batch)
     return tables_create(batch, names);
 }
 
+static enum lucid_error m0003_erasures(struct store_batch *batch)
+{
+    static const char *const names[] = {"erasures", NULL};
+    return tables_create(batch, names);
+}
+
 const struct migration migrations[] = {
     {1, "ledger core: heads, epochs, signers, tokens", m0001_ledger_core},
     {2, "witnesses: cosignatures of heads", m0002_cosignatures},
+    {3, "erasures of bodies", m0003_erasures},
     {0, NULL, NULL},
 };
 
@@ -92,6 +99,12 @@ static enum lucid_error apply_one(struct store *store, const struct migration *m
 
 enum lucid_error migrations_run(struct store *store, uint32_t *ret_applied, struct lucid_why *why)
 {
+    return migrations_run_list(store, migrations, ret_applied, why);
+}
+
+enum lucid_error migrations_run_list(struct store *store, const struct migration *list,
+                                     uint32_t *ret_applied, struct lucid_why *why)
+{
     uint32_t version = 0;
     enum lucid_error error = migrations_version(store, &version);
     if (error != LUCID_OK) {
@@ -100,7 +113,7 @@ enum lucid_error migrations_run(struct store *store, uint32_t *ret_applied, stru
     }
     uint32_t applied = 0;
     uint32_t newest = 0;
-    for (const struct migration *at = migrations; at->run != NULL; at++) {
+    for (const struct migration *at = list; at->run != NULL; at++) {
         lucid_assert(at->number == newest + 1);
         newest = at->number;
         if (at->number <= version) {

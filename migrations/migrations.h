@@ -20,6 +20,11 @@ extern const struct migration migrations[];
 enum lucid_error migrations_run(struct store *store, uint32_t *ret_applied,
                                 struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* The same with another list: what a program that knows less, or more, does with a store. */
+enum lucid_error migrations_run_list(struct store *store, const struct migration *list,
+                                     uint32_t *ret_applied,
+                                     struct lucid_why *why) LUCID_WARN_UNUSED;
+
 /* The newest migration's number in a store; 0 = none yet. */
 enum lucid_error migrations_version(struct store *store, uint32_t *ret) LUCID_WARN_UNUSED;
 

@@ -18,6 +18,8 @@ static const struct route_row rows[] = {
     {"POST", "/v1/receipts", api_receipt_post, API_PUBLIC, API_REQUEST_BYTES_MAX},
     {"POST", "/v1/receipts/batch", api_batch_post, API_PUBLIC, API_BATCH_BYTES_MAX},
     {"GET", "/v1/receipts/{id}", api_receipt_get, API_READ, 0},
+    {"DELETE", "/v1/receipts/{id}/body", api_receipt_body_delete, API_ADMIN,
+     API_DOCUMENT_BYTES_MAX},
     {"GET", "/v1/receipts/{id}/proof", api_proof_get, API_PUBLIC, 0},
     {"GET", "/v1/receipts/{id}/verify", api_receipt_verify_get, API_PUBLIC, 0},
     {"GET", "/v1/consistency", api_consistency_get, API_PUBLIC, 0},

@@ -205,6 +205,7 @@ void api_call_submit(struct api_call *call, struct http_request *request, struct
 /* --- routes ----------------------------------------------------------------------------------- */
 
 api_handler api_receipt_post, api_receipt_get;                          /* receipts.c */
+api_handler api_receipt_body_delete;                                    /* erasure.c */
 api_handler api_batch_post;                                             /* batch.c */
 api_handler api_proof_get, api_receipt_verify_get, api_consistency_get; /* proofs.c */
 api_handler api_epochs_get, api_epoch_get, api_epoch_current_get;       /* epochs.c */

@@ -2,6 +2,7 @@
  * an auditor would find wrong must not leave the house. */
 #include "http/api/api_internal.h"
 #include "ledger/ed25519.h"
+#include "ledger/erasure.h"
 #include "ledger/proof.h"
 
 /* A proof in the making. */
@@ -170,7 +171,7 @@ static enum lucid_error inclusion_check(struct ledger_view *view,
     return error;
 }
 
-/* Everything anew from the stored bytes. LUCID_NOTE_END: the body was erased. */
+/* Everything anew from the stored bytes. LUCID_NOTE_ERASED: the body was. */
 static enum lucid_error verdict_make(struct ledger_view *view, struct lucid_span id,
                                      struct verdict *ret)
 {
@@ -184,9 +185,14 @@ static enum lucid_error verdict_make(struct ledger_view *view, struct lucid_span
         return error;
     }
     struct lucid_span body;
+    struct ledger_erasure erasure;
     error = store_body_read(ledger_view_store(view), record.placement.sequence, &body);
+    if (error == LUCID_NOTE_ABSENT) {
+        error = ledger_erasure_read(view, leaf, &erasure) == LUCID_OK ? LUCID_NOTE_ERASED
+                                                                      : LUCID_FATAL_CORRUPT;
+    }
     if (error != LUCID_OK) {
-        return error == LUCID_NOTE_ABSENT ? LUCID_NOTE_END : error;
+        return error;
     }
     struct verdict verdict = {0};
     uint8_t hash[LUCID_SHA256_BYTES];
@@ -214,7 +220,7 @@ void api_receipt_verify_get(struct http_request *request, const struct http_rout
         api_not_found(request, "receipt");
         return;
     }
-    if (error == LUCID_NOTE_END) {
+    if (error == LUCID_NOTE_ERASED) {
         api_problem(request, 410, "ERASED", NULL, "the body was erased, so nothing hashes to it");
         return;
     }

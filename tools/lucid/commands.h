@@ -10,6 +10,7 @@ extern const struct cli_command command_receipt_submit;
 extern const struct cli_command command_receipt_get;
 extern const struct cli_command command_receipt_proof;
 extern const struct cli_command command_receipt_verify;
+extern const struct cli_command command_receipt_erase;
 extern const struct cli_command command_verify;
 extern const struct cli_command command_epoch_list;
 extern const struct cli_command command_epoch_show;

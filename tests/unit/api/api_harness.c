@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "http/server_internal.h"
+#include "ledger/erasure.h"
 #include "ledger/log.h"
 #include "ledger/receipt.h"
 #include "ledger/signer.h"
@@ -155,6 +156,7 @@ static void ledger_make(struct harness *h)
     h->uses[3] = (struct ledger_use){&ledger_receipt_kind, NULL};
     h->uses[4] = (struct ledger_use){&ledger_epoch_kind, &h->epoch};
     h->uses[5] = (struct ledger_use){&ledger_head_kind, &h->head};
+    h->uses[6] = (struct ledger_use){&ledger_erasure_kind, NULL};
     lucid_assert(ledger_skey_init(lucid_span_str(HARNESS_ORIGIN), seed, &h->log_key, NULL) ==
                  LUCID_OK);
     lucid_assert(store_memory_open(&h->store) == LUCID_OK);

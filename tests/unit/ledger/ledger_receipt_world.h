@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "ledger/ed25519.h"
+#include "ledger/erasure.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/log.h"
 #include "ledger/note.h"
@@ -24,7 +25,7 @@
     "{\"run_id\":\"" run_id "\",\"timestamp\":1732190000,"                                         \
     "" more WORLD_TOOL_END "}"
 
-enum { WORLD_KINDS = 5 };
+enum { WORLD_KINDS = 6 };
 
 struct world {
     struct store *store;
@@ -115,6 +116,7 @@ static inline void world_open(struct world *world, uint64_t epoch_receipts_max)
     world->uses[2] = (struct ledger_use){&ledger_receipt_kind, NULL};
     world->uses[3] = (struct ledger_use){&ledger_epoch_kind, &world->epoch};
     world->uses[4] = (struct ledger_use){&ledger_head_kind, &world->head};
+    world->uses[5] = (struct ledger_use){&ledger_erasure_kind, NULL};
     lucid_assert(store_memory_open(&world->store) == LUCID_OK);
     world_tables_create(world);
     const struct ledger_options options = {

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""A log of format 1 as the first release left it (tests/vectors/store_v1), opened by today's
+programs: nothing changes for those who hold its heads and proofs, and it goes on."""
+
+import json
+import os
+import shutil
+
+import kit
+from kit import case, equal
+from kit_receipts import Maker
+
+VECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors", "store_v1")
+maker = Maker("65")
+
+
+def copy():
+    """The vectors' data directory, with the modes that git does not keep."""
+    base = kit.scratch()
+    data = os.path.join(base, "log")
+    shutil.copytree(os.path.join(VECTORS, "data"), data)
+    for name, mode in (("", 0o700), ("store", 0o700), ("store/data.mdb", 0o600),
+                       ("log.key", 0o600), ("service.key", 0o600), ("admin.token", 0o600),
+                       ("vkey", 0o644)):
+        os.chmod(os.path.join(data, name), mode)
+    return base
+
+
+with open(os.path.join(VECTORS, "expected.json"), encoding="utf-8") as file:
+    expected = json.load(file)
+receipts = expected["receipts"]
+head = expected["checkpoint"]
+
+with case("it opens, migrates, and says what it said before"):
+    service = kit.Service(copy(), init=False, epoch_seconds_max=31536000, epoch_receipts_max=50)
+    assert "store.migrated" in service.log_text(), service.log_text()
+    log = service.ok("/v1/log")
+    equal({name: log[name] for name in expected["log"] if name != "events"},
+          {name: value for name, value in expected["log"].items() if name != "events"})
+    assert log["test"]
+    equal(service.get("/checkpoint").body.decode(), head)
+    equal(service.ok("/v1/mmr"), expected["mmr"])
+    # The open one closes by age, once this file is old enough.
+    equal(service.ok("/v1/epochs")["items"][:-1], expected["epochs"][:-1])
+    equal(service.ok("/v1/signers")["items"], expected["signers"])
+    equal(service.ok("/v1/tokens", token=service.token)["items"], expected["tokens"])
+
+with case("tokens: those that held still hold, the revoked one does not"):
+    path = "/v1/receipts/" + receipts[0][0]
+    for name, status in (("reader", 200), ("second", 200), ("gone", 401)):
+        equal(service.get(path, token=expected["token_texts"][name]).status, status, name)
+
+with case("every receipt is found by hash and by run_id, and verifies"):
+    for digest, run_id, key, leaf, sequence, logged_at in receipts:
+        got = service.ok("/v1/receipts/" + run_id, token=service.token)
+        equal((got["receipt_hash"], got["signer_pubkey"], got["leaf_index"], got["sequence"],
+               got["logged_at"]), (digest, key, leaf, sequence, logged_at))
+        equal(service.ok(f"/v1/receipts/{digest}/verify"),
+              {"valid": True, "hash_valid": True, "signature_valid": True,
+               "inclusion_valid": True})
+    for envelope in expected["envelopes"]:
+        got = service.ok("/v1/receipts/" + envelope["receipt_hash"], token=service.token)
+        equal((got["body"], got["receipt_signature"]),
+              (envelope["body"], envelope["receipt_signature"]))
+
+with case("its proofs are made again to the byte"):
+    for proof in expected["proofs"]:
+        equal(service.ok(f"/v1/receipts/{proof['entry'][:64]}/proof?tree_size=260"), proof)
+
+with case("it goes on: replays, new receipts, consistency with the old head, erasure"):
+    lines = service.post("/v1/receipts/batch",
+                         b"".join(json.dumps(e).encode() + b"\n" for e in expected["envelopes"]),
+                         headers={"Content-Type": "application/x-ndjson"}).lines()
+    equal([line["http_status"] for line in lines], [200] * len(lines))
+    signer = service.new_signer("new")
+    service.batch_ok(signer.seal_all(maker.bodies(120)))
+    new = service.covered(380)
+    old = service.checkpoint(head)
+    proof = service.ok(f"/v1/consistency?from={old.size}&to={new.size}")
+    assert kit.kit_tree.consistency_holds(old.size, new.size, old.root, new.root,
+                                          kit.kit_tree.unhex(proof["path"]))
+    answer = service.client.request("DELETE", f"/v1/receipts/{receipts[3][0]}/body",
+                                    token=service.token)
+    equal(answer.status, 200, repr(answer))
+    kit.problem(service.get("/v1/receipts/" + receipts[3][0], token=service.token), 410, "ERASED")
+    service.restart()
+    assert "store.migrated" not in service.log_text()
+    equal(service.size(), 380)
+    service.stop()
+
+with case("killed at any moment while it migrates: the next start goes on"):
+    for delay_ms in (0, 2, 5, 10, 20, 40, 80):
+        base = copy()
+        process = kit.subprocess.Popen([kit.LUCIDD, "--data", os.path.join(base, "log"), "--listen",
+                                        "127.0.0.1:0"], stdout=kit.subprocess.DEVNULL,
+                                       stderr=kit.subprocess.DEVNULL, env=kit.environment())
+        kit.time.sleep(delay_ms / 1000)
+        process.kill()
+        process.wait()
+        service = kit.Service(base, init=False, epoch_seconds_max=31536000, epoch_receipts_max=50)
+        equal(service.ok("/v1/mmr"), expected["mmr"])
+        equal(service.ok(f"/v1/receipts/{receipts[-1][0]}/verify")["valid"], True)
+        service.stop()
+
+kit.done()
