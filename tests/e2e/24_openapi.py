@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Real answers of every route and status class, held against the served OpenAPI document."""
+
+import json
+
+import kit
+import kit_schema
+
+service = kit.Service(epoch_receipts_max=5, head_interval_ms=50)
+answer = service.get("/openapi.json")
+document = answer.json()
+api = kit_schema.OpenApi(document)
+signer = kit.kit_receipts.Signer(kit.ED25519, "openapi")
+ZERO = "0" * 64
+maker = kit.kit_receipts.Maker(24)
+
+
+def ask(method, target, body=None, token=None, status=None, **headers):
+    """One request whose answer must be as described."""
+    got = service.client.request(method, target, body, headers, token)
+    if status is not None:
+        kit.equal(got.status, status, f"{method} {target}: {got!r}")
+    api.judge(method, target, got)
+    return got
+
+
+def admin(method, target, body=None, status=200):
+    return ask(method, target, body, service.token, status)
+
+
+def operations():
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+with kit.case("the document: references lead somewhere, examples fit, nothing is unused"):
+    api.judge("GET", "/openapi.json", answer)
+    kit.equal(document["openapi"], "3.1.0")
+
+    def walk(value):
+        if isinstance(value, dict):
+            if isinstance(value.get("$ref"), str):
+                api.follow(value)
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(document)
+    for mapped in document["components"]["schemas"]["ReceiptBody"]["discriminator"][
+            "mapping"].values():
+        api.follow({"$ref": mapped})
+    for kind, parts in document["components"].items():
+        if kind != "securitySchemes":
+            unused = {name for name in parts if f"#/components/{kind}/{name}" not in api.used}
+            # Alternatives of the body are reached through it.
+            kit.equal(unused, set(), kind)
+    count = 0
+    for name, schema in document["components"]["schemas"].items():
+        for example in schema.get("examples", []):
+            api.check(schema, example, f"example of {name}")
+            count += 1
+    assert count >= 15, count
+    tags = [tag["name"] for tag in document["tags"]]
+    for path, method, operation in operations():
+        assert set(operation["tags"]) <= set(tags), path
+        assert "summary" in operation and "security" in operation, path
+
+with kit.case("the validator refuses: 12 documents that do not fit"):
+    placement = document["components"]["schemas"]["Placement"]["examples"][0]
+    bad = [("Placement", {**placement, "more": 1}), ("Placement", {**placement, "epoch": -1}),
+           ("Placement", {**placement, "status": "lost"}),
+           ("Placement", {**placement, "logged_at": "2026-11-21T10:00:00Z"}),
+           ("Placement", {**placement, "replayed": 0}), ("Placement", []),
+           ("Placement", {**placement, "receipt_hash": "AB" * 32}),
+           ("Placement", {k: v for k, v in placement.items() if k != "epoch"}),
+           ("Problem", {"code": "NO_SUCH_CODE"}), ("Path", [ZERO] * 65),
+           ("ReceiptBody", {"receipt_type": "tool"}), ("TokenRequest", {"name": "a", "scopes": []})]
+    for name, value in bad:
+        try:
+            api.check({"$ref": "#/components/schemas/" + name}, value)
+        except kit_schema.Mismatch:
+            continue
+        raise AssertionError(f"{name} took {value}")
+
+with kit.case("signers and tokens"):
+    request = {"signer_pubkey": signer.key, "name": "openapi", "signer_type": "worker"}
+    admin("POST", "/v1/signers", request, 201)
+    admin("POST", "/v1/signers", request, 200)
+    admin("POST", "/v1/signers", {**request, "signer_type": "x"}, 422)
+    admin("POST", "/v1/signers", "{", 400)
+    ask("POST", "/v1/signers", request, None, 401)
+    ask("GET", "/v1/signers", status=200)
+    ask("GET", "/v1/signers?limit=0", status=400)
+    ask("GET", "/v1/signers/" + signer.key, status=200)
+    ask("GET", "/v1/signers/" + ZERO, status=404)
+    made = admin("POST", "/v1/tokens", {"name": "reader", "scopes": ["read"]}, 201).json()
+    admin("POST", "/v1/tokens", {"name": "gone", "scopes": ["audit", "attest"],
+                                 "expires_at": "2099-01-01T00:00:00Z"}, 201)
+    admin("POST", "/v1/tokens", {"name": "", "scopes": ["read"]}, 422)
+    ask("POST", "/v1/tokens", {"name": "x", "scopes": ["read"]}, made["token"], 403)
+    admin("GET", "/v1/tokens?limit=1")
+    admin("POST", f"/v1/tokens/{made['id']}/revoke", "")
+    ask("GET", "/v1/tokens", token=made["token"], status=401)
+    admin("POST", "/v1/tokens/ffffffffffffffff/revoke", "", 404)
+
+with kit.case("receipts of every type, alone and in a batch"):
+    ask("GET", "/v1/epochs/current", status=404)
+    bodies = maker.bodies(len(kit.kit_receipts.TYPES))
+    for body in bodies:
+        api.check({"$ref": "#/components/schemas/ReceiptBody"}, body)
+    envelopes = signer.seal_all(bodies)
+    for envelope in envelopes:
+        api.check({"$ref": "#/components/schemas/Envelope"}, envelope.members())
+        ask("POST", "/v1/receipts", envelope.wire(), status=201)
+    ask("POST", "/v1/receipts", envelopes[0].wire(), status=200)
+    ask("POST", "/v1/receipts", "[]", status=422)
+    ask("POST", "/v1/receipts", "{", status=400)
+    tampered = envelopes[0].members()
+    ask("POST", "/v1/receipts", {**tampered, "signer_pubkey": ZERO}, status=403)
+    ask("POST", "/v1/receipts", {**tampered, "receipt_hash": ZERO}, status=422)
+    other = signer.seal({**bodies[2], "latency_ms": 1})
+    ask("POST", "/v1/receipts", other.wire(), status=409)
+    ask("POST", "/v1/receipts", "x" * (600 << 10), status=413)
+    ask("POST", "/v1/receipts", "<a/>", status=415, **{"Content-Type": "application/xml"})
+    lines = [envelopes[0].wire(), b"{", other.wire(),
+             signer.seal(maker.body("tool")).wire()]
+    got = ask("POST", "/v1/receipts/batch", b"".join(line + b"\n" for line in lines), status=200)
+    kit.equal([line["http_status"] for line in got.lines()], [200, 400, 409, 201])
+    ask("POST", "/v1/receipts/batch", "x", status=415, **{"Content-Encoding": "gzip"})
+
+with kit.case("reading: receipts, proofs, log, epochs, checkpoint"):
+    head = service.covered(7)
+    receipt = "/v1/receipts/" + envelopes[0].hash
+    admin("GET", receipt)
+    ask("GET", receipt, status=401)
+    admin("GET", "/v1/receipts/run_openapi_nothing", status=404)
+    ask("GET", receipt + "/proof", status=200)
+    sized = ask("GET", f"{receipt}/proof?tree_size={head.size}", status=200)
+    ask("GET", f"{receipt}/proof?tree_size={head.size}", status=304,
+        **{"If-None-Match": sized.header("etag")})
+    ask("GET", receipt + "/proof?tree_size=0", status=400)
+    ask("GET", f"/v1/receipts/{ZERO}/proof", status=404)
+    ask("GET", receipt + "/verify", status=200)
+    ask("GET", f"/v1/consistency?from=3&to={head.size}", status=200)
+    ask("GET", "/v1/consistency?from=0&to=0", status=200)
+    ask("GET", "/v1/consistency?from=0", status=400)
+    for path in ("/v1/log", "/v1/mmr", "/v1/mmr?size=3", "/v1/epochs", "/v1/epochs?limit=1",
+                 "/v1/epochs/0", "/v1/epochs/current", "/v1/epochs/0/receipts?limit=2",
+                 "/healthz", "/readyz", "/metrics"):
+        ask("GET", path, status=200)
+    ask("GET", "/v1/mmr?size=99999", status=400)
+    ask("GET", "/v1/epochs/99", status=404)
+    ask("GET", "/v1/epochs/99/receipts", status=404)
+    tag = ask("GET", "/checkpoint", status=200).header("etag")
+    ask("GET", "/checkpoint", status=304, **{"If-None-Match": tag})
+    admin("POST", "/v1/epochs/current/finalize", "")
+    admin("POST", "/v1/epochs/current/finalize", "", 409)
+    admin("POST", f"/v1/signers/{signer.key}/revoke", "")
+    admin("POST", f"/v1/signers/{ZERO}/revoke", "", 404)
+    late = signer.seal(maker.body("agent"))
+    ask("POST", "/v1/receipts", late.wire(), status=403)
+
+with kit.case("every route was asked, with success and with what it refuses"):
+    asked = {(method, path) for method, path, _ in api.seen}
+    missing = [f"{method.upper()} {path}" for path, method, _ in operations()
+               if (method.upper(), path) not in asked]
+    kit.equal(missing, [])
+    successes = {(method, path) for method, path, status in api.seen if status in ("200", "201")}
+    kit.equal(sorted(asked - successes), [], "routes without a success")
+    described = sum(len(operation["responses"]) for _, _, operation in operations())
+    kit.note(f"{len(api.seen)} of {described} described answers seen")
+
+service.stop()
+kit.done()
