@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/prom.h"
 #include "http/api/api.h"
 #include "ledger/receipt.h"
 #include "ledger/store/lmdb.h"
@@ -18,6 +19,7 @@
 #include "lucidd/datadir.h"
 #include "lucidd/kinds.h"
 #include "lucidd/published.h"
+#include "lucidd/process.h"
 #include "lucidd/upkeep.h"
 #include "lucidd/version.h"
 #include "lucidd/writer.h"
@@ -45,6 +47,7 @@ struct service {
     pthread_t writer_thread;
     pthread_t upkeep_thread;
     pthread_t main_thread;
+    uint64_t started_ms; /* Unix time */
     atomic_bool store_failed;
 };
 
@@ -208,6 +211,16 @@ static enum lucid_error open_upkeep(struct service *service, struct lucid_why *w
     return LUCID_OK;
 }
 
+/* What the parts of the service say about themselves in /metrics, beside what the routes know. */
+static void service_metrics(void *context, struct lucid_buf *out)
+{
+    const struct service *service = context;
+    lucid_prom_gauge_seconds(out, "lucid_writer_silent_seconds",
+                             writer_silent_ms(service->writer) * 1000,
+                             "Time since the writer began a round; idle it begins one a second.");
+    process_metrics_write(service->started_ms, out);
+}
+
 static enum lucid_error open_api(struct service *service, struct lucid_why *why)
 {
     const struct config *config = &service->config;
@@ -225,6 +238,8 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
         .submit = writer_submit,
         .health = writer_health,
         .context = service->writer,
+        .metrics = service_metrics,
+        .metrics_context = service,
     };
     enum lucid_error error = api_open(&options, &service->api);
     return error == LUCID_OK ? LUCID_OK
@@ -514,6 +529,8 @@ int main(int argc, char **argv)
     }
     lucid_log_set_level(config_log_level(&service.config));
     service.main_thread = pthread_self();
+    struct lucid_clock clock = lucid_clock_system();
+    service.started_ms = lucid_wall_ms(&clock);
     error = service_open(&service, &why);
     int status = EXIT_SUCCESS;
     if (error != LUCID_OK) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -23,6 +24,7 @@ enum {
 
 struct writer {
     struct writer_options options;
+    _Atomic uint64_t round_us; /* when the writer began its last round */
 
     /* under lock */
     pthread_mutex_t lock;
@@ -54,6 +56,11 @@ static uint64_t monotonic_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+static void round_begin(struct writer *writer)
+{
+    atomic_store_explicit(&writer->round_us, monotonic_us(), memory_order_relaxed);
+}
+
 static void writer_lock(struct writer *writer)
 {
     lucid_assert(pthread_mutex_lock(&writer->lock) == 0);
@@ -82,6 +89,7 @@ enum lucid_error writer_open(const struct writer_options *options, struct writer
     writer->clock_first_ms =
         (int64_t)lucid_wall_ms(&options->clock) - (int64_t)lucid_boot_ms(&options->clock);
     writer->clock_offset_ms = writer->clock_first_ms;
+    round_begin(writer);
     writer->now_ms = ledger_time_ms(options->ledger);
     writer->now_boot_ms = lucid_boot_ms(&options->clock);
     *ret = writer;
@@ -157,6 +165,13 @@ void writer_health(void *context, struct api_health *ret)
     *ret = writer->health;
     ret->queue_length = writer->queued;
     writer_unlock(writer);
+}
+
+uint64_t writer_silent_ms(const struct writer *writer)
+{
+    uint64_t began = atomic_load_explicit(&writer->round_us, memory_order_relaxed);
+    uint64_t now = monotonic_us();
+    return now > began ? (now - began) / 1000 : 0;
 }
 
 /* Sleeps until something is queued, the time has come, or the stop; called with the lock held. */
@@ -547,8 +562,10 @@ void writer_run(struct writer *writer)
 {
     struct api_job *jobs;
     uint32_t count;
+    round_begin(writer);
     housekeeping(writer);
     while (jobs_take(writer, &jobs, &count)) {
+        round_begin(writer);
         jobs_run(writer, jobs, count);
         writer->last_batch = count;
         housekeeping(writer);

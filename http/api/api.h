@@ -58,6 +58,10 @@ struct api_options {
     enum lucid_error (*submit)(void *context, struct api_job *first, size_t count);
     void (*health)(void *context, struct api_health *ret);
     void *context;
+    /* Appends what else the service has to say to /metrics (base/prom.h). NULL allowed. Thread: any
+     * loop's. */
+    void (*metrics)(void *metrics_context, struct lucid_buf *out);
+    void *metrics_context;
 };
 
 struct api;

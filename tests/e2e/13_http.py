@@ -182,7 +182,7 @@ with case("health, readiness, metrics"):
             assert match, line
             float(match.group(3))
             families.setdefault(match.group(1), 0)
-    assert all(name.startswith("lucid_") for name in families), sorted(families)
+    assert all(name.startswith(("lucid_", "process_")) for name in families), sorted(families)
 
 with case("Content-Type: JSON, none, and what curl -d says; anything else 415"):
     for number, kind in enumerate((None, "application/json", "application/json; charset=utf-8",

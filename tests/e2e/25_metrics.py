@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""/metrics by a strict parser of the exposition format; the values; the Grafana dashboard."""
+
+import json
+import math
+import os
+import re
+import subprocess
+import time
+
+import kit
+from kit import case, equal
+
+NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+SAMPLE = re.compile(rf"({NAME})(?:\{{(.*)\}})? (\S+)")
+LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)')
+UNITS = ("_seconds", "_bytes", "_total", "_info", "_commits")
+
+
+def labels(text):
+    found, at = {}, 0
+    while text and at < len(text):
+        match = LABEL.match(text, at)
+        assert match and match.group(1) not in found, text
+        found[match.group(1)] = match.group(2)
+        at = match.end()
+        assert (match.group(3) == ",") == (at < len(text)), text
+    return found
+
+
+def parse(text):
+    """{family: (type, {(sample name, labels): value})}; stricter than Prometheus: each family once,
+    HELP and TYPE before its samples, no blanks more than needed, no sample twice."""
+    assert text.endswith("\n") and "\r" not in text and "\n\n" not in text
+    families, lines = {}, text.split("\n")[:-1]
+    at, current = 0, None
+    while at < len(lines):
+        line = lines[at]
+        if line.startswith("#"):
+            help_match = re.fullmatch(rf"# HELP ({NAME}) (\S.*\S)", line)
+            type_match = re.fullmatch(rf"# TYPE ({NAME}) (gauge|counter|histogram)",
+                                      lines[at + 1])
+            assert help_match and type_match, line
+            equal(help_match.group(1), type_match.group(1), "HELP and TYPE")
+            assert re.search(r"[.]$", help_match.group(2)), line
+            current = help_match.group(1)
+            assert current not in families, f"{current} begins twice"
+            families[current] = (type_match.group(2), {})
+            at += 2
+            continue
+        match = SAMPLE.fullmatch(line)
+        assert match, f"not a sample: {line!r}"
+        name, key, value = match.group(1), labels(match.group(2) or ""), float(match.group(3))
+        kind, samples = families[current]
+        suffixes = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+        assert name in [current + suffix for suffix in suffixes], f"{name} in {current}"
+        index = (name, tuple(sorted(key.items())))
+        assert index not in samples, f"twice: {line}"
+        assert math.isfinite(value) and value >= 0, line
+        samples[index] = value
+        at += 1
+    return families
+
+
+def histogram_check(name, samples):
+    buckets = [(float(dict(key)["le"]), value) for (sample, key), value in samples.items()
+               if sample == name + "_bucket"]
+    equal(buckets, sorted(buckets), f"{name}: bounds and counts ascend")
+    assert all(a[1] <= b[1] for a, b in zip(buckets, buckets[1:])), buckets
+    equal(buckets[-1][0], math.inf)
+    equal(buckets[-1][1], samples[(name + "_count", ())])
+
+
+def scrape():
+    answer = service.get("/metrics")
+    equal(answer.status, 200)
+    equal(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8")
+    return parse(answer.body.decode())
+
+
+def value(families, name):
+    return families[name][1][(name, ())]
+
+
+service = kit.Service(epoch_receipts_max=10, head_interval_ms=50)
+signer = service.new_signer("metrics")
+maker = kit.kit_receipts.Maker(25)
+begun = time.time()
+
+with case("the parser refuses what is malformed"):
+    good = "# HELP a_b Text.\n# TYPE a_b gauge\na_b 1\n"
+    parse(good)
+    for bad in (good[:-1], good + "a_b 1\n", good + "a_c 1\n", good + good, good + "\n",
+                good.replace("1", "NaN"), good.replace("1", "-1"), good.replace("1", "x"),
+                good.replace("gauge", "gouge"), good.replace("# HELP a_b Text.\n", ""),
+                good.replace("a_b 1", 'a_b{x="1} 1'), good.replace("a_b 1", 'a_b{x="1",} 1'),
+                good.replace("a_b 1", 'a_b{x="1",x="2"} 1'), good.replace("a_b 1", "a_b  1")):
+        try:
+            parse(bad)
+        except (AssertionError, ValueError, IndexError):
+            continue
+        raise RuntimeError(f"taken: {bad!r}")
+
+with case("names: lower case, base units at the end, counters _total; histograms add up"):
+    families = scrape()
+    for name, (kind, samples) in families.items():
+        assert re.fullmatch(r"(lucid|process)(_[a-z0-9]+)+", name), name
+        equal(name.endswith("_total"), kind == "counter", name)
+        assert kind != "histogram" or name.endswith("_seconds"), name
+        assert not re.search(r"_(ms|us|millis|kb|mb|percent)(_|$)", name), name
+        if kind == "histogram":
+            histogram_check(name, samples)
+        else:
+            assert samples or kind == "counter", f"{name} has no sample"
+    kit.note(f"{len(families)} families, {sum(len(s) for _, s in families.values())} samples")
+
+with case("what is to be watched is there"):
+    for name in ("lucid_tree_size", "lucid_head_size", "lucid_head_age_seconds",
+                 "lucid_uncovered_leaves", "lucid_open_epoch_age_seconds",
+                 "lucid_open_epoch_leaves", "lucid_last_epoch_age_seconds",
+                 "lucid_pending_commands", "lucid_commit_seconds", "lucid_store_used_bytes",
+                 "lucid_store_max_bytes", "lucid_store_readers",
+                 "lucid_store_oldest_reader_lag_commits", "lucid_disk_free_bytes",
+                 "lucid_clock_steps_total", "lucid_verification_failures_total",
+                 "lucid_maps_memory_bytes", "lucid_writer_silent_seconds", "lucid_build_info",
+                 "process_resident_memory_bytes", "process_open_fds", "process_max_fds",
+                 "process_cpu_seconds_total", "process_start_time_seconds"):
+        assert name in families, f"{name} is missing"
+
+with case("values follow what happens"):
+    before = scrape()
+    service.batch_ok(signer.seal_all(maker.bodies(25)))
+    head = service.covered(25)
+    time.sleep(0.06)
+    after = scrape()
+    equal(value(after, "lucid_tree_size"), 25)
+    equal(value(after, "lucid_head_size"), head.size)
+    equal(value(after, "lucid_uncovered_leaves"), 0)
+    equal(value(after, "lucid_open_epoch_leaves"), 5)
+    equal(value(after, "lucid_epochs_finalized_total"), 2)
+    equal(value(after, "lucid_batch_lines_total"), 25)
+    equal(value(after, "lucid_verification_failures_total"), 0)
+    equal(value(after, "lucid_pending_commands"), 0)
+    assert 0 < value(after, "lucid_open_epoch_age_seconds") < 60
+    assert 0 < value(after, "lucid_last_epoch_age_seconds") < 60
+    assert value(after, "lucid_writer_silent_seconds") < 5 * kit.SLOW
+    commits = ("lucid_commit_seconds_count", ())
+    assert after["lucid_commit_seconds"][1][commits] > before["lucid_commit_seconds"][1][commits]
+    for name, (kind, samples) in before.items():
+        if kind == "counter":
+            for key, old in samples.items():
+                assert after[name][1][key] >= old, f"{key} went down"
+    disk = os.statvfs(service.data)
+    assert abs(value(after, "lucid_disk_free_bytes") - disk.f_bavail * disk.f_frsize) < 1 << 30
+
+with case("the process: memory, descriptors, start"):
+    pid = service.process.pid
+    equal(value(after, "process_open_fds"), len(os.listdir(f"/proc/{pid}/fd")))
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    assert 0.5 < value(after, "process_resident_memory_bytes") / resident < 2
+    assert abs(value(after, "process_start_time_seconds") - begun) < 30 * kit.SLOW
+    version = subprocess.run([kit.LUCIDD, "--version"], capture_output=True, check=True)
+    key = dict(next(iter(after["lucid_build_info"][1]))[1])
+    equal(f"lucidd {key['version']}\n".encode(), version.stdout)
+
+with case("the dashboard asks for nothing that is not there"):
+    path = os.path.join(os.path.dirname(__file__), "../../packaging/grafana-dashboard.json")
+    with open(path, encoding="utf-8") as file:
+        dashboard = json.load(file)
+    exposed = set()
+    for name, (kind, _) in after.items():
+        exposed |= {name + suffix for suffix in ("_bucket", "_sum", "_count")} \
+            if kind == "histogram" else {name}
+    asked, places = set(), []
+    for panel in dashboard["panels"]:
+        if panel["type"] != "row":
+            assert panel["targets"], panel["title"]
+        for target in panel.get("targets", []):
+            names = set(re.findall(r"\b(?:lucid|process)_[a-z0-9_]+", target["expr"]))
+            assert names, target
+            equal(target["expr"].count("("), target["expr"].count(")"), target["expr"])
+            asked |= names
+        box = panel["gridPos"]
+        assert box["x"] + box["w"] <= 24, panel["title"]
+        cells = {(x, y) for x in range(box["x"], box["x"] + box["w"])
+                 for y in range(box["y"], box["y"] + box["h"])}
+        assert all(not cells & other for other in places), f"{panel['title']} lies on another"
+        places.append(cells)
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    equal(len(ids), len(set(ids)), "panel ids")
+    equal(asked - exposed, set(), "asked for, but not exposed")
+    shown = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
+    kit.note(f"{len(asked)} names in {len(places)} panels; not shown: "
+             f"{', '.join(sorted(set(after) - shown)) or 'none'}")
+
+service.stop()
+kit.done()
