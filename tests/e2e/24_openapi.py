@@ -163,6 +163,25 @@ with kit.case("reading: receipts, proofs, log, epochs, checkpoint"):
     late = signer.seal(maker.body("agent"))
     ask("POST", "/v1/receipts", late.wire(), status=403)
 
+with kit.case("the event log, as export and as stream; tiles"):
+    admin("GET", "/v1/events")
+    admin("GET", "/v1/events?after=2&limit=3")
+    admin("GET", "/v1/events?after=x", status=400)
+    ask("GET", "/v1/events", status=401)
+    ask("GET", "/tile/0/000.p/7", status=200)
+    ask("GET", "/tile/entries/000.p/7", status=200)
+    ask("GET", "/tile/0/00", status=404)
+    stream = kit.Raw(service.port)
+    stream.send(f"GET /v1/stream?after=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+                f"{service.token}\r\n\r\n".encode())
+    got = stream.answer(head_only=True)
+    while got.body.count(b"\n\n") < 8:
+        got.body += stream.take(int(stream.until(b"\r\n"), 16))
+        stream.take(2)
+    stream.close()
+    got.body = got.body[:got.body.rindex(b"\n\n") + 2]
+    api.judge("GET", "/v1/stream", got)
+
 with kit.case("every route was asked, with success and with what it refuses"):
     asked = {(method, path) for method, path, _ in api.seen}
     missing = [f"{method.upper()} {path}" for path, method, _ in operations()

@@ -8,7 +8,8 @@ the schema says "additionalProperties": true, because what is answered must be d
 import json
 import re
 
-ANNOTATIONS = {"description", "examples", "default", "discriminator", "format", "title", "x-codes"}
+ANNOTATIONS = {"description", "examples", "default", "discriminator", "format", "title", "x-codes",
+               "contentEncoding"}
 TYPES = {
     "object": lambda v: isinstance(v, dict),
     "array": lambda v: isinstance(v, list),
@@ -178,7 +179,7 @@ class OpenApi(Schemas):
         self.seen = set()
         self.templates = [
             (re.compile("".join(
-                part if part[:1] != "{" else "[^/]+"
+                part if part[:1] != "{" else ".+" if part == "{path}" else "[^/]+"
                 for part in re.split(r"(\{[^}]*\})", path)) + "$"), path)
             for path in sorted(document["paths"], key=lambda p: p.count("{"))]
 
@@ -232,5 +233,9 @@ class OpenApi(Schemas):
                 self.check(media["schema"], json.loads(line), where)
         elif "json" in kind:
             self.check(media["schema"], json.loads(text), where)
+        elif kind == "text/event-stream":
+            events = re.findall(r"^data: ?(.*)$", text.decode(), re.M)
+            for line in events:
+                self.check({"$ref": "#/components/schemas/Event"}, json.loads(line), where)
         else:
             self.check(media["schema"], text.decode(), where)
