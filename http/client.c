@@ -161,6 +161,22 @@ static size_t body_take(char *data, size_t size, size_t count, void *context)
     return len;
 }
 
+/* Called by libcurl about once a second, also while nothing comes. */
+static int stop_look(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                     curl_off_t up)
+{
+    (void)down_total;
+    (void)down;
+    (void)up_total;
+    (void)up;
+    struct transfer *transfer = context;
+    if (*transfer->question->stop == 0) {
+        return 0;
+    }
+    transfer->error = LUCID_NOTE_END;
+    return 1;
+}
+
 static uint32_t seconds_parse(const char *text)
 {
     uint32_t seconds = 0;
@@ -283,6 +299,16 @@ static bool options_set(CURL *curl, struct transfer *transfer, struct curl_slist
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_USERAGENT, "lucid") == CURLE_OK;
+    if (question->idle_s_max != 0) {
+        ok = ok && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 0L) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)question->idle_s_max) == CURLE_OK;
+    }
+    if (question->stop != NULL) {
+        ok = ok && curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_look) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer) == CURLE_OK;
+    }
     if (loopback) {
         ok = ok && curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK;
     }

@@ -35,6 +35,12 @@ struct client_question {
     struct lucid_span body;                  /* data NULL: none */
     uint32_t connect_ms_max;
     uint32_t total_ms_max;
+    /* Not 0: the answer may go on without end. Instead of total_ms_max, which does not count then,
+     * it breaks off after so many seconds in which nothing came. */
+    uint32_t idle_s_max;
+    /* Looked at about once a second: set by a signal handler, it ends the transfer with
+     * LUCID_NOTE_END. NULL allowed. */
+    const volatile int *stop;
     size_t answer_bytes_max;
     size_t line_bytes_max;
     /* Set: the body of a 2xx answer is given to it line by line and not collected; answer_bytes_max

@@ -332,51 +332,99 @@ enum lucid_error ledger_batch_run(struct ledger *ledger, struct ledger_command *
     return error;
 }
 
-static enum lucid_error event_replay(struct ledger *ledger, const struct store_event *event)
+/* The event in the batch's own memory, as known here; *ret_type NULL: of a type that is not. */
+static enum lucid_error replay_copy(struct ledger *ledger, const struct store_event *event,
+                                    struct store_event *ret, const struct ledger_type **ret_type)
 {
-    uint8_t *hash = lucid_arena_alloc(&ledger->arena, STORE_HASH_BYTES);
-    struct lucid_span payload = lucid_arena_copy(&ledger->arena, event->payload);
-    uint8_t *entry = lucid_arena_alloc(&ledger->arena, STORE_ENTRY_BYTES);
-    if (hash == NULL || payload.data == NULL || entry == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
+    struct store_event copy = *event;
+    const struct ledger_type *type = ledger_type_find(ledger, event->type);
     if (event->sequence != ledger->staged.events + 1 || event->time_ms < ledger->staged.time_ms ||
-        event->payload.len > STORE_PAYLOAD_BYTES_MAX) {
+        event->payload.len > STORE_PAYLOAD_BYTES_MAX || event->type.len == 0 ||
+        event->type.len > STORE_TYPE_BYTES_MAX) {
         return LUCID_REFUSE_INVALID;
     }
-    const struct ledger_type *type = ledger_type_find(ledger, event->type);
-    if (type == NULL || event->version == 0 || event->version > type->type->version) {
+    if (event->version == 0 || (type != NULL && event->version > type->type->version)) {
         return LUCID_REFUSE_UNKNOWN_KEY;
     }
-    struct store_event copy = *event;
-    copy.type = lucid_span_str(type->type->name);
-    copy.payload = payload;
-    copy.hash = hash;
+    copy.type = type != NULL ? lucid_span_str(type->type->name)
+                             : lucid_arena_copy(&ledger->arena, event->type);
+    copy.payload = lucid_arena_copy(&ledger->arena, event->payload);
+    copy.hash = lucid_arena_copy(&ledger->arena, lucid_span(event->hash, STORE_HASH_BYTES)).data;
     if (event->entry != NULL) {
-        memcpy(entry, event->entry, STORE_ENTRY_BYTES);
-        copy.entry = entry;
+        copy.entry =
+            lucid_arena_copy(&ledger->arena, lucid_span(event->entry, STORE_ENTRY_BYTES)).data;
     }
-    enum lucid_error error = event_chain(ledger, &copy, hash);
+    if (copy.type.data == NULL || copy.payload.data == NULL || copy.hash == NULL ||
+        (event->entry != NULL && copy.entry == NULL)) {
+        return LUCID_RETRY_MEMORY;
+    }
+    *ret = copy;
+    *ret_type = type;
+    return LUCID_OK;
+}
+
+static enum lucid_error replay_body(struct ledger *ledger, const struct ledger_type *type,
+                                    const struct ledger_event *seen, struct lucid_span *body)
+{
+    if (body->data == NULL || body->data == store_body_erased.data) {
+        return LUCID_OK;
+    }
+    const struct ledger_kind *kind = type == NULL ? NULL : ledger->uses[type->owner].kind;
+    if (body->len > STORE_BODY_BYTES_MAX ||
+        (kind != NULL && kind->body_fits != NULL && !kind->body_fits(seen, *body))) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    *body = lucid_arena_copy(&ledger->arena, *body);
+    return body->data == NULL ? LUCID_RETRY_MEMORY : LUCID_OK;
+}
+
+static enum lucid_error event_replay(struct ledger *ledger, const struct store_event *event,
+                                     struct lucid_span body)
+{
+    struct store_event copy;
+    const struct ledger_type *type;
+    struct ledger_event seen;
+    uint8_t hash[STORE_HASH_BYTES];
+    enum lucid_error error = replay_copy(ledger, event, &copy, &type);
+    if (error == LUCID_OK) {
+        error = event_chain(ledger, &copy, hash);
+    }
     if (error != LUCID_OK) {
         return error;
     }
     if (memcmp(hash, event->hash, STORE_HASH_BYTES) != 0) {
         return LUCID_FATAL_CORRUPT;
     }
-    struct ledger_event seen;
     error = ledger_event_see(ledger, type, &copy, ledger->staged.leaves, &seen);
     if (error == LUCID_OK) {
-        error = event_append(ledger, type, &copy, lucid_span(NULL, 0));
+        error = replay_body(ledger, type, &seen, &body);
+    }
+    if (error == LUCID_OK) {
+        error = event_append(ledger, type, &copy, body);
     }
     return error == LUCID_OK ? ledger_fold_event(ledger, type, &seen, UINT32_MAX) : error;
 }
 
-enum lucid_error ledger_batch_replay(struct ledger *ledger, const struct store_event *event)
+enum lucid_error ledger_batch_replay(struct ledger *ledger, const struct store_event *event,
+                                     struct lucid_span body)
 {
     lucid_assert(ledger->batch != NULL && !ledger->batch_failed);
-    enum lucid_error error = event_replay(ledger, event);
+    enum lucid_error error = event_replay(ledger, event, body);
     ledger->batch_failed = error != LUCID_OK;
     return error;
+}
+
+uint64_t ledger_batch_leaves(const struct ledger *ledger)
+{
+    lucid_assert(ledger->batch != NULL);
+    return ledger->staged.leaves;
+}
+
+enum lucid_error ledger_batch_root(struct ledger *ledger, uint64_t size, struct mmr_hash *ret)
+{
+    lucid_assert(ledger->batch != NULL && size <= ledger->staged.leaves);
+    struct mmr_nodes nodes = ledger_nodes(ledger);
+    return mmr_root(&nodes, size, ret);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */

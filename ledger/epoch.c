@@ -219,7 +219,7 @@ static enum lucid_error closed_by_parse(struct lucid_span text, enum epoch_close
     return LUCID_FATAL_CORRUPT;
 }
 
-static enum lucid_error closed_parse(struct lucid_span payload, struct ledger_epoch *ret)
+enum lucid_error epoch_closed_parse(struct lucid_span payload, struct ledger_epoch *ret)
 {
     struct lucid_arena arena;
     lucid_arena_init(&arena, PAYLOAD_ARENA_BYTES);
@@ -255,7 +255,7 @@ static enum lucid_error closed_apply(struct ledger_txn *txn, const struct ledger
 {
     struct epoch_memory *memory = ledger_txn_memory(txn);
     struct ledger_epoch epoch = {.closed_ms = event->time_ms};
-    enum lucid_error error = closed_parse(event->payload, &epoch);
+    enum lucid_error error = epoch_closed_parse(event->payload, &epoch);
     if (error == LUCID_OK &&
         (epoch.number != memory->next || epoch.first_leaf != memory->first_leaf ||
          epoch.end_leaf <= epoch.first_leaf)) {

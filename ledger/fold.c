@@ -154,6 +154,8 @@ static enum lucid_error stale_find(struct fold_job *job, struct store_view *view
         const struct ledger_kind *kind = ledger->uses[u].kind;
         error = row_check(ledger, view, kind->name, kind->fold_version, &current);
         job->stale |= current ? 0 : (uint32_t)1 << u;
+        /* Leaves that were logged while the kind was not known have no tags of its making. */
+        job->tree |= !current && kind->id_tag != NULL;
     }
     return error;
 }

@@ -110,6 +110,10 @@ struct ledger_kind {
      * function of its payload (current version). NULL: never any. The LEDGER_TAG_HASH tag is always
      * that of the entry's first 32 bytes. */
     uint64_t (*id_tag)(struct lucid_span payload);
+
+    /* Whether a body is the one that the event (current version) was logged with: asked when a copy
+     * of another log is made. NULL: nothing tells. */
+    bool (*body_fits)(const struct ledger_event *event, struct lucid_span body);
 };
 
 /* --- what a verb may do; each asserts that it is called from a verb that may -------------------

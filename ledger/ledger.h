@@ -79,13 +79,22 @@ void ledger_batch_abort(struct ledger *ledger);
 /* The time of the newest event, Unix ms; 0 in an empty log. Thread: writer. */
 uint64_t ledger_time_ms(const struct ledger *ledger);
 
-/* Appends an event of another log as it is, checks that it gets the same event hash, and applies it
- * without reacting: rebuilding a store from its events. Inside a batch, which must be aborted
- * unless the answer is LUCID_OK. Errors: LUCID_REFUSE_INVALID (not the next event, or malformed),
- * LUCID_REFUSE_UNKNOWN_KEY (type or version not known here), LUCID_FATAL_CORRUPT (another hash, or
- * not foldable), and those of the store. */
-enum lucid_error ledger_batch_replay(struct ledger *ledger,
-                                     const struct store_event *event) LUCID_WARN_UNUSED;
+/* Appends an event of another log as it is with its body (data NULL: none here; store_body_erased),
+ * checks that it gets the same event hash and, where its kind can tell, that the body is the one it
+ * was logged with, and applies it without reacting: rebuilding a store from its events. An event of
+ * a type that is not known here is kept and its entry logged, but only kinds that listen to
+ * everything fold it; its own kind folds it when a program knows it. Inside a batch, which must be
+ * aborted unless the answer is LUCID_OK.
+ * Errors: LUCID_REFUSE_INVALID (not the next event, or malformed), LUCID_REFUSE_UNKNOWN_KEY (a
+ * newer version of a known type), LUCID_FATAL_CORRUPT (another hash, another body, or not
+ * foldable), and those of the store. */
+enum lucid_error ledger_batch_replay(struct ledger *ledger, const struct store_event *event,
+                                     struct lucid_span body) LUCID_WARN_UNUSED;
+
+/* The tree as the open batch has it: leaves, and the root of its first `size` ones. */
+uint64_t ledger_batch_leaves(const struct ledger *ledger);
+enum lucid_error ledger_batch_root(struct ledger *ledger, uint64_t size,
+                                   struct mmr_hash *ret) LUCID_WARN_UNUSED;
 
 /* --- reading ---------------------------------------------------------------------------------- */
 

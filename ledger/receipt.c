@@ -315,6 +315,13 @@ static uint64_t receipt_id_tag(struct lucid_span payload)
     return receipt_payload_decode(payload, &decoded) ? ledger_tag_run_id(decoded.facts.run_id) : 0;
 }
 
+static bool receipt_body_fits(const struct ledger_event *event, struct lucid_span body)
+{
+    uint8_t hash[LUCID_SHA256_BYTES];
+    lucid_sha256(body, hash);
+    return event->entry != NULL && memcmp(hash, event->entry, sizeof(hash)) == 0;
+}
+
 static const struct ledger_event_type receipt_types[] = {
     {.name = RECEIPT_EVENT_TYPE, .version = 1},
     {.name = NULL},
@@ -328,6 +335,7 @@ const struct ledger_kind ledger_receipt_kind = {
     .apply = receipt_apply,
     .conclude = receipt_conclude,
     .id_tag = receipt_id_tag,
+    .body_fits = receipt_body_fits,
 };
 
 /* --- queries --- */

@@ -43,6 +43,9 @@ enum lucid_error datadir_init(const char *path, struct datadir *ret, struct luci
     path_join(ret->admin_token, sizeof(ret->admin_token), ret->root, "admin.token");
     path_join(ret->vkey, sizeof(ret->vkey), ret->root, "vkey");
     path_join(ret->published_head, sizeof(ret->published_head), ret->root, "published.head");
+    path_join(ret->mirror, sizeof(ret->mirror), ret->root, "mirror");
+    path_join(ret->checkpoint, sizeof(ret->checkpoint), ret->root, "checkpoint");
+    path_join(ret->evidence, sizeof(ret->evidence), ret->root, "evidence");
     return LUCID_OK;
 }
 
@@ -194,17 +197,70 @@ static enum lucid_error secret_check(const char *path, const struct stat *info,
     return LUCID_OK;
 }
 
-enum lucid_error datadir_open(const char *path, struct datadir *ret, struct lucid_why *why)
+enum lucid_error datadir_open_readonly(const char *path, struct datadir *ret, struct lucid_why *why)
+{
+    struct datadir dir;
+    struct stat info;
+    enum lucid_error error = datadir_init(path, &dir, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (stat(dir.store, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return lucid_refuse(why, LUCID_NOTE_ABSENT, NULL, "data",
+                            "%s holds no log (lucid log init makes one)", dir.root);
+    }
+    *ret = dir;
+    return LUCID_OK;
+}
+
+enum lucid_error datadir_mirror_open(const char *path, const char *source, struct datadir *ret,
+                                     struct lucid_why *why)
 {
     struct datadir dir;
     enum lucid_error error = datadir_init(path, &dir, why);
     if (error != LUCID_OK) {
         return error;
     }
+    bool made = mkdir(dir.root, 0700) == 0;
+    if (!made && errno != EEXIST) {
+        return io_error(why, dir.root, "mkdir");
+    }
+    if (access(dir.mirror, F_OK) != 0) {
+        error = made ? LUCID_OK : existing_check(&dir, why);
+        if (error == LUCID_OK) {
+            char line[DATADIR_FILE_BYTES_MAX];
+            int len = snprintf(line, sizeof(line), "%.4000s\n", source);
+            error = datadir_file_write(dir.mirror, 0644, lucid_span(line, (size_t)len), why);
+        }
+        if (error == LUCID_OK && made) {
+            error = parent_sync(dir.root, why);
+        }
+    }
+    if (error == LUCID_OK && mkdir(dir.store, 0700) != 0 && errno != EEXIST) {
+        error = io_error(why, dir.store, "mkdir");
+    }
+    if (error == LUCID_OK) {
+        error = directory_sync(dir.root, why);
+    }
+    if (error == LUCID_OK) {
+        *ret = dir;
+    }
+    return error;
+}
+
+enum lucid_error datadir_open(const char *path, struct datadir *ret, struct lucid_why *why)
+{
+    struct datadir dir;
     struct stat info;
-    if (stat(dir.store, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        return lucid_refuse(why, LUCID_NOTE_ABSENT, NULL, "data",
-                            "%s holds no log (lucid log init makes one)", dir.root);
+    enum lucid_error error = datadir_open_readonly(path, &dir, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (lstat(dir.mirror, &info) == 0) {
+        return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "MIRROR", "data",
+                            "%s is a mirror of another log, made by lucid log mirror: it can be "
+                            "read, not served or signed from",
+                            dir.root);
     }
     const char *const keys[] = {dir.log_key, dir.service_key};
     for (size_t i = 0; i < 2; i++) {

@@ -8,6 +8,12 @@
  *   DIR/vkey          0644  the log's verifier key, C2SP text and LF
  *   DIR/published.head 0644 the newest head known to be published (lucidd/published.h)
  *
+ * A mirror (`lucid log mirror`) is a data directory without keys: store/, vkey, and
+ *
+ *   DIR/mirror        0644  where it was copied from; marks it
+ *   DIR/checkpoint    0644  the newest head that was seen published
+ *   DIR/evidence/     0700  what contradicted the copy
+ *
  * Files are written whole: a temporary file beside them, fsync, rename, fsync of the directory; so
  * a crash leaves the old file or the new one. A key file that others may read is refused, as ssh
  * does: whoever could read it could have signed with it.
@@ -30,6 +36,9 @@ struct datadir {
     char admin_token[DATADIR_PATH_BYTES_MAX + 32];
     char vkey[DATADIR_PATH_BYTES_MAX + 32];
     char published_head[DATADIR_PATH_BYTES_MAX + 32];
+    char mirror[DATADIR_PATH_BYTES_MAX + 32];
+    char checkpoint[DATADIR_PATH_BYTES_MAX + 32];
+    char evidence[DATADIR_PATH_BYTES_MAX + 32];
     /* Set by datadir_create: what datadir_remove may remove again. */
     bool made_root;
     bool made_store;
@@ -53,11 +62,23 @@ void datadir_remove(const struct datadir *dir);
 /* Fsyncs both directories: after files of other makers (the store's) were created in them. */
 enum lucid_error datadir_sync(const struct datadir *dir, struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* An existing data directory: store and both keys are there, the key files are nobody else's.
- * Errors: LUCID_NOTE_ABSENT (no log in that directory), LUCID_REFUSE_FORBIDDEN (modes),
+/* An existing data directory: store and both keys are there, the key files are nobody else's. A
+ * mirror is refused, also one into which keys were put: two logs would go on from one.
+ * Errors: LUCID_NOTE_ABSENT (no log in that directory), LUCID_REFUSE_FORBIDDEN (modes, a mirror),
  * LUCID_RETRY_IO. why->text names the file. */
 enum lucid_error datadir_open(const char *path, struct datadir *ret,
                               struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* An existing data directory to be read only: the store is there; a mirror is as good, keys are not
+ * looked at. Errors: LUCID_NOTE_ABSENT. */
+enum lucid_error datadir_open_readonly(const char *path, struct datadir *ret,
+                                       struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* Opens a mirror, or makes an empty one (DIR and DIR/store, marked; its parent must be there). What
+ * a crash left unfinished is finished.
+ * Errors: LUCID_REFUSE_CONFLICT when DIR holds something else; LUCID_RETRY_IO. */
+enum lucid_error datadir_mirror_open(const char *path, const char *source, struct datadir *ret,
+                                     struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* Writes a whole file atomically and durably. Errors: LUCID_RETRY_IO. */
 enum lucid_error datadir_file_write(const char *path, unsigned mode, struct lucid_span data,

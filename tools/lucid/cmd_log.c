@@ -333,7 +333,8 @@ static enum cli_exit info_offline(struct cli *cli)
     struct datadir *dir = malloc(sizeof(*dir));
     struct lucid_why why = {0};
     struct store *store = NULL;
-    enum lucid_error error = dir != NULL ? datadir_open(cli->data, dir, &why) : LUCID_RETRY_MEMORY;
+    enum lucid_error error =
+        dir != NULL ? datadir_open_readonly(cli->data, dir, &why) : LUCID_RETRY_MEMORY;
     if (error == LUCID_OK) {
         const struct store_lmdb_options options = {
             .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,

@@ -253,7 +253,7 @@ static void test_refused(void **state)
 static enum lucid_error replay_event(void *context, const struct store_event *event)
 {
     struct ledger *ledger = context;
-    return ledger_batch_replay(ledger, event);
+    return ledger_batch_replay(ledger, event, lucid_span(NULL, 0));
 }
 
 /* Replayed elsewhere without any key or policy, the log makes the same rows. */

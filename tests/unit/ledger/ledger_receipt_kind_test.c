@@ -464,7 +464,7 @@ static void test_malformed_payloads_are_not_applied(void **state)
 
 static enum lucid_error event_replay(void *context, const struct store_event *event)
 {
-    return ledger_batch_replay(context, event);
+    return ledger_batch_replay(context, event, lucid_span(NULL, 0));
 }
 
 /* An empty store that replays the events answers the same. */

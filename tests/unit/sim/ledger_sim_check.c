@@ -227,7 +227,8 @@ static enum lucid_error replay_event(void *context, const struct store_event *ev
     if (replay->in_batch == 0) {
         sim_check(replay->sim, ledger_batch_begin(replay->ledger, 0) == LUCID_OK);
     }
-    sim_check(replay->sim, ledger_batch_replay(replay->ledger, event) == LUCID_OK);
+    sim_check(replay->sim,
+              ledger_batch_replay(replay->ledger, event, lucid_span(NULL, 0)) == LUCID_OK);
     replay->in_batch++;
     if (replay->in_batch == BATCH) {
         sim_check(replay->sim, ledger_batch_commit(replay->ledger) == LUCID_OK);
