@@ -230,7 +230,7 @@ static void test_folded_again(void **state)
 
 static enum lucid_error event_replay(void *context, const struct store_event *event)
 {
-    return ledger_batch_replay(context, event);
+    return ledger_batch_replay(context, event, lucid_span(NULL, 0));
 }
 
 /* A log rebuilt from its events has no bodies: what was erased reads as erased, the rest as lost.
