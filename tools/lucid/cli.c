@@ -19,6 +19,8 @@ static const struct cli_option global_options[] = {
 };
 #define GLOBAL_OPTIONS 6
 
+/* One a line. */
+/* clang-format off */
 const struct cli_command *const cli_commands[] = {
     &command_keygen,
     &command_receipt_sign,
@@ -40,10 +42,12 @@ const struct cli_command *const cli_commands[] = {
     &command_log_init,
     &command_log_info,
     &command_log_accept,
+    &command_log_export,
     &command_version,
     &command_help,
     NULL,
 };
+/* clang-format on */
 
 static void options_print(FILE *out, const struct cli_option *options)
 {
