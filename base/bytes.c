@@ -21,6 +21,17 @@ void lucid_random(void *data, size_t len)
     randombytes_buf(data, len);
 }
 
+uint64_t lucid_keyed_hash(const uint8_t key[LUCID_HASH_KEY_BYTES], struct lucid_span data)
+{
+    uint8_t out[crypto_shorthash_BYTES];
+    _Static_assert(LUCID_HASH_KEY_BYTES == crypto_shorthash_KEYBYTES, "the key of SipHash");
+    _Static_assert(sizeof(out) == 8, "a 64-bit hash");
+    crypto_shorthash(out, data.data, data.len, key);
+    uint64_t value;
+    memcpy(&value, out, sizeof(value));
+    return value;
+}
+
 void lucid_hex_encode(const void *data, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";

@@ -46,6 +46,10 @@ void lucid_wipe(void *data, size_t len);
 /* Fills data with len bytes from the system's generator. */
 void lucid_random(void *data, size_t len);
 
+#define LUCID_HASH_KEY_BYTES 16
+/* SipHash-2-4: for tables that outsiders may try to crowd. Not for anything that is kept. */
+uint64_t lucid_keyed_hash(const uint8_t key[LUCID_HASH_KEY_BYTES], struct lucid_span data);
+
 static inline void lucid_put_be16(uint8_t *out, uint16_t value)
 {
     out[0] = (uint8_t)(value >> 8);

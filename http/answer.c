@@ -104,6 +104,7 @@ static bool answer_starts(struct http_request *request, int status)
     lucid_assert(request->answer == HTTP_ANSWER_NONE);
     lucid_assert(request->connection->current == request);
     request->status = status;
+    request->begin_total = request->connection->out_total;
     request->no_body |= status == 204 || status == 304;
     return true;
 }

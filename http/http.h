@@ -27,7 +27,8 @@ struct http_loop;
 struct http_request;
 struct http_tls;
 
-#define HTTP_ADDRESS_BYTES 16 /* IPv6; IPv4 as ::ffff:a.b.c.d */
+#define HTTP_ADDRESS_BYTES      16 /* IPv6; IPv4 as ::ffff:a.b.c.d */
+#define HTTP_ADDRESS_TEXT_BYTES 46 /* with a NUL */
 
 struct http_limits {
     uint32_t connections_max;    /* over all loops; more wait in the listen queue, accept pauses */
@@ -49,6 +50,8 @@ struct http_limits {
 void http_limits_default(struct http_limits *limits);
 
 #define HTTP_ROUTE_STREAM 1U /* handle is called at the end of the headers, then data per piece */
+#define HTTP_ROUTE_COUNTS                                                                          \
+    2U /* a chunked body may pass body_bytes_max: the handler says so itself */
 
 struct http_route {
     const char *method;  /* "GET" also serves HEAD */
@@ -74,6 +77,17 @@ struct http_outcome {
     uint64_t micros;                /* from the first byte to the last byte handed to the kernel */
 };
 
+/* Addresses whose first bits are these. */
+struct http_network {
+    uint8_t address[HTTP_ADDRESS_BYTES];
+    unsigned bits;
+};
+
+/* "10.0.0.0/8, ::1": numeric addresses, each alone or with its length. LUCID_REFUSE_INVALID: not
+ * that, or more than max. "" is none. */
+enum lucid_error http_networks_parse(const char *text, struct http_network *ret, size_t max,
+                                     size_t *ret_count) LUCID_WARN_UNUSED;
+
 struct http_server_options {
     const char *host;     /* numeric address or name; "127.0.0.1"; NULL: no plain listener */
     uint16_t port;        /* 0 = a free one */
@@ -90,6 +104,10 @@ struct http_server_options {
     /* Optional: told about every request, on its loop's thread. */
     void (*done)(const struct http_outcome *outcome, void *context);
     void *context;
+    bool access_log; /* a JSON line per request on standard error, in pieces of whole lines */
+    /* Proxies whose X-Forwarded-For is believed; borrowed. */
+    const struct http_network *trusted;
+    size_t trusted_count;
 };
 
 /* Binds and listens; serves nothing before loops run.
@@ -175,6 +193,12 @@ struct lucid_span http_body(const struct http_request *request);
 int64_t http_body_length(const struct http_request *request);
 /* The X-Request-Id: the client's if it is 1–64 of A-Za-z0-9._:-, else ours. */
 struct lucid_span http_request_id(const struct http_request *request);
+/* Whose request it is: the other end of the connection or, where that is a trusted proxy, the last
+ * address in X-Forwarded-For that is not one. */
+void http_client_address(const struct http_request *request, uint8_t ret[HTTP_ADDRESS_BYTES]);
+/* As text, IPv4 in its own form; returns the length. */
+size_t http_address_format(const uint8_t address[HTTP_ADDRESS_BYTES],
+                           char ret[HTTP_ADDRESS_TEXT_BYTES]);
 /* Freed when the request is over. */
 struct lucid_arena *http_arena(struct http_request *request);
 struct http_loop *http_request_loop(const struct http_request *request);

@@ -276,6 +276,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
         next = at->next;
         http_connection_tick(at, loop->now_ms);
     }
+    http_access_flush(loop);
     http_loop_settle(loop);
 }
 
@@ -291,6 +292,7 @@ void http_loop_ticking(struct http_loop *loop, bool wanted)
         event_add(&loop->on_tick, &every);
     } else {
         event_del(&loop->on_tick);
+        http_access_flush(loop);
     }
 }
 
@@ -333,6 +335,8 @@ static void loop_free(struct http_loop *loop)
     }
     free(loop->read_buffer);
     free(loop->record_buffer);
+    free(loop->access_buffer);
+    lucid_buf_fini(&loop->access_line);
     free(loop);
 }
 
@@ -350,8 +354,10 @@ enum lucid_error http_loop_open(struct http_server *server, struct http_loop **r
     loop->read_buffer = malloc(HTTP_READ_BYTES);
     bool tls = server->secure.fd >= 0;
     loop->record_buffer = tls ? malloc(HTTP_RECORD_BYTES) : NULL;
+    bool access = server->options.access_log;
+    loop->access_buffer = access ? malloc(HTTP_ACCESS_BYTES) : NULL;
     if (loop->wake_fd < 0 || loop->base == NULL || loop->read_buffer == NULL ||
-        (tls && loop->record_buffer == NULL)) {
+        (tls && loop->record_buffer == NULL) || (access && loop->access_buffer == NULL)) {
         enum lucid_error error = loop->wake_fd < 0 ? LUCID_RETRY_IO : LUCID_RETRY_MEMORY;
         loop_free(loop);
         return error;
@@ -411,6 +417,7 @@ void http_loop_close(struct http_loop *loop)
     lucid_assert(!loop->running && loop->connections == NULL && loop->requests_live == 0);
     http_request_pool_free(loop);
     http_output_pool_free(loop);
+    http_access_flush(loop);
     server->loops[loop->index] = NULL;
     loop_free(loop);
 }

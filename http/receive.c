@@ -29,7 +29,7 @@ static void body_piece(struct http_connection *connection, struct lucid_span pie
     struct http_request *request = connection->current;
     const struct http_route *route = request->route;
     request->received += piece.len;
-    if (request->received > route->body_bytes_max) {
+    if (request->received > route->body_bytes_max && (route->flags & HTTP_ROUTE_COUNTS) == 0) {
         http_connection_refuse(connection, HTTP_REFUSED_BODY_BYTES);
         return;
     }
@@ -269,7 +269,7 @@ static void head_started(struct http_connection *connection)
     connection->started = true;
     connection->scan = (struct http_scan){0};
     connection->deadline_ms = loop->now_ms + loop->server->options.limits.header_ms_max;
-    if (loop->server->options.done != NULL) {
+    if (loop->server->options.done != NULL || loop->server->options.access_log) {
         connection->start_us = http_now_us();
     }
 }

@@ -64,6 +64,7 @@ struct http_request *http_request_new(struct http_connection *connection)
                                      .body = body,
                                      .extra = extra,
                                      .start_us = connection->start_us};
+    memcpy(request->peer, connection->peer, sizeof(request->peer));
     request->head.headers = request->headers;
     request->head.content_length = -1;
     id_make(request);
@@ -108,13 +109,19 @@ void http_request_finish(struct http_request *request, int status)
     lucid_assert(request->connection != NULL);
     struct http_loop *loop = request->loop;
     const struct http_server_options *options = &loop->server->options;
+    const struct http_connection *connection = request->connection;
     request->connection = NULL;
     atomic_fetch_sub(&loop->server->inflight_bytes, request->reserved);
     request->reserved = 0;
-    if (options->done != NULL) {
+    if (options->done != NULL || options->access_log) {
         struct http_outcome outcome = {
             .route = request->route, .status = status, .micros = http_now_us() - request->start_us};
-        options->done(&outcome, options->context);
+        if (options->done != NULL) {
+            options->done(&outcome, options->context);
+        }
+        if (options->access_log) {
+            http_access_write(request, connection, &outcome);
+        }
     }
     if (request->over != NULL) {
         request->over(request, request->user);

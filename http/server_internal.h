@@ -35,6 +35,7 @@ enum {
     HTTP_ID_BYTES_MAX = 64,
     HTTP_ARENA_BYTES_MAX = 64 * 1024 * 1024,
     HTTP_LISTENERS_MAX = 2,
+    HTTP_ACCESS_BYTES = 4096, /* PIPE_BUF */
 };
 
 struct ssl_st;
@@ -159,7 +160,9 @@ struct http_request {
     uint64_t received; /* body bytes so far */
     uint64_t reserved; /* of inflight_bytes */
     uint64_t start_us;
-    uint64_t end_total; /* the connection's out_total at the end of the answer */
+    uint64_t begin_total; /* the connection's out_total before the answer */
+    uint64_t end_total;   /* and after it */
+    uint8_t peer[HTTP_ADDRESS_BYTES];
     void *user;
     void (*over)(struct http_request *request, void *user);
     void (*drained)(struct http_request *request);
@@ -227,6 +230,10 @@ struct http_loop {
 
     uint8_t *read_buffer;   /* HTTP_READ_BYTES */
     uint8_t *record_buffer; /* HTTP_RECORD_BYTES; NULL without TLS */
+
+    uint8_t *access_buffer; /* HTTP_ACCESS_BYTES; NULL without access log */
+    size_t access_len;
+    struct lucid_buf access_line;
 };
 
 /* --- loop.c ----------------------------------------------------------------------------------- */
@@ -319,6 +326,12 @@ void http_request_pool_free(struct http_loop *loop);
 /* Takes the client's id if it is good. */
 void http_request_identify(struct http_request *request);
 uint64_t http_now_us(void);
+
+/* --- access.c --------------------------------------------------------------------------------- */
+
+void http_access_write(const struct http_request *request, const struct http_connection *connection,
+                       const struct http_outcome *outcome);
+void http_access_flush(struct http_loop *loop);
 
 /* --- problem.c -------------------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "http/limit.h"
 
 enum { NAME_BYTES_MAX = 64 };
 
@@ -61,6 +62,14 @@ static const struct key keys[] = {
          "free space below which receipts are refused with 507"),
     UINT(leaves_max, "4294967296", 1 << 16, (uint64_t)1 << 35,
          "address space of the tree and maps in memory, in leaves"),
+    BOOL(access_log, "false", "a JSON line per request on standard error"),
+    TEXT(trusted_proxies, "", "addresses and networks whose X-Forwarded-For is believed"),
+    UINT(rate_limit_requests, "0", 0, HTTP_LIMIT_QUOTA_MAX,
+         "requests of one client per window: 429 over it; 0: no limit"),
+    UINT(rate_limit_lines, "0", 0, HTTP_LIMIT_QUOTA_MAX,
+         "lines of batches of one client per window; 0: no limit"),
+    UINT(rate_limit_window_seconds, "60", 1, HTTP_LIMIT_WINDOW_S_MAX, "window of both limits"),
+    UINT(rate_limit_clients_max, "65536", 8, 1 << 24, "clients whose use is remembered"),
     UINT(connections_max, "1024", 1, 1000000, "open connections; more wait"),
     UINT(header_bytes_max, "16384", 1024, 65535, "request line and headers: 431 over it"),
     UINT(header_ms_max, "10000", 10, 3600000, "total time for the headers: 408"),
@@ -338,6 +347,13 @@ static enum lucid_error check_whole(const struct config *config, struct lucid_wh
     if (config->listen[0] == 0 && config->tls_listen[0] == 0) {
         return refuse_value(why, "listen", "and tls_listen are both empty");
     }
+    struct http_network trusted[CONFIG_TRUSTED_MAX];
+    size_t count;
+    if (http_networks_parse(config->trusted_proxies, trusted, CONFIG_TRUSTED_MAX, &count) !=
+        LUCID_OK) {
+        return refuse_value(why, "trusted_proxies",
+                            "must be numeric addresses or networks (10.0.0.0/8), at most 32");
+    }
     if (config->tls_listen[0] != 0 && config->tls_certificate[0] == 0) {
         return refuse_value(why, "tls_certificate", "is missing: tls_listen needs it");
     }
@@ -457,6 +473,15 @@ enum lucid_error config_listen(const struct config *config, bool tls, char *ret_
     ret_host[host_len] = 0;
     *ret_port = (uint16_t)port;
     return LUCID_OK;
+}
+
+size_t config_trusted(const struct config *config, struct http_network ret[CONFIG_TRUSTED_MAX])
+{
+    size_t count = 0;
+    enum lucid_error error =
+        http_networks_parse(config->trusted_proxies, ret, CONFIG_TRUSTED_MAX, &count);
+    lucid_assert(error == LUCID_OK);
+    return count;
 }
 
 enum lucid_log_level config_log_level(const struct config *config)

@@ -6,8 +6,10 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "http/http.h"
 
 #define CONFIG_TEXT_BYTES_MAX 1024
+#define CONFIG_TRUSTED_MAX    32
 
 struct config {
     char data[CONFIG_TEXT_BYTES_MAX];
@@ -31,6 +33,13 @@ struct config {
     uint64_t store_bytes_max;
     uint64_t disk_reserve_bytes;
     uint64_t leaves_max;
+
+    bool access_log;
+    char trusted_proxies[CONFIG_TEXT_BYTES_MAX];
+    uint64_t rate_limit_requests;
+    uint64_t rate_limit_lines;
+    uint64_t rate_limit_window_seconds;
+    uint64_t rate_limit_clients_max;
 
     uint64_t connections_max;
     uint64_t header_bytes_max;
@@ -73,6 +82,9 @@ void config_help(struct lucid_buf *out);
 enum lucid_error config_listen(const struct config *config, bool tls, char *ret_host,
                                size_t host_size, uint16_t *ret_port,
                                struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* trusted_proxies as http/http.h wants it; it was checked by config_read. */
+size_t config_trusted(const struct config *config, struct http_network ret[CONFIG_TRUSTED_MAX]);
 
 /* log_level as base/log.h wants it. */
 enum lucid_log_level config_log_level(const struct config *config);

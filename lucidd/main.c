@@ -40,6 +40,7 @@ struct service {
     struct published_keeper keeper;
     struct api *api;
     struct http_tls *tls; /* NULL: no TLS listener */
+    struct http_network trusted[CONFIG_TRUSTED_MAX];
     struct http_server *server;
     struct http_loop *loops[LOOPS_MAX];
     size_t loop_count;
@@ -233,6 +234,10 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
         .epoch_seconds_max = config->epoch_seconds_max,
         .head_interval_ms = config->head_interval_ms,
         .receipt_future_seconds_max = config->receipt_future_seconds_max,
+        .rate_limit_requests = config->rate_limit_requests,
+        .rate_limit_lines = config->rate_limit_lines,
+        .rate_limit_window_seconds = config->rate_limit_window_seconds,
+        .rate_limit_clients_max = config->rate_limit_clients_max,
         .streams_max = config->streams_max,
         .stream_heartbeat_ms = config->stream_heartbeat_ms,
         .submit = writer_submit,
@@ -307,6 +312,9 @@ static enum lucid_error open_server(struct service *service, struct lucid_why *w
     }
     http_limits_set(&service->config, &options.limits);
     api_http_options(service->api, &options);
+    options.access_log = service->config.access_log;
+    options.trusted = service->trusted;
+    options.trusted_count = config_trusted(&service->config, service->trusted);
     error = http_server_open(&options, &service->server, why);
     if (error != LUCID_OK) {
         return error;

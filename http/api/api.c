@@ -12,6 +12,7 @@ struct route_row {
     api_handler *handle;
     enum api_access access;
     size_t body_bytes_max;
+    bool reads; /* a POST that changes nothing: for browsers of any origin, as public GETs are */
 };
 
 static const struct route_row rows[] = {
@@ -57,20 +58,44 @@ static void route_add(struct api *api, const struct route_row *row, const char *
     bool stream = handle == api_batch_post;
     bool get = strcmp(row->method, "GET") == 0;
     bool open = row->access == API_PUBLIC || (row->access == API_READ && api->options.public_reads);
-    api->about[i] = (struct api_route){.api = api, .access = access, .cors = get && open};
+    const char *cors = get ? "GET, HEAD" : row->reads ? "POST" : NULL;
+    api->about[i] = (struct api_route){
+        .api = api,
+        .access = access,
+        .cors = open ? cors : NULL,
+        .unlimited =
+            handle == api_healthz_get || handle == api_readyz_get || handle == api_preflight,
+    };
     api->routes[i] = (struct http_route){
         .method = method,
         .pattern = row->pattern,
-        .flags = stream ? HTTP_ROUTE_STREAM : 0,
+        .flags = stream ? HTTP_ROUTE_STREAM | HTTP_ROUTE_COUNTS : 0,
         .body_bytes_max = row->body_bytes_max,
         .handle = handle,
         .data = stream ? api_batch_data : NULL,
         .context = &api->about[i],
     };
     /* What a browser of any origin may read, it may also ask about first. */
-    if (api->about[i].cors && handle == row->handle) {
+    if (api->about[i].cors != NULL && handle == row->handle) {
         route_add(api, row, "OPTIONS", API_PUBLIC, api_preflight);
     }
+}
+
+static enum lucid_error limits_open(struct api *api)
+{
+    const struct api_options *options = &api->options;
+    enum lucid_error error = LUCID_OK;
+    if (options->rate_limit_requests > 0) {
+        error = http_limit_open(options->rate_limit_requests,
+                                (uint32_t)options->rate_limit_window_seconds,
+                                (size_t)options->rate_limit_clients_max, &api->requests_limit);
+    }
+    if (error == LUCID_OK && options->rate_limit_lines > 0) {
+        error =
+            http_limit_open(options->rate_limit_lines, (uint32_t)options->rate_limit_window_seconds,
+                            (size_t)options->rate_limit_clients_max, &api->lines_limit);
+    }
+    return error;
 }
 
 enum lucid_error api_open(const struct api_options *options, struct api **ret)
@@ -82,7 +107,10 @@ enum lucid_error api_open(const struct api_options *options, struct api **ret)
         return LUCID_RETRY_MEMORY;
     }
     api->options = *options;
-    enum lucid_error error = api_openapi_open(api);
+    enum lucid_error error = limits_open(api);
+    if (error == LUCID_OK) {
+        error = api_openapi_open(api);
+    }
     if (error != LUCID_OK) {
         api_close(api);
         return error;
@@ -98,6 +126,8 @@ void api_close(struct api *api)
 {
     if (api != NULL) {
         lucid_buf_fini(&api->openapi);
+        http_limit_close(api->requests_limit);
+        http_limit_close(api->lines_limit);
     }
     free(api);
 }

@@ -52,7 +52,11 @@ struct api_options {
     const struct lucid_span *openapi_fragments;
     size_t openapi_fragment_count;
     uint64_t streams_max;         /* open answers of /v1/stream */
-    uint64_t stream_heartbeat_ms; /* a silent stream says something this often */
+    uint64_t rate_limit_requests; /* per client and window; 0: no limit */
+    uint64_t rate_limit_lines;    /* of batches, per client and window; 0: no limit */
+    uint64_t rate_limit_window_seconds;
+    uint64_t rate_limit_clients_max; /* that are remembered */
+    uint64_t stream_heartbeat_ms;    /* a silent stream says something this often */
     /* Hands a chain of jobs to the writer, in order. LUCID_RETRY_BUSY: the queue is full and none
      * was taken. LUCID_RETRY_FULL: disk reserve. LUCID_FATAL_STORE: not accepting any more. */
     enum lucid_error (*submit)(void *context, struct api_job *first, size_t count);

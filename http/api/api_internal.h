@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "http/api/api.h"
+#include "http/limit.h"
 #include "ledger/epoch.h"
 #include "ledger/head.h"
 #include "ledger/receipt.h"
@@ -34,7 +35,8 @@ enum api_access {
 struct api_route {
     struct api *api;
     enum api_access access;
-    bool cors; /* browsers of any origin may read it */
+    const char *cors; /* methods that browsers of any origin may use; NULL: none */
+    bool unlimited;   /* probes of the service's health are not counted */
 };
 
 enum { API_ROUTES_MAX = 96, API_LOOPS_MAX = 64, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
@@ -47,6 +49,7 @@ struct api_metrics {
     _Atomic uint64_t verification_failures; /* what was to be served did not verify */
     _Atomic uint64_t batch_lines;
     _Atomic uint64_t batch_unsent_bytes;
+    _Atomic uint64_t quota_refusals;
     _Atomic uint64_t streams_open;
 };
 
@@ -59,7 +62,9 @@ struct api {
     struct api_loop *loops[API_LOOPS_MAX]; /* const once they run */
     size_t loop_count;
     struct api_metrics metrics;
-    struct lucid_buf openapi; /* the document as it is served */
+    struct lucid_buf openapi;          /* the document as it is served */
+    struct http_limit *requests_limit; /* NULL: none */
+    struct http_limit *lines_limit;
 };
 
 /* One per I/O thread; the loop's user pointer. */
@@ -126,6 +131,10 @@ void api_code_of(enum lucid_error error, const struct lucid_why *why, struct api
 
 /* http's admit hook: who may, and the headers that every answer of the route bears. */
 bool api_admit(struct http_request *request, const struct http_route *route, void *context);
+
+/* The client as lines_limit knows it: by its token if that is good, else by its address. 0 without
+ * such a limit. */
+uint64_t api_lines_client(struct http_request *request, const struct api *api);
 
 /* Answers the OPTIONS request that a browser sends before a read with unusual headers. */
 api_handler api_preflight;

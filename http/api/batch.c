@@ -51,7 +51,10 @@ struct batch {
     bool begun;    /* the answer */
     bool answered; /* to its end */
     bool blocked;  /* the client does not take its answer fast enough */
+    bool cut;      /* the body is too long: to be said after the last whole line */
 
+    uint64_t client;   /* for the limit on lines; 0: none */
+    uint64_t received; /* bytes of the body */
     struct api_lines input;
     uint64_t taken;   /* lines that got a slot */
     uint64_t emitted; /* lines whose answer is in out or beyond */
@@ -234,11 +237,30 @@ static bool out_has_room(const struct batch *batch)
                                                     memory_order_relaxed) < API_BATCH_UNSENT_MAX);
 }
 
+static bool has_lines(struct batch *batch)
+{
+    return api_lines_ready(&batch->input) || batch->cut;
+}
+
 static bool may_take(const struct batch *batch)
 {
     return batch->pending_count < SLICE_LINES && batch->taken - batch->emitted < LINES_IN_FLIGHT &&
            (batch->held < HELD_BYTES_MAX || batch->in_flight + batch->pending_count == 0) &&
            out_has_room(batch);
+}
+
+static bool line_within_quota(const struct batch *batch)
+{
+    if (batch->client == 0) {
+        return true;
+    }
+    struct api *api = batch->api;
+    struct http_limit_state state;
+    http_limit_take(api->lines_limit, batch->client, 1, lucid_boot_ms(&api->options.clock), &state);
+    if (!state.admitted) {
+        atomic_fetch_add_explicit(&api->metrics.quota_refusals, 1, memory_order_relaxed);
+    }
+    return state.admitted;
 }
 
 /* Takes one line into a slot. Returns the bytes used, 0 when there is no line. */
@@ -248,7 +270,8 @@ static size_t line_take(struct batch *batch, struct ledger_view *view)
     struct lucid_span text;
     enum api_line kind = api_lines_next(&batch->input, &text);
     size_t used = left - api_lines_left(&batch->input);
-    if (kind == API_LINE_NONE) {
+    bool too_long = kind == API_LINE_NONE && batch->cut;
+    if (kind == API_LINE_NONE && !too_long) {
         return used;
     }
     struct batch_line *line = line_open(batch);
@@ -256,13 +279,19 @@ static size_t line_take(struct batch *batch, struct ledger_view *view)
         batch_abort(batch);
         return 0;
     }
-    if (batch->taken > API_BATCH_LINES_MAX) { /* the answer ends here */
+    if (too_long) {
+        batch->cut = false;
+        line_refuse(line, 413, "BATCH_TOO_LARGE", "a batch has at most 33554432 bytes");
+    } else if (batch->taken > API_BATCH_LINES_MAX) { /* the answer ends here */
+        batch->cut = false;
         line_refuse(line, 413, "BATCH_TOO_LARGE", "a batch has at most 10000 lines");
         api_lines_stop(&batch->input);
     } else if (kind == API_LINE_EMPTY) {
         line_refuse(line, 0, "INVALID_JSON", "the line is empty");
     } else if (kind == API_LINE_TOO_LONG) {
         line_refuse(line, 413, "BODY_TOO_LARGE", "a line has at most 524288 bytes");
+    } else if (!line_within_quota(batch)) {
+        line_refuse(line, 429, "QUOTA_EXCEEDED", "too many lines; send it again later");
     } else {
         line_prepare(line, text, view);
     }
@@ -271,7 +300,7 @@ static size_t line_take(struct batch *batch, struct ledger_view *view)
 
 static void slice_take(struct batch *batch)
 {
-    if (!may_take(batch) || !api_lines_ready(&batch->input)) {
+    if (!may_take(batch) || !has_lines(batch)) {
         return;
     }
     struct ledger_view *view =
@@ -421,7 +450,7 @@ static void batch_send(struct batch *batch)
 static bool batch_is_idle(struct batch *batch)
 {
     return batch->in_flight == 0 && batch->pending_count == 0 && batch->emitted == batch->taken &&
-           !api_lines_ready(&batch->input);
+           !has_lines(batch);
 }
 
 /* What is ready goes out in pieces worth a write; the last piece ends the answer. */
@@ -466,7 +495,7 @@ static void batch_settle(struct batch *batch)
     if (batch_is_dead(batch)) {
         return;
     }
-    bool ready = api_lines_ready(&batch->input);
+    bool ready = has_lines(batch);
     if (batch->pending_count > 0) {
         /* The queue was full, perhaps of others' work: nothing tells us when it is not any more. */
         batch_later(batch, http_loop_delay);
@@ -518,11 +547,28 @@ static void batch_drained(struct http_request *request)
     batch_unref(batch);
 }
 
+/* What is over the limit is not looked at; nor is the line that it cuts. */
+static bool input_put(struct batch *batch, struct lucid_span piece, bool last)
+{
+    uint64_t room = API_BATCH_BYTES_MAX - batch->received;
+    bool over = piece.len > room;
+    if (over) {
+        piece.len = (size_t)room;
+    }
+    batch->received += piece.len;
+    bool ok = api_lines_put(&batch->input, piece, last && !over);
+    if (ok && over) {
+        api_lines_cut(&batch->input);
+        batch->cut = true;
+    }
+    return ok;
+}
+
 void api_batch_data(struct http_request *request, struct lucid_span piece, bool last)
 {
     struct batch *batch = http_user(request);
     batch_ref(batch);
-    if (!batch->input.ended && !api_lines_put(&batch->input, piece, last)) {
+    if (!batch->input.ended && !input_put(batch, piece, last)) {
         batch_abort(batch);
     }
     if (batch->deferred) {
@@ -561,6 +607,7 @@ void api_batch_post(struct http_request *request, const struct http_route *route
     }
     batch->api = api_of_route(route);
     batch->request = request;
+    batch->client = api_lines_client(request, batch->api);
     api_lines_init(&batch->input, LINE_BYTES_MAX);
     http_set_user(request, batch, batch_over);
     http_on_drained(request, batch_drained);

@@ -21,6 +21,7 @@ static const struct api_code codes[] = {
     {"SIGNATURE_INVALID", 422},
     {"INVALID_SIGNER", 422},
     {"INVALID_TOKEN", 422},
+    {"QUOTA_EXCEEDED", 429},
     {"CORRUPT", 500},
     {"INTERNAL", 500},
     {"NOT_COVERED", 503},

@@ -79,6 +79,17 @@ bool api_lines_put(struct api_lines *lines, struct lucid_span piece, bool last)
     return lucid_buf_ok(&lines->input);
 }
 
+void api_lines_cut(struct api_lines *lines)
+{
+    struct lucid_buf *input = &lines->input;
+    const uint8_t *start = input->data + lines->at;
+    size_t left = api_lines_left(lines);
+    const uint8_t *end = left == 0 ? NULL : memrchr(start, '\n', left);
+    input->len = end == NULL ? lines->at : (size_t)(end + 1 - input->data);
+    lines->scanned = lines->scanned < input->len ? lines->scanned : input->len;
+    lines->ended = true;
+}
+
 /* The next line with its line feed, or what can be told of it already. False: not there yet. */
 static bool line_find(struct api_lines *lines, struct lucid_span *ret)
 {

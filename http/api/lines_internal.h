@@ -36,6 +36,9 @@ void api_lines_fini(struct api_lines *lines);
  * out then would have a hole. */
 bool api_lines_put(struct api_lines *lines, struct lucid_span piece, bool last) LUCID_WARN_UNUSED;
 
+/* Ends at the last line end that was put: what follows it was cut off and is no line. */
+void api_lines_cut(struct api_lines *lines);
+
 /* Drops what is there and ends: nothing more comes out. */
 void api_lines_stop(struct api_lines *lines);
 

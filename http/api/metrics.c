@@ -182,6 +182,9 @@ static void request_metrics(struct api *api, struct lucid_buf *out)
     lucid_prom_histogram(out, "lucid_http_request_seconds", seconds_bucket_us, cumulative,
                          API_SECONDS_BUCKETS, read_relaxed(&metrics->micros_sum),
                          "From a request's first byte to its answer's last.");
+    lucid_prom_counter(out, "lucid_http_quota_refusals_total",
+                       read_relaxed(&metrics->quota_refusals),
+                       "Requests and lines of batches refused by rate limits.");
     lucid_prom_counter(out, "lucid_verification_failures_total",
                        read_relaxed(&metrics->verification_failures),
                        "Stored things that did not verify when they were to be served.");

@@ -45,12 +45,6 @@ bool api_media_ok(struct http_request *request)
     /* Besides JSON: what clients send when nobody told them (curl -d, plain sockets). */
     static const char *const neutral[] = {"text/plain", "application/octet-stream",
                                           "application/x-www-form-urlencoded"};
-    struct lucid_span coding = http_header(request, "content-encoding");
-    if (coding.len > 0 && !media_is(coding, "identity")) {
-        api_problem(request, 415, "UNSUPPORTED_MEDIA_TYPE", NULL,
-                    "compressed bodies are not accepted");
-        return false;
-    }
     struct lucid_span type = http_header(request, "content-type");
     bool ok = type.len == 0 || media_has_json(type);
     for (size_t i = 0; !ok && i < sizeof(neutral) / sizeof(neutral[0]); i++) {

@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "api_harness.h"
+#include "http/api/api_internal.h"
 
 static int open_world(void **state)
 {
@@ -257,6 +259,18 @@ static void too_many_lines(void **state)
     lucid_buf_fini(&body);
 }
 
+static void await_unsent(const struct harness *h, uint64_t bytes)
+{
+    struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+    for (int i = 0; i < 4000; i++) {
+        if (atomic_load(&h->api->metrics.batch_unsent_bytes) >= bytes) {
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
+    fail_msg("no answers wait for the client");
+}
+
 /* Sends all of a large batch before it reads a byte; a batch that stopped for its output would
  * hang here. */
 static void half_duplex_client(void **state)
@@ -271,10 +285,11 @@ static void half_duplex_client(void **state)
                      "POST /v1/receipts/batch HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
                      body.len);
     int fd = harness_connect(h);
-    int small = 4096; /* so that the kernel holds little of the answer for us */
+    int small = 64 * 1024; /* so that the kernel holds little of the answer for us */
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
     harness_send(fd, head.data, head.len);
     harness_send(fd, body.data, body.len);
+    await_unsent(h, 1024 * 1024); /* the batch holds what the kernel does not */
     struct answer answer;
     harness_receive(fd, &answer);
     assert_int_equal(answer.status, 200);
