@@ -30,7 +30,8 @@ enum { LOOPS_MAX = 64, EXIT_USAGE = 2 };
 struct service {
     struct config config;
     struct datadir dir;
-    struct ledger_skey *log_key; /* locked memory */
+    struct ledger_skey *log_key;            /* locked memory */
+    struct ledger_ed25519_key *service_key; /* locked memory */
     struct store *store;
     uint32_t store_was; /* the store's migration before this start */
     struct kinds kinds;
@@ -76,11 +77,12 @@ static enum lucid_error open_store(struct service *service, struct lucid_why *wh
 }
 
 /* service.key must be the one that the log was born with: nothing else of ours may sign for it. */
-static enum lucid_error check_service_key(struct service *service,
-                                          const struct ledger_identity *identity,
-                                          struct lucid_why *why)
+static enum lucid_error read_service_key(struct service *service,
+                                         const struct ledger_identity *identity,
+                                         struct lucid_why *why)
 {
     struct ledger_ed25519_key *key = datadir_secret_new(sizeof(*key));
+    service->service_key = key;
     if (key == NULL) {
         return lucid_refuse(why, LUCID_RETRY_MEMORY, "NO_MEMORY", NULL, "no memory for keys");
     }
@@ -91,7 +93,6 @@ static enum lucid_error check_service_key(struct service *service,
                              "service.key is not the key of this log (origin %.100s)",
                              identity->origin);
     }
-    datadir_secret_free(key, sizeof(*key));
     return error;
 }
 
@@ -110,7 +111,7 @@ static enum lucid_error check_identity(struct service *service, struct lucid_why
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "WRONG_KEY", "data",
                             "log.key is not the key of this log (origin %.100s)", identity->origin);
     }
-    return check_service_key(service, identity, why);
+    return read_service_key(service, identity, why);
 }
 
 static enum lucid_error open_ledger(struct service *service, struct lucid_why *why)
@@ -228,6 +229,7 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
     struct api_options options = {
         .ledger = service->ledger,
         .clock = lucid_clock_system(),
+        .service_key = service->service_key,
         .version = LUCID_VERSION,
         .public_reads = config->public_reads,
         .epoch_receipts_max = config->epoch_receipts_max,
@@ -372,6 +374,7 @@ static void service_close(struct service *service)
     writer_close(service->writer);
     ledger_close(service->ledger);
     store_close(service->store);
+    datadir_secret_free(service->service_key, sizeof(*service->service_key));
     datadir_secret_free(service->log_key, sizeof(*service->log_key));
 }
 

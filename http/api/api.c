@@ -23,6 +23,7 @@ static const struct route_row rows[] = {
      API_DOCUMENT_BYTES_MAX},
     {"GET", "/v1/receipts/{id}/proof", api_proof_get, API_PUBLIC, 0},
     {"GET", "/v1/receipts/{id}/verify", api_receipt_verify_get, API_PUBLIC, 0},
+    {"POST", "/v1/verify", api_verify_post, API_PUBLIC, API_REQUEST_BYTES_MAX},
     {"GET", "/v1/consistency", api_consistency_get, API_PUBLIC, 0},
     {"GET", "/v1/log", api_log_get, API_PUBLIC, 0},
     {"GET", "/v1/mmr", api_mmr_get, API_PUBLIC, 0},
@@ -101,7 +102,7 @@ static enum lucid_error limits_open(struct api *api)
 enum lucid_error api_open(const struct api_options *options, struct api **ret)
 {
     lucid_assert(options->ledger != NULL && options->submit != NULL && options->health != NULL);
-    lucid_assert(options->version != NULL);
+    lucid_assert(options->version != NULL && options->service_key != NULL);
     struct api *api = calloc(1, sizeof(*api));
     if (api == NULL) {
         return LUCID_RETRY_MEMORY;

@@ -4,6 +4,7 @@
 #define LUCID_HTTP_API_API_H
 
 #include "http/http.h"
+#include "ledger/ed25519.h"
 #include "ledger/ledger.h"
 
 /* A command on its way to the writer and back. The submitter owns it and keeps it alive until done;
@@ -42,9 +43,10 @@ extern const uint32_t api_commit_bucket_us[API_COMMIT_BUCKETS - 1];
 struct api_options {
     struct ledger *ledger;
     struct lucid_clock clock;
-    const char *version;         /* the program's */
-    bool public_reads;           /* opens what needs scope read */
-    uint64_t epoch_receipts_max; /* limits shown by /v1/log … */
+    const struct ledger_ed25519_key *service_key; /* signs COSE receipts; borrowed, locked memory */
+    const char *version;                          /* the program's */
+    bool public_reads;                            /* opens what needs scope read */
+    uint64_t epoch_receipts_max;                  /* limits shown by /v1/log … */
     uint64_t epoch_seconds_max;
     uint64_t head_interval_ms;
     uint64_t receipt_future_seconds_max;

@@ -23,6 +23,7 @@
 #define API_NDJSON "application/x-ndjson"
 #define API_TEXT   "text/plain; charset=utf-8"
 #define API_BYTES  "application/octet-stream"
+#define API_COSE   "application/cose"
 
 /* Whom a route lets in. */
 enum api_access {
@@ -158,9 +159,24 @@ bool api_query_decimal(struct http_request *request, const char *name, uint64_t 
 
 /* Parses the body as one JSON object, in the request's arena. NULL: it has answered. */
 const struct jcs_value *api_document(struct http_request *request);
+/* The same for documents that may be deeper or have more values. */
+const struct jcs_value *api_document_within(struct http_request *request,
+                                            const struct jcs_limits *limits);
 
 /* RFC 3339 UTC ("2026-11-21T10:00:00Z", fraction of up to 9 digits) to Unix milliseconds. */
 bool api_time_parse(struct lucid_span text, uint64_t *ret_ms) LUCID_WARN_UNUSED;
+
+/* --- negotiate.c ------------------------------------------------------------------------------ */
+
+/* Which of the media types (without parameters, the server's own order) an Accept header wants:
+ * the one of the highest weight; among equals the one that is named more exactly, then the first.
+ * No header: the first. False: none is accepted. */
+bool api_accept_choose(struct lucid_span header, const char *const *types, size_t count,
+                       size_t *ret) LUCID_WARN_UNUSED;
+
+/* The same for a request, whose answer then says Vary: Accept. False: it has answered 406. */
+bool api_form_choose(struct http_request *request, const char *const *types, size_t count,
+                     size_t *ret) LUCID_WARN_UNUSED;
 
 /* --- list.c ----------------------------------------------------------------------------------- */
 
@@ -217,6 +233,7 @@ api_handler api_receipt_post, api_receipt_get;                          /* recei
 api_handler api_receipt_body_delete;                                    /* erasure.c */
 api_handler api_batch_post;                                             /* batch.c */
 api_handler api_proof_get, api_receipt_verify_get, api_consistency_get; /* proofs.c */
+api_handler api_verify_post;                                            /* verify.c */
 api_handler api_epochs_get, api_epoch_get, api_epoch_current_get;       /* epochs.c */
 api_handler api_epoch_receipts_get, api_epoch_finalize_post;            /* epochs.c */
 api_handler api_signers_get, api_signer_get, api_signers_post, api_signer_revoke_post;

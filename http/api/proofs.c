@@ -1,14 +1,19 @@
 /* Proofs. Path and head come from one view, and every proof is verified before it is served: what
  * an auditor would find wrong must not leave the house. */
-#include "http/api/api_internal.h"
+#include "http/api/forms_internal.h"
 #include "ledger/ed25519.h"
 #include "ledger/erasure.h"
 #include "ledger/proof.h"
+
+static const char *const media_types[] = {API_JSON, API_COSE, "text/plain"};
+/* Consistency is not to be had as text. */
+enum form { FORM_JSON, FORM_COSE, FORM_TLOG, CONSISTENCY_FORMS = FORM_TLOG, PROOF_FORMS };
 
 /* A proof in the making. */
 struct proof {
     uint64_t leaf;
     uint64_t size;
+    size_t form;
     bool sized; /* the client named the size */
     bool headed;
     struct store_event event;
@@ -56,7 +61,8 @@ static bool proof_place(struct http_request *request, struct ledger_view *view, 
         api_problem(request, 503, "NOT_COVERED", NULL, "no published head covers this receipt yet");
         return false;
     }
-    return true;
+    return proof->headed || proof->form == FORM_JSON ||
+           api_head_required(request, view, proof->size);
 }
 
 /* Root, path and the check of both. That the entry is the leaf's is part of the check: the leaf
@@ -83,7 +89,7 @@ static enum lucid_error proof_compute(struct ledger_view *view, struct proof *pr
                : LUCID_FATAL_CORRUPT;
 }
 
-static void proof_write(const struct proof *proof, struct lucid_buf *out)
+static void proof_write_json(const struct proof *proof, struct lucid_buf *out)
 {
     struct ledger_proof written = {
         .leaf_index = proof->leaf,
@@ -99,12 +105,31 @@ static void proof_write(const struct proof *proof, struct lucid_buf *out)
     ledger_proof_write_json(out, &written);
 }
 
+static enum lucid_error proof_write(const struct api *api, struct ledger_view *view,
+                                    const struct proof *proof, struct lucid_buf *out)
+{
+    switch (proof->form) {
+    case FORM_TLOG:
+        return api_tlog_write(view, proof->leaf, proof->size, &proof->path, out);
+    case FORM_COSE:
+        /* An entry begins with the receipt's hash. */
+        api_cose_inclusion_write(api, &proof->head, proof->leaf, proof->event.entry, &proof->path,
+                                 out);
+        return LUCID_OK;
+    default:
+        proof_write_json(proof, out);
+        return LUCID_OK;
+    }
+}
+
 void api_proof_get(struct http_request *request, const struct http_route *route)
 {
-    (void)route;
+    static const char *const types[PROOF_FORMS] = {
+        [FORM_JSON] = API_JSON, [FORM_COSE] = API_COSE, [FORM_TLOG] = API_TEXT};
     struct proof proof; /* not cleared whole: the path is 2 KiB */
     proof.sized = http_query(request, "tree_size").data != NULL;
-    if (!api_query_decimal(request, "tree_size", 0, &proof.size)) {
+    if (!api_form_choose(request, media_types, PROOF_FORMS, &proof.form) ||
+        !api_query_decimal(request, "tree_size", 0, &proof.size)) {
         return;
     }
     struct ledger_view *view = api_view_begin(request);
@@ -118,17 +143,19 @@ void api_proof_get(struct http_request *request, const struct http_route *route)
     struct lucid_buf out = {0};
     enum lucid_error error = proof_compute(view, &proof);
     if (error == LUCID_OK) {
-        proof_write(&proof, &out);
+        error = proof_write(api_of_route(route), view, &proof, &out);
     }
     ledger_view_end(view);
+    const char *type = types[proof.form];
     if (error == LUCID_FATAL_CORRUPT) {
         api_corrupt(request, "the proof does not verify against the head");
     } else if (error != LUCID_OK) {
         api_refuse(request, error, NULL);
-    } else if (proof.sized && proof.headed) {
-        api_answer_tagged(request, API_JSON, &out, true);
+    } else if (proof.sized && proof.headed && proof.form != FORM_TLOG) {
+        api_answer_tagged(request, type, &out, true);
     } else {
-        api_answer(request, 200, API_JSON, &out);
+        /* Of the tlog-proof, cosignatures may come later. */
+        api_answer(request, 200, type, &out);
     }
 }
 
@@ -245,27 +272,67 @@ void api_receipt_verify_get(struct http_request *request, const struct http_rout
 
 /* --- consistency ------------------------------------------------------------------------------ */
 
-static enum lucid_error consistency_write(struct ledger_view *view, uint64_t from, uint64_t to,
-                                          struct lucid_buf *out)
+struct consistency {
+    uint64_t from;
+    uint64_t to;
+    size_t form;
+    struct ledger_head head; /* COSE: of size `to` */
+};
+
+/* Checks the sizes and, for COSE, finds the head. False: it has answered. */
+static bool consistency_place(struct http_request *request, struct ledger_view *view,
+                              struct consistency *proof)
+{
+    if (proof->to > ledger_view_leaves(view)) {
+        api_bad_parameter(request, "to", "the tree is smaller");
+        return false;
+    }
+    if (proof->from > proof->to) {
+        api_bad_parameter(request, "from", "from must not be above to");
+        return false;
+    }
+    if (proof->form != FORM_COSE) {
+        return true;
+    }
+    enum lucid_error error = ledger_head_of_size(view, proof->to, &proof->head);
+    if (error == LUCID_NOTE_ABSENT) {
+        return api_head_required(request, view, proof->to);
+    }
+    if (error != LUCID_OK) {
+        api_refuse(request, error, NULL);
+        return false;
+    }
+    return true;
+}
+
+static enum lucid_error consistency_write(const struct api *api, struct ledger_view *view,
+                                          const struct consistency *proof, struct lucid_buf *out)
 {
     struct mmr_nodes nodes = ledger_view_nodes(view);
     struct mmr_hash root_from;
     struct mmr_hash root_to;
     struct mmr_path path;
-    enum lucid_error error = mmr_root(&nodes, from, &root_from);
-    if (error == LUCID_OK) {
-        error = mmr_root(&nodes, to, &root_to);
+    enum lucid_error error = mmr_root(&nodes, proof->from, &root_from);
+    if (error == LUCID_OK && proof->form == FORM_COSE) {
+        root_to = proof->head.root;
+    } else if (error == LUCID_OK) {
+        error = mmr_root(&nodes, proof->to, &root_to);
     }
     if (error == LUCID_OK) {
-        error = mmr_consistency_path(&nodes, from, to, &path);
+        error = mmr_consistency_path(&nodes, proof->from, proof->to, &path);
     }
     if (error != LUCID_OK) {
         return error;
     }
-    if (!mmr_verify_consistency(from, to, &root_from, &root_to, path.hash, path.count)) {
+    if (!mmr_verify_consistency(proof->from, proof->to, &root_from, &root_to, path.hash,
+                                path.count)) {
         return LUCID_FATAL_CORRUPT;
     }
-    ledger_consistency_write_json(out, from, to, &root_from, &root_to, &path);
+    if (proof->form == FORM_COSE) {
+        api_cose_consistency_write(api, &proof->head, proof->from, &path, out);
+    } else {
+        ledger_consistency_write_json(out, proof->from, proof->to, &root_from, &root_to, &path);
+    }
     return LUCID_OK;
 }
 
@@ -280,31 +347,28 @@ static bool size_required(struct http_request *request, const char *name, uint64
 
 void api_consistency_get(struct http_request *request, const struct http_route *route)
 {
-    (void)route;
-    uint64_t from;
-    uint64_t to;
-    if (!size_required(request, "from", &from) || !size_required(request, "to", &to)) {
+    struct consistency proof;
+    if (!api_form_choose(request, media_types, CONSISTENCY_FORMS, &proof.form) ||
+        !size_required(request, "from", &proof.from) || !size_required(request, "to", &proof.to)) {
         return;
     }
     struct ledger_view *view = api_view_begin(request);
     if (view == NULL) {
         return;
     }
-    uint64_t leaves = ledger_view_leaves(view);
-    struct lucid_buf out = {0};
-    enum lucid_error error = LUCID_OK;
-    if (to <= leaves && from <= to) {
-        error = consistency_write(view, from, to, &out);
+    if (!consistency_place(request, view, &proof)) {
+        ledger_view_end(view);
+        return;
     }
+    struct lucid_buf out = {0};
+    enum lucid_error error = consistency_write(api_of_route(route), view, &proof, &out);
     ledger_view_end(view);
-    if (to > leaves) {
-        api_bad_parameter(request, "to", "the tree is smaller");
-    } else if (from > to) {
-        api_bad_parameter(request, "from", "from must not be above to");
-    } else if (error == LUCID_FATAL_CORRUPT) {
+    if (error == LUCID_FATAL_CORRUPT) {
         api_corrupt(request, "the consistency proof does not verify");
     } else if (error != LUCID_OK) {
         api_refuse(request, error, NULL);
+    } else if (proof.form == FORM_COSE) {
+        api_answer_tagged(request, API_COSE, &out, true);
     } else {
         api_answer(request, 200, API_JSON, &out);
     }

@@ -94,13 +94,19 @@ const struct jcs_value *api_document(struct http_request *request)
 {
     static const struct jcs_limits limits = {.depth_max = DOCUMENT_DEPTH_MAX,
                                              .values_max = DOCUMENT_VALUES_MAX};
+    return api_document_within(request, &limits);
+}
+
+const struct jcs_value *api_document_within(struct http_request *request,
+                                            const struct jcs_limits *limits)
+{
     if (!api_media_ok(request)) {
         return NULL;
     }
     const struct jcs_value *root;
     struct lucid_why why = {0};
     enum lucid_error error =
-        jcs_parse(http_body(request), &limits, http_arena(request), &root, &why);
+        jcs_parse(http_body(request), limits, http_arena(request), &root, &why);
     if (error == LUCID_REFUSE_TOO_LARGE && why.code == NULL) {
         why.code = "INVALID_JSON";
     }

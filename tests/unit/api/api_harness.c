@@ -17,6 +17,7 @@
 #include "ledger/signer.h"
 #include "ledger/store/memory.h"
 #include "ledger/token.h"
+#include "ledger/witness.h"
 #include "migrations/migrations.h"
 
 /* --- the writer ------------------------------------------------------------------------------- */
@@ -112,7 +113,7 @@ static void log_init(struct harness *h)
     size_t len = ledger_vkey_format(&h->log_key.vkey, identity.vkey);
     identity.vkey[len] = '\0';
     memcpy(identity.log_key, h->log_key.key.public_key, 32);
-    memcpy(identity.service_key, h->log_key.key.public_key, 32);
+    memcpy(identity.service_key, h->service_key.public_key, 32);
     struct ledger_log_init_command init = {0};
     lucid_assert(ledger_log_init_prepare(&init, &identity, NULL) == LUCID_OK);
     run_one(h, &init.command);
@@ -148,6 +149,7 @@ static void key_make(uint8_t first, struct ledger_ed25519_key *ret)
 static void ledger_make(struct harness *h)
 {
     static const uint8_t seed[LEDGER_ED25519_SEED_BYTES] = {7};
+    key_make(8, &h->service_key);
     h->epoch = (struct ledger_epoch_config){.receipts_max = 100, .seconds_max = 3600};
     h->head = (struct ledger_head_config){.key = &h->log_key, .interval_ms_max = 1000};
     h->uses[0] = (struct ledger_use){&ledger_log_kind, NULL};
@@ -157,6 +159,7 @@ static void ledger_make(struct harness *h)
     h->uses[4] = (struct ledger_use){&ledger_epoch_kind, &h->epoch};
     h->uses[5] = (struct ledger_use){&ledger_head_kind, &h->head};
     h->uses[6] = (struct ledger_use){&ledger_erasure_kind, NULL};
+    h->uses[7] = (struct ledger_use){&ledger_witness_kind, &h->witness};
     lucid_assert(ledger_skey_init(lucid_span_str(HARNESS_ORIGIN), seed, &h->log_key, NULL) ==
                  LUCID_OK);
     lucid_assert(store_memory_open(&h->store) == LUCID_OK);
@@ -192,6 +195,7 @@ void harness_open(struct harness *h, bool public_reads)
     struct api_options options = {
         .ledger = h->ledger,
         .clock = lucid_clock_manual(&h->now_ms),
+        .service_key = &h->service_key,
         .version = "0.0-test",
         .public_reads = public_reads,
         .epoch_receipts_max = 100,

@@ -15,11 +15,12 @@
 #include "ledger/epoch.h"
 #include "ledger/head.h"
 #include "ledger/note.h"
+#include "ledger/witness.h"
 
 #define HARNESS_NOW_MS      1732190000000U
 #define HARNESS_ORIGIN      "example.com/receipts"
 #define HARNESS_QUEUE_MAX   10 /* fewer than one slice of a batch */
-#define HARNESS_KINDS       7
+#define HARNESS_KINDS       8
 #define HARNESS_STREAMS_MAX 3
 
 struct harness {
@@ -27,8 +28,10 @@ struct harness {
     struct store *store;
     struct ledger *ledger;
     struct ledger_skey log_key;
+    struct ledger_ed25519_key service_key;
     struct ledger_head_config head;
     struct ledger_epoch_config epoch;
+    struct ledger_witness_config witness; /* no policy */
     struct ledger_use uses[HARNESS_KINDS];
     struct api *api;
     struct http_server *server;
