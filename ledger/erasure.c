@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/sha256.h"
+#include "ledger/erasure_internal.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/payload_internal.h"
 #include "ledger/receipt_internal.h"
@@ -228,16 +229,21 @@ const struct ledger_kind ledger_erasure_kind = {
     .conclude = erasure_conclude,
 };
 
-enum lucid_error ledger_erasure_read(struct ledger_view *view, uint64_t leaf,
-                                     struct ledger_erasure *ret)
+enum lucid_error erasure_lookup(struct store_view *view, uint32_t table, uint64_t leaf,
+                                struct ledger_erasure *ret)
 {
     uint8_t key[8];
     struct lucid_span value;
+    enum lucid_error error = row_get(view, table, leaf_key(leaf, key), &value);
+    return error == LUCID_OK ? value_parse(leaf, value, ret) : error;
+}
+
+enum lucid_error ledger_erasure_read(struct ledger_view *view, uint64_t leaf,
+                                     struct ledger_erasure *ret)
+{
     if (ledger_use_find(view->ledger, &ledger_erasure_kind) == UINT32_MAX) {
         return LUCID_NOTE_ABSENT;
     }
-    enum lucid_error error =
-        row_get(view->store, ledger_view_table(view, &ledger_erasure_kind, TABLE_ERASURES),
-                leaf_key(leaf, key), &value);
-    return error == LUCID_OK ? value_parse(leaf, value, ret) : error;
+    return erasure_lookup(view->store,
+                          ledger_view_table(view, &ledger_erasure_kind, TABLE_ERASURES), leaf, ret);
 }

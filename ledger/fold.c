@@ -16,16 +16,15 @@ enum {
     CHECK_EVENTS_MAX = 100000,
 };
 
-/* Brings a payload to the current version of its type. */
-static enum lucid_error payload_upcast(struct ledger *ledger, const struct ledger_type *type,
-                                       uint16_t version, struct lucid_span payload,
+enum lucid_error ledger_payload_upcast(const struct ledger_type *type, uint16_t version,
+                                       struct lucid_span payload, struct lucid_arena *arena,
                                        struct lucid_span *ret)
 {
     if (version == 0 || version > type->type->version) {
         return LUCID_FATAL_NEWER;
     }
     while (version < type->type->version) {
-        enum lucid_error error = type->type->upcast(version, payload, &ledger->arena, &payload);
+        enum lucid_error error = type->type->upcast(version, payload, arena, &payload);
         if (error != LUCID_OK) {
             return error;
         }
@@ -43,7 +42,7 @@ enum lucid_error ledger_event_tags(struct ledger *ledger, const struct ledger_ty
     if (type != NULL && ledger->uses[type->owner].kind->id_tag != NULL) {
         struct lucid_span payload;
         enum lucid_error error =
-            payload_upcast(ledger, type, event->version, event->payload, &payload);
+            ledger_payload_upcast(type, event->version, event->payload, &ledger->arena, &payload);
         if (error != LUCID_OK) {
             return error;
         }
@@ -68,8 +67,8 @@ enum lucid_error ledger_event_see(struct ledger *ledger, const struct ledger_typ
         .leaf = leaf,
     };
     if (type != NULL) {
-        enum lucid_error error =
-            payload_upcast(ledger, type, event->version, event->payload, &seen.payload);
+        enum lucid_error error = ledger_payload_upcast(type, event->version, event->payload,
+                                                       &ledger->arena, &seen.payload);
         if (error != LUCID_OK) {
             return error;
         }

@@ -64,6 +64,9 @@ struct ledger_pending {
 struct ledger_txn {
     struct ledger *ledger;
     struct store_view *view;
+    /* A check folds the log of one store into the tables of another: tables are then read from
+     * here, and bodies are left alone. NULL: from view. */
+    struct store_view *tables;
     uint32_t use;
     enum ledger_phase phase;
     struct ledger_draft_list *drafts; /* DECIDE and REACT */
@@ -149,6 +152,11 @@ void ledger_txn_leave(struct ledger *ledger);
 
 /* Bit per use that listens to events of that name, by the name or by "*". */
 uint32_t ledger_listeners_find(const struct ledger *ledger, struct lucid_span name);
+
+/* Brings a payload to the current version of its type, in that arena. */
+enum lucid_error ledger_payload_upcast(const struct ledger_type *type, uint16_t version,
+                                       struct lucid_span payload, struct lucid_arena *arena,
+                                       struct lucid_span *ret) LUCID_WARN_UNUSED;
 
 /* An event as apply and react see it, upcast in the batch's arena. type NULL: one that no kind here
  * knows, as it is stored. */

@@ -109,6 +109,11 @@ size_t ledger_txn_find(struct ledger_txn *txn, unsigned which, uint64_t tag, uin
     return found;
 }
 
+static struct store_view *tables_view(struct ledger_txn *txn)
+{
+    return txn->tables != NULL ? txn->tables : ledger_txn_view(txn);
+}
+
 static uint32_t table_of(const struct ledger_txn *txn, unsigned table)
 {
     const struct ledger_use_state *state = &txn->ledger->states[txn->use];
@@ -141,6 +146,9 @@ enum lucid_error ledger_txn_del(struct ledger_txn *txn, unsigned table, struct l
 enum lucid_error ledger_txn_body_erase(struct ledger_txn *txn, uint64_t sequence)
 {
     lucid_assert(txn->phase == LEDGER_PHASE_APPLY);
+    if (txn->tables != NULL) {
+        return LUCID_OK;
+    }
     enum lucid_error error = store_body_erase(txn->ledger->batch, sequence);
     return lucid_category(error) == LUCID_CATEGORY_NOTE ? LUCID_OK : error;
 }
@@ -148,12 +156,12 @@ enum lucid_error ledger_txn_body_erase(struct ledger_txn *txn, uint64_t sequence
 enum lucid_error ledger_txn_get(struct ledger_txn *txn, unsigned table, struct lucid_span key,
                                 struct lucid_span *ret_value)
 {
-    return row_get(ledger_txn_view(txn), table_of(txn, table), key, ret_value);
+    return row_get(tables_view(txn), table_of(txn, table), key, ret_value);
 }
 
 enum lucid_error ledger_txn_seek(struct ledger_txn *txn, unsigned table, enum store_seek how,
                                  struct lucid_span key, struct lucid_span *ret_key,
                                  struct lucid_span *ret_value)
 {
-    return row_seek(ledger_txn_view(txn), table_of(txn, table), how, key, ret_key, ret_value);
+    return row_seek(tables_view(txn), table_of(txn, table), how, key, ret_key, ret_value);
 }

@@ -238,7 +238,10 @@ enum lucid_error store_run_open(enum store_log log, uint64_t first, struct lucid
                                     lucid_get_be32(in + need - 4) != bytes.len)) {
         return LUCID_FATAL_CORRUPT;
     }
-    if (log == STORE_LOG_BODIES && lucid_get_be64(in + RUN_HEADER_BYTES) != first) {
+    const uint8_t *last = in + need - BODY_ROW_BYTES; /* of a bodies run's index */
+    if (log == STORE_LOG_BODIES &&
+        (lucid_get_be64(in + RUN_HEADER_BYTES) != first ||
+         (uint64_t)lucid_get_be32(last + 4) + lucid_get_be16(last + 8) != bytes.len)) {
         return LUCID_FATAL_CORRUPT;
     }
     *ret = (struct store_run){.first = first, .count = count, .bytes = bytes};
@@ -316,6 +319,26 @@ static const uint8_t *body_row(const struct store_run *run, uint32_t i)
     return run->bytes.data + BODIES_HEADER_BYTES + (size_t)i * BODY_ROW_BYTES;
 }
 
+/* Where a body begins: after the one before, or after the index. */
+static uint64_t body_start(const struct store_run *run, uint32_t i)
+{
+    if (i == 0) {
+        return run_bytes_min(STORE_LOG_BODIES, run->first, run->count);
+    }
+    const uint8_t *before = body_row(run, i - 1);
+    return (uint64_t)lucid_get_be32(before + 4) + lucid_get_be16(before + 8);
+}
+
+static bool span_is_zero(struct lucid_span bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        if (bytes.data[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum lucid_error store_run_body(const struct store_run *run, uint64_t sequence,
                                 struct lucid_span *ret)
 {
@@ -330,14 +353,14 @@ enum lucid_error store_run_body(const struct store_run *run, uint64_t sequence,
     if ((flags & ~BODY_FLAG_ERASED) != 0 || row[11] != 0) {
         return LUCID_FATAL_CORRUPT;
     }
-    if ((flags & BODY_FLAG_ERASED) != 0) {
-        return LUCID_NOTE_ERASED;
-    }
-    if (start < run_bytes_min(STORE_LOG_BODIES, run->first, run->count) || start > run->bytes.len ||
-        len > run->bytes.len - start) {
+    if (start != body_start(run, i) || start > run->bytes.len || len > run->bytes.len - start) {
         return LUCID_FATAL_CORRUPT;
     }
-    *ret = lucid_span(run->bytes.data + start, len);
+    struct lucid_span body = lucid_span(run->bytes.data + start, len);
+    if ((flags & BODY_FLAG_ERASED) != 0) {
+        return span_is_zero(body) ? LUCID_NOTE_ERASED : LUCID_FATAL_CORRUPT;
+    }
+    *ret = body;
     return LUCID_OK;
 }
 

@@ -338,7 +338,9 @@ enum lucid_error store_seek(struct store_view *view, uint32_t table, enum store_
     if (error != LUCID_OK) {
         return error;
     }
-    lucid_assert(found.len >= 1 && seek_fits(how, key, found));
+    if (found.len < 1 || !seek_fits(how, key, found)) {
+        return LUCID_FATAL_CORRUPT; /* a damaged page is out of order */
+    }
     *ret_key = found;
     *ret_value = value;
     return LUCID_OK;

@@ -41,6 +41,7 @@ const struct cli_command *const cli_commands[] = {
     &command_token_revoke,
     &command_log_init,
     &command_log_info,
+    &command_log_fsck,
     &command_log_accept,
     &command_log_export,
     &command_version,
