@@ -20,6 +20,17 @@ void lucid_log_set_level(enum lucid_log_level level)
     atomic_store(&level_max, (int)level);
 }
 
+enum lucid_log_level lucid_log_level(void)
+{
+    return (enum lucid_log_level)atomic_load_explicit(&level_max, memory_order_relaxed);
+}
+
+const char *lucid_log_level_name(enum lucid_log_level level)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    return names[level];
+}
+
 bool lucid_log_enabled(enum lucid_log_level level)
 {
     return (int)level <= atomic_load_explicit(&level_max, memory_order_relaxed);
@@ -37,7 +48,6 @@ static bool window_admits(uint64_t second)
 
 void lucid_log(enum lucid_log_level level, const char *event, const char *format, ...)
 {
-    static const char *const names[] = {"error", "warn", "info", "debug"};
     if (!lucid_log_enabled(level)) {
         return;
     }
@@ -57,7 +67,7 @@ void lucid_log(enum lucid_log_level level, const char *event, const char *format
     lucid_buf_init(&line, LINE_BYTES_MAX * 4);
     lucid_buf_char(&line, '{');
     lucid_json_member_time(&line, "time", now_ms);
-    lucid_json_member_cstr(&line, "level", names[level]);
+    lucid_json_member_cstr(&line, "level", lucid_log_level_name(level));
     lucid_json_member_cstr(&line, "event", event);
     lucid_json_member_cstr(&line, "message", message);
     unsigned lost = atomic_exchange(&dropped, 0);

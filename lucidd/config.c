@@ -424,14 +424,15 @@ void config_print(const struct config *config, struct lucid_buf *out)
 
 void config_help(struct lucid_buf *out)
 {
-    lucid_buf_str(out,
-                  "usage: lucidd --data DIR [--config FILE] [--KEY VALUE]...\n"
-                  "       lucidd --check | --print-config | --version | --help\n\n"
-                  "The Lucid ledger service. Prints `listening on http://HOST:PORT` when it is "
-                  "ready;\nSIGTERM or SIGINT stops it gracefully, a second one at once; SIGHUP "
-                  "reads the\nTLS certificate again.\n\n"
-                  "Every key below is also a line `key = value` of the file and an environment\n"
-                  "variable LUCID_KEY; flags win over the environment, that over the file.\n\n");
+    lucid_buf_str(
+        out,
+        "usage: lucidd --data DIR [--config FILE] [--KEY VALUE]...\n"
+        "       lucidd --check | --print-config | --version | --help\n\n"
+        "The Lucid ledger service. Prints `listening on http://HOST:PORT` when it is "
+        "ready;\nSIGTERM or SIGINT stops it gracefully, a second one at once; SIGHUP "
+        "reads the\nTLS certificate again, SIGUSR1 logs one level more, SIGUSR2 as configured.\n\n"
+        "Every key below is also a line `key = value` of the file and an environment\n"
+        "variable LUCID_KEY; flags win over the environment, that over the file.\n\n");
     for (size_t i = 0; i < KEYS; i++) {
         char flag[NAME_BYTES_MAX + 2];
         snprintf(flag, sizeof(flag), "--%s", keys[i].name);

@@ -18,6 +18,7 @@
 #include "lucidd/config.h"
 #include "lucidd/datadir.h"
 #include "lucidd/kinds.h"
+#include "lucidd/notify.h"
 #include "lucidd/process.h"
 #include "lucidd/published.h"
 #include "lucidd/upkeep.h"
@@ -25,7 +26,7 @@
 #include "lucidd/writer.h"
 #include "migrations/migrations.h"
 
-enum { LOOPS_MAX = 64, EXIT_USAGE = 2 };
+enum { LOOPS_MAX = 64, EXIT_USAGE = 2, WRITER_IDLE_ROUND_MS = 1000 };
 
 struct service {
     struct config config;
@@ -50,6 +51,7 @@ struct service {
     pthread_t upkeep_thread;
     pthread_t main_thread;
     uint64_t started_ms; /* Unix time */
+    struct notify notify;
     atomic_bool store_failed;
 };
 
@@ -195,6 +197,23 @@ static enum lucid_error open_writer(struct service *service, struct lucid_why *w
                : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for the writer");
 }
 
+/* Tells the service manager that all is well, twice as often as it asks for: but not when the
+ * writer has been silent for so long. Then the manager's watchdog ends us, which is the way out of
+ * a commit that hangs. That the upkeep thread runs at all is shown by its asking. */
+static uint64_t watchdog_feed(void *context, uint64_t now_ms)
+{
+    (void)now_ms;
+    const struct service *service = context;
+    uint64_t half_ms = service->notify.watchdog_ms / 2;
+    if (writer_silent_ms(service->writer) < half_ms + WRITER_IDLE_ROUND_MS) {
+        notify_send(&service->notify, "WATCHDOG=1");
+    } else {
+        lucid_log(LUCID_LOG_ERROR, "writer.silent", "no round for %llu ms: the watchdog is not fed",
+                  (unsigned long long)writer_silent_ms(service->writer));
+    }
+    return half_ms;
+}
+
 /* What runs beside the requests; each task is added here. */
 static enum lucid_error open_upkeep(struct service *service, struct lucid_why *why)
 {
@@ -210,6 +229,11 @@ static enum lucid_error open_upkeep(struct service *service, struct lucid_why *w
                                        .context = &service->keeper,
                                        .at_stop = true};
     upkeep_add(service->upkeep, &keeper);
+    if (service->notify.watchdog_ms >= 2) {
+        const struct upkeep_task watchdog = {
+            .name = "watchdog", .run = watchdog_feed, .context = service};
+        upkeep_add(service->upkeep, &watchdog);
+    }
     return LUCID_OK;
 }
 
@@ -450,6 +474,27 @@ static void *second_signal_main(void *context)
     return NULL;
 }
 
+/* Whether the signal was one to go on after: SIGHUP reads the certificate again, SIGUSR1 logs one
+ * level more, SIGUSR2 as the configuration says. */
+static bool signal_obeyed(struct service *service, int number)
+{
+    if (number == SIGHUP) {
+        notify_reloading(&service->notify);
+        certificate_reload(&service->config, service->tls);
+        notify_send(&service->notify, "READY=1\nSTATUS=serving");
+        return true;
+    }
+    if (number == SIGUSR1 || number == SIGUSR2) {
+        enum lucid_log_level level =
+            number == SIGUSR1 ? lucid_log_level() + 1 : config_log_level(&service->config);
+        lucid_log_set_level(level > LUCID_LOG_DEBUG ? LUCID_LOG_DEBUG : level);
+        lucid_log(LUCID_LOG_WARN, "service.log_level", "%s",
+                  lucid_log_level_name(lucid_log_level()));
+        return true;
+    }
+    return false;
+}
+
 static void service_run(struct service *service, const sigset_t *signals)
 {
     pthread_t second;
@@ -457,9 +502,10 @@ static void service_run(struct service *service, const sigset_t *signals)
     say_listening(service);
     lucid_log(LUCID_LOG_INFO, "service.ready", "version %s, %zu I/O threads, data in %s",
               LUCID_VERSION, service->loop_count, service->dir.root);
-    while (wait_for_signal(signals) == SIGHUP) {
-        certificate_reload(&service->config, service->tls);
+    notify_send(&service->notify, "READY=1\nSTATUS=serving");
+    while (signal_obeyed(service, wait_for_signal(signals))) {
     }
+    notify_send(&service->notify, "STOPPING=1\nSTATUS=answering what is under way");
     lucid_log(LUCID_LOG_INFO, "service.stopping", "answering what is under way");
     writer_set_stopping(service->writer);
     bool second_started = pthread_create(&second, NULL, second_signal_main, service) == 0;
@@ -521,6 +567,8 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
     lucid_assert(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
     /* Whoever reads our log or our answers may go away: that is an error of the write, no more. */
     struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -542,6 +590,12 @@ int main(int argc, char **argv)
     service.main_thread = pthread_self();
     struct lucid_clock clock = lucid_clock_system();
     service.started_ms = lucid_wall_ms(&clock);
+    error = notify_open(&service.notify, &why);
+    if (error != LUCID_OK) {
+        lucid_log(LUCID_LOG_WARN, "service.notify", "the service manager is not told: %s",
+                  why.text);
+    }
+    notify_send(&service.notify, "STATUS=opening the log");
     error = service_open(&service, &why);
     int status = EXIT_SUCCESS;
     if (error != LUCID_OK) {
@@ -552,5 +606,6 @@ int main(int argc, char **argv)
         status = atomic_load(&service.store_failed) ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     service_close(&service);
+    notify_close(&service.notify);
     return status;
 }

@@ -18,6 +18,7 @@ import selftest  # noqa: E402
 
 # Codes that end a program before it serves, or that only the offline tools show.
 INSIDE = {
+    "CHECK",
     "CHECKPOINT_MALFORMED",
     "CHECKPOINT_ORIGIN",
     "COSIGNATURE_MALFORMED",

@@ -12,7 +12,8 @@ run="gcc libc6-dev meson ninja-build pkg-config python3 ca-certificates
     liblmdb-dev libsodium-dev libevent-dev libjansson-dev libssl-dev libcurl4-openssl-dev"
 test="libcmocka-dev openssl"
 ci="clang clang-format clang-tidy cppcheck libclang-rt-14-dev llvm jq wrk strace lmdb-utils
-    golang-golang-x-mod-dev"
+    golang-golang-x-mod-dev mandoc python3-venv
+    debhelper dpkg-dev fakeroot lintian systemd"
 fresh="debootstrap"
 
 fail() {
