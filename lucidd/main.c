@@ -57,6 +57,12 @@ struct service {
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+static const char *published_path(const struct service *service)
+{
+    const char *configured = service->config.published_head_file;
+    return configured[0] != '\0' ? configured : service->dir.published_head;
+}
+
 static enum lucid_error open_store(struct service *service, struct lucid_why *why)
 {
     struct store_lmdb_options options = {
@@ -68,6 +74,9 @@ static enum lucid_error open_store(struct service *service, struct lucid_why *wh
     uint32_t applied = 0;
     if (error == LUCID_OK) {
         error = migrations_version(service->store, &service->store_was);
+    }
+    if (error == LUCID_OK && service->store_was < PUBLISHED_SINCE_MIGRATION) {
+        error = published_seed(service->store, published_path(service), why);
     }
     if (error == LUCID_OK) {
         error = migrations_run(service->store, &applied, why);
@@ -137,12 +146,6 @@ static enum lucid_error open_ledger(struct service *service, struct lucid_why *w
     };
     error = ledger_open(service->store, &options, &service->ledger, why);
     return error == LUCID_OK ? check_identity(service, why) : error;
-}
-
-static const char *published_path(const struct service *service)
-{
-    const char *configured = service->config.published_head_file;
-    return configured[0] != '\0' ? configured : service->dir.published_head;
 }
 
 /* Refuses a store that is behind what was published. Stores of older programs get the file now. */

@@ -1,5 +1,7 @@
 #include "lucidd/published.h"
 
+#include <unistd.h>
+
 #include "base/log.h"
 #include "ledger/head.h"
 #include "ledger/note.h"
@@ -138,6 +140,56 @@ enum lucid_error published_write(struct ledger *ledger, const char *path, struct
 {
     uint64_t size;
     return head_write(ledger, path, NULL, &size, why);
+}
+
+/* The newest head event, looked for from the end; LUCID_NOTE_ABSENT in a log without any. */
+static enum lucid_error newest_find(struct store_view *view, uint8_t *out, size_t max,
+                                    size_t *ret_len)
+{
+    struct store_counts counts;
+    store_counts_read(view, &counts);
+    for (uint64_t sequence = counts.events; sequence > 0; sequence--) {
+        struct store_event event;
+        enum lucid_error error = store_event_read(view, sequence, &event);
+        if (error != LUCID_OK) {
+            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+        }
+        if (lucid_span_is(event.type, ledger_head_kind.types[0].name)) {
+            if (event.payload.len > max) {
+                return LUCID_FATAL_CORRUPT;
+            }
+            memcpy(out, event.payload.data, event.payload.len);
+            *ret_len = event.payload.len;
+            return LUCID_OK;
+        }
+    }
+    return LUCID_NOTE_ABSENT;
+}
+
+enum lucid_error published_seed(struct store *store, const char *path, struct lucid_why *why)
+{
+    uint8_t text[LEDGER_CHECKPOINT_BYTES_MAX];
+    size_t len = 0;
+    struct store_view *view;
+    if (access(path, F_OK) == 0) {
+        return LUCID_OK;
+    }
+    enum lucid_error error = store_view_open(store, &view);
+    if (error == LUCID_OK) {
+        error = store_view_begin(view);
+        if (error == LUCID_OK) {
+            error = newest_find(view, text, sizeof(text), &len);
+            store_view_end(view);
+        }
+        store_view_close(view);
+    }
+    if (error == LUCID_NOTE_ABSENT) {
+        return LUCID_OK;
+    }
+    return error == LUCID_OK
+               ? datadir_file_write(path, 0644, lucid_span(text, len), why)
+               : lucid_refuse(why, error, NULL, NULL, "the newest head cannot be read: %s",
+                              lucid_error_name(error));
 }
 
 uint64_t published_keep(void *context, uint64_t now_ms)

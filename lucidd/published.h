@@ -38,6 +38,14 @@ enum lucid_error published_check(struct ledger *ledger, const char *path,
 enum lucid_error published_write(struct ledger *ledger, const char *path,
                                  struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* For a store of an older program, before it is migrated: writes its newest head to the file,
+ * unless there is a file. So a stop between migration and first start leaves no log that should
+ * have the file and has not. Thread: any; opens a view of its own. Errors: LUCID_RETRY_IO, those of
+ * the view.
+ */
+enum lucid_error published_seed(struct store *store, const char *path,
+                                struct lucid_why *why) LUCID_WARN_UNUSED;
+
 /* What the service runs every second; borrows ledger and path for its life. */
 struct published_keeper {
     struct ledger *ledger;
