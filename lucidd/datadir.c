@@ -79,7 +79,7 @@ static enum lucid_error parent_sync(const char *path, struct lucid_why *why)
     return directory_sync(parent, why);
 }
 
-static bool directory_is_empty(const char *path)
+bool datadir_is_empty(const char *path)
 {
     DIR *stream = opendir(path);
     if (stream == NULL) {
@@ -111,7 +111,7 @@ static enum lucid_error existing_check(const struct datadir *dir, struct lucid_w
         return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, NULL, "data", "%s belongs to another user",
                             dir->root);
     }
-    if (!directory_is_empty(dir->root)) {
+    if (!datadir_is_empty(dir->root)) {
         return lucid_refuse(why, LUCID_REFUSE_CONFLICT, NULL, "data", "%s is not empty", dir->root);
     }
     return chmod(dir->root, 0700) == 0 ? LUCID_OK : io_error(why, dir->root, "chmod");

@@ -80,6 +80,9 @@ enum lucid_error datadir_open_readonly(const char *path, struct datadir *ret,
 enum lucid_error datadir_mirror_open(const char *path, const char *source, struct datadir *ret,
                                      struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* Whether a directory holds nothing; false when it cannot be read. */
+bool datadir_is_empty(const char *path) LUCID_WARN_UNUSED;
+
 /* Writes a whole file atomically and durably. Errors: LUCID_RETRY_IO. */
 enum lucid_error datadir_file_write(const char *path, unsigned mode, struct lucid_span data,
                                     struct lucid_why *why) LUCID_WARN_UNUSED;

@@ -25,4 +25,13 @@ struct store_lmdb_options {
 enum lucid_error store_lmdb_open(const char *path, const struct store_lmdb_options *options,
                                  struct store **ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* Copies the last commit as the bytes of a data.mdb without free pages, in pieces, to fn, whose
+ * error ends the copy and is passed on. Also of a store that another process writes to; pages that
+ * are freed meanwhile are not used again before the end. SIGPIPE must be ignored. The snapshot is
+ * one of the reader slots. Errors: those of fn, LUCID_RETRY_IO, LUCID_RETRY_MEMORY,
+ * LUCID_FATAL_CORRUPT. Thread: any. */
+typedef enum lucid_error store_copy_fn(void *context, struct lucid_span piece);
+enum lucid_error store_lmdb_copy(struct store *store, store_copy_fn *fn, void *context,
+                                 struct lucid_why *why) LUCID_WARN_UNUSED;
+
 #endif

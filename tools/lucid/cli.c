@@ -40,7 +40,7 @@ const struct cli_command *const cli_commands[] = {
     &command_token_list,
     &command_token_revoke,
     &command_log_init,
-    &command_log_info,
+    &command_log_info, &command_log_restore, &command_log_backup,
     &command_log_fsck,
     &command_log_accept,
     &command_log_export,

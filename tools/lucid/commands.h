@@ -24,6 +24,8 @@ extern const struct cli_command command_token_revoke;
 extern const struct cli_command command_log_init;
 extern const struct cli_command command_log_info;
 extern const struct cli_command command_log_fsck;
+extern const struct cli_command command_log_backup;
+extern const struct cli_command command_log_restore;
 extern const struct cli_command command_log_accept;
 extern const struct cli_command command_log_export;
 extern const struct cli_command command_version;
