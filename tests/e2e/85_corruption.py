@@ -22,6 +22,9 @@ service.stop()
 STORE = os.path.join(service.data, "store", "data.mdb")
 CLEAN = os.path.join(service.base, "clean.mdb")
 shutil.copy(STORE, CLEAN)
+PUBLISHED = os.path.join(service.data, "published.head")
+CLEAN_HEAD = os.path.join(service.base, "clean.head")
+shutil.copy(PUBLISHED, CLEAN_HEAD)
 with open(CLEAN, "rb") as file:
     IMAGE = file.read()
 
@@ -35,10 +38,16 @@ def places(text):
     return found
 
 
+def put_clean():
+    """The store as it was, and the note of its newest head: else this would be a rollback."""
+    shutil.copy(CLEAN, STORE)
+    shutil.copy(CLEAN_HEAD, PUBLISHED)
+
+
 def damage(changes):
     if service.process.poll() is None:
         service.kill()  # a failed case left it
-    shutil.copy(CLEAN, STORE)
+    put_clean()
     with open(STORE, "r+b") as file:
         for at, new in changes:
             file.seek(at)
@@ -195,7 +204,7 @@ for start in range(0, 60, 20):
 kit.note(str(outcomes))
 
 with case("a store cut in half: refuses to start, or serves only what is right"):
-    shutil.copy(CLEAN, STORE)
+    put_clean()
     os.truncate(STORE, len(IMAGE) // 2 // 4096 * 4096)
     try:
         service.start()
@@ -206,7 +215,7 @@ with case("a store cut in half: refuses to start, or serves only what is right")
         service.kill()
 
 with case("the clean copy still works"):
-    shutil.copy(CLEAN, STORE)
+    put_clean()
     service.start()
     judge("clean")
     equal(service.size(), COUNT)
