@@ -46,6 +46,18 @@ static struct check_finding *finding_new(struct check_report *report, enum check
     return finding;
 }
 
+static void text_set(struct check_finding *finding, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+/* Damaged bytes may be part of a text: it stays printable. */
+static void text_set(struct check_finding *finding, const char *format, va_list arguments)
+{
+    (void)vsnprintf(finding->text, sizeof(finding->text), format, arguments);
+    for (char *at = finding->text; *at != '\0'; at++) {
+        *at = *at < 0x20 || *at > 0x7e ? '?' : *at;
+    }
+}
+
 struct check_finding *check_add(struct check_report *report, enum check_class class,
                                 uint64_t sequence, uint64_t leaf, const char *format, ...)
 {
@@ -54,7 +66,7 @@ struct check_finding *check_add(struct check_report *report, enum check_class cl
     if (finding != NULL) {
         va_list arguments;
         va_start(arguments, format);
-        (void)vsnprintf(finding->text, sizeof(finding->text), format, arguments);
+        text_set(finding, format, arguments);
         va_end(arguments);
     }
     return finding;
@@ -68,7 +80,7 @@ struct check_finding *check_add_undecided(struct check_report *report, enum chec
     if (finding != NULL) {
         va_list arguments;
         va_start(arguments, format);
-        (void)vsnprintf(finding->text, sizeof(finding->text), format, arguments);
+        text_set(finding, format, arguments);
         va_end(arguments);
         finding->undecided = true;
     }

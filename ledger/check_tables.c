@@ -6,7 +6,7 @@
 #include "base/assert.h"
 #include "ledger/check_internal.h"
 
-enum { FOLD_ROW_BYTES = 5, NEWER_MAX = 1000 };
+enum { FOLD_ROW_BYTES = 5, NEWER_MAX = 100 };
 
 static const char table_meta[] = "meta";
 static const char key_migration[] = "migration";

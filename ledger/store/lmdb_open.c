@@ -143,6 +143,9 @@ static enum lucid_error writer_lock(struct store_lmdb *lmdb, int dir_fd, const c
     return refuse_errno(why, "cannot lock writer.lock in", path, errno);
 }
 
+/* A number that is higher than this is damage, not the future. */
+enum { FORMATS_TO_COME = 100 };
+
 /* Reads the format's number: LUCID_NOTE_ABSENT when this is not a finished store. */
 static enum lucid_error format_check(MDB_txn *txn, MDB_dbi dbi, struct lucid_why *why)
 {
@@ -156,6 +159,10 @@ static enum lucid_error format_check(MDB_txn *txn, MDB_dbi dbi, struct lucid_why
         return LUCID_FATAL_CORRUPT;
     }
     uint32_t format = lucid_get_be32(value.mv_data);
+    if (format > STORE_LMDB_FORMAT + FORMATS_TO_COME) {
+        return lucid_refuse(why, LUCID_FATAL_CORRUPT, "STORE_CORRUPT", NULL,
+                            "the store has format %u, which no program writes", format);
+    }
     if (format > STORE_LMDB_FORMAT) {
         return lucid_refuse(why, LUCID_FATAL_NEWER, "STORE_NEWER", NULL,
                             "the store has format %u, this program knows %u", format,
