@@ -278,19 +278,26 @@ static enum lucid_error bundle_build(struct lucid_span receipt, struct lucid_spa
     return error == LUCID_OK && !lucid_buf_ok(out) ? LUCID_RETRY_MEMORY : error;
 }
 
+static enum cli_exit output_write(struct cli *cli, const char *file, struct lucid_span data)
+{
+    struct lucid_why why = {0};
+    if (strcmp(file, "-") == 0) {
+        (void)fwrite(data.data, 1, data.len, stdout);
+        return CLI_OK;
+    }
+    enum lucid_error error = datadir_file_write(file, 0644, data, &why);
+    return error == LUCID_OK ? CLI_OK : cli_fail_why(cli, error, &why, "output");
+}
+
 static enum cli_exit bundle_write(struct cli *cli, const char *file, struct lucid_span receipt,
                                   struct lucid_span proof)
 {
     struct lucid_buf bundle = {0};
-    struct lucid_why why = {0};
     enum cli_exit code = CLI_OK;
     if (bundle_build(receipt, proof, &bundle) != LUCID_OK) {
         code = cli_fail(cli, CLI_REFUSED, NULL, NULL, "the answer is not JSON");
-    } else if (strcmp(file, "-") == 0) {
-        text_print(&bundle);
     } else {
-        enum lucid_error error = datadir_file_write(file, 0644, lucid_buf_span(&bundle), &why);
-        code = error == LUCID_OK ? CLI_OK : cli_fail_why(cli, error, &why, "output");
+        code = output_write(cli, file, lucid_buf_span(&bundle));
     }
     lucid_buf_fini(&bundle);
     return code;
@@ -325,37 +332,120 @@ static enum cli_exit proof_show(struct cli *cli, const struct lucid_buf *text)
     return CLI_OK;
 }
 
+/* The forms that --format names; the verifier tells them apart by their content. */
+static const struct proof_form {
+    const char *name;
+    const char *accept; /* NULL: JSON */
+} proof_forms[] = {
+    {"json", NULL},
+    {"tlog", "Accept: text/plain"},
+    {"cose", "Accept: application/cose"},
+};
+
+static const struct proof_form *proof_form_of(struct cli *cli)
+{
+    const char *name = cli_value(cli, "format", "json");
+    for (size_t i = 0; i < sizeof(proof_forms) / sizeof(proof_forms[0]); i++) {
+        if (strcmp(name, proof_forms[i].name) == 0) {
+            return &proof_forms[i];
+        }
+    }
+    (void)cli_fail(cli, CLI_USAGE, NULL, "format", "--format is json, tlog or cose");
+    return NULL;
+}
+
+/* A tlog-proof or COSE receipt without a file: as POST /v1/verify takes it, or text for people. */
+static enum cli_exit form_show(struct cli *cli, const struct proof_form *form,
+                               struct lucid_span proof)
+{
+    bool text = strcmp(form->name, "tlog") == 0;
+    if (cli->json) {
+        char *encoded = malloc(lucid_base64_len(proof.len) + 1);
+        json_t *value = NULL;
+        if (text) {
+            value = json_stringn((const char *)proof.data, proof.len);
+        } else if (encoded != NULL) {
+            lucid_base64_encode(proof.data, proof.len, encoded);
+            value = json_pack("{s:s#}", "cose", encoded, (int)lucid_base64_len(proof.len));
+        }
+        free(encoded);
+        if (value == NULL) {
+            return cli_fail(cli, CLI_REFUSED, NULL, NULL, "the answer is not a proof");
+        }
+        json_t *all = json_pack("{s:o}", "proof", value);
+        cli_print_json(all);
+        json_decref(all);
+        return CLI_OK;
+    }
+    if (!text) {
+        return cli_fail(cli, CLI_USAGE, NULL, "output",
+                        "a COSE receipt is binary: give -o FILE (- = standard output) or --json");
+    }
+    while (proof.len > 0) {
+        const uint8_t *end = memchr(proof.data, '\n', proof.len);
+        size_t len = end == NULL ? proof.len : (size_t)(end - proof.data);
+        char line[1024];
+        (void)snprintf(line, sizeof(line), "%.*s", (int)(len < 1000 ? len : 1000),
+                       (const char *)proof.data);
+        cli_print_text(stdout, line);
+        fputc('\n', stdout);
+        len += end != NULL;
+        proof = lucid_span(proof.data + len, proof.len - len);
+    }
+    return CLI_OK;
+}
+
+/* JSON, alone or with the receipt. */
+static enum cli_exit json_give(struct cli *cli, const char *file, const struct lucid_buf *proof)
+{
+    char path[REMOTE_PATH_BYTES_MAX];
+    struct lucid_buf receipt = {0};
+    enum cli_exit code = CLI_OK;
+    if (file == NULL) {
+        return proof_show(cli, proof);
+    }
+    if (!cli_flag(cli, "no-receipt")) {
+        (void)snprintf(path, sizeof(path), "/v1/receipts/%s", cli->arguments[0]);
+        code = remote_get_text(cli, path, 0, &receipt);
+    }
+    if (code == CLI_OK) {
+        code = bundle_write(cli, file, lucid_buf_span(&receipt), lucid_buf_span(proof));
+    }
+    lucid_buf_fini(&receipt);
+    return code;
+}
+
 static enum cli_exit receipt_proof(struct cli *cli)
 {
-    const char *id = cli->arguments[0];
     const char *file = cli_value(cli, "output", NULL);
     char path[REMOTE_PATH_BYTES_MAX];
     struct lucid_buf proof = {0};
-    struct lucid_buf receipt = {0};
-    enum cli_exit code = proof_path(cli, id, path, sizeof(path));
+    const struct proof_form *form = proof_form_of(cli);
+    enum cli_exit code = CLI_USAGE;
+    if (form != NULL) {
+        code = proof_path(cli, cli->arguments[0], path, sizeof(path));
+    }
     if (code == CLI_OK) {
-        code = remote_get_text(cli, path, COVER_TRIES, &proof);
+        code = remote_get_as(cli, path, form->accept, COVER_TRIES, &proof);
     }
-    if (code == CLI_OK && file != NULL && !cli_flag(cli, "no-receipt")) {
-        (void)snprintf(path, sizeof(path), "/v1/receipts/%s", id);
-        code = remote_get_text(cli, path, 0, &receipt);
-    }
-    if (code == CLI_OK && file != NULL) {
-        code = bundle_write(cli, file, lucid_buf_span(&receipt), lucid_buf_span(&proof));
+    if (code == CLI_OK && form->accept == NULL) {
+        code = json_give(cli, file, &proof);
     } else if (code == CLI_OK) {
-        code = proof_show(cli, &proof);
+        code = file != NULL ? output_write(cli, file, lucid_buf_span(&proof))
+                            : form_show(cli, form, lucid_buf_span(&proof));
     }
     if (code == CLI_OK && file != NULL && strcmp(file, "-") != 0) {
-        cli_note(cli, "wrote %s: check it with `lucid verify %s --vkey-file …`", file, file);
+        cli_note(cli, "wrote %s: check it with `lucid verify %s%s --vkey-file …`", file, file,
+                 form->accept != NULL || cli_flag(cli, "no-receipt") ? " --receipt …" : "");
     }
-    lucid_buf_fini(&receipt);
     lucid_buf_fini(&proof);
     return code;
 }
 
 static const struct cli_option proof_options[] = {
     {"output", 'o', "FILE", "write receipt and proof for `lucid verify` (- = standard output)"},
-    {"no-receipt", 0, NULL, "with -o: the proof only (needs no token)"},
+    {"format", 'F', "FORM", "json, tlog (C2SP tlog-proof) or cose (RFC 9942); default json"},
+    {"no-receipt", 0, NULL, "JSON with -o: the proof only (needs no token)"},
     {"tree-size", 0, "N", "in the tree of N leaves instead of the newest published head"},
     {NULL, 0, NULL, NULL},
 };
@@ -368,8 +458,12 @@ const struct cli_command command_receipt_proof = {
     .text =
         "Waits up to 10 s for a head that covers the receipt. With -o the file holds\n"
         "{\"receipt\": envelope, \"proof\": {…}}, which `lucid verify` judges offline; reading\n"
-        "the receipt needs a token with scope read, unless the service has public_reads.\n",
+        "the receipt needs a token with scope read, unless the service has public_reads.\n"
+        "A tlog-proof (.tlog-proof) and a COSE receipt are files of their own, without the "
+        "receipt;\n"
+        "a size without a head has neither.\n",
     .examples = "  lucid receipt proof run_0f3a… -o proof.json --data /var/lib/lucid\n"
+                "  lucid receipt proof run_0f3a… --format tlog -o run_0f3a….tlog-proof\n"
                 "  lucid receipt proof run_0f3a… --json\n",
     .options = proof_options,
     .arguments_min = 1,

@@ -136,9 +136,11 @@ enum cli_exit remote_fail_error(struct cli *cli, enum lucid_error error,
     return cli_fail(cli, code, NULL, NULL, "%s: %s", cli->url, text);
 }
 
-/* Sends once. The answer is the caller's to free in any case. */
+/* Sends once. accept: a whole header line, or NULL for JSON. The answer is the caller's to free in
+ * any case. */
 static enum cli_exit call_once(struct cli *cli, const char *method, const char *path,
-                               struct lucid_span body, struct client_answer *answer)
+                               const char *accept, struct lucid_span body,
+                               struct client_answer *answer)
 {
     enum cli_exit code = remote_open(cli);
     if (code != CLI_OK) {
@@ -153,6 +155,9 @@ static enum cli_exit call_once(struct cli *cli, const char *method, const char *
     if (!remote_question_init(cli, method, path, url, sizeof(url), header, &question)) {
         datadir_secret_free(header, CLI_TOKEN_BYTES_MAX + 32);
         return CLI_USAGE;
+    }
+    if (accept != NULL) {
+        question.headers[0] = accept;
     }
     if (body.data != NULL) {
         question.body = body;
@@ -189,7 +194,7 @@ enum cli_exit remote_call(struct cli *cli, const char *method, const char *path,
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     struct client_answer answer = {0};
     struct lucid_span span = text != NULL ? lucid_span_str(text) : lucid_span(NULL, 0);
-    enum cli_exit code = call_once(cli, method, path, span, &answer);
+    enum cli_exit code = call_once(cli, method, path, NULL, span, &answer);
     if (code == CLI_OK) {
         code = answer_take(cli, &answer, ret);
     }
@@ -201,15 +206,21 @@ enum cli_exit remote_call(struct cli *cli, const char *method, const char *path,
 enum cli_exit remote_get_text(struct cli *cli, const char *path, unsigned tries,
                               struct lucid_buf *ret_text)
 {
+    return remote_get_as(cli, path, NULL, tries, ret_text);
+}
+
+enum cli_exit remote_get_as(struct cli *cli, const char *path, const char *accept, unsigned tries,
+                            struct lucid_buf *ret_bytes)
+{
     for (unsigned i = 0;; i++) {
         struct client_answer answer = {0};
-        enum cli_exit code = call_once(cli, "GET", path, lucid_span(NULL, 0), &answer);
+        enum cli_exit code = call_once(cli, "GET", path, accept, lucid_span(NULL, 0), &answer);
         bool again = code == CLI_OK && answer.status == 503 && i < tries;
         if (code == CLI_OK && !again && (answer.status < 200 || answer.status >= 300)) {
             code = remote_fail(cli, &answer);
         }
         if (code == CLI_OK && !again) {
-            *ret_text = answer.body;
+            *ret_bytes = answer.body;
             return CLI_OK;
         }
         client_answer_fini(&answer);

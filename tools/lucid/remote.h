@@ -28,6 +28,10 @@ enum cli_exit remote_call(struct cli *cli, const char *method, const char *path,
 enum cli_exit remote_get_text(struct cli *cli, const char *path, unsigned tries,
                               struct lucid_buf *ret_text) LUCID_WARN_UNUSED;
 
+/* The same for another form than JSON; accept is a whole header line, "Accept: text/plain". */
+enum cli_exit remote_get_as(struct cli *cli, const char *path, const char *accept, unsigned tries,
+                            struct lucid_buf *ret_bytes) LUCID_WARN_UNUSED;
+
 /* All pages of a list up to limit items: a JSON array. *ret_more: there were more. */
 enum cli_exit remote_list(struct cli *cli, const char *path, uint64_t limit, json_t **ret,
                           bool *ret_more) LUCID_WARN_UNUSED;
