@@ -219,7 +219,9 @@ static void stream_begin(struct api_stream *stream, struct api_loop *loop)
         return;
     }
     struct lucid_buf out = {0};
-    lucid_buf_printf(&out, "retry: %d\n\n", RETRY_MS);
+    /* The id without data: whoever comes back before the first event says where it was. */
+    lucid_buf_printf(&out, "retry: %d\nid: %llu\n\n", RETRY_MS,
+                     (unsigned long long)(stream->reader.next - 1));
     stream_say(stream, &out);
     stream_later(stream, http_loop_defer);
 }

@@ -26,6 +26,8 @@ extern const struct cli_command command_log_info;
 extern const struct cli_command command_log_fsck;
 extern const struct cli_command command_log_backup;
 extern const struct cli_command command_log_restore;
+extern const struct cli_command command_log_follow;
+extern const struct cli_command command_log_mirror;
 extern const struct cli_command command_log_accept;
 extern const struct cli_command command_log_export;
 extern const struct cli_command command_version;
