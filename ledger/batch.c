@@ -343,9 +343,6 @@ static enum lucid_error replay_copy(struct ledger *ledger, const struct store_ev
         event->type.len > STORE_TYPE_BYTES_MAX) {
         return LUCID_REFUSE_INVALID;
     }
-    if (event->version == 0 || (type != NULL && event->version > type->type->version)) {
-        return LUCID_REFUSE_UNKNOWN_KEY;
-    }
     copy.type = type != NULL ? lucid_span_str(type->type->name)
                              : lucid_arena_copy(&ledger->arena, event->type);
     copy.payload = lucid_arena_copy(&ledger->arena, event->payload);
@@ -394,6 +391,9 @@ static enum lucid_error event_replay(struct ledger *ledger, const struct store_e
     }
     if (memcmp(hash, event->hash, STORE_HASH_BYTES) != 0) {
         return LUCID_FATAL_CORRUPT;
+    }
+    if (copy.version == 0 || (type != NULL && copy.version > type->type->version)) {
+        return LUCID_REFUSE_UNKNOWN_KEY;
     }
     error = ledger_event_see(ledger, type, &copy, ledger->staged.leaves, &seen);
     if (error == LUCID_OK) {

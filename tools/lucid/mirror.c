@@ -433,27 +433,30 @@ static enum lucid_error head_compare(struct mirror *mirror, const struct mirror_
     return error;
 }
 
+/* Whether what is published may be the copy's log at all, a contradiction before a mere loss. */
 static enum lucid_error published_check(struct mirror *mirror)
 {
     const struct mirror_head *published = &mirror->published;
     const struct mirror_head *seen = &mirror->seen;
     bool same = true;
-    if (seen->size != UINT64_MAX && published->size < seen->size) {
-        return fault_set(mirror, MIRROR_ROLLBACK,
-                         "the published head is smaller than one that was published before");
+    if (published->size <= mirror->leaves) {
+        enum lucid_error error = head_compare(mirror, published, &same);
+        if (error != LUCID_OK) {
+            return error;
+        }
+    }
+    if (!same) {
+        return fault_set(mirror, MIRROR_FORK,
+                         "the published head's root is not that of the copy's first leaves");
     }
     if (seen->size == published->size && memcmp(&seen->root, &published->root, 32) != 0) {
         return fault_set(mirror, MIRROR_FORK, "two heads of one size with different roots");
     }
-    if (published->size > mirror->leaves) {
-        return LUCID_OK;
+    if (seen->size != UINT64_MAX && published->size < seen->size) {
+        return fault_set(mirror, MIRROR_ROLLBACK,
+                         "the published head is smaller than one that was published before");
     }
-    enum lucid_error error = head_compare(mirror, published, &same);
-    if (error == LUCID_OK && !same) {
-        return fault_set(mirror, MIRROR_FORK,
-                         "the published head's root is not that of the copy's first leaves");
-    }
-    return error;
+    return LUCID_OK;
 }
 
 static enum lucid_error seen_store(struct mirror *mirror)
