@@ -74,7 +74,7 @@ enum lucid_error tile_source_open_data(struct tile_source *source, const char *d
         .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
     };
     *source = (struct tile_source){.read = data_read};
-    enum lucid_error error = datadir_open(data, &source->dir, why);
+    enum lucid_error error = datadir_open_readonly(data, &source->dir, why);
     if (error == LUCID_OK) {
         error = store_lmdb_open(source->dir.store, &options, &source->store, why);
     }
