@@ -131,6 +131,9 @@ void http_respond(struct http_request *request, int status, const char *content_
     }
     request->keep_alive = stays_open(request);
     size_t bytes_max = body->bytes_max;
+    if (http_coding_whole(request, content_type, body)) {
+        return;
+    }
     if (!lucid_buf_ok(body) || !lucid_buf_ok(&request->extra)) {
         replace_failed(request, body);
         content_type = "application/problem+json";
@@ -166,6 +169,7 @@ void http_respond_begin(struct http_request *request, int status, const char *co
     request->keep_alive = request->keep_alive && !until_close && !request->continue_wanted &&
                           !request->loop->stopping;
     request->chunked = !until_close;
+    http_coding_stream(request, content_type);
     enum body_kind kind = until_close ? BODY_UNTIL_CLOSE : BODY_CHUNKED;
     size_t before = 0;
     struct lucid_buf *out = http_output_open(connection, &before);
@@ -191,18 +195,14 @@ static void put_framing(struct http_connection *connection, size_t size, const c
     http_output_commit(connection, out, before);
 }
 
-bool http_respond_data(struct http_request *request, struct lucid_buf *data)
+/* Takes a piece as it goes over the wire. False: it could not be built, the connection is cut. */
+static bool piece_put(struct http_request *request, struct lucid_buf *data)
 {
-    if (http_is_gone(request)) {
-        lucid_buf_fini(data);
-        return true; /* swallowed: the producer may as well run to its end */
-    }
-    lucid_assert(request->answer == HTTP_ANSWER_STREAM);
     struct http_connection *connection = request->connection;
     if (!lucid_buf_ok(data)) {
         lucid_buf_fini(data);
         http_respond_abort(request);
-        return true;
+        return false;
     }
     if (data->len == 0 || request->no_body) {
         lucid_buf_fini(data);
@@ -213,8 +213,22 @@ bool http_respond_data(struct http_request *request, struct lucid_buf *data)
     } else {
         http_output_take(connection, data);
     }
+    return true;
+}
+
+bool http_respond_data(struct http_request *request, struct lucid_buf *data)
+{
+    if (http_is_gone(request)) {
+        lucid_buf_fini(data);
+        return true; /* swallowed: the producer may as well run to its end */
+    }
+    lucid_assert(request->answer == HTTP_ANSWER_STREAM);
+    http_coding_piece(request, false, data);
+    if (!piece_put(request, data)) {
+        return true;
+    }
     request->throttled =
-        connection->out_bytes >= request->loop->server->options.limits.output_bytes_max;
+        request->connection->out_bytes >= request->loop->server->options.limits.output_bytes_max;
     return !request->throttled;
 }
 
@@ -224,6 +238,13 @@ void http_respond_end(struct http_request *request)
         return;
     }
     lucid_assert(request->answer == HTTP_ANSWER_STREAM);
+    if (request->gzip != NULL) {
+        struct lucid_buf rest = {0};
+        http_coding_piece(request, true, &rest);
+        if (!piece_put(request, &rest)) {
+            return;
+        }
+    }
     if (request->chunked && !request->no_body) {
         put_framing(request->connection, 0, "0\r\n\r\n");
     }

@@ -242,6 +242,19 @@ void http_add_header(struct http_request *request, const char *name, const char 
 void http_respond(struct http_request *request, int status, const char *content_type,
                   struct lucid_buf *body);
 
+/* Answers of JSON and text are compressed with gzip where Accept-Encoding asks for it: whole ones
+ * from 1 KiB (over 64 KiB they become streams), streamed ones piece by piece, each piece decodable
+ * when it arrives. Vary says so, also to those who do not ask. Streams of text/event-stream and
+ * binary types never are. */
+
+/* Whether an answer of that type and length is compressed for this client: its strong entity tag
+ * must differ then. */
+bool http_answer_is_coded(const struct http_request *request, const char *content_type, size_t len);
+/* Whether it is for some client. */
+bool http_answer_varies(const char *content_type, size_t len);
+/* The coming answer goes out as it is. */
+void http_keep_identity(struct http_request *request);
+
 /* RFC 9457: {"type","title","status","detail","code","param"?,"request_id"}, application/
  * problem+json. code is upper snake case; type is "about:blank" plus nothing else: the code is the
  * stable name. param "" or NULL: left out. Adds Cache-Control: no-cache, and Retry-After: 1 to 503

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "http/gzip_internal.h"
 #include "http/server_internal.h"
 
 enum {
@@ -336,6 +337,7 @@ static void loop_free(struct http_loop *loop)
     free(loop->read_buffer);
     free(loop->record_buffer);
     free(loop->access_buffer);
+    http_gzip_close(loop->gzip);
     lucid_buf_fini(&loop->access_line);
     free(loop);
 }

@@ -111,6 +111,7 @@ void http_request_finish(struct http_request *request, int status)
     const struct http_server_options *options = &loop->server->options;
     const struct http_connection *connection = request->connection;
     request->connection = NULL;
+    http_coding_end(request);
     atomic_fetch_sub(&loop->server->inflight_bytes, request->reserved);
     request->reserved = 0;
     if (options->done != NULL || options->access_log) {

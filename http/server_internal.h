@@ -39,6 +39,8 @@ enum {
 };
 
 struct ssl_st;
+struct http_gzip;
+struct http_feed;
 
 /* Loop 0 accepts from it, and closes it on stop. */
 struct http_listener {
@@ -59,8 +61,9 @@ struct http_server {
     struct http_loop *loops[HTTP_LOOPS_MAX];
     _Atomic uint64_t connections_open;
     _Atomic uint64_t inflight_bytes;
-    _Atomic uint64_t stop_at_ms;  /* boot clock; 0: not stopping */
-    _Atomic bool accept_finished; /* loop 0 hands out no more connections */
+    _Atomic unsigned gzip_streams; /* coders of streamed answers */
+    _Atomic uint64_t stop_at_ms;   /* boot clock; 0: not stopping */
+    _Atomic bool accept_finished;  /* loop 0 hands out no more connections */
 };
 
 /* A piece of output. */
@@ -153,8 +156,12 @@ struct http_request {
     bool no_body;    /* HEAD, 204, 304 */
     bool chunked;    /* the streamed answer is */
     bool continue_wanted;
-    bool retry_after; /* was added */
-    bool throttled;   /* respond_data said stop */
+    bool retry_after;       /* was added */
+    bool throttled;         /* respond_data said stop */
+    bool identity;          /* must not be compressed */
+    bool coded;             /* the streamed answer is compressed */
+    struct http_gzip *gzip; /* its coder; NULL: none */
+    struct http_feed *feed; /* a large body that is answered as a stream */
     int status;
     unsigned holds;
     uint64_t received; /* body bytes so far */
@@ -230,6 +237,8 @@ struct http_loop {
 
     uint8_t *read_buffer;   /* HTTP_READ_BYTES */
     uint8_t *record_buffer; /* HTTP_RECORD_BYTES; NULL without TLS */
+
+    struct http_gzip *gzip; /* for whole bodies; made when first needed */
 
     uint8_t *access_buffer; /* HTTP_ACCESS_BYTES; NULL without access log */
     size_t access_len;
@@ -326,6 +335,19 @@ void http_request_pool_free(struct http_loop *loop);
 /* Takes the client's id if it is good. */
 void http_request_identify(struct http_request *request);
 uint64_t http_now_us(void);
+
+/* --- coding.c --------------------------------------------------------------------------------- */
+
+/* Compresses the body if the client takes that, and adds the headers. True: it is answered as a
+ * stream from here on. */
+bool http_coding_whole(struct http_request *request, const char *content_type,
+                       struct lucid_buf *body) LUCID_WARN_UNUSED;
+/* Decides for a streamed answer, and adds the headers. */
+void http_coding_stream(struct http_request *request, const char *content_type);
+/* Replaces a piece of a compressed stream by its coded form. */
+void http_coding_piece(struct http_request *request, bool last, struct lucid_buf *data);
+/* Frees what a request that is over holds. */
+void http_coding_end(struct http_request *request);
 
 /* --- access.c --------------------------------------------------------------------------------- */
 

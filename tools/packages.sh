@@ -9,7 +9,8 @@
 set -eu
 
 run="gcc libc6-dev meson ninja-build pkg-config python3 ca-certificates
-    liblmdb-dev libsodium-dev libevent-dev libjansson-dev libssl-dev libcurl4-openssl-dev"
+    liblmdb-dev libsodium-dev libevent-dev libjansson-dev libssl-dev libcurl4-openssl-dev
+    zlib1g-dev"
 test="libcmocka-dev openssl"
 ci="clang clang-format clang-tidy cppcheck libclang-rt-14-dev llvm jq wrk strace lmdb-utils
     golang-golang-x-mod-dev mandoc python3-venv

@@ -3,8 +3,8 @@
 
 #include "http/api/api_internal.h"
 
-/* TAG_TEXT_BYTES: in quotes, with a NUL. */
-enum { TAG_BYTES = 16, TAG_TEXT_BYTES = 2 * TAG_BYTES + 3 };
+/* TAG_TEXT_BYTES: in quotes, with room for the coding, and a NUL. */
+enum { TAG_BYTES = 16, TAG_TEXT_BYTES = 2 * TAG_BYTES + 6 };
 
 static const char immutable_control[] = "public, max-age=31536000, immutable";
 
@@ -15,22 +15,32 @@ void api_answer(struct http_request *request, int status, const char *type, stru
 }
 
 /* The first bytes of a hash that the content has: equal answers have equal tags, on any server. */
-static void tag_make(const uint8_t hash[LUCID_SHA256_BYTES], char ret[TAG_TEXT_BYTES])
+static void tag_make(const uint8_t hash[LUCID_SHA256_BYTES], bool coded, char ret[TAG_TEXT_BYTES])
 {
     ret[0] = '"';
     lucid_hex_encode(hash, TAG_BYTES, ret + 1);
-    ret[2 * TAG_BYTES + 1] = '"';
-    ret[2 * TAG_BYTES + 2] = '\0';
+    memcpy(ret + 1 + 2 * TAG_BYTES, coded ? "-gz\"" : "\"", coded ? 5 : 2);
 }
 
 /* RFC 9110 13.1.2: `*` or a list that holds the tag; weak comparison, so a W/ before it is passed
  * over. Our tags hold no comma, and a foreign one that does cannot be mistaken for ours. */
 static bool tag_listed(struct lucid_span list, const char *tag)
 {
+    return memmem(list.data, list.len, tag, strlen(tag)) != NULL;
+}
+
+/* Who has the content in one coding needs it in no other. */
+static bool content_known(struct http_request *request, const uint8_t hash[LUCID_SHA256_BYTES])
+{
+    char plain[TAG_TEXT_BYTES];
+    char coded[TAG_TEXT_BYTES];
+    struct lucid_span list = http_header(request, "if-none-match");
     if (list.data == NULL) {
         return false;
     }
-    return lucid_span_is(list, "*") || memmem(list.data, list.len, tag, strlen(tag)) != NULL;
+    tag_make(hash, false, plain);
+    tag_make(hash, true, coded);
+    return lucid_span_is(list, "*") || tag_listed(list, plain) || tag_listed(list, coded);
 }
 
 void api_answer_tagged(struct http_request *request, const char *type, struct lucid_buf *body,
@@ -43,10 +53,13 @@ void api_answer_tagged(struct http_request *request, const char *type, struct lu
     uint8_t hash[LUCID_SHA256_BYTES];
     char tag[TAG_TEXT_BYTES];
     lucid_sha256(lucid_buf_span(body), hash);
-    tag_make(hash, tag);
+    tag_make(hash, http_answer_is_coded(request, type, body->len), tag);
     http_add_header(request, "ETag", tag);
     http_add_header(request, "Cache-Control", immutable ? immutable_control : "no-cache");
-    if (tag_listed(http_header(request, "if-none-match"), tag)) {
+    if (content_known(request, hash)) {
+        if (http_answer_varies(type, body->len)) {
+            http_add_header(request, "Vary", "Accept-Encoding");
+        }
         lucid_buf_fini(body);
         http_respond(request, 304, NULL, body);
         return;
@@ -56,16 +69,15 @@ void api_answer_tagged(struct http_request *request, const char *type, struct lu
 
 bool api_tag_matches(struct http_request *request, const uint8_t hash[LUCID_SHA256_BYTES])
 {
-    char tag[TAG_TEXT_BYTES];
-    tag_make(hash, tag);
-    return tag_listed(http_header(request, "if-none-match"), tag);
+    return content_known(request, hash);
 }
 
 void api_answer_immutable(struct http_request *request, int status, const char *type,
                           struct lucid_buf *body, const uint8_t hash[LUCID_SHA256_BYTES])
 {
     char tag[TAG_TEXT_BYTES];
-    tag_make(hash, tag);
+    tag_make(hash, false, tag);
+    http_keep_identity(request); /* the tag must be known before the content is */
     http_add_header(request, "ETag", tag);
     http_add_header(request, "Cache-Control", immutable_control);
     http_respond(request, status, status == 304 ? NULL : type, body);

@@ -23,7 +23,7 @@ static const struct route_row rows[] = {
      API_DOCUMENT_BYTES_MAX},
     {"GET", "/v1/receipts/{id}/proof", api_proof_get, API_PUBLIC, 0},
     {"GET", "/v1/receipts/{id}/verify", api_receipt_verify_get, API_PUBLIC, 0},
-    {"POST", "/v1/verify", api_verify_post, API_PUBLIC, API_REQUEST_BYTES_MAX},
+    {"POST", "/v1/verify", api_verify_post, API_PUBLIC, API_REQUEST_BYTES_MAX, true},
     {"GET", "/v1/consistency", api_consistency_get, API_PUBLIC, 0},
     {"GET", "/v1/log", api_log_get, API_PUBLIC, 0},
     {"GET", "/v1/mmr", api_mmr_get, API_PUBLIC, 0},

@@ -2,12 +2,14 @@
 """What every route has in common: CORS, request ids, rate limits, the client's address, the access
 log, media codings; and a service that runs out of descriptors."""
 
+import gzip
 import json
 import re
 import resource
 import socket
 import threading
 import time
+import zlib
 
 import kit
 from kit import Raw, case, equal
@@ -32,7 +34,9 @@ READING_POSTS = {"/v1/verify"}
 
 
 def words(answer, name):
-    return {word.strip() for word in (answer.header(name) or "").split(",") if word.strip()}
+    """Of all fields of that name."""
+    values = ",".join(value for field, value in answer.fields if field == name)
+    return {word.strip() for word in values.split(",") if word.strip()}
 
 
 def routes():
@@ -222,6 +226,149 @@ with case("Content-Encoding of requests is refused, identity is none"):
             kit.problem(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
     answer = service.post("/v1/receipts", envelope.wire(), headers={"Content-Encoding": "Identity"})
     equal(answer.status, 201)
+
+# --- gzip ---------------------------------------------------------------------------------------
+
+GZIP = {"Accept-Encoding": "gzip"}
+PROOF = f"/v1/receipts/{envelopes[0].hash}/proof?tree_size=100"
+FIXED = ["/openapi.json", "/v1/epochs/0/receipts?limit=100", PROOF,
+         "/v1/events?after=0&limit=100"]
+
+with case("gzip: the same content, Vary for all, tags that differ and both are known"):
+    for path in FIXED:
+        plain = service.get(path, token=service.token)
+        coded = service.get(path, headers=GZIP, token=service.token)
+        equal((plain.status, coded.status), (200, 200), path)
+        equal((plain.header("content-encoding"), coded.header("content-encoding")),
+              (None, "gzip"), path)
+        assert gzip.decompress(coded.body) == plain.body, path
+        assert len(coded.body) < 0.8 * len(plain.body), (path, len(coded.body), len(plain.body))
+        for answer in (plain, coded):
+            assert "Accept-Encoding" in words(answer, "vary"), (path, answer.fields)
+        head = service.client.request("HEAD", path, headers=GZIP | {"Authorization": "Bearer "
+                                                                    + service.token})
+        equal(words(head, "vary"), words(coded, "vary"))
+        for name in ("content-encoding", "content-length", "transfer-encoding", "etag"):
+            equal(head.header(name), coded.header(name), f"HEAD {path}: {name}")
+        equal(head.body, b"")
+        if plain.header("etag"):
+            assert plain.header("etag") != coded.header("etag")
+            for tag in (plain.header("etag"), coded.header("etag"), "*",
+                        f'"x", W/{coded.header("etag")}'):
+                for more in ({}, GZIP):
+                    answer = service.get(path, headers={"If-None-Match": tag, **more})
+                    equal((answer.status, answer.body), (304, b""))
+                    equal(answer.header("content-encoding"), None)
+                    equal(answer.header("etag"), (coded if more else plain).header("etag"))
+                    assert "Accept-Encoding" in words(answer, "vary"), answer.fields
+
+with case("gzip: weights decide, identity wins where it weighs more"):
+    for value, want in [
+            ("gzip", True), ("GZIP", True), ("x-gzip", True), ("*", True), ("br, gzip", True),
+            ("gzip;q=0.001", True), ("gzip ; q=1.000", True),
+            ("deflate, gzip;q=1.0, *;q=0.5", True),
+            ("gzip;q=0", False), ("gzip;q=0.000", False), ("", False), ("identity", False),
+            ("br", False), ("*;q=0", False), ("gzip;q=0, *", False),
+            ("identity, gzip;q=0.5", False),
+            ("identity;q=0.5, gzip;q=0.5", True), ("gzip;q=2", False), ("gzip;q=", False),
+            ("gzip;q=0.0001", False), ("gzip;level=9", False), ("gzipx", False),
+            (",,gzip,,", True), ("x" * 5000 + ",gzip", True)]:
+        answer = service.get(PROOF, headers={"Accept-Encoding": value})
+        equal(answer.header("content-encoding"), "gzip" if want else None, value[:60])
+
+with case("gzip: not what is small, binary, a live stream or refused"):
+    for path in ("/healthz", "/v1/log", "/checkpoint", "/tile/0/000.p/100", "/nothing",
+                 "/tile/entries/000.p/100"):
+        answer = service.get(path, headers=GZIP)
+        equal((answer.header("content-encoding"), answer.header("vary")), (None, None), path)
+    raw = service.raw()
+    raw.send(b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+             b"Authorization: Bearer " + service.token.encode() + b"\r\n\r\n")
+    answer = raw.answer(head_only=True)
+    equal((answer.status, answer.header("content-encoding")), (200, None))
+    raw.close()
+
+BATCH = (b"POST /v1/receipts/batch HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+         b"%s\r\n\r\n")
+
+
+def piece(raw):
+    size = int(raw.until(b"\r\n"), 16)
+    data = raw.take(size)
+    equal(raw.take(2), b"\r\n")
+    return data
+
+
+with case("gzip: a streamed answer can be read as it comes, line by line"):
+    raw = service.raw()
+    raw.send(BATCH % b"Transfer-Encoding: chunked")
+    unzip = zlib.decompressobj(wbits=31)
+    for number in range(5):
+        raw.send(b"4\r\n{]%d\n\r\n" % number)
+        if number == 0:
+            equal(raw.answer(head_only=True).header("content-encoding"), "gzip")
+        line = b""
+        while not line.endswith(b"\n"):
+            line += unzip.decompress(piece(raw))
+        equal(json.loads(line)["http_status"], 400)
+    raw.send(b"0\r\n\r\n")
+    rest = piece(raw)
+    equal((unzip.decompress(rest), unzip.eof), (b"", True))
+    equal(piece(raw), b"")
+    raw.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")  # the connection goes on
+    equal(raw.answer().status, 200)
+    raw.close()
+
+with case("gzip: large batches and large lists, also over HTTP/1.0 and to a slow reader"):
+    more = signer.seal_all(maker.bodies(1500))
+    answer = service.post("/v1/receipts/batch", b"".join(e.wire() + b"\n" for e in more),
+                          headers=GZIP)
+    lines = gzip.decompress(answer.body).splitlines()
+    equal([json.loads(line)["http_status"] for line in lines], [201] * 1500)
+    path = "/v1/events?after=0&limit=1500"
+    plain = service.get(path, token=service.token).body
+    ask = (f"GET {path} HTTP/%s\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+           f"Authorization: Bearer {service.token}\r\n\r\n")
+    raw = service.raw(receive_bytes=4096)
+    raw.send((ask % "1.1").encode() * 3)
+    time.sleep(0.3)
+    for _ in range(3):
+        assert gzip.decompress(raw.answer().body) == plain
+    raw.close()
+    raw = service.raw()
+    raw.send((ask % "1.0").encode())
+    raw.until(b"\r\n\r\n")
+    raw.ended()
+    assert gzip.decompress(raw.input) == plain
+    raw.close()
+
+with case("gzip: over as many streams as there may be, the next ones are sent as they are"):
+    held = []
+    for _ in range(280):
+        raw = service.raw()
+        raw.send(BATCH % b"Content-Length: 100" + b"[]\n")
+        held.append(raw)
+    codings = [raw.answer(head_only=True).header("content-encoding") for raw in held]
+    equal((codings.count("gzip"), codings.count(None)), (256, 24))
+    for raw in held:
+        raw.close()
+    def free_again():
+        raw = service.raw()
+        raw.send(BATCH % b"Content-Length: 3" + b"[]\n")
+        coding = raw.answer(head_only=True).header("content-encoding")
+        raw.close()
+        return coding == "gzip"
+    kit.wait_for(free_again)
+
+with case("gzip: clients that leave in the middle cost nothing that stays"):
+    big = "/openapi.json"
+    for number in range(60):
+        raw = service.raw(receive_bytes=4096)
+        raw.send(f"GET {big} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n".encode() * 20)
+        if number % 2:
+            raw.socket.recv(1)
+        raw.close()
+    equal(gzip.decompress(service.get(big, headers=GZIP).body), service.get(big).body)
 
 with case("settings that cannot be are refused"):
     for value in ("nonsense", "10.0.0.0/33", "::/129", "1.2.3.4/", "1.2.3.4/x", "1.2.3",
