@@ -231,8 +231,12 @@ func (s *server) checkHeads(heads []head, last head) error {
 	return s.checkConsistency(heads[0], last)
 }
 
+func newServer(base string) *server {
+	return &server{base: strings.TrimSuffix(base, "/"), client: http.Client{Timeout: 30 * time.Second}}
+}
+
 func checkServer(base string) error {
-	s := &server{base: strings.TrimSuffix(base, "/"), client: http.Client{Timeout: 30 * time.Second}}
+	s := newServer(base)
 	var log struct{ Vkey string }
 	if err := s.getJSON("/v1/log", &log); err != nil {
 		return err
