@@ -182,43 +182,64 @@ enum lucid_error ledger_tile_hashes_read(const struct mmr_nodes *nodes,
     return LUCID_OK;
 }
 
-/* The entry of one leaf, if it is what the tree was made of. */
-static enum lucid_error entry_read(struct store_view *view, const struct mmr_nodes *nodes,
-                                   uint64_t leaf, uint8_t *ret)
+/* A bundle in the making. */
+struct bundle {
+    const struct mmr_nodes *nodes;
+    uint64_t leaf; /* the next one */
+    unsigned done;
+    unsigned width;
+    unsigned looked_at; /* events of this scan */
+    uint8_t *out;
+};
+
+/* Takes the entry of the next leaf, if it is what the tree was made of. Entries lie in the log in
+ * the order of their leaves; an event that were passed over would not fit the leaf hash. */
+static enum lucid_error bundle_event(void *context, const struct store_event *event)
 {
-    struct store_leaf row;
-    struct store_event event;
-    enum lucid_error error = store_leaf_read(view, leaf, &row);
-    if (error == LUCID_OK) {
-        error = store_event_read(view, row.sequence, &event);
-    }
-    if (error != LUCID_OK) {
-        /* The leaf is in the tree: its rows must be there. */
-        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    /* Between two leaves lie a few events of other kinds. Where there are many, another search for
+     * the leaf's row is cheaper. */
+    enum { EVENTS_WITHOUT_MAX = 64 };
+    struct bundle *bundle = context;
+    if (event->entry == NULL) {
+        return ++bundle->looked_at > EVENTS_WITHOUT_MAX ? LUCID_NOTE_END : LUCID_OK;
     }
     struct mmr_hash computed;
     struct mmr_hash stored;
-    if (event.entry == NULL ||
-        nodes->get(nodes->context, mmr_node_index(0, leaf), &stored) != LUCID_OK) {
-        return LUCID_FATAL_CORRUPT;
+    enum lucid_error error =
+        bundle->nodes->get(bundle->nodes->context, mmr_node_index(0, bundle->leaf), &stored);
+    if (error != LUCID_OK) {
+        return error;
     }
-    mmr_hash_leaf(lucid_span(event.entry, STORE_ENTRY_BYTES), &computed);
+    mmr_hash_leaf(lucid_span(event->entry, STORE_ENTRY_BYTES), &computed);
     if (memcmp(computed.bytes, stored.bytes, MMR_HASH_BYTES) != 0) {
         return LUCID_FATAL_CORRUPT;
     }
-    memcpy(ret, event.entry, STORE_ENTRY_BYTES);
-    return LUCID_OK;
+    uint8_t *at = bundle->out + bundle->done * LEDGER_TILE_ENTRY_BYTES;
+    lucid_put_be16(at, STORE_ENTRY_BYTES);
+    memcpy(at + 2, event->entry, STORE_ENTRY_BYTES);
+    bundle->leaf++;
+    bundle->done++;
+    return bundle->done == bundle->width ? LUCID_NOTE_END : LUCID_OK;
 }
 
 enum lucid_error ledger_tile_bundle_read(struct store_view *view, const struct mmr_nodes *nodes,
                                          const struct ledger_tile *tile, uint8_t *ret)
 {
     lucid_assert(tile->entries);
-    for (unsigned i = 0; i < tile->width; i++) {
-        uint8_t *at = ret + i * LEDGER_TILE_ENTRY_BYTES;
-        lucid_put_be16(at, STORE_ENTRY_BYTES);
-        enum lucid_error error =
-            entry_read(view, nodes, tile->number * LEDGER_TILE_WIDTH + i, at + 2);
+    struct bundle bundle = {
+        .nodes = nodes, .leaf = tile->number * LEDGER_TILE_WIDTH, .width = tile->width, .out = ret};
+    while (bundle.done < bundle.width) {
+        struct store_leaf row;
+        unsigned before = bundle.done;
+        bundle.looked_at = 0;
+        enum lucid_error error = store_leaf_read(view, bundle.leaf, &row);
+        if (error == LUCID_OK) {
+            error = store_event_scan(view, row.sequence, bundle_event, &bundle);
+        }
+        /* The leaf is in the tree: its row and its event must be there. */
+        if (error == LUCID_NOTE_ABSENT || (error == LUCID_OK && bundle.done == before)) {
+            error = LUCID_FATAL_CORRUPT;
+        }
         if (error != LUCID_OK) {
             return error;
         }

@@ -13,7 +13,7 @@ run="gcc libc6-dev meson ninja-build pkg-config python3 ca-certificates
     zlib1g-dev"
 test="libcmocka-dev openssl"
 ci="clang clang-format clang-tidy cppcheck libclang-rt-14-dev llvm jq wrk strace lmdb-utils
-    golang-golang-x-mod-dev mandoc python3-venv
+    golang-golang-x-mod-dev mandoc nginx-light python3-venv
     debhelper dpkg-dev fakeroot lintian systemd"
 fresh="debootstrap"
 

@@ -507,13 +507,30 @@ static enum lucid_error nodes_flipped(void *context, uint64_t index, struct mmr_
     return error;
 }
 
+/* Events without an entry, more than a scan for a bundle passes over. */
+static void tokens_make(void)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        const struct ledger_token token = {.name = "between", .scopes = TOKEN_READ};
+        struct ledger_token_command command;
+        char text[TOKEN_TEXT_BYTES + 1];
+        ledger_token_generate(text);
+        assert_int_equal(ledger_token_prepare(&command, TOKEN_CREATE, &token, text, NULL),
+                         LUCID_OK);
+        assert_int_equal(core_run(&world, &command.command), LUCID_OK);
+        ledger_token_command_fini(&command);
+    }
+}
+
 static void bundles(void **state)
 {
     (void)state;
     static uint8_t content[LEDGER_TILE_BUNDLE_BYTES];
     core_world_init(&world);
     core_world_start(&world);
-    core_leaves_log(&world, 0, 600);
+    core_leaves_log(&world, 0, 300);
+    tokens_make();
+    core_leaves_log(&world, 300, 300);
     assert_int_equal(ledger_view_begin(world.view), LUCID_OK);
     struct mmr_nodes nodes = ledger_view_nodes(world.view);
     struct store_view *view = ledger_view_store(world.view);
