@@ -81,6 +81,8 @@ static const struct key keys[] = {
          "request bodies held over all connections: 503"),
     UINT(streams_max, "256", 0, 1000000, "open answers of /v1/stream; more: 503"),
     UINT(stream_heartbeat_ms, "15000", 250, 3600000, "a silent stream says something this often"),
+    UINT(scrub_receipts_per_second, "200", 0, 1000000,
+         "how much of the store is checked in the background; 0: nothing"),
     UINT(stop_grace_ms, "10000", 0, 600000, "how long a graceful stop waits for requests"),
 };
 

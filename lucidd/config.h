@@ -51,6 +51,7 @@ struct config {
     uint64_t inflight_bytes_max;
     uint64_t streams_max;
     uint64_t stream_heartbeat_ms;
+    uint64_t scrub_receipts_per_second;
     uint64_t stop_grace_ms;
 };
 

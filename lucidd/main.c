@@ -21,12 +21,13 @@
 #include "lucidd/notify.h"
 #include "lucidd/process.h"
 #include "lucidd/published.h"
+#include "lucidd/scrub.h"
 #include "lucidd/upkeep.h"
 #include "lucidd/version.h"
 #include "lucidd/writer.h"
 #include "migrations/migrations.h"
 
-enum { LOOPS_MAX = 64, EXIT_USAGE = 2, WRITER_IDLE_ROUND_MS = 1000 };
+enum { LOOPS_MAX = 64, EXIT_USAGE = 2, WRITER_IDLE_ROUND_MS = 1000, SCRUB_FIRST_MS = 1000 };
 
 struct service {
     struct config config;
@@ -39,6 +40,7 @@ struct service {
     struct ledger *ledger;
     struct writer *writer;
     struct upkeep *upkeep;
+    struct scrub *scrub; /* NULL: off */
     struct published_keeper keeper;
     struct api *api;
     struct http_tls *tls; /* NULL: no TLS listener */
@@ -217,6 +219,39 @@ static uint64_t watchdog_feed(void *context, uint64_t now_ms)
     return half_ms;
 }
 
+/* On the upkeep thread. */
+static void on_damage(void *context, bool damaged)
+{
+    const struct service *service = context;
+    writer_set_damaged(service->writer, damaged);
+}
+
+static enum lucid_error open_scrub(struct service *service)
+{
+    const struct scrub_options options = {
+        .store = service->store,
+        .uses = service->kinds.uses,
+        .use_count = service->kinds.count,
+        .vkey = &service->log_key->vkey,
+        .migration = migrations_newest(),
+        .events_per_second = service->config.scrub_receipts_per_second,
+        .damaged = on_damage,
+        .context = service,
+    };
+    if (options.events_per_second == 0) {
+        return LUCID_OK;
+    }
+    enum lucid_error error = scrub_open(&options, &service->scrub);
+    if (error == LUCID_OK) {
+        const struct upkeep_task task = {.name = "scrub",
+                                         .run = scrub_run,
+                                         .context = service->scrub,
+                                         .first_ms = SCRUB_FIRST_MS};
+        upkeep_add(service->upkeep, &task);
+    }
+    return error;
+}
+
 /* What runs beside the requests; each task is added here. */
 static enum lucid_error open_upkeep(struct service *service, struct lucid_why *why)
 {
@@ -237,7 +272,10 @@ static enum lucid_error open_upkeep(struct service *service, struct lucid_why *w
             .name = "watchdog", .run = watchdog_feed, .context = service};
         upkeep_add(service->upkeep, &watchdog);
     }
-    return LUCID_OK;
+    error = open_scrub(service);
+    return error == LUCID_OK
+               ? LUCID_OK
+               : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for the scrub");
 }
 
 /* What the parts of the service say about themselves in /metrics, beside what the routes know. */
@@ -248,6 +286,9 @@ static void service_metrics(void *context, struct lucid_buf *out)
                              writer_silent_ms(service->writer) * 1000,
                              "Time since the writer began a round; idle it begins one a second.");
     process_metrics_write(service->started_ms, out);
+    if (service->scrub != NULL) {
+        scrub_metrics(service->scrub, out);
+    }
 }
 
 static enum lucid_error open_api(struct service *service, struct lucid_why *why)
@@ -398,6 +439,7 @@ static void service_close(struct service *service)
     http_tls_close(service->tls);
     api_close(service->api);
     upkeep_close(service->upkeep);
+    scrub_close(service->scrub);
     writer_close(service->writer);
     ledger_close(service->ledger);
     store_close(service->store);

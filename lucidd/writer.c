@@ -151,6 +151,13 @@ void writer_stop(struct writer *writer)
     writer_unlock(writer);
 }
 
+void writer_set_damaged(struct writer *writer, bool damaged)
+{
+    writer_lock(writer);
+    writer->health.store_damaged = damaged;
+    writer_unlock(writer);
+}
+
 void writer_set_stopping(struct writer *writer)
 {
     writer_lock(writer);

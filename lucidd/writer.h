@@ -45,6 +45,9 @@ void writer_health(void *context, struct api_health *ret);
  * seconds mean that a commit hangs. Thread: any. */
 uint64_t writer_silent_ms(const struct writer *writer);
 
+/* Notes in the health that the scrub has found damage, or finds none any more. Thread: any. */
+void writer_set_damaged(struct writer *writer, bool damaged);
+
 /* Marks the service as stopping in its health. Thread: any. */
 void writer_set_stopping(struct writer *writer);
 

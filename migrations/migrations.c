@@ -134,3 +134,12 @@ enum lucid_error migrations_run_list(struct store *store, const struct migration
     *ret_applied = applied;
     return LUCID_OK;
 }
+
+uint32_t migrations_newest(void)
+{
+    uint32_t newest = 0;
+    for (const struct migration *at = migrations; at->run != NULL; at++) {
+        newest = at->number;
+    }
+    return newest;
+}

@@ -28,4 +28,7 @@ enum lucid_error migrations_run_list(struct store *store, const struct migration
 /* The newest migration's number in a store; 0 = none yet. */
 enum lucid_error migrations_version(struct store *store, uint32_t *ret) LUCID_WARN_UNUSED;
 
+/* The newest that this program knows. */
+uint32_t migrations_newest(void);
+
 #endif

@@ -23,6 +23,7 @@ struct api_health {
     bool stopping;      /* graceful stop has begun */
     bool store_failed;  /* FATAL from the store: nothing is accepted any more */
     bool disk_low;      /* below the disk reserve: 507 for writes */
+    bool store_damaged; /* the scrub has found damage */
     bool clock_stepped; /* the wall clock left the boot clock by more than 300 s */
     uint64_t clock_steps;
     uint64_t queue_length; /* commands waiting for the writer */

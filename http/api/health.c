@@ -44,7 +44,10 @@ void api_readyz_get(struct http_request *request, const struct http_route *route
         {health.queue_max > 0 && health.queue_length >= health.queue_max, "queue_full"},
         {!ledger_identity(options->ledger, &identity), "no_log"},
     };
-    const struct cause warnings[] = {{health.clock_stepped, "clock_stepped"}};
+    const struct cause warnings[] = {
+        {health.clock_stepped, "clock_stepped"},
+        {health.store_damaged, "store_damaged"},
+    };
     struct lucid_buf list = {0};
     bool ready = causes_write(causes, sizeof(causes) / sizeof(causes[0]), &list) == 0;
     struct lucid_buf out = {0};

@@ -178,4 +178,53 @@ with case("pages of rubbish: damage, whatever becomes of the reader"):
         deaths += "killed" in report.get("error", {}).get("message", "")
     kit.note(f"{deaths} of 25 killed the reader")
 
+
+
+def scrub_of(service):
+    lines = service.get("/metrics").body.decode().splitlines()
+    return {line.split()[0][len("lucid_scrub_"):]: int(line.split()[1])
+            for line in lines if line.startswith("lucid_scrub_")}
+
+
+def warnings_of(service):
+    return service.ok("/readyz").get("warnings", [])
+
+
+with case("the scrub walks the whole log beside the requests, and finds nothing in a good one"):
+    service.start(scrub_receipts_per_second=20000)
+    seen = kit.wait_for(lambda: (lambda s: s if s["passes_total"] else None)(scrub_of(service)),
+                        what="a pass of the scrub")
+    equal((seen["findings"], seen["events"] - seen["events_done"]), (0, 0))
+    assert seen["events"] == seen["checked_events_total"] > COUNT, seen
+    assert seen["pass_end_timestamp_seconds"] > 1700000000, seen
+    equal(warnings_of(service), [])
+    service.stop()
+
+with case("a gentle scrub keeps its rate, and off is off"):
+    service.start(scrub_receipts_per_second=50)
+    kit.wait_for(lambda: scrub_of(service)["events_done"] > 0, what="the first slice")
+    before = scrub_of(service)["events_done"]
+    kit.time.sleep(1)
+    went = scrub_of(service)["events_done"] - before
+    assert went <= 100, went
+    service.restart(scrub_receipts_per_second=0)
+    equal(scrub_of(service), {})
+    service.stop()
+
+with case("the scrub finds a rotten body: log line, metric, warning; the service goes on"):
+    spots = places(envelopes[200].body["marker"].encode())
+    with open(STORE, "r+b") as file:
+        for at in spots:
+            file.seek(at)
+            file.write(bytes([IMAGE[at] ^ 4]))
+    service.start(scrub_receipts_per_second=20000)
+    kit.wait_for(lambda: warnings_of(service) == ["store_damaged"], what="the warning")
+    kit.wait_for(lambda: scrub_of(service)["passes_total"], what="a pass of the scrub")
+    equal(scrub_of(service)["findings"], 1)
+    lines = [line for line in service.log_text().splitlines() if "scrub.damage" in line]
+    equal(len(lines), 1)
+    assert "leaf 200" in lines[0] and "body" in lines[0], lines
+    equal(service.submit(signer.seal(maker.body())).status, 201)
+    service.stop()
+
 kit.done()

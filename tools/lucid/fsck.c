@@ -1,7 +1,9 @@
 #include "tools/lucid/fsck.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/assert.h"
 #include "ledger/check.h"
@@ -9,7 +11,7 @@
 #include "lucidd/kinds.h"
 #include "migrations/migrations.h"
 
-enum { RANGE_EVENTS = 2000 };
+enum { RANGE_EVENTS = 2000, PATH_BYTES_MAX = 4200 };
 
 struct job {
     struct check *check;
@@ -120,7 +122,16 @@ static enum lucid_error job_run(struct job *job, unsigned threads, struct check_
     return error;
 }
 
-static enum fsck_end fail(enum lucid_error error, const struct lucid_why *why,
+/* Whether there is something where the store's file should be. */
+static bool file_is_there(const char *store)
+{
+    char path[PATH_BYTES_MAX];
+    struct stat info;
+    int len = snprintf(path, sizeof(path), "%s/data.mdb", store);
+    return len > 0 && (size_t)len < sizeof(path) && stat(path, &info) == 0 && info.st_size > 0;
+}
+
+static enum fsck_end fail(enum lucid_error error, const struct lucid_why *why, const char *store,
                           struct lucid_buf *ret_json)
 {
     lucid_buf_char(ret_json, '{');
@@ -131,16 +142,9 @@ static enum fsck_end fail(enum lucid_error error, const struct lucid_why *why,
     if (error == LUCID_FATAL_NEWER) {
         return FSCK_UNDECIDED;
     }
-    return lucid_category(error) == LUCID_CATEGORY_FATAL ? FSCK_DAMAGED : FSCK_UNREADABLE;
-}
-
-static uint32_t migration_newest(void)
-{
-    uint32_t newest = 0;
-    for (const struct migration *at = migrations; at->run != NULL; at++) {
-        newest = at->number;
-    }
-    return newest;
+    /* A file without what every store begins with. */
+    bool hollow = error == LUCID_NOTE_ABSENT && file_is_there(store);
+    return lucid_category(error) == LUCID_CATEGORY_FATAL || hollow ? FSCK_DAMAGED : FSCK_UNREADABLE;
 }
 
 static enum lucid_error store_check(struct store *store, const struct fsck_options *options,
@@ -153,7 +157,7 @@ static enum lucid_error store_check(struct store *store, const struct fsck_optio
         .uses = kinds.uses,
         .use_count = kinds.count,
         .vkey = options->vkey,
-        .migration = migration_newest(),
+        .migration = migrations_newest(),
         .quick = options->quick,
     };
     struct job job = {.progress = progress, .next = 1};
@@ -186,7 +190,7 @@ enum fsck_end fsck_check(const struct fsck_options *options, struct fsck_progres
     }
     enum fsck_end end;
     if (error != LUCID_OK) {
-        end = fail(error, &why, ret_json);
+        end = fail(error, &why, options->store, ret_json);
     } else {
         check_report_write(report, ret_json);
         end = check_report_damage(report) > 0 ? FSCK_DAMAGED
