@@ -145,6 +145,26 @@ static enum lucid_error writer_lock(struct store_lmdb *lmdb, int dir_fd, const c
 
 /* A number that is higher than this is damage, not the future. */
 enum { FORMATS_TO_COME = 100 };
+/* The table of readers gets its blocks now: LMDB would only set the file's length, and on a full
+ * disk the first touch of the mapped table would end the process with SIGBUS. What else is wrong
+ * with the file LMDB will say. Before the environment is open: closing the file drops this
+ * process's locks. */
+static enum lucid_error readers_reserve(int dir_fd, const char *path, uint32_t readers_max,
+                                        struct lucid_why *why)
+{
+    enum { LINE_BYTES = 64, HEADER_LINES = 2 };
+    int fd = openat(dir_fd, "lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int number = fd < 0 ? errno : 0;
+    if (fd >= 0) {
+        number = posix_fallocate(fd, 0, (off_t)LINE_BYTES * (readers_max + HEADER_LINES));
+        (void)close(fd);
+    }
+    if (number != ENOSPC && number != EDQUOT) {
+        return LUCID_OK;
+    }
+    return lucid_refuse(why, LUCID_RETRY_FULL, "DISK_FULL", NULL, "no room for lock.mdb in %s: %s",
+                        path, strerrordesc_np(number));
+}
 
 /* Reads the format's number: LUCID_NOTE_ABSENT when this is not a finished store. */
 static enum lucid_error format_check(MDB_txn *txn, MDB_dbi dbi, struct lucid_why *why)
@@ -294,6 +314,9 @@ enum lucid_error store_lmdb_env_open(struct store_lmdb *lmdb, const char *path,
     error = dir_check(dir_fd, path, options->create, why);
     if (error == LUCID_OK && options->writable) {
         error = writer_lock(lmdb, dir_fd, path, why);
+    }
+    if (error == LUCID_OK) {
+        error = readers_reserve(dir_fd, path, options->readers_max, why);
     }
     if (error == LUCID_OK) {
         error = env_open(lmdb, path, options, why);
