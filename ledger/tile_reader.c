@@ -109,7 +109,7 @@ static enum lucid_error full_get(struct ledger_tile_reader *reader, unsigned lev
         *ret = slot;
         return LUCID_OK;
     }
-    const struct ledger_tile_slot *above;
+    const struct ledger_tile_slot *above = NULL;
     enum lucid_error error = slot_get(reader, level + 1, number / LEDGER_TILE_WIDTH, &above, why);
     if (error != LUCID_OK) {
         return error;
@@ -139,7 +139,7 @@ enum lucid_error ledger_tile_reader_hashes(struct ledger_tile_reader *reader,
                                            struct lucid_why *why)
 {
     lucid_assert(ledger_tile_exists(tile, reader->size));
-    const struct ledger_tile_slot *slot;
+    const struct ledger_tile_slot *slot = NULL;
     enum lucid_error error = slot_get(reader, tile->level, tile->number, &slot, why);
     if (error == LUCID_OK) {
         *ret = slot->hashes;
@@ -152,7 +152,7 @@ enum lucid_error ledger_tile_reader_bundle(struct ledger_tile_reader *reader,
                                            struct lucid_why *why)
 {
     lucid_assert(tile->entries && tile->width == width_of(reader, 0, tile->number));
-    const uint8_t *hashes;
+    const uint8_t *hashes = NULL;
     enum lucid_error error = ledger_tile_reader_hashes(reader, tile, &hashes, why);
     if (error == LUCID_OK) {
         error = reader->read(reader->context, tile, ret, why);
@@ -183,7 +183,7 @@ enum lucid_error ledger_tile_reader_root(struct ledger_tile_reader *reader, uint
         if (tile.width == 0) {
             continue;
         }
-        const uint8_t *content;
+        const uint8_t *content = NULL;
         enum lucid_error error = ledger_tile_reader_hashes(reader, &tile, &content, why);
         if (error != LUCID_OK) {
             return error;
