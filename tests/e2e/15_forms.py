@@ -132,6 +132,12 @@ def tlog_check(text, envelope, index, size):
                                     head.root)
 
 
+def chosen_by_accept(answer):
+    """Vary may name more, in one header or several."""
+    return "Accept" in [name.strip() for key, value in answer.fields if key == "vary"
+                        for name in value.split(",")]
+
+
 # --- what is served -----------------------------------------------------------------------------
 
 add(1)
@@ -144,7 +150,7 @@ with case("COSE and tlog-proof of every receipt, under the newest head"):
         answer = service.get(path, headers=COSE)
         equal((answer.status, answer.header("content-type"), answer.header("cache-control")),
               (200, "application/cose", "no-cache"))
-        equal(answer.header("vary"), "Accept")
+        equal(chosen_by_accept(answer), True)
         cose_check(answer.body, LOG, one, number, COUNT)
         answer = service.get(path, headers=TLOG)
         equal((answer.status, answer.header("content-type"), answer.header("cache-control")),
@@ -166,7 +172,7 @@ with case("Accept: weights, wildcards, 406; JSON when nothing is said"):
                          ("text/html, */*;q=0.1", "application/json")):
         answer = service.get(path, headers={"Accept": accept} if accept else {})
         equal((answer.status, answer.header("content-type")), (200, kind), accept)
-        equal(answer.header("vary"), "Accept")
+        equal(chosen_by_accept(answer), True)
     for accept in ("image/png", "application/json;q=0", "application/xml"):
         kit.problem(service.get(path, headers={"Accept": accept}), 406, "NOT_ACCEPTABLE")
     kit.problem(service.get("/v1/consistency?from=1&to=2", headers=TLOG), 406, "NOT_ACCEPTABLE")
