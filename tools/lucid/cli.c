@@ -42,6 +42,7 @@ const struct cli_command *const cli_commands[] = {
     &command_log_init,
     &command_log_info, &command_log_restore, &command_log_backup,
     &command_log_fsck,
+    &command_log_replay,
     &command_log_follow,
     &command_log_mirror,
     &command_log_accept,

@@ -24,6 +24,7 @@ extern const struct cli_command command_token_revoke;
 extern const struct cli_command command_log_init;
 extern const struct cli_command command_log_info;
 extern const struct cli_command command_log_fsck;
+extern const struct cli_command command_log_replay;
 extern const struct cli_command command_log_backup;
 extern const struct cli_command command_log_restore;
 extern const struct cli_command command_log_follow;
