@@ -182,6 +182,21 @@ with kit.case("the event log, as export and as stream; tiles"):
     got.body = got.body[:got.body.rindex(b"\n\n") + 2]
     api.judge("GET", "/v1/stream", got)
 
+with kit.case("proof forms, judged by the service; erasing a body"):
+    proof = ask("GET", receipt + "/proof", status=200).json()
+    ask("GET", receipt + "/proof", status=200, Accept="text/plain")
+    ask("GET", receipt + "/proof", status=200, Accept="application/cose")
+    ask("GET", receipt + "/proof", status=406, Accept="image/png")
+    verdict = ask("POST", "/v1/verify", {"receipt": envelopes[0].members(), "proof": proof},
+                  status=200).json()
+    ask("POST", "/v1/verify", {"receipt": envelopes[0].members()}, status=422)
+    ask("POST", "/v1/verify", "{", status=400)
+    admin("DELETE", receipt + "/body", {"reason": "asked"})
+    admin("DELETE", receipt + "/body", "")
+    ask("DELETE", receipt + "/body", status=401)
+    admin("DELETE", f"/v1/receipts/{ZERO}/body", status=404)
+    admin("GET", receipt, status=410)
+
 with kit.case("every route was asked, with success and with what it refuses"):
     asked = {(method, path) for method, path, _ in api.seen}
     missing = [f"{method.upper()} {path}" for path, method, _ in operations()

@@ -238,4 +238,5 @@ class OpenApi(Schemas):
             for line in events:
                 self.check({"$ref": "#/components/schemas/Event"}, json.loads(line), where)
         else:
-            self.check(media["schema"], text.decode(), where)
+            coding = "utf-8" if kind.startswith("text/") else "latin-1"
+            self.check(media["schema"], text.decode(coding), where)
