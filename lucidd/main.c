@@ -575,7 +575,9 @@ static void service_run(struct service *service, const sigset_t *signals)
 static int say(const char *text, enum lucid_error error)
 {
     fprintf(stderr, "lucidd: %s\n", text);
-    return lucid_category(error) == LUCID_CATEGORY_REFUSE ? EXIT_USAGE : EXIT_FAILURE;
+    /* What starting again does not help against; the unit relies on it. */
+    bool final = lucid_category(error) == LUCID_CATEGORY_REFUSE || error == LUCID_NOTE_ABSENT;
+    return final ? EXIT_USAGE : EXIT_FAILURE;
 }
 
 static int print_and_exit(const struct config *config, enum config_action action)

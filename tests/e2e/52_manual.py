@@ -134,7 +134,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 def complete(*words):
     ended = subprocess.run(["bash", "--norc", "-c", COMPLETE, "bash",
-                            os.path.join(MADE, "lucid.bash-completion"), *words],
+                            os.path.join(MADE, "lucid"), *words],
                            capture_output=True, check=True, timeout=30)
     return ended.stdout.decode().split()
 
