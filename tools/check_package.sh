@@ -1,6 +1,6 @@
 #!/bin/bash
-# The Debian package of HEAD: built, judged, installed in an empty Debian 12 and run there; upgraded,
-# removed, purged. As root, for the chroot.
+# The Debian package of HEAD: built, judged, installed in an empty Debian 12 and run there;
+# upgraded, removed, purged. As root, for the chroot.
 #
 # usage: tools/check_package.sh DIR      DIR/root is made anew, DIR/base kept for the next time
 set -u
@@ -33,7 +33,7 @@ inside() {
     fresh_inside "set -eu; export DEBIAN_FRONTEND=noninteractive; $1"
 }
 
-# --- built and judged ------------------------------------------------------------------------------
+# --- built and judged -------------------------------------------------------------------------
 
 try "built" "$project/tools/build_package.sh" "$dir/deb"
 deb=$(ls "$dir"/deb/lucid-ledger_*.deb 2>/dev/null)
@@ -42,9 +42,9 @@ try "lintian has nothing to say" lintian --allow-root --pedantic --fail-on warni
     "$dir"/deb/*.changes
 
 fresh_root "$dir"
-cp "$deb" "$root/root/new.deb"
+cp "$deb" "$root/srv/new.deb"
 install_new() {
-    inside "apt-get update && apt-get install -y --no-install-recommends /root/new.deb"
+    inside "apt-get update && apt-get install -y --no-install-recommends /srv/new.deb"
 }
 try "installs" install_new
 
@@ -69,7 +69,7 @@ for unit in lucidd.service lucid-witness.service; do
     grep 'Overall exposure' "$dir/said" | sed 's/^[^O]*/    /'
 done
 
-# --- without a log -----------------------------------------------------------------------------------
+# --- without a log ----------------------------------------------------------------------------
 
 owned() {
     inside "test \"\$(stat -c '%U %a' $1)\" = '$2'"
@@ -92,10 +92,10 @@ try "completion and pages are where they are looked for" inside "
     complete -p lucid lucidd lucid-witness
     test -e /usr/share/bash-completion/completions/lucidd"
 
-# --- with a log ----------------------------------------------------------------------------------------
+# --- with a log -------------------------------------------------------------------------------
 
 # A life: starts the service as its unit does, submits, proves, stops. $1: receipts before.
-cat >"$root/root/life" <<'LIFE'
+cat >"$root/srv/life" <<'LIFE'
 set -eu
 cd /tmp
 as="setpriv --reuid=lucid --regid=lucid --init-groups --"
@@ -119,7 +119,8 @@ lucid() {
 lucid signer register "$signer" --name package --data $data
 lucid receipt submit --key-file /var/lib/lucid/key --journal /tmp/journal --json \
     /usr/share/doc/lucid-ledger/examples/receipts.ndjson >/tmp/answers
-hash=$(grep -oE '"receipt_hash": ?"[0-9a-f]{64}"' /tmp/answers | head -n 1 | grep -oE '[0-9a-f]{64}')
+hash=$(grep -oE '"receipt_hash": ?"[0-9a-f]{64}"' /tmp/answers | head -n 1 |
+    grep -oE '[0-9a-f]{64}')
 lucid receipt proof "$hash" --data $data -o /tmp/proof
 LUCID_URL=http://127.0.0.1:1 lucid verify /tmp/proof --vkey-file $data/vkey
 lucid log info --json | tr -d ' \n' | grep -q "\"size\":$(($1 + 250))"
@@ -127,11 +128,13 @@ test "$(stat -c %U $data/store/data.mdb)" = lucid
 kill -TERM $server
 wait $server
 LIFE
-try "log init as the service's user" inside \
-    "cd / && runuser -u lucid -- lucid log init --data /var/lib/lucid/log --origin package.example/log"
-try "starts, takes 250 receipts, proves one offline, stops" inside "bash /root/life 0"
+try "log init as the service's user" inside "
+    cd /
+    runuser -u lucid -- \
+        lucid log init --data /var/lib/lucid/log --origin package.example/log"
+try "starts, takes 250 receipts, proves one offline, stops" inside "bash /srv/life 0"
 
-# --- the witness ---------------------------------------------------------------------------------------
+# --- the witness ------------------------------------------------------------------------------
 
 try "a witness is made, starts and stops" inside '
     cd /var/lib/lucid-witness
@@ -146,21 +149,21 @@ try "a witness is made, starts and stops" inside '
     kill -TERM $!
     wait $!'
 
-# --- upgrade, removal, purge -----------------------------------------------------------------------------
+# --- upgrade, removal, purge ------------------------------------------------------------------
 
 newer() {
     rm -rf "$dir/newer"
     dpkg-deb -R "$deb" "$dir/newer" &&
         sed -i 's/^Version: .*/&+next/' "$dir/newer/DEBIAN/control" &&
         echo '# a line of a later version' >>"$dir/newer/etc/lucid/lucidd.conf" &&
-        dpkg-deb --root-owner-group -b "$dir/newer" "$root/root/newer.deb" &&
+        dpkg-deb --root-owner-group -b "$dir/newer" "$root/srv/newer.deb" &&
         inside "echo 'queue_max = 4096' >>/etc/lucid/lucidd.conf
-            dpkg --force-confold -i /root/newer.deb
+            dpkg --force-confold -i /srv/newer.deb
             grep -q '^queue_max = 4096' /etc/lucid/lucidd.conf
             dpkg-query -W -f '\${Version}' lucid-ledger | grep -q next"
 }
 try "upgrades and keeps a changed configuration" newer
-try "the log goes on after the upgrade" inside "bash /root/life 250"
+try "the log goes on after the upgrade" inside "bash /srv/life 250"
 try "removed: configuration and log stay" inside "
     apt-get remove -y lucid-ledger
     test ! -e /usr/sbin/lucidd
@@ -171,7 +174,7 @@ try "purged: configuration goes, the log stays" inside "
     apt-get purge -y lucid-ledger
     test ! -e /etc/lucid
     test -e /var/lib/lucid/log/log.key"
-try "installed again: the log goes on" inside "dpkg -i /root/new.deb && bash /root/life 500"
+try "installed again: the log goes on" inside "dpkg -i /srv/new.deb && bash /srv/life 500"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -116,7 +116,7 @@ def check_text(path, data, script):
     code = script or path.endswith(CODE)
     for number, line in enumerate(text.split("\n"), 1):
         line = line.rstrip("\r")
-        if "\t" in line and not path.endswith((".go", ".mod")):
+        if "\t" in line and not path.endswith((".go", ".mod", "debian/rules")):
             yield number, "tab"
         if line.endswith((" ", "\t")):
             yield number, "white space at the end of the line"

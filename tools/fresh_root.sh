@@ -1,6 +1,6 @@
 # An empty Debian 12 (debootstrap, minbase) in DIR/root, for the checks that need one; sourced by
-# them. DIR/base is made once and kept. Package sources, proxy settings and certificates are those of
-# this machine. As root.
+# them. DIR/base is made once and kept. Package sources, proxy settings and certificates are those
+# of this machine. As root.
 # shellcheck shell=bash
 
 fresh_fail() {
