@@ -100,6 +100,13 @@ bool client_url_is_loopback(const char *url)
     return url_look(url, &loopback, &https) && loopback;
 }
 
+bool client_url_ok(const char *url)
+{
+    bool loopback = false;
+    bool https = false;
+    return url_look(url, &loopback, &https);
+}
+
 bool client_url_is_https(const char *url)
 {
     bool loopback = false;
@@ -170,7 +177,8 @@ static int stop_look(void *context, curl_off_t down_total, curl_off_t down, curl
     (void)up_total;
     (void)up;
     struct transfer *transfer = context;
-    if (*transfer->question->stop == 0) {
+    /* Set by a signal handler, or by another thread. */
+    if (__atomic_load_n(transfer->question->stop, __ATOMIC_RELAXED) == 0) {
         return 0;
     }
     transfer->error = LUCID_NOTE_END;

@@ -38,8 +38,8 @@ struct client_question {
     /* Not 0: the answer may go on without end. Instead of total_ms_max, which does not count then,
      * it breaks off after so many seconds in which nothing came. */
     uint32_t idle_s_max;
-    /* Looked at about once a second: set by a signal handler, it ends the transfer with
-     * LUCID_NOTE_END. NULL allowed. */
+    /* Looked at about once a second: set by a signal handler, or by another thread with
+     * __atomic_store_n, it ends the transfer with LUCID_NOTE_END. NULL allowed. */
     const volatile int *stop;
     size_t answer_bytes_max;
     size_t line_bytes_max;
@@ -77,6 +77,8 @@ void client_answer_fini(struct client_answer *answer);
 
 /* Whether the URL's host is a loopback address or "localhost". False for what is no URL. */
 bool client_url_is_loopback(const char *url) LUCID_WARN_UNUSED;
+/* Whether client_request takes the URL: http or https, without user or password. */
+bool client_url_ok(const char *url) LUCID_WARN_UNUSED;
 /* Whether the URL's scheme is https. */
 bool client_url_is_https(const char *url) LUCID_WARN_UNUSED;
 

@@ -25,6 +25,9 @@ struct config {
     uint64_t head_interval_ms;
     uint64_t receipt_future_seconds_max;
     bool public_reads;
+    char witness_policy[CONFIG_TEXT_BYTES_MAX];
+    uint64_t witness_interval_ms;
+    uint64_t witness_timeout_ms;
 
     uint64_t io_threads;
     uint64_t batch_max;

@@ -16,6 +16,7 @@
 #include "ledger/store/lmdb.h"
 #include "lucidd/certificate.h"
 #include "lucidd/config.h"
+#include "lucidd/cosigner.h"
 #include "lucidd/datadir.h"
 #include "lucidd/kinds.h"
 #include "lucidd/notify.h"
@@ -42,6 +43,8 @@ struct service {
     struct upkeep *upkeep;
     struct scrub *scrub; /* NULL: off */
     struct published_keeper keeper;
+    struct ledger_policy *policy; /* NULL: no witnesses */
+    struct cosigner *cosigner;    /* NULL likewise */
     struct api *api;
     struct http_tls *tls; /* NULL: no TLS listener */
     struct http_network trusted[CONFIG_TRUSTED_MAX];
@@ -141,6 +144,12 @@ static enum lucid_error open_ledger(struct service *service, struct lucid_why *w
     service->kinds.epoch.receipts_max = service->config.epoch_receipts_max;
     service->kinds.epoch.seconds_max = service->config.epoch_seconds_max;
     service->kinds.head.interval_ms_max = service->config.head_interval_ms;
+    error = cosigner_policy_read(service->config.witness_policy, &service->log_key->vkey,
+                                 &service->policy, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    service->kinds.witness.policy = service->policy;
     struct ledger_options options = {
         .uses = service->kinds.uses,
         .use_count = service->kinds.count,
@@ -165,6 +174,24 @@ static enum lucid_error check_published(struct service *service, struct lucid_wh
         error = published_write(service->ledger, path, why);
     }
     return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
+}
+
+static enum lucid_error open_cosigner(struct service *service, struct lucid_why *why)
+{
+    const struct cosigner_options options = {
+        .ledger = service->ledger,
+        .policy = service->policy,
+        .log = &service->log_key->vkey,
+        .clock = lucid_clock_system(),
+        .interval_ms = (uint32_t)service->config.witness_interval_ms,
+        .timeout_ms = (uint32_t)service->config.witness_timeout_ms,
+        .submit = writer_submit,
+        .context = service->writer,
+    };
+    enum lucid_error error = cosigner_open(&options, &service->cosigner);
+    return error == LUCID_OK
+               ? LUCID_OK
+               : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for the witnesses");
 }
 
 /* On the writer's thread: wakes main, which stops the service and exits non-zero. */
@@ -289,6 +316,7 @@ static void service_metrics(void *context, struct lucid_buf *out)
     if (service->scrub != NULL) {
         scrub_metrics(service->scrub, out);
     }
+    cosigner_metrics_write(service->cosigner, out);
 }
 
 static enum lucid_error open_api(struct service *service, struct lucid_why *why)
@@ -315,6 +343,7 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
         .context = service->writer,
         .metrics = service_metrics,
         .metrics_context = service,
+        .witnesses = cosigner_witnesses(service->cosigner),
     };
     enum lucid_error error = api_open(&options, &service->api);
     return error == LUCID_OK ? LUCID_OK
@@ -418,7 +447,14 @@ static enum lucid_error service_open(struct service *service, struct lucid_why *
         error = check_published(service, why);
     }
     if (error == LUCID_OK) {
+        error = cosigner_start_check(service->ledger, service->policy, &service->log_key->vkey,
+                                     (uint32_t)service->config.witness_timeout_ms, why);
+    }
+    if (error == LUCID_OK) {
         error = open_writer(service, why);
+    }
+    if (error == LUCID_OK) {
+        error = open_cosigner(service, why);
     }
     if (error == LUCID_OK) {
         error = open_upkeep(service, why);
@@ -440,10 +476,12 @@ static void service_close(struct service *service)
     api_close(service->api);
     upkeep_close(service->upkeep);
     scrub_close(service->scrub);
+    cosigner_close(service->cosigner);
     writer_close(service->writer);
     ledger_close(service->ledger);
     store_close(service->store);
     datadir_secret_free(service->service_key, sizeof(*service->service_key));
+    free(service->policy);
     datadir_secret_free(service->log_key, sizeof(*service->log_key));
 }
 
@@ -492,6 +530,7 @@ static void threads_start(struct service *service)
 {
     lucid_assert(pthread_create(&service->writer_thread, NULL, writer_main, service->writer) == 0);
     lucid_assert(pthread_create(&service->upkeep_thread, NULL, upkeep_main, service->upkeep) == 0);
+    cosigner_start(service->cosigner);
     for (size_t i = 0; i < service->loop_count; i++) {
         lucid_assert(
             pthread_create(&service->loop_threads[i], NULL, loop_main, service->loops[i]) == 0);
@@ -560,7 +599,8 @@ static void service_run(struct service *service, const sigset_t *signals)
     for (size_t i = 0; i < service->loop_count; i++) {
         lucid_assert(pthread_join(service->loop_threads[i], NULL) == 0);
     }
-    /* Only now: the loops waited for their answers, which the writer gave. */
+    /* Only now: loops and cosigner waited for their answers, which the writer gave. */
+    cosigner_stop(service->cosigner);
     writer_stop(service->writer);
     lucid_assert(pthread_join(service->writer_thread, NULL) == 0);
     /* After the writer: its last head is among what tasks with at_stop look at. */

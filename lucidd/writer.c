@@ -317,6 +317,10 @@ static void jobs_return(struct api_job *jobs)
         struct api_job *job = jobs;
         jobs = job->next;
         job->next = NULL;
+        if (job->loop == NULL) {
+            job->done(job); /* another thread waits for it, not a loop */
+            continue;
+        }
         size_t i = 0;
         while (i < count && chains[i].loop != job->loop) {
             i++;

@@ -6,13 +6,14 @@
 #include "http/http.h"
 #include "ledger/ed25519.h"
 #include "ledger/ledger.h"
+#include "ledger/policy.h"
 
 /* A command on its way to the writer and back. The submitter owns it and keeps it alive until done;
  * done runs on the loop that it was submitted from. */
 struct api_job {
-    struct http_post post; /* first member: the writer gives the job back with it */
-    struct api_job *next;  /* chains jobs of one submit */
-    struct http_loop *loop;
+    struct http_post post;  /* first member: the writer gives the job back with it */
+    struct api_job *next;   /* chains jobs of one submit */
+    struct http_loop *loop; /* NULL: done runs on the writer's thread and returns at once */
     struct ledger_command *command;
     bool more_follows; /* of the same request, at once: the commit may wait for it */
     void (*done)(struct api_job *job); /* outcome in command->error, command->why */
@@ -41,6 +42,47 @@ struct api_health {
 /* Upper bounds in microseconds of commit_bucket[0 … 10]; [11] is +Inf. */
 extern const uint32_t api_commit_bucket_us[API_COMMIT_BUCKETS - 1];
 
+typedef enum lucid_error api_submit_fn(void *context, struct api_job *first, size_t count);
+
+/* Why a witness did not cosign. */
+enum api_witness_cause {
+    API_WITNESS_UNREACHABLE,  /* no connection, broken off, out of time, certificate */
+    API_WITNESS_TOO_LARGE,    /* more bytes than an answer may have */
+    API_WITNESS_REDIRECT,     /* 3xx */
+    API_WITNESS_REFUSED,      /* 400 */
+    API_WITNESS_FORBIDDEN,    /* 403 */
+    API_WITNESS_UNKNOWN_LOG,  /* 404 */
+    API_WITNESS_CONFLICT,     /* 409 that does not help */
+    API_WITNESS_INCONSISTENT, /* 422 */
+    API_WITNESS_BUSY,         /* 429, 503 */
+    API_WITNESS_SERVER,       /* other 5xx */
+    API_WITNESS_STATUS,       /* anything else */
+    API_WITNESS_MALFORMED,    /* an answer that is none */
+    API_WITNESS_SIGNATURE,    /* no good signature of its key */
+    API_WITNESS_AHEAD,        /* it speaks of a size beyond our log */
+    API_WITNESS_NOT_KEPT,     /* we could not ask, or not keep what it gave */
+    API_WITNESS_CAUSES
+};
+
+struct api_witness_status {
+    bool cosigned;        /* since the start; else size and age are not known */
+    uint64_t size;        /* of the newest head that it has cosigned */
+    uint64_t cosigned_ms; /* when we got that, Unix ms */
+    uint64_t cosignatures;
+    uint64_t failures[API_WITNESS_CAUSES];
+    bool ahead; /* what it said last was of a size beyond our log */
+};
+
+/* The witnesses of the running service; all functions may be called by any thread. */
+struct api_witnesses {
+    const struct ledger_policy *policy;
+    /* The size of the newest head that satisfies the policy's quorum (which must not be none).
+     * False: there is none yet. Once it is told, every view that begins later sees that head. */
+    bool (*witnessed)(void *context, uint64_t *ret_size);
+    void (*status)(void *context, size_t witness, struct api_witness_status *ret);
+    void *context;
+};
+
 struct api_options {
     struct ledger *ledger;
     struct lucid_clock clock;
@@ -62,13 +104,14 @@ struct api_options {
     uint64_t stream_heartbeat_ms;    /* a silent stream says something this often */
     /* Hands a chain of jobs to the writer, in order. LUCID_RETRY_BUSY: the queue is full and none
      * was taken. LUCID_RETRY_FULL: disk reserve. LUCID_FATAL_STORE: not accepting any more. */
-    enum lucid_error (*submit)(void *context, struct api_job *first, size_t count);
+    api_submit_fn *submit;
     void (*health)(void *context, struct api_health *ret);
     void *context;
     /* Appends what else the service has to say to /metrics (base/prom.h). NULL allowed. Thread: any
      * loop's. */
     void (*metrics)(void *metrics_context, struct lucid_buf *out);
     void *metrics_context;
+    const struct api_witnesses *witnesses; /* NULL: no witness policy */
 };
 
 struct api;

@@ -227,6 +227,16 @@ void api_job_init(struct api_job *job, struct http_loop *loop, struct ledger_com
 void api_call_submit(struct api_call *call, struct http_request *request, struct api *api,
                      struct ledger_command *command);
 
+/* --- witness.c -------------------------------------------------------------------------------- */
+
+/* The placement's members into an open JSON object; with a witness policy also "witnessed". */
+void api_placement_write(const struct api *api, const struct receipt_placement *placement,
+                         struct lucid_buf *out);
+/* The witnesses' members of /v1/log; nothing without a policy. */
+void api_witnesses_write(const struct api_options *options, struct lucid_buf *out);
+/* Whether a witness speaks of a size beyond our log. */
+bool api_witness_ahead(const struct api_options *options);
+
 /* --- routes ----------------------------------------------------------------------------------- */
 
 api_handler api_receipt_post, api_receipt_get;                          /* receipts.c */
@@ -238,7 +248,8 @@ api_handler api_epochs_get, api_epoch_get, api_epoch_current_get;       /* epoch
 api_handler api_epoch_receipts_get, api_epoch_finalize_post;            /* epochs.c */
 api_handler api_signers_get, api_signer_get, api_signers_post, api_signer_revoke_post;
 api_handler api_tokens_get, api_tokens_post, api_token_revoke_post; /* tokens.c */
-api_handler api_log_get, api_mmr_get, api_checkpoint_get;           /* log.c */
+api_handler api_log_get, api_mmr_get;                               /* log.c */
+api_handler api_checkpoint_get;                                     /* witness.c */
 api_handler api_tile_get;                                           /* tiles.c */
 api_handler api_events_get;                                         /* events.c */
 api_handler api_stream_get;                                         /* stream.c */

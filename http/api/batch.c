@@ -385,13 +385,13 @@ static void pending_submit(struct batch *batch)
 
 /* --- to the client ---------------------------------------------------------------------------- */
 
-static void line_emit(const struct batch_line *line, struct lucid_buf *out)
+static void line_emit(const struct api *api, const struct batch_line *line, struct lucid_buf *out)
 {
     const struct ledger_command *command = &line->command.command;
     int status = line->command.placement.replayed ? 200 : 201;
     if (command->error == LUCID_OK) {
         lucid_buf_char(out, '{');
-        receipt_placement_write(&line->command.placement, out);
+        api_placement_write(api, &line->command.placement, out);
     } else {
         struct api_code code;
         const char *text;
@@ -417,7 +417,7 @@ static void batch_emit(struct batch *batch)
         if (!line->done) {
             break;
         }
-        line_emit(line, &batch->out);
+        line_emit(batch->api, line, &batch->out);
         *slot = NULL;
         line->next = batch->spare;
         batch->spare = line;

@@ -173,8 +173,8 @@ void api_epochs_get(struct http_request *request, const struct http_route *route
 
 /* Placements from leaf on; *leaf ends at the first one that is not in the page. Leaves of other
  * kinds are passed over, and count against the limit's work: a page may hold fewer items. */
-static enum lucid_error placements_write(struct ledger_view *view, uint64_t end, uint64_t *leaf,
-                                         struct api_page *page)
+static enum lucid_error placements_write(const struct api *api, struct ledger_view *view,
+                                         uint64_t end, uint64_t *leaf, struct api_page *page)
 {
     for (; *leaf < end; (*leaf)++) {
         struct receipt_record record;
@@ -189,7 +189,7 @@ static enum lucid_error placements_write(struct ledger_view *view, uint64_t end,
             return LUCID_OK;
         }
         lucid_buf_char(&page->out, '{');
-        receipt_placement_write(&record.placement, &page->out);
+        api_placement_write(api, &record.placement, &page->out);
         lucid_buf_char(&page->out, '}');
     }
     return LUCID_OK;
@@ -219,7 +219,7 @@ void api_epoch_receipts_get(struct http_request *request, const struct http_rout
     if (error == LUCID_OK) {
         leaf = page.after_len != 0 ? lucid_get_be64(page.after) : epoch.first_leaf;
         leaf = leaf < epoch.first_leaf ? epoch.first_leaf : leaf;
-        error = placements_write(view, epoch.end_leaf, &leaf, &page);
+        error = placements_write(api_of_route(route), view, epoch.end_leaf, &leaf, &page);
     }
     ledger_view_end(view);
     if (error != LUCID_OK) {

@@ -30,7 +30,7 @@ static void erasure_answer(struct api_call *call)
     struct lucid_buf out = {0};
     record.placement.replayed = command->ret_known;
     lucid_buf_char(&out, '{');
-    receipt_placement_write(&record.placement, &out);
+    api_placement_write(call->api, &record.placement, &out);
     lucid_json_member_time(&out, "erased_at", command->erasure.erased_ms);
     lucid_json_member_cstr(&out, "reason", command->erasure.reason);
     lucid_buf_char(&out, '}');

@@ -47,6 +47,7 @@ void api_readyz_get(struct http_request *request, const struct http_route *route
     const struct cause warnings[] = {
         {health.clock_stepped, "clock_stepped"},
         {health.store_damaged, "store_damaged"},
+        {api_witness_ahead(options), "witness_ahead"},
     };
     struct lucid_buf list = {0};
     bool ready = causes_write(causes, sizeof(causes) / sizeof(causes[0]), &list) == 0;

@@ -32,6 +32,7 @@ static void log_write(const struct api_options *options, const struct ledger_ide
     limits_write(options, out);
     lucid_json_member_cstr(out, "version", options->version);
     lucid_json_member_bool(out, "test", identity->test);
+    api_witnesses_write(options, out);
     lucid_buf_char(out, '}');
 }
 
@@ -110,28 +111,4 @@ void api_mmr_get(struct http_request *request, const struct http_route *route)
     struct lucid_buf out = {0};
     mmr_write(size, peaks, count, &out);
     api_answer(request, 200, API_JSON, &out);
-}
-
-void api_checkpoint_get(struct http_request *request, const struct http_route *route)
-{
-    (void)route;
-    struct ledger_view *view = api_view_begin(request);
-    if (view == NULL) {
-        return;
-    }
-    struct lucid_buf out = {0};
-    struct ledger_head head;
-    enum lucid_error error = ledger_head_newest(view, &head);
-    if (error == LUCID_OK) {
-        lucid_buf_span_put(&out, head.checkpoint);
-    }
-    ledger_view_end(view);
-    if (error == LUCID_NOTE_ABSENT) {
-        http_add_header(request, "Retry-After", "1");
-        api_problem(request, 503, "NOT_COVERED", NULL, "no head has been published yet");
-    } else if (error != LUCID_OK) {
-        api_refuse(request, error, NULL);
-    } else {
-        api_answer_tagged(request, API_TEXT, &out, false);
-    }
 }

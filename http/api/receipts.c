@@ -11,7 +11,7 @@ static void receipt_answer(struct api_call *call)
     const struct receipt_command *command = &((struct receipt_call *)call)->command;
     struct lucid_buf out = {0};
     lucid_buf_char(&out, '{');
-    receipt_placement_write(&command->placement, &out);
+    api_placement_write(call->api, &command->placement, &out);
     lucid_buf_char(&out, '}');
     api_answer(call->request, command->placement.replayed ? 200 : 201, API_JSON, &out);
 }
@@ -47,14 +47,15 @@ void api_receipt_post(struct http_request *request, const struct http_route *rou
     api_call_submit(&call->call, request, api, &call->command.command);
 }
 
-static void record_write(const struct receipt_record *record, struct lucid_buf *out)
+static void record_write(const struct api *api, const struct receipt_record *record,
+                         struct lucid_buf *out)
 {
     lucid_buf_char(out, '{');
     lucid_json_member(out, "body");
     lucid_buf_span_put(out, record->body); /* canonical JSON, byte for byte what was hashed */
     lucid_json_member_hex(out, "receipt_signature", record->signature, sizeof(record->signature));
     lucid_json_member_hex(out, "signer_pubkey", record->signer, sizeof(record->signer));
-    receipt_placement_write(&record->placement, out);
+    api_placement_write(api, &record->placement, out);
     lucid_buf_char(out, '}');
 }
 
@@ -74,7 +75,7 @@ void api_receipt_get(struct http_request *request, const struct http_route *rout
     }
     bool erased = error == LUCID_OK && record.body.data == NULL;
     if (error == LUCID_OK && !erased) {
-        record_write(&record, &out);
+        record_write(api_of_route(route), &record, &out);
     }
     ledger_view_end(view);
     if (error == LUCID_NOTE_ABSENT) {
