@@ -90,6 +90,9 @@ static enum cli_exit mirror_run(struct cli *cli, struct mirror *mirror, const ch
             code = follow(mirror, (uint32_t)interval_s * 1000);
         } else {
             code = mirror_pass(mirror);
+            if (code == CLI_UNREACHABLE && lines_stopped()) {
+                code = cli_fail(cli, CLI_REFUSED, NULL, NULL, "interrupted: run it again to go on");
+            }
             code = code == CLI_OK ? state_print(mirror, mirror->taken) : code;
         }
     }

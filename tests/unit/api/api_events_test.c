@@ -184,7 +184,7 @@ static void slow_reader_holds_nothing(void **state)
     static const char question[] =
         "GET /v1/events?bodies=true HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     int fd = harness_connect(h);
-    int small = 4096;
+    int small = 32 * 1024;
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
     harness_send(fd, question, sizeof(question) - 1);
     usleep(200 * 1000); /* it has stalled by then: half a megabyte, 64 KiB allowed */
