@@ -143,8 +143,6 @@ static enum lucid_error writer_lock(struct store_lmdb *lmdb, int dir_fd, const c
     return refuse_errno(why, "cannot lock writer.lock in", path, errno);
 }
 
-/* A number that is higher than this is damage, not the future. */
-enum { FORMATS_TO_COME = 100 };
 /* The table of readers gets its blocks now: LMDB would only set the file's length, and on a full
  * disk the first touch of the mapped table would end the process with SIGBUS. What else is wrong
  * with the file LMDB will say. Before the environment is open: closing the file drops this
@@ -165,6 +163,9 @@ static enum lucid_error readers_reserve(int dir_fd, const char *path, uint32_t r
     return lucid_refuse(why, LUCID_RETRY_FULL, "DISK_FULL", NULL, "no room for lock.mdb in %s: %s",
                         path, strerrordesc_np(number));
 }
+
+/* A number that is higher than this is damage, not the future. */
+enum { FORMATS_TO_COME = 100 };
 
 /* Reads the format's number: LUCID_NOTE_ABSENT when this is not a finished store. */
 static enum lucid_error format_check(MDB_txn *txn, MDB_dbi dbi, struct lucid_why *why)

@@ -14,7 +14,7 @@
 #include "tools/lucid/remote.h"
 
 enum {
-    RATE_MIB_DEFAULT = 64,
+    RATE_MIB_DEFAULT = 32,
     RATE_MIB_MAX = 1 << 20,
     LINE_MS = 2000,
     NICENESS = 19,
@@ -69,7 +69,9 @@ static void progress_end(const struct progress *progress)
 /* Behind everybody else, for processor and disk: the service goes first. */
 static void be_nice(void)
 {
+    static const struct sched_param none = {.sched_priority = 0};
     (void)setpriority(PRIO_PROCESS, 0, NICENESS);
+    (void)sched_setscheduler(0, SCHED_IDLE, &none);
     (void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
 }
 
@@ -141,7 +143,7 @@ static enum cli_exit log_backup(struct cli *cli)
 
 static const struct cli_option backup_options[] = {
     {"to", 0, "DIR", "the backup to be made; must not exist (required)"},
-    {"rate", 0, "MIB", "copy at most MIB a second (64; 0 = as fast as it goes)"},
+    {"rate", 0, "MIB", "copy at most MIB a second (32; 0 = as fast as it goes)"},
     {"with-keys", 0, NULL, "also log.key, service.key and admin.token: a backup to be locked away"},
     {NULL, 0, NULL, NULL},
 };
