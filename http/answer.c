@@ -15,6 +15,11 @@ void http_add_header(struct http_request *request, const char *name, const char 
     lucid_buf_put(&request->extra, "\r\n", 2);
 }
 
+void http_add_lines(struct http_request *request, struct lucid_span lines)
+{
+    lucid_buf_span_put(&request->extra, lines);
+}
+
 /* --- the head --------------------------------------------------------------------------------- */
 
 /* IMF-fixdate of RFC 9110 5.6.7, made once a second. By hand, because strftime follows the

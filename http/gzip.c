@@ -103,9 +103,10 @@ bool http_gzip_type(const char *content_type)
     static const char *const types[] = {"application/json", "application/x-ndjson",
                                         "application/problem+json", "application/schema+json",
                                         "text/plain"};
-    size_t len = content_type == NULL ? 0 : strcspn(content_type, "; ");
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (len == strlen(types[i]) && strncasecmp(content_type, types[i], len) == 0) {
+    for (size_t i = 0; content_type != NULL && i < sizeof(types) / sizeof(types[0]); i++) {
+        size_t len = strlen(types[i]);
+        if (strncmp(content_type, types[i], len) == 0 &&
+            (content_type[len] == '\0' || content_type[len] == ';')) {
             return true;
         }
     }

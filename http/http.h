@@ -237,6 +237,9 @@ void http_resume(struct http_request *request);
 /* Adds a header to the coming answer; value is copied. Asserts against CR and LF. */
 void http_add_header(struct http_request *request, const char *name, const char *value);
 
+/* The same for lines that never change: whole ones, each with its CR LF. */
+void http_add_lines(struct http_request *request, struct lucid_span lines);
+
 /* The answer. Takes the bytes of body (left empty and usable); a sticky buffer error becomes a 500.
  * content_type NULL: none. Content-Length, Date, X-Request-Id and Connection are added. */
 void http_respond(struct http_request *request, int status, const char *content_type,
