@@ -14,6 +14,7 @@ struct check {
     uint32_t migration;
     uint64_t fold_bytes_max;
     struct store_counts counts;
+    bool counts_wrong; /* the store claimed more than it has room for */
     uint32_t erasures; /* the table, if it is there */
     bool erasures_known;
     /* An empty ledger over a store in memory with the same tables: it knows the types, and the fold

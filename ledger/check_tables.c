@@ -95,7 +95,7 @@ static enum lucid_error fold_chunk(struct check_fold *fold)
         ledger_batch_abort(shadow);
         return error;
     }
-    if (error != LUCID_OK) {
+    if (error != LUCID_OK || fold->chunk == 0) {
         check_add_undecided(&fold->report, CHECK_TABLE, fold->next,
                             "tables are not compared: an event cannot be read");
         fold->broken = true;
