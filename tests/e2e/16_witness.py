@@ -2,6 +2,7 @@
 """Witnesses: cosigned heads by a quorum, hostile and dead witnesses, restarts, rollback."""
 
 import base64
+import json
 import os
 import re
 import shutil
@@ -368,6 +369,49 @@ with case("cosigned by our witness and by a second instance with another key: th
     size = grow(service, signer, 2)
     witnessed(service, programs, size, [p.name for p in programs])
     equal(metric(service, "lucid_witness_failures_total"), None)
+
+with case("lucid verify --policy: a tlog-proof under the quorum is valid, all else is not"):
+    url = ("--url", f"http://127.0.0.1:{service.port}")
+    envelope = signer.seal(maker.body("tool"))
+    service.submit(envelope)
+    head, _ = witnessed(service, programs, service.size(), [p.name for p in programs])
+    receipt, proof = (os.path.join(service.base, name) for name in ("r.json", "p"))
+    with open(receipt, "wb") as file:
+        file.write(envelope.wire())
+
+    def verdict(want, step, *arguments):
+        status, out, err = kit.lucid("verify", proof, "--receipt", receipt, "--json", *arguments)
+        equal(status, want, repr((out, err)))
+        if step:
+            found = {s["name"]: s["outcome"] for s in json.loads(out)["steps"]}
+            equal(found.pop("cosignatures"), step)
+            return found
+        return None
+
+    answer = service.get(f"/v1/receipts/{envelope.hash}/proof?tree_size={head.size}",
+                         headers={"Accept": "text/plain"})
+    with open(proof, "wb") as file:
+        file.write(answer.body)
+    steps = verdict(0, "passed", "--vkey", vkey, "--policy", both)
+    assert set(steps.values()) == {"passed"}, steps
+    three = policy(service, f"witness p0 {programs[0].vkey}\nwitness p1 {programs[1].vkey}\n"
+                   f"witness c {third.vkey}\ngroup all3 all p0 p1 c\nquorum all3\n", "three")
+    verdict(1, "failed", "--vkey", vkey, "--policy", three)
+    verdict(4, "skipped", "--vkey", "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYc"
+            "rnKv3U2k", "--policy", both)
+    verdict(2, None, "--vkey", vkey, "--policy", policy(service, "quorum\n", "bad"))
+    equal(kit.lucid("verify", "--consistency", proof, "--from", proof, "--policy", both)[0], 2)
+    whole = answer.body
+    with open(proof, "wb") as file:  # one bit of the last cosignature
+        file.write(whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:])
+    verdict(1, "failed", "--vkey", vkey, "--policy", both)
+    with open(proof, "wb") as file:  # without it
+        file.write(whole[:whole[:-1].rindex(b"\n") + 1])
+    verdict(1, "failed", "--vkey", vkey, "--policy", both)
+    answer = service.get(f"/v1/receipts/{envelope.hash}/proof?tree_size={head.size}")
+    with open(proof, "wb") as file:
+        file.write(answer.body)
+    verdict(1, "failed", "--vkey", vkey, "--policy", both)
     service.stop()
     for program in programs:
         program.end()

@@ -8,6 +8,7 @@
 #include "ledger/proof.h"
 #include "lucidd/datadir.h"
 #include "tools/lucid/commands.h"
+#include "tools/lucid/verify_policy.h"
 
 #define FILE_BYTES_MAX  ((size_t)2 << 20)
 #define ARENA_BYTES_MAX ((size_t)64 << 20)
@@ -305,7 +306,12 @@ static enum cli_exit inclusion(struct cli *cli, const struct evidence *evidence,
                             lucid_buf_span(&evidence->proof), &trust, &report) != LUCID_OK) {
         return cli_fail(cli, CLI_UNDECIDED, NULL, NULL, "out of memory");
     }
-    return report_give(cli, &report);
+    const char *policy = cli_value(cli, "policy", NULL);
+    if (policy != NULL) {
+        code = verify_policy_judge(cli, policy, keys->vkey, evidence->form,
+                                   lucid_buf_span(&evidence->proof), &report);
+    }
+    return code == CLI_OK ? report_give(cli, &report) : code;
 }
 
 /* --- consistency ------------------------------------------------------------------------------ */
@@ -342,6 +348,9 @@ static enum cli_exit consistency(struct cli *cli, struct keys *keys)
     enum cli_exit code = CLI_OK;
     if (names[FROM] == NULL) {
         return cli_fail(cli, CLI_USAGE, NULL, "from", "--from CHECKPOINT is missing");
+    }
+    if (cli_value(cli, "policy", NULL) != NULL) {
+        return cli_fail(cli, CLI_USAGE, NULL, "policy", "--policy judges proofs of inclusion");
     }
     for (size_t i = 0; i < FILES && code == CLI_OK; i++) {
         size_t len = 0;
@@ -384,6 +393,7 @@ static const struct cli_option verify_options[] = {
     {"vkey", 'V', "VKEY", "the log's verifier key, C2SP text"},
     {"vkey-file", 'f', "FILE", "a file with it (else --data's vkey)"},
     {"service-key", 'S', "HEX", "public half of the service key, for COSE (else --data's)"},
+    {"policy", 'P', "FILE", "C2SP tlog-policy: its quorum must have cosigned the checkpoint"},
     {"proof", 'p', "FILE", "the proof, when FILE is the receipt alone"},
     {"receipt", 'r', "FILE", "the receipt, when FILE is the proof alone"},
     {"consistency", 'c', "FILE", "instead of FILE: an answer of GET /v1/consistency, JSON or COSE"},
@@ -405,6 +415,7 @@ const struct cli_command command_verify = {
     .examples =
         "  lucid verify proof.json --vkey-file vkey\n"
         "  lucid verify run.tlog-proof --receipt receipt.json --vkey-file vkey\n"
+        "  lucid verify run.tlog-proof --receipt receipt.json --vkey-file vkey --policy policy\n"
         "  lucid verify run.cose --receipt receipt.json --vkey-file vkey --service-key 5f…\n"
         "  lucid verify receipt.json --proof proof.json --vkey "
         "example.org/log+0a1b2c3d+AT…\n"
