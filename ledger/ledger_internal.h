@@ -83,23 +83,24 @@ struct ledger {
     /* const after open */
     struct store *store;
     struct ledger_use uses[LEDGER_KINDS_MAX];
-    uint32_t use_count;
     struct ledger_type types[LEDGER_TYPES_MAX];
+    uint32_t use_count;
     uint32_t type_count;
     uint32_t folds_table;
+    _Atomic bool identified; /* identity is there: written once */
 
     /* the writer's */
+    bool batch_failed; /* it can only be aborted now */
+    bool folds_absent; /* the store has live folds of kinds that are not registered */
+    uint32_t pending_count;
+    uint32_t pending_cap;
     struct ledger_use_state states[LEDGER_KINDS_MAX];
     struct ledger_tip committed;
     struct ledger_tip staged;
     struct store_batch *batch;
-    bool batch_failed; /* it can only be aborted now */
-    bool folds_absent; /* the store has live folds of kinds that are not registered */
     uint64_t batch_now_ms;
     struct lucid_arena arena; /* of the batch */
     struct ledger_pending *pending;
-    uint32_t pending_count;
-    uint32_t pending_cap;
     uint32_t buckets[2][LEDGER_PENDING_BUCKETS]; /* index + 1 in pending; 0 = empty */
     struct ledger_txn txn;
 
@@ -110,7 +111,6 @@ struct ledger {
     _Atomic uint64_t head_sequence; /* of the newest published head's event; 0 = none */
     _Atomic uint64_t nodes_bytes;
     struct ledger_identity identity;
-    _Atomic bool identified;
 };
 
 struct ledger_view {

@@ -22,10 +22,10 @@ struct job {
 
 struct hand {
     struct job *job;
-    unsigned number;
-    pthread_t thread;
-    bool started;
     struct check_worker *worker;
+    pthread_t thread;
+    unsigned number;
+    bool started;
 };
 
 static void job_fail(struct job *job, enum lucid_error error)
