@@ -416,6 +416,10 @@ with case("lucid verify --policy: a tlog-proof under the quorum is valid, all el
     for program in programs:
         program.end()
 
+with case("fsck passes a log with cosignatures, and its replay makes the same tables"):
+    kit.run_lucid("log", "fsck", "--data", service.data)
+    kit.run_lucid("log", "replay", "--data", service.data, "--check")
+
 first.close()
 second.close()
 away.close()
