@@ -11,7 +11,7 @@ struct route_row {
     const char *pattern;
     api_handler *handle;
     enum api_access access;
-    size_t body_bytes_max;
+    uint32_t body_bytes_max;
     bool reads; /* a POST that changes nothing: for browsers of any origin, as public GETs are */
 };
 
