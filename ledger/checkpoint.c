@@ -74,7 +74,8 @@ enum lucid_error ledger_checkpoint_parse(struct lucid_span text,
         return checkpoint_refuse(why, "the checkpoint's root is not base64 of 32 bytes");
     }
     if (checkpoint.size == 0 && !is_empty_root(&checkpoint.root)) {
-        return checkpoint_refuse(why, "the checkpoint of an empty tree has another root");
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "CHECKPOINT_MALFORMED", "root",
+                            "the checkpoint of an empty tree has another root");
     }
     if (!extensions_ok(text)) {
         return checkpoint_refuse(why, "the checkpoint's extension lines are malformed");

@@ -158,6 +158,12 @@ bool ledger_note_line_next(struct lucid_span *rest, struct lucid_span *ret_line)
     return note_cut(rest, '\n', ret_line);
 }
 
+bool ledger_note_line_names(struct lucid_span line, const struct ledger_vkey *vkey)
+{
+    struct note_line parts;
+    return note_line_read(line, &parts) && note_line_is_by(&parts, vkey);
+}
+
 bool ledger_note_text(struct lucid_span note, struct lucid_span *ret_text)
 {
     /* The last "\n\n": what precedes its second byte is the text. */

@@ -116,6 +116,10 @@ enum lucid_error ledger_note_open(struct lucid_span note, const struct ledger_vk
  * LF. */
 bool ledger_note_line_next(struct lucid_span *rest, struct lucid_span *ret_line) LUCID_WARN_UNUSED;
 
+/* Whether a signature line, without its LF, names that key. Its signature is not looked at. */
+bool ledger_note_line_names(struct lucid_span line,
+                            const struct ledger_vkey *vkey) LUCID_WARN_UNUSED;
+
 /* The text of a note (what its signatures sign) without looking at the signatures: up to and with
  * the LF before the last empty line. False when there is none. */
 bool ledger_note_text(struct lucid_span note, struct lucid_span *ret_text) LUCID_WARN_UNUSED;
@@ -131,7 +135,7 @@ struct ledger_checkpoint {
 /* Reads a checkpoint's text. Extension lines are kept but mean nothing here; ours have none, other
  * logs' may. An empty line among them is refused, as is a size 0 with a root other than H("").
  * The origin must satisfy ledger_name_ok, since it is a key name as well.
- * Errors: LUCID_REFUSE_INVALID, code CHECKPOINT_MALFORMED. */
+ * Errors: LUCID_REFUSE_INVALID, code CHECKPOINT_MALFORMED; param "root" is that last case. */
 enum lucid_error ledger_checkpoint_parse(struct lucid_span text,
                                          struct ledger_checkpoint *ret_checkpoint,
                                          struct lucid_why *why) LUCID_WARN_UNUSED;

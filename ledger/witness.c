@@ -48,10 +48,9 @@ void ledger_witness_command_init(struct ledger_witness_command *command, uint64_
 /* Whether one of the lines is by that key. */
 static bool lines_have(struct lucid_span lines, const struct ledger_vkey *vkey)
 {
-    struct lucid_span text;
-    while (ledger_note_line_next(&lines, &text)) {
-        struct note_line line;
-        if (note_line_read(text, &line) && note_line_is_by(&line, vkey)) {
+    struct lucid_span line;
+    while (ledger_note_line_next(&lines, &line)) {
+        if (ledger_note_line_names(line, vkey)) {
             return true;
         }
     }

@@ -74,7 +74,8 @@ class Witness:
         with open(self.logs, "w", encoding="utf-8") as file:
             file.write("# trusted\n\n" + "".join(f"log {log.vkey} https://x.example\n"
                                                  if i % 2 else log.vkey + "\n"
-                                                 for i, log in enumerate(logs)))
+                                                 for i, log in enumerate(logs)) +
+                       f"witness w {name}+01020304+AAAA\ngroup g all w\n quorum g\n")
         self.vkey = self.run("--init", name).stdout.decode().strip()
         self.name, digits, key = self.vkey.split("+", 2)
         raw = base64.b64decode(key)
@@ -143,7 +144,8 @@ class Witness:
 
 
 one, two, stranger = Log("one.example/log"), Log("two.example/log"), Log("stranger.example/log")
-witness = Witness("witness.example/w", [one, two])
+long = Log("long.example/log", leaves=1500)
+witness = Witness("witness.example/w", [one, two, long])
 
 with case("--init: key 0600, a state, a key that is not replaced; usage errors"):
     equal(os.stat(witness.key).st_mode & 0o777, 0o600)
@@ -171,6 +173,27 @@ with case("heads that grow are cosigned, and so is the same head again"):
     equal(witness.client.get(stranger.path).status, 404)
     equal(witness.client.get("/zz/checkpoint").status, 404)
 
+with case("lines that anybody can add do not fill the state: it opens again"):
+    log = Log("padded.example/log")
+    with open(witness.logs, "a", encoding="utf-8") as file:
+        file.write(log.vkey + "\n")
+    witness.end()
+    witness.start()
+    plain = log.note(5)
+    own = plain.split("\n\n", 1)[1]
+    junk = f"\u2014 {log.name} {base64.b64encode(b'junk' + bytes(64)).decode()}\n"
+    for padded in (junk * 63 + own, own * 64, own + junk * 63):
+        note = plain[:-len(own)] + padded
+        answer = witness.add(b"old 0\n\n" + note.encode() if padded.startswith(junk)
+                             else b"old 5\n\n" + note.encode())
+        equal(answer.status, 200, repr(answer))
+        witness.cosigned(plain, answer.body.decode())
+        served = witness.client.get(log.path).body.decode()
+        equal(served, plain + answer.body.decode())
+        witness.end()
+        witness.start()
+        equal(witness.client.get(log.path).body.decode(), served)
+
 with case("every refusal of the specification"):
     witness.refused(stranger.body(0, 5), 404)
     other = Log(one.name)
@@ -186,6 +209,11 @@ with case("every refusal of the specification"):
         witness.refused(one.body(250, 280, proof=bad), 422)
     witness.refused(one.body(250, 250, note=one.note(250, root=sha256(b"x"))), 422)
     witness.refused(two.body(33, 33, proof=[EMPTY]), 422)
+    empty = long.note(0, root=sha256(b"x"))
+    witness.refused(long.body(0, 0, note=empty), 422)
+    witness.refused(long.body(0, 0, note=empty.replace("\n0\n", "\n1\n")), 403)
+    witness.refused(long.body(0, 0, note=long.note("00", root=EMPTY)), 400)
+    witness.refused(stranger.body(0, 0, note=stranger.note(0, root=sha256(b"x"))), 404)
     good = one.body(250, 280)
     for bad in (b"", b"old\n", good.replace(b"old 250", b"old 0250"), good[:-1], good + b"x",
                 good.replace(b"old 250", b"old -1"), good.replace(b"\n\n", b"\n", 1),
@@ -219,9 +247,6 @@ with case("one state, one witness: a second process is refused"):
     assert b"another witness" in ended.stderr, ended.stderr
 
 with case("30 kills while heads are cosigned: never behind what was answered"):
-    long = Log("long.example/log", leaves=1500)
-    with open(witness.logs, "a", encoding="utf-8") as file:
-        file.write(long.vkey + "\n")
     witness.end()
     bodies = {}
     size = 0

@@ -203,8 +203,15 @@ static char *word_next(char **rest)
     return *word == '\0' ? NULL : word;
 }
 
-/* One verifier key a line; empty lines and comments are skipped, and so are the word "log" before a
- * key and what follows it, so that a file in the tlog-policy form serves too. */
+/* Whether a line is one of those of a tlog-policy file that name no log. */
+static bool is_other_policy_line(const char *word)
+{
+    return strcmp(word, "witness") == 0 || strcmp(word, "group") == 0 ||
+           strcmp(word, "quorum") == 0;
+}
+
+/* One verifier key a line; empty lines and comments are skipped. So that a tlog-policy file serves
+ * too, the word "log" before a key, what follows a key, and its other lines are skipped as well. */
 static enum lucid_error logs_read(struct witness *witness, const char *path, struct lucid_why *why)
 {
     FILE *file = fopen(path, "re");
@@ -216,12 +223,13 @@ static enum lucid_error logs_read(struct witness *witness, const char *path, str
     while (error == LUCID_OK && fgets(line, sizeof(line), file) != NULL) {
         char *rest = line;
         char *word = word_next(&rest);
-        if (word != NULL && strcmp(word, "log") == 0) {
+        if (word == NULL || word[0] == '#' || is_other_policy_line(word)) {
+            continue;
+        }
+        if (strcmp(word, "log") == 0) {
             word = word_next(&rest);
         }
-        if (word != NULL && word[0] != '#') {
-            error = witness_trust(witness, lucid_span_str(word), why);
-        }
+        error = witness_trust(witness, lucid_span_str(word != NULL ? word : ""), why);
     }
     if (error == LUCID_OK && ferror(file) != 0) {
         error = lucid_refuse(why, LUCID_RETRY_IO, NULL, "logs", "%s cannot be read", path);

@@ -46,14 +46,16 @@ static enum witness_status request_judge(struct witness *witness, struct lucid_s
 {
     struct lucid_why why = {0};
     struct lucid_span text;
+    struct lucid_span origin;
     if (ledger_witness_request_parse(body, request, &why) != LUCID_OK) {
         return answer(out, WITNESS_MALFORMED, why.text);
     }
-    if (!ledger_note_text(request->checkpoint, &text) ||
-        ledger_checkpoint_parse(text, head, &why) != LUCID_OK) {
+    if (!ledger_note_text(request->checkpoint, &text)) {
         return answer(out, WITNESS_MALFORMED, "this is not a signed checkpoint");
     }
-    struct witness_log *log = witness_find(witness, head->origin);
+    struct lucid_span lines = text;
+    struct witness_log *log =
+        ledger_note_line_next(&lines, &origin) ? witness_find(witness, origin) : NULL;
     if (log == NULL) {
         return answer(out, WITNESS_UNKNOWN, "this witness does not know the log");
     }
@@ -65,6 +67,11 @@ static enum witness_status request_judge(struct witness *witness, struct lucid_s
     }
     if (error != LUCID_OK) {
         return answer(out, WITNESS_UNTRUSTED, "no trusted key of the log has signed this");
+    }
+    if (ledger_checkpoint_parse(text, head, &why) != LUCID_OK) {
+        return answer(out,
+                      strcmp(why.param, "root") == 0 ? WITNESS_INCONSISTENT : WITNESS_MALFORMED,
+                      why.text);
     }
     if (request->old_size > head->size) {
         return answer(out, WITNESS_MALFORMED, "the old size is over the new one");
@@ -79,22 +86,23 @@ static enum witness_status request_judge(struct witness *witness, struct lucid_s
     return proof_judge(log, request, head, out, ret_fork);
 }
 
-/* What is kept and served: the text, the log's own signature lines, and our line. The log's lines
- * are all that came; lines of others were not verified, and are dropped. */
+/* What is kept and served: the text, the first line of each of the log's keys that has signed, and
+ * our line. Other lines were not verified, and nobody may fill our state with them: a note holds
+ * only so many. */
 static void note_make(const struct witness_log *log, const struct ledger_note *note,
                       struct lucid_span line, struct lucid_buf *out)
 {
     lucid_buf_span_put(out, note->text);
     lucid_buf_char(out, '\n');
-    struct lucid_span rest = note->signatures;
-    struct lucid_span at;
-    while (ledger_note_line_next(&rest, &at)) {
-        struct lucid_span name = ledger_vkey_name(&log->keys[0]);
-        size_t skip = sizeof("\xE2\x80\x94 ") - 1;
-        if (at.len > skip + name.len && memcmp(at.data + skip, name.data, name.len) == 0 &&
-            at.data[skip + name.len] == ' ') {
-            lucid_buf_span_put(out, at);
-            lucid_buf_char(out, '\n');
+    for (size_t i = 0; i < log->key_count; i++) {
+        struct lucid_span rest = note->signatures;
+        struct lucid_span at;
+        while (ledger_note_line_next(&rest, &at)) {
+            if (ledger_note_line_names(at, &log->keys[i])) {
+                lucid_buf_span_put(out, at);
+                lucid_buf_char(out, '\n');
+                break;
+            }
         }
     }
     lucid_buf_span_put(out, line);
