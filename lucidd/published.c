@@ -1,5 +1,6 @@
 #include "lucidd/published.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -66,23 +67,25 @@ enum lucid_error published_judge(struct ledger_view *view, struct lucid_span che
 
 enum lucid_error published_check(struct ledger *ledger, const char *path, struct lucid_why *why)
 {
-    char text[LEDGER_CHECKPOINT_BYTES_MAX + 1];
+    /* One that came from elsewhere may carry as many cosignatures as a note can. */
+    char *text = malloc(LEDGER_NOTE_BYTES_MAX + 1);
     size_t len = 0;
+    struct ledger_view *view = NULL;
     enum lucid_error error =
-        datadir_file_read(path, false, text, LEDGER_CHECKPOINT_BYTES_MAX, &len, why);
-    if (error != LUCID_OK) {
-        return error;
+        text == NULL ? lucid_refuse(why, LUCID_RETRY_MEMORY, NULL, NULL, "out of memory")
+                     : datadir_file_read(path, false, text, LEDGER_NOTE_BYTES_MAX, &len, why);
+    if (error == LUCID_OK) {
+        error = ledger_view_open(ledger, &view);
     }
-    struct ledger_view *view;
-    error = ledger_view_open(ledger, &view);
     if (error == LUCID_OK) {
         error = ledger_view_begin(view);
-        if (error == LUCID_OK) {
-            error = published_judge(view, lucid_span(text, len), path, why);
-            ledger_view_end(view);
-        }
-        ledger_view_close(view);
     }
+    if (error == LUCID_OK) {
+        error = published_judge(view, lucid_span(text, len), path, why);
+        ledger_view_end(view);
+    }
+    ledger_view_close(view);
+    free(text);
     return error;
 }
 
