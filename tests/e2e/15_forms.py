@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import random
+import subprocess
+import time
 
 import kit
 import kit_tree
@@ -345,6 +347,15 @@ with case("lucid verify takes all three, alone with --receipt, as --proof, or in
         equal((status, out.splitlines()[-1]), (0, b"valid"))
         equal(kit.lucid("verify", path, *KEYS)[0], 2, "no receipt")
     equal(kit.lucid("verify", RECEIPT, *KEYS)[0], 2, "no proof")
+
+with case("lucid verify reads standard input and pipes that fill slowly"):
+    for name in ("-", "/dev/stdin"):
+        piped = subprocess.Popen([kit.LUCID, "verify", name, "--receipt", RECEIPT, *KEYS],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 env=kit.environment())
+        time.sleep(0.2)
+        out = piped.communicate(proofs["tlog"], timeout=20 * kit.SLOW)[0]
+        equal((piped.returncode, out.splitlines()[-1:]), (0, [b"valid"]))
 
 with case("lucid verify: 1 for each node changed, cut or longer files, 4 without a key"):
     for form, data in proofs.items():

@@ -1,4 +1,5 @@
 /* lucid verify: offline */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,21 +35,31 @@ enum role {
     ROLE_PROOF,
 };
 
+/* Reads a file, or standard input for "-"; either may be a pipe that fills slowly. */
 static enum cli_exit file_load(struct cli *cli, const char *name, char **ret, size_t *ret_len)
 {
+    bool standard = strcmp(name, "-") == 0;
     char *text = malloc(FILE_BYTES_MAX + 1);
-    struct lucid_why why = {0};
-    enum lucid_error error = LUCID_RETRY_MEMORY;
-    if (text != NULL) {
-        error = datadir_file_read(strcmp(name, "-") == 0 ? "/dev/stdin" : name, false, text,
-                                  FILE_BYTES_MAX, ret_len, &why);
+    FILE *file = standard ? stdin : fopen(name, "rbe");
+    size_t len = 0;
+    const char *fault = NULL;
+    if (text == NULL) {
+        fault = "out of memory";
+    } else if (file == NULL) {
+        fault = strerror(errno);
+    } else {
+        len = fread(text, 1, FILE_BYTES_MAX + 1, file);
+        fault = ferror(file) != 0 ? strerror(errno) : len > FILE_BYTES_MAX ? "too large" : NULL;
     }
-    if (error != LUCID_OK) {
+    if (file != NULL && !standard) {
+        (void)fclose(file);
+    }
+    if (fault != NULL) {
         free(text);
-        return cli_fail(cli, CLI_USAGE, NULL, NULL, "%s",
-                        why.text[0] != '\0' ? why.text : lucid_error_name(error));
+        return cli_fail(cli, CLI_USAGE, NULL, NULL, "%s: %s", name, fault);
     }
     *ret = text;
+    *ret_len = len;
     return CLI_OK;
 }
 
