@@ -138,6 +138,7 @@ void check_report_merge(struct check_report *into, const struct check_report *fr
     into->signatures += from->signatures;
     into->bodies += from->bodies;
     into->erased += from->erased;
+    into->erasures += from->erasures;
     into->leaves += from->leaves;
     into->nodes += from->nodes;
     into->heads += from->heads;
@@ -247,11 +248,11 @@ static enum lucid_error tables_mirror(struct check *check, const struct check_op
 static void identity_read(struct check *check, struct store_view *view)
 {
     struct store_event first;
-    struct ledger_identity identity;
-    if (!check->vkey_known && store_event_read(view, 1, &first) == LUCID_OK &&
-        log_init_parse(&first, &identity) == LUCID_OK) {
+    check->identity_known = store_event_read(view, 1, &first) == LUCID_OK &&
+                            log_init_parse(&first, &check->identity) == LUCID_OK;
+    if (!check->vkey_known && check->identity_known) {
         check->vkey_known =
-            ledger_vkey_parse(lucid_span_str(identity.vkey), &check->vkey, NULL) == LUCID_OK;
+            ledger_vkey_parse(lucid_span_str(check->identity.vkey), &check->vkey, NULL) == LUCID_OK;
     }
 }
 
@@ -295,6 +296,7 @@ enum lucid_error check_open(struct store *store, const struct check_options *opt
     }
     check->store = store;
     check->quick = options->quick;
+    check->still = options->still;
     check->migration = options->migration;
     check->fold_bytes_max = options->fold_bytes_max;
     if (options->vkey != NULL) {
@@ -345,6 +347,14 @@ uint64_t check_events(const struct check *check)
 uint64_t check_leaves(const struct check *check)
 {
     return check->counts.leaves;
+}
+
+bool check_log_identity(const struct check *check, struct ledger_identity *ret)
+{
+    if (check->identity_known) {
+        *ret = check->identity;
+    }
+    return check->identity_known;
 }
 
 enum lucid_error check_worker_open(struct check *check, struct check_worker **ret)
@@ -508,6 +518,8 @@ static enum lucid_error event_one(void *context, const struct store_event *event
         check_head(worker, event);
     } else if (lucid_span_is(event->type, ledger_epoch_kind.types[0].name)) {
         check_epoch(worker, event);
+    } else if (lucid_span_is(event->type, ledger_erasure_kind.types[0].name)) {
+        worker->report.erasures++;
     }
     return LUCID_OK;
 }
@@ -616,6 +628,11 @@ void check_finish(const struct check *check, struct check_report *report)
         check_pair_u64(check_add(report, CHECK_LEAF, 0, CHECK_NO_LEAF,
                                  "the events log another number of leaves than the tree has"),
                        report->leaves, check->counts.leaves);
+    }
+    if (check->still && report->erasures != report->erased) {
+        check_pair_u64(check_add(report, CHECK_BODY, 0, CHECK_NO_LEAF,
+                                 "another number of bodies is erased than events say"),
+                       report->erasures, report->erased);
     }
     if (check->counts.events == 0) {
         check_add(report, CHECK_STORE, 0, CHECK_NO_LEAF, "there is no log in the store");

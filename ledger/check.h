@@ -64,6 +64,7 @@ struct check_report {
     uint64_t signatures;
     uint64_t bodies;
     uint64_t erased;
+    uint64_t erasures; /* events that say so */
     uint64_t leaves;
     uint64_t nodes;
     uint64_t heads;
@@ -88,7 +89,8 @@ struct check_options {
     const struct ledger_vkey *vkey; /* the log's key; NULL: the one that log.init names */
     uint32_t migration;             /* the newest that this program knows; 0: meta is not checked */
     bool quick;                     /* no signatures of receipts, no canonical form of bodies */
-    uint64_t fold_bytes_max;        /* memory that the fold may take for tables; 0: no bound */
+    bool still; /* nobody writes to it: bodies and events of erasures are counted as well */
+    uint64_t fold_bytes_max; /* memory that the fold may take for tables; 0: no bound */
 };
 
 struct check;
@@ -104,6 +106,9 @@ void check_close(struct check *check);
 /* What will be checked: events 1 … n, leaves 0 … n − 1. */
 uint64_t check_events(const struct check *check);
 uint64_t check_leaves(const struct check *check);
+
+/* Whose log it is, by its first event. False: that cannot be read. */
+bool check_log_identity(const struct check *check, struct ledger_identity *ret) LUCID_WARN_UNUSED;
 
 /* NULL is allowed for close. */
 enum lucid_error check_worker_open(struct check *check,

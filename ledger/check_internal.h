@@ -11,6 +11,9 @@ struct check {
     bool vkey_known;
     bool vkey_given;
     bool quick;
+    bool still;
+    bool identity_known;
+    struct ledger_identity identity;
     uint32_t migration;
     uint64_t fold_bytes_max;
     struct store_counts counts;

@@ -277,6 +277,24 @@ static enum lucid_error head_read(struct ledger_view *view, uint64_t size, struc
     return error;
 }
 
+enum lucid_error ledger_head_find(struct store_view *view, struct lucid_span *ret_checkpoint)
+{
+    struct store_counts counts;
+    store_counts_read(view, &counts);
+    for (uint64_t sequence = counts.events; sequence > 0; sequence--) {
+        struct store_event event;
+        enum lucid_error error = store_event_read(view, sequence, &event);
+        if (error != LUCID_OK) {
+            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+        }
+        if (lucid_span_is(event.type, types[0].name)) {
+            *ret_checkpoint = event.payload;
+            return LUCID_OK;
+        }
+    }
+    return LUCID_NOTE_ABSENT;
+}
+
 enum lucid_error ledger_head_newest(struct ledger_view *view, struct ledger_head *ret)
 {
     /* A head is asked for with every proof and new a few times a second. The one kept is as new as

@@ -36,6 +36,10 @@ uint64_t ledger_head_due_ms(struct ledger *ledger);
 /* The newest head within the view. LUCID_NOTE_ABSENT before the first. */
 enum lucid_error ledger_head_newest(struct ledger_view *view,
                                     struct ledger_head *ret) LUCID_WARN_UNUSED;
+/* The signed bytes of the newest head in a store over which no ledger is open, as in one of an
+ * older program: looked for from the end. LUCID_NOTE_ABSENT in a log without any. */
+enum lucid_error ledger_head_find(struct store_view *view,
+                                  struct lucid_span *ret_checkpoint) LUCID_WARN_UNUSED;
 /* The head of exactly that size. */
 enum lucid_error ledger_head_of_size(struct ledger_view *view, uint64_t size,
                                      struct ledger_head *ret) LUCID_WARN_UNUSED;

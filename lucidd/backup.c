@@ -40,7 +40,7 @@ static enum lucid_error store_copy(const struct backup_options *options, const s
 static void manifest_build(const struct backup_options *options, const struct backup_result *result,
                            struct lucid_buf *out)
 {
-    const struct audit_facts *facts = &result->facts;
+    const struct backup_facts *facts = &result->facts;
     lucid_buf_char(out, '{');
     lucid_json_member_u64(out, "lucid_backup", 1);
     lucid_json_member_cstr(out, "origin", facts->identity.origin);
@@ -80,8 +80,8 @@ static enum lucid_error partial_fill(const struct backup_options *options,
 {
     enum lucid_error error = store_copy(options, from, partial, why);
     if (error == LUCID_OK) {
-        error = store_audit(partial->dir.store, options->progress, options->context, &result->facts,
-                            why);
+        error = backup_verify(partial->dir.store, options->progress, options->context,
+                              &result->facts, why);
     }
     if (error == LUCID_OK) {
         error = file_digest(partial->data, result->sha256, &result->bytes, why);

@@ -6,7 +6,7 @@
  *   TO/backup.json        the manifest (docs/FORMAT.md), written last
  *   TO/log.key …          with keys only: log.key, service.key, admin.token, 0600
  *
- * Both are made under the name NAME.partial beside NAME, synced, verified (ledger/audit.h), and
+ * Both are made under the name NAME.partial beside NAME, synced, verified (ledger/check.h), and
  * only then renamed: whatever has the final name is whole. A NAME.partial that a killed run left is
  * used again by the next. Neither carries published.head: what was published after the backup must
  * come from elsewhere (lucidd/published.h).
@@ -15,7 +15,7 @@
 #ifndef LUCID_LUCIDD_BACKUP_H
 #define LUCID_LUCIDD_BACKUP_H
 
-#include "ledger/audit.h"
+#include "ledger/ledger.h"
 #include "lucidd/datadir.h"
 
 /* Called with the phase ("copy", "verify" …), what is done and of how much; both in bytes or
@@ -34,8 +34,22 @@ struct backup_options {
     void *context;
 };
 
+/* What the log is, and what was looked at. */
+struct backup_facts {
+    struct ledger_identity identity;
+    uint64_t events;
+    uint64_t leaves;
+    uint64_t bodies;
+    uint64_t erased;
+    uint64_t head_size; /* of the newest head */
+    uint8_t head_root[32];
+    uint8_t checkpoint[LEDGER_CHECKPOINT_BYTES_MAX]; /* the newest head, signed */
+    size_t checkpoint_len;
+    uint8_t event_hash[STORE_HASH_BYTES]; /* of the newest event */
+};
+
 struct backup_result {
-    struct audit_facts facts;
+    struct backup_facts facts;
     uint64_t bytes; /* of data.mdb */
     uint8_t sha256[32];
     bool has_keys;

@@ -15,6 +15,8 @@ struct partial {
 /* Makes NAME.partial and its store/, or empties the one that a killed run left. */
 enum lucid_error partial_open(const char *name, struct partial *ret,
                               struct lucid_why *why) LUCID_WARN_UNUSED;
+/* ROOT/NAME, if it is there. */
+void path_unlink(const char *root, const char *name);
 /* Gives it its name for good. replace: an empty directory of that name may be there. */
 enum lucid_error partial_finish(struct partial *partial, bool replace,
                                 struct lucid_why *why) LUCID_WARN_UNUSED;
@@ -43,9 +45,11 @@ enum lucid_error sink_close(struct backup_sink *sink, enum lucid_error error) LU
 enum lucid_error file_digest(const char *path, uint8_t ret_sha256[32], uint64_t *ret_bytes,
                              struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* Audits the store in a directory; removes the lock file that reading it made. */
-enum lucid_error store_audit(const char *store, backup_progress_fn *progress, void *context,
-                             struct audit_facts *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
+/* Checks the log in a store's directory (backup_verify.c); removes the lock file that reading it
+ * made. Errors: LUCID_FATAL_CORRUPT (why says where), LUCID_NOTE_ABSENT (no log in it), those of
+ * opening it. */
+enum lucid_error backup_verify(const char *store, backup_progress_fn *progress, void *context,
+                               struct backup_facts *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* Copies log.key, service.key and, if there, admin.token, once they are known to be the log's. */
 enum lucid_error keys_copy(const struct datadir *from, const struct datadir *to,

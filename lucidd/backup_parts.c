@@ -10,7 +10,6 @@
 
 #include "base/assert.h"
 #include "base/sha256.h"
-#include "ledger/store/lmdb.h"
 #include "lucidd/backup_internal.h"
 
 static enum lucid_error io_refuse(struct lucid_why *why, const char *path, const char *what)
@@ -33,7 +32,7 @@ static enum lucid_error dir_sync(const char *path, struct lucid_why *why)
 
 /* --- the directory ---------------------------------------------------------------------------- */
 
-static void path_unlink(const char *root, const char *name)
+void path_unlink(const char *root, const char *name)
 {
     char path[DATADIR_PATH_BYTES_MAX + 96];
     int len = snprintf(path, sizeof(path), "%s/%s", root, name);
@@ -250,38 +249,6 @@ enum lucid_error file_digest(const char *path, uint8_t ret_sha256[32], uint64_t 
         }
     }
     (void)close(fd);
-    return error;
-}
-
-/* --- verifying -------------------------------------------------------------------------------- */
-
-struct audit_progress {
-    backup_progress_fn *progress;
-    void *context;
-};
-
-static bool audit_told(void *context, uint64_t done, uint64_t events)
-{
-    const struct audit_progress *told = context;
-    told->progress(told->context, "verify", done, events);
-    return true;
-}
-
-enum lucid_error store_audit(const char *store_path, backup_progress_fn *progress, void *context,
-                             struct audit_facts *ret, struct lucid_why *why)
-{
-    static const struct store_lmdb_options options = {
-        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-    };
-    struct audit_progress told = {.progress = progress, .context = context};
-    struct store *store = NULL;
-    enum lucid_error error = store_lmdb_open(store_path, &options, &store, why);
-    if (error == LUCID_OK) {
-        error = ledger_audit(store, progress != NULL ? audit_told : NULL, &told, ret, why);
-    }
-    store_close(store);
-    path_unlink(store_path, "lock.mdb");
     return error;
 }
 

@@ -91,8 +91,19 @@ enum lucid_error published_check(struct ledger *ledger, const char *path, struct
 
 /* --- keeping ---------------------------------------------------------------------------------- */
 
-/* A copy of the newest head's bytes, so that no view is open while the disk works. */
-static enum lucid_error newest_copy(struct ledger *ledger, uint8_t *out, size_t max,
+/* Heads are copied, so that no view is open while the disk works. */
+static enum lucid_error checkpoint_copy(struct lucid_span checkpoint,
+                                        uint8_t out[LEDGER_CHECKPOINT_BYTES_MAX], size_t *ret_len)
+{
+    if (checkpoint.len > LEDGER_CHECKPOINT_BYTES_MAX) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    memcpy(out, checkpoint.data, checkpoint.len);
+    *ret_len = checkpoint.len;
+    return LUCID_OK;
+}
+
+static enum lucid_error newest_copy(struct ledger *ledger, uint8_t out[LEDGER_CHECKPOINT_BYTES_MAX],
                                     size_t *ret_len, uint64_t *ret_size)
 {
     struct ledger_view *view;
@@ -104,12 +115,8 @@ static enum lucid_error newest_copy(struct ledger *ledger, uint8_t *out, size_t 
     if (error == LUCID_OK) {
         struct ledger_head head;
         error = ledger_head_newest(view, &head);
-        if (error == LUCID_OK && head.checkpoint.len > max) {
-            error = LUCID_FATAL_CORRUPT;
-        }
         if (error == LUCID_OK) {
-            memcpy(out, head.checkpoint.data, head.checkpoint.len);
-            *ret_len = head.checkpoint.len;
+            error = checkpoint_copy(head.checkpoint, out, ret_len);
             *ret_size = head.size;
         }
         ledger_view_end(view);
@@ -125,7 +132,7 @@ static enum lucid_error head_write(struct ledger *ledger, const char *path, cons
     uint8_t text[LEDGER_CHECKPOINT_BYTES_MAX];
     size_t len = 0;
     uint64_t size = 0;
-    enum lucid_error error = newest_copy(ledger, text, sizeof(text), &len, &size);
+    enum lucid_error error = newest_copy(ledger, text, &len, &size);
     if (error != LUCID_OK) {
         return lucid_refuse(why, error, NULL, NULL, "the newest head cannot be read: %s",
                             lucid_error_name(error));
@@ -145,34 +152,11 @@ enum lucid_error published_write(struct ledger *ledger, const char *path, struct
     return head_write(ledger, path, NULL, &size, why);
 }
 
-/* The newest head event, looked for from the end; LUCID_NOTE_ABSENT in a log without any. */
-static enum lucid_error newest_find(struct store_view *view, uint8_t *out, size_t max,
-                                    size_t *ret_len)
-{
-    struct store_counts counts;
-    store_counts_read(view, &counts);
-    for (uint64_t sequence = counts.events; sequence > 0; sequence--) {
-        struct store_event event;
-        enum lucid_error error = store_event_read(view, sequence, &event);
-        if (error != LUCID_OK) {
-            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
-        }
-        if (lucid_span_is(event.type, ledger_head_kind.types[0].name)) {
-            if (event.payload.len > max) {
-                return LUCID_FATAL_CORRUPT;
-            }
-            memcpy(out, event.payload.data, event.payload.len);
-            *ret_len = event.payload.len;
-            return LUCID_OK;
-        }
-    }
-    return LUCID_NOTE_ABSENT;
-}
-
 enum lucid_error published_seed(struct store *store, const char *path, struct lucid_why *why)
 {
     uint8_t text[LEDGER_CHECKPOINT_BYTES_MAX];
     size_t len = 0;
+    struct lucid_span newest;
     struct store_view *view;
     if (access(path, F_OK) == 0) {
         return LUCID_OK;
@@ -181,7 +165,10 @@ enum lucid_error published_seed(struct store *store, const char *path, struct lu
     if (error == LUCID_OK) {
         error = store_view_begin(view);
         if (error == LUCID_OK) {
-            error = newest_find(view, text, sizeof(text), &len);
+            error = ledger_head_find(view, &newest);
+            if (error == LUCID_OK) {
+                error = checkpoint_copy(newest, text, &len);
+            }
             store_view_end(view);
         }
         store_view_close(view);

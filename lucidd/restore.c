@@ -100,7 +100,7 @@ static enum lucid_error digest_check(const char *path, const struct manifest *ma
 }
 
 static enum lucid_error facts_check(const struct manifest *manifest,
-                                    const struct audit_facts *facts, struct lucid_why *why)
+                                    const struct backup_facts *facts, struct lucid_why *why)
 {
     if (strcmp(manifest->origin, facts->identity.origin) != 0 ||
         manifest->sequence != facts->events || manifest->size != facts->head_size ||
@@ -199,8 +199,8 @@ static enum lucid_error partial_fill(const struct restore_options *options,
         error = digest_check(partial->data, manifest, result, why);
     }
     if (error == LUCID_OK) {
-        error = store_audit(partial->dir.store, options->progress, options->context, &result->facts,
-                            why);
+        error = backup_verify(partial->dir.store, options->progress, options->context,
+                              &result->facts, why);
     }
     if (error == LUCID_OK) {
         error = facts_check(manifest, &result->facts, why);
@@ -222,7 +222,8 @@ static enum lucid_error verify_only(const struct restore_options *options,
 {
     enum lucid_error error = digest_check(data, manifest, result, why);
     if (error == LUCID_OK) {
-        error = store_audit(from->store, options->progress, options->context, &result->facts, why);
+        error =
+            backup_verify(from->store, options->progress, options->context, &result->facts, why);
     }
     return error == LUCID_OK ? facts_check(manifest, &result->facts, why) : error;
 }
