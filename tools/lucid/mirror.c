@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "lucidd/offline.h"
+#include "ledger/store/lmdb.h"
 #include "migrations/migrations.h"
 #include "tools/lucid/lines.h"
 #include "tools/lucid/remote.h"
@@ -55,11 +55,16 @@ static enum lucid_error vkey_pin(struct mirror *mirror, const char *given, char 
 
 static enum lucid_error store_open(struct mirror *mirror, struct lucid_why *why)
 {
+    struct store_lmdb_options options = {
+        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
+        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
+        .writable = true,
+    };
     uint32_t applied = 0;
-    enum lucid_error error =
-        offline_store_open(mirror->dir.store, OFFLINE_WRITE, &mirror->store, why);
+    enum lucid_error error = store_lmdb_open(mirror->dir.store, &options, &mirror->store, why);
     if (error == LUCID_NOTE_ABSENT) {
-        error = offline_store_open(mirror->dir.store, OFFLINE_CREATE, &mirror->store, why);
+        options.create = true;
+        error = store_lmdb_open(mirror->dir.store, &options, &mirror->store, why);
     }
     return error == LUCID_OK ? migrations_run(mirror->store, &applied, why) : error;
 }
@@ -131,7 +136,10 @@ static enum lucid_error open_steps(struct mirror *mirror, const char *path, cons
         error = store_open(mirror, why);
     }
     if (error == LUCID_OK) {
-        error = offline_ledger_open(mirror->store, NULL, &mirror->kinds, &mirror->ledger, why);
+        kinds_init(&mirror->kinds, NULL);
+        const struct ledger_options options = {.uses = mirror->kinds.uses,
+                                               .use_count = mirror->kinds.count};
+        error = ledger_open(mirror->store, &options, &mirror->ledger, why);
     }
     if (error == LUCID_OK) {
         error = ledger_replica_init(&mirror->replica, mirror->ledger, lucid_span_str(pinned), why);
@@ -387,6 +395,22 @@ static enum cli_exit events_fetch(struct mirror *mirror)
 
 /* --- heads ------------------------------------------------------------------------------------ */
 
+static bool note_is_cosigned(const struct lucid_buf *note)
+{
+    struct lucid_span text;
+    struct lucid_span line;
+    size_t lines = 0;
+    if (!ledger_note_text(lucid_buf_span(note), &text)) {
+        return false;
+    }
+    /* After the text comes an empty line, then one line a signature. */
+    struct lucid_span rest = lucid_span(note->data + text.len + 1, note->len - text.len - 1);
+    while (ledger_note_line_next(&rest, &line)) {
+        lines++;
+    }
+    return lines > 1;
+}
+
 static enum cli_exit published_fetch(struct mirror *mirror)
 {
     struct mirror_head *head = &mirror->published;
@@ -405,6 +429,7 @@ static enum cli_exit published_fetch(struct mirror *mirror)
     }
     head->size = checkpoint.size;
     head->root = checkpoint.root;
+    head->cosigned = note_is_cosigned(&head->note);
     return CLI_OK;
 }
 
@@ -444,15 +469,29 @@ static enum lucid_error published_check(struct mirror *mirror)
     if (seen->size == published->size && memcmp(&seen->root, &published->root, 32) != 0) {
         return fault_set(mirror, MIRROR_FORK, "two heads of one size with different roots");
     }
-    if (seen->size != UINT64_MAX && published->size < seen->size) {
-        return fault_set(mirror, MIRROR_ROLLBACK,
-                         "the published head is smaller than one that was published before");
-    }
     return LUCID_OK;
+}
+
+/* Whether a smaller head than before is published. The newest cosigned head may be older than heads
+ * that were published while none had a quorum; the events told whether the log itself went back. */
+static bool published_is_back(const struct mirror *mirror, bool *ret_fault)
+{
+    const struct mirror_head *published = &mirror->published;
+    const struct mirror_head *seen = &mirror->seen;
+    bool back = seen->size != UINT64_MAX && published->size < seen->size;
+    *ret_fault = back && !published->cosigned;
+    return back;
 }
 
 static enum lucid_error seen_store(struct mirror *mirror)
 {
+    bool fault;
+    if (published_is_back(mirror, &fault)) {
+        return !fault ? LUCID_OK
+                      : fault_set(mirror, MIRROR_ROLLBACK,
+                                  "the published head is smaller than one that was published "
+                                  "before");
+    }
     if (lucid_span_equal(lucid_buf_span(&mirror->seen.note),
                          lucid_buf_span(&mirror->published.note))) {
         return LUCID_OK;

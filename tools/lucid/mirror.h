@@ -1,8 +1,10 @@
 /* The engine of `lucid log mirror`: one pass brings the copy up to date, or says why it may not.
  *
- *   published head → not smaller than the one seen before, and of the copy's root where the copy is
- *   that large → the copy's newest event is told again, the same → what follows, verified event by
- *   event (ledger/replica.h) and committed at heads → the published head is of the copy's root
+ *   published head → of the copy's root where the copy is that large → the copy's newest event is
+ * told again, the same → what follows, verified event by event (ledger/replica.h) and committed at
+ * heads → the published head is of the copy's root, and not smaller than the one seen before,
+ * unless it is cosigned: the newest head with a quorum may be older than one that was published
+ * without
  *
  * Whatever contradicts the copy ends the pass before anything of it is changed. */
 #ifndef LUCID_TOOLS_MIRROR_H
@@ -18,6 +20,7 @@ struct mirror_head {
     struct lucid_buf note;
     uint64_t size;
     struct mmr_hash root;
+    bool cosigned; /* it bears lines of others beside the log's own */
 };
 
 /* What contradicts the copy, or does not verify. */
