@@ -37,3 +37,38 @@ struct lucid_clock lucid_clock_manual(uint64_t *hand)
 {
     return (struct lucid_clock){.wall_ms = manual_ms, .boot_ms = manual_ms, .context = hand};
 }
+
+void lucid_onward_init(struct lucid_onward *onward, const struct lucid_clock *clock,
+                       uint64_t from_ms)
+{
+    onward->clock = *clock;
+    atomic_init(&onward->ahead_ms, (int64_t)from_ms - (int64_t)lucid_boot_ms(clock));
+}
+
+uint64_t lucid_onward_ms(struct lucid_onward *onward)
+{
+    /* In this order: a pause in between must not count as a wall clock that is ahead. */
+    int64_t wall = (int64_t)lucid_wall_ms(&onward->clock);
+    int64_t boot = (int64_t)lucid_boot_ms(&onward->clock);
+    int64_t ahead = atomic_load(&onward->ahead_ms);
+    while (wall - boot > ahead &&
+           !atomic_compare_exchange_weak(&onward->ahead_ms, &ahead, wall - boot)) {
+    }
+    return (uint64_t)(boot + (wall - boot > ahead ? wall - boot : ahead));
+}
+
+static uint64_t onward_wall_ms(void *context)
+{
+    return lucid_onward_ms(context);
+}
+
+static uint64_t onward_boot_ms(void *context)
+{
+    return lucid_boot_ms(&((const struct lucid_onward *)context)->clock);
+}
+
+struct lucid_clock lucid_onward_clock(struct lucid_onward *onward)
+{
+    return (struct lucid_clock){
+        .wall_ms = onward_wall_ms, .boot_ms = onward_boot_ms, .context = onward};
+}

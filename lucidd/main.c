@@ -324,7 +324,7 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
     const struct config *config = &service->config;
     struct api_options options = {
         .ledger = service->ledger,
-        .clock = lucid_clock_system(),
+        .clock = writer_clock(service->writer),
         .service_key = service->service_key,
         .version = LUCID_VERSION,
         .public_reads = config->public_reads,

@@ -42,11 +42,10 @@ struct writer {
     uint32_t last_batch; /* jobs of the batch before: the measure of the load */
     uint64_t housekept_ms;
     uint64_t readers_checked_ms;
-    int64_t clock_first_ms;  /* wall minus boot clock at the start */
-    int64_t clock_offset_ms; /* the same after the last step that was told */
-    uint64_t now_ms;         /* the log's time at now_boot_ms; see log_now_ms */
-    uint64_t now_boot_ms;
-    uint64_t ticks_after_ms; /* a tick that failed is not tried again before this */
+    int64_t clock_first_ms;     /* wall minus boot clock at the start */
+    int64_t clock_offset_ms;    /* the same after the last step that was told */
+    struct lucid_onward onward; /* the log's time: heads and epochs stay on it */
+    uint64_t ticks_after_ms;    /* a tick that failed is not tried again before this */
 };
 
 static uint64_t monotonic_us(void)
@@ -90,8 +89,7 @@ enum lucid_error writer_open(const struct writer_options *options, struct writer
         (int64_t)lucid_wall_ms(&options->clock) - (int64_t)lucid_boot_ms(&options->clock);
     writer->clock_offset_ms = writer->clock_first_ms;
     round_begin(writer);
-    writer->now_ms = ledger_time_ms(options->ledger);
-    writer->now_boot_ms = lucid_boot_ms(&options->clock);
+    lucid_onward_init(&writer->onward, &options->clock, ledger_time_ms(options->ledger));
     *ret = writer;
     return LUCID_OK;
 }
@@ -174,6 +172,11 @@ void writer_health(void *context, struct api_health *ret)
     writer_unlock(writer);
 }
 
+struct lucid_clock writer_clock(struct writer *writer)
+{
+    return lucid_onward_clock(&writer->onward);
+}
+
 uint64_t writer_silent_ms(const struct writer *writer)
 {
     uint64_t began = atomic_load_explicit(&writer->round_us, memory_order_relaxed);
@@ -192,19 +195,6 @@ static void wait_until(struct writer *writer, uint64_t until_us)
     lucid_assert(result == 0 || result == ETIMEDOUT);
 }
 
-/* The log's time: the wall clock, but where that stepped back, onwards from the last time at the
- * boot clock's pace. So it never decreases and never stands still: heads and epochs stay on time
- * while the wall clock is behind. */
-static uint64_t log_now_ms(struct writer *writer)
-{
-    uint64_t boot = lucid_boot_ms(&writer->options.clock);
-    uint64_t wall = lucid_wall_ms(&writer->options.clock);
-    uint64_t now = writer->now_ms + (boot - writer->now_boot_ms);
-    writer->now_ms = wall > now ? wall : now;
-    writer->now_boot_ms = boot;
-    return writer->now_ms;
-}
-
 /* When a tick is due next, as Unix ms; 0 = none. */
 static uint64_t tick_due_ms(const struct writer *writer)
 {
@@ -218,7 +208,7 @@ static uint64_t tick_due_ms(const struct writer *writer)
 static uint64_t sleep_us(struct writer *writer)
 {
     uint64_t due = tick_due_ms(writer);
-    uint64_t now = log_now_ms(writer);
+    uint64_t now = lucid_onward_ms(&writer->onward);
     uint64_t us = (uint64_t)HOUSEKEEPING_MS * 1000;
     if (due != 0) {
         uint64_t until = due > now ? (due - now) * 1000 : 0;
@@ -394,7 +384,7 @@ static enum lucid_error batch_run(struct writer *writer, struct api_job *jobs, u
     struct ledger *ledger = writer->options.ledger;
     struct ledger_epoch_command epoch;
     struct ledger_head_tick head;
-    enum lucid_error error = ledger_batch_begin(ledger, log_now_ms(writer));
+    enum lucid_error error = ledger_batch_begin(ledger, lucid_onward_ms(&writer->onward));
     if (error != LUCID_OK) {
         return error;
     }
@@ -473,7 +463,7 @@ static bool jobs_have_room(struct writer *writer, struct api_job *jobs)
 
 static void jobs_run(struct writer *writer, struct api_job *jobs, uint32_t count)
 {
-    uint64_t now = log_now_ms(writer);
+    uint64_t now = lucid_onward_ms(&writer->onward);
     uint64_t due = tick_due_ms(writer);
     bool with_ticks = due != 0 && due <= now;
     if ((count == 0 && !with_ticks) || writer->health.store_failed) {
@@ -553,7 +543,7 @@ static void last_head(struct writer *writer)
     struct ledger_head_tick tick;
     ledger_head_tick_init(&tick);
     tick.at_once = true;
-    enum lucid_error error = ledger_batch_begin(ledger, log_now_ms(writer));
+    enum lucid_error error = ledger_batch_begin(ledger, lucid_onward_ms(&writer->onward));
     if (error == LUCID_OK) {
         error = ledger_batch_run(ledger, &tick.command);
         if (error == LUCID_OK) {

@@ -41,6 +41,9 @@ enum lucid_error writer_submit(void *context, struct api_job *first,
                                size_t count) LUCID_WARN_UNUSED;
 void writer_health(void *context, struct api_health *ret);
 
+/* The log's time, which never decreases (base/clock.h); good as long as the writer. Thread: any. */
+struct lucid_clock writer_clock(struct writer *writer);
+
 /* Milliseconds since the writer last began a round. Idle it begins one every second; more than some
  * seconds mean that a commit hangs. Thread: any. */
 uint64_t writer_silent_ms(const struct writer *writer);

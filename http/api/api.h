@@ -85,7 +85,7 @@ struct api_witnesses {
 
 struct api_options {
     struct ledger *ledger;
-    struct lucid_clock clock;
+    struct lucid_clock clock;                     /* its wall time is the log's: never back */
     const struct ledger_ed25519_key *service_key; /* signs COSE receipts; borrowed, locked memory */
     const char *version;                          /* the program's */
     bool public_reads;                            /* opens what needs scope read */
