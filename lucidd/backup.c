@@ -7,20 +7,17 @@
 #include "base/assert.h"
 #include "ledger/store/lmdb.h"
 #include "lucidd/backup_internal.h"
+#include "lucidd/offline.h"
 
 static enum lucid_error store_copy(const struct backup_options *options, const struct datadir *from,
                                    const struct partial *partial, struct lucid_why *why)
 {
-    static const struct store_lmdb_options reading = {
-        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-    };
     struct backup_sink sink = {.fd = -1,
                                .rate_bytes = options->rate_bytes,
                                .progress = options->progress,
                                .context = options->context};
     struct store *store = NULL;
-    enum lucid_error error = store_lmdb_open(from->store, &reading, &store, why);
+    enum lucid_error error = offline_store_open(from->store, OFFLINE_READ, &store, why);
     if (error != LUCID_OK) {
         return error;
     }

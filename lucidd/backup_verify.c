@@ -6,9 +6,8 @@
 
 #include "ledger/check.h"
 #include "ledger/head.h"
-#include "ledger/store/lmdb.h"
 #include "lucidd/backup_internal.h"
-#include "lucidd/kinds.h"
+#include "lucidd/offline.h"
 
 enum { RANGE_EVENTS = 1024 };
 
@@ -150,10 +149,6 @@ static enum lucid_error opened_verify(struct verify *verify, struct lucid_why *w
 static enum lucid_error store_open_verify(struct verify *verify, const char *path,
                                           struct lucid_why *why)
 {
-    static const struct store_lmdb_options reading = {
-        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-    };
     struct kinds kinds;
     kinds_init(&kinds, NULL);
     const struct check_options options = {
@@ -162,7 +157,7 @@ static enum lucid_error store_open_verify(struct verify *verify, const char *pat
         .quick = true,
         .still = true,
     };
-    enum lucid_error error = store_lmdb_open(path, &reading, &verify->store, why);
+    enum lucid_error error = offline_store_open(path, OFFLINE_READ, &verify->store, why);
     if (error == LUCID_OK) {
         error = check_open(verify->store, &options, &verify->check, why);
     }

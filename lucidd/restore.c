@@ -7,8 +7,8 @@
 
 #include "base/assert.h"
 #include "base/jcs/jcs.h"
-#include "ledger/store/lmdb.h"
 #include "lucidd/backup_internal.h"
+#include "lucidd/offline.h"
 #include "migrations/migrations.h"
 
 enum { MANIFEST_ARENA_BYTES = 65536, PIECE_BYTES = 1 << 18 };
@@ -159,14 +159,9 @@ static enum lucid_error file_copy(const struct restore_options *options, const c
 /* To this program's form: from then on the service asks for a published head. */
 static enum lucid_error store_migrate(const char *path, struct lucid_why *why)
 {
-    static const struct store_lmdb_options options = {
-        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-        .writable = true,
-    };
     struct store *store = NULL;
     uint32_t applied = 0;
-    enum lucid_error error = store_lmdb_open(path, &options, &store, why);
+    enum lucid_error error = offline_store_open(path, OFFLINE_WRITE, &store, why);
     if (error == LUCID_OK) {
         error = migrations_run(store, &applied, why);
     }

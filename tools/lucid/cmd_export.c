@@ -259,10 +259,10 @@ static enum lucid_error vkey_load(struct exporter *exporter, const char *of_stor
     } else if (of_store[0] != '\0') {
         (void)snprintf(text, sizeof(text), "%s", of_store);
     } else if (exporter->cli->data != NULL) {
-        error = datadir_init(exporter->cli->data, &exporter->source.dir, why);
+        error = datadir_init(exporter->cli->data, &exporter->source.offline.dir, why);
         if (error == LUCID_OK) {
-            error = datadir_file_read(exporter->source.dir.vkey, false, text, sizeof(text) - 1,
-                                      &len, why);
+            error = datadir_file_read(exporter->source.offline.dir.vkey, false, text,
+                                      sizeof(text) - 1, &len, why);
         }
     } else {
         return lucid_refuse(

@@ -6,9 +6,7 @@
 #include "base/clock.h"
 #include "ledger/log.h"
 #include "ledger/note.h"
-#include "ledger/store/lmdb.h"
-#include "lucidd/datadir.h"
-#include "lucidd/kinds.h"
+#include "lucidd/offline.h"
 #include "lucidd/published.h"
 #include "migrations/migrations.h"
 #include "tools/lucid/commands.h"
@@ -82,13 +80,8 @@ static enum lucid_error keys_write(const struct birth *birth, struct lucid_why *
 
 static enum lucid_error store_make(struct birth *birth, struct lucid_why *why)
 {
-    const struct store_lmdb_options options = {
-        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-        .create = true,
-        .writable = true,
-    };
-    enum lucid_error error = store_lmdb_open(birth->dir.store, &options, &birth->store, why);
+    enum lucid_error error =
+        offline_store_open(birth->dir.store, OFFLINE_CREATE, &birth->store, why);
     uint32_t applied = 0;
     if (error == LUCID_OK) {
         error = migrations_run(birth->store, &applied, why);
@@ -96,12 +89,8 @@ static enum lucid_error store_make(struct birth *birth, struct lucid_why *why)
     if (error != LUCID_OK) {
         return error;
     }
-    kinds_init(&birth->kinds, &birth->secrets->log_key);
-    const struct ledger_options ledger_options = {
-        .uses = birth->kinds.uses,
-        .use_count = birth->kinds.count,
-    };
-    error = ledger_open(birth->store, &ledger_options, &birth->ledger, why);
+    error = offline_ledger_open(birth->store, &birth->secrets->log_key, &birth->kinds,
+                                &birth->ledger, why);
     /* No log.init yet is what is expected here. */
     return error == LUCID_NOTE_ABSENT && birth->ledger != NULL ? LUCID_OK : error;
 }
@@ -300,23 +289,23 @@ static enum cli_exit identity_print(struct cli *cli, struct ledger *ledger,
     return remote_object_print(cli, log != NULL ? CLI_OK : CLI_REFUSED, log);
 }
 
-static enum cli_exit store_print(struct cli *cli, struct store *store)
+static enum cli_exit info_offline(struct cli *cli)
 {
-    struct kinds kinds;
-    struct ledger *ledger = NULL;
+    struct offline *offline = calloc(1, sizeof(*offline));
     struct ledger_view *view = NULL;
     struct lucid_why why = {0};
-    kinds_init(&kinds, NULL);
-    const struct ledger_options options = {.uses = kinds.uses, .use_count = kinds.count};
     enum cli_exit code = CLI_OK;
-    enum lucid_error error = ledger_open(store, &options, &ledger, &why);
+    if (offline == NULL) {
+        return cli_fail_why(cli, LUCID_RETRY_MEMORY, &why, "log info");
+    }
+    enum lucid_error error = offline_open(offline, cli->data, OFFLINE_READ, &why);
     if (error == LUCID_OK) {
-        error = ledger_view_open(ledger, &view);
+        error = ledger_view_open(offline->ledger, &view);
     }
     if (error == LUCID_OK) {
         error = ledger_view_begin(view);
         if (error == LUCID_OK) {
-            code = identity_print(cli, ledger, view);
+            code = identity_print(cli, offline->ledger, view);
             ledger_view_end(view);
         }
         ledger_view_close(view);
@@ -324,28 +313,8 @@ static enum cli_exit store_print(struct cli *cli, struct store *store)
     if (error != LUCID_OK) {
         code = cli_fail_why(cli, error, &why, "the log could not be read");
     }
-    ledger_close(ledger);
-    return code;
-}
-
-static enum cli_exit info_offline(struct cli *cli)
-{
-    struct datadir *dir = malloc(sizeof(*dir));
-    struct lucid_why why = {0};
-    struct store *store = NULL;
-    enum lucid_error error =
-        dir != NULL ? datadir_open_readonly(cli->data, dir, &why) : LUCID_RETRY_MEMORY;
-    if (error == LUCID_OK) {
-        const struct store_lmdb_options options = {
-            .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-            .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-        };
-        error = store_lmdb_open(dir->store, &options, &store, &why);
-    }
-    enum cli_exit code =
-        error == LUCID_OK ? store_print(cli, store) : cli_fail_why(cli, error, &why, "log info");
-    store_close(store);
-    free(dir);
+    offline_close(offline);
+    free(offline);
     return code;
 }
 

@@ -3,54 +3,23 @@
 
 #include "ledger/head.h"
 #include "ledger/note.h"
-#include "ledger/store/lmdb.h"
-#include "lucidd/datadir.h"
-#include "lucidd/kinds.h"
+#include "lucidd/offline.h"
 #include "lucidd/published.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
 
 struct acceptance {
-    struct datadir dir;
-    struct kinds kinds;
-    struct store *store;
-    struct ledger *ledger;
+    struct offline offline;
     const char *path; /* of the published head */
     uint64_t size;    /* of the newest head */
 };
-
-/* Opened for writing, so that no service can run on the store meanwhile. */
-static enum lucid_error acceptance_open(struct cli *cli, struct acceptance *acceptance,
-                                        struct lucid_why *why)
-{
-    enum lucid_error error = datadir_open(cli->data, &acceptance->dir, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    const struct store_lmdb_options options = {
-        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-        .writable = true,
-    };
-    acceptance->path = cli_value(cli, "file", acceptance->dir.published_head);
-    error = store_lmdb_open(acceptance->dir.store, &options, &acceptance->store, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    kinds_init(&acceptance->kinds, NULL);
-    const struct ledger_options ledger_options = {
-        .uses = acceptance->kinds.uses,
-        .use_count = acceptance->kinds.count,
-    };
-    return ledger_open(acceptance->store, &ledger_options, &acceptance->ledger, why);
-}
 
 /* The head to be accepted, and what the operator brought from elsewhere held against the store. */
 static enum lucid_error head_judge(struct cli *cli, struct acceptance *acceptance,
                                    struct lucid_why *why)
 {
     struct ledger_view *view;
-    enum lucid_error error = ledger_view_open(acceptance->ledger, &view);
+    enum lucid_error error = ledger_view_open(acceptance->offline.ledger, &view);
     if (error != LUCID_OK) {
         return error;
     }
@@ -67,7 +36,7 @@ static enum lucid_error head_judge(struct cli *cli, struct acceptance *acceptanc
     const char *path;
     for (size_t i = 0; error == LUCID_OK && (path = cli_value_at(cli, "published", i)) != NULL;
          i++) {
-        error = published_check(acceptance->ledger, path, why);
+        error = published_check(acceptance->offline.ledger, path, why);
         if (error == LUCID_NOTE_ABSENT) {
             error = LUCID_REFUSE_INVALID;
         }
@@ -87,14 +56,16 @@ static enum cli_exit accept_run(struct cli *cli, struct acceptance *acceptance)
 {
     struct lucid_why why = {0};
     uint64_t size;
-    enum lucid_error error = acceptance_open(cli, acceptance, &why);
+    /* For writing, so that no service can run on the store meanwhile. */
+    enum lucid_error error = offline_open(&acceptance->offline, cli->data, OFFLINE_WRITE, &why);
     if (error == LUCID_OK) {
+        acceptance->path = cli_value(cli, "file", acceptance->offline.dir.published_head);
         error = head_judge(cli, acceptance, &why);
     }
     if (error != LUCID_OK) {
         return cli_fail_why(cli, error, &why, "log accept-head");
     }
-    error = published_check(acceptance->ledger, acceptance->path, &why);
+    error = published_check(acceptance->offline.ledger, acceptance->path, &why);
     if (error == LUCID_OK) {
         return accepted_print(cli, acceptance, false);
     }
@@ -111,7 +82,7 @@ static enum cli_exit accept_run(struct cli *cli, struct acceptance *acceptance)
                         "that nothing newer was ever published",
                         (unsigned long long)acceptance->size);
     }
-    error = published_write(acceptance->ledger, acceptance->path, &why);
+    error = published_write(acceptance->offline.ledger, acceptance->path, &why);
     return error == LUCID_OK ? accepted_print(cli, acceptance, true)
                              : cli_fail_why(cli, error, &why, "log accept-head");
 }
@@ -126,8 +97,7 @@ static enum cli_exit log_accept(struct cli *cli)
         return cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
     }
     enum cli_exit code = accept_run(cli, acceptance);
-    ledger_close(acceptance->ledger);
-    store_close(acceptance->store);
+    offline_close(&acceptance->offline);
     free(acceptance);
     return code;
 }

@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ledger/store/lmdb.h"
 #include "ledger/store/memory.h"
-#include "lucidd/datadir.h"
-#include "lucidd/kinds.h"
+#include "lucidd/offline.h"
 #include "migrations/migrations.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/fsck.h"
@@ -28,12 +26,9 @@ struct run {
 
 static enum lucid_error from_open(struct run *run, struct lucid_why *why)
 {
-    const struct store_lmdb_options options = {
-        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-    };
     enum lucid_error error = datadir_init(run->cli->data, &run->dir, why);
-    return error == LUCID_OK ? store_lmdb_open(run->dir.store, &options, &run->from, why) : error;
+    return error == LUCID_OK ? offline_store_open(run->dir.store, OFFLINE_READ, &run->from, why)
+                             : error;
 }
 
 /* An empty store: in a new directory, or in memory. */
@@ -44,27 +39,17 @@ static enum lucid_error to_open(struct run *run, const char *path, struct lucid_
     if (path == NULL) {
         error = store_memory_open(&run->to);
     } else {
-        const struct store_lmdb_options options = {
-            .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-            .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-            .create = true,
-            .writable = true,
-        };
         error = datadir_create(path, &run->new, why);
         run->made = error == LUCID_OK;
         if (error == LUCID_OK) {
-            error = store_lmdb_open(run->new.store, &options, &run->to, why);
+            error = offline_store_open(run->new.store, OFFLINE_CREATE, &run->to, why);
         }
     }
     if (error == LUCID_OK) {
         error = migrations_run(run->to, &applied, why);
     }
-    if (error != LUCID_OK) {
-        return error;
-    }
-    kinds_init(&run->kinds, NULL);
-    const struct ledger_options options = {.uses = run->kinds.uses, .use_count = run->kinds.count};
-    return ledger_open(run->to, &options, &run->ledger, why);
+    return error == LUCID_OK ? offline_ledger_open(run->to, NULL, &run->kinds, &run->ledger, why)
+                             : error;
 }
 
 /* The new directory's vkey: what the log itself says, which every head was checked against. */

@@ -7,8 +7,7 @@
 
 #include "base/assert.h"
 #include "ledger/check.h"
-#include "ledger/store/lmdb.h"
-#include "lucidd/kinds.h"
+#include "lucidd/offline.h"
 #include "migrations/migrations.h"
 
 enum { RANGE_EVENTS = 2000, PATH_BYTES_MAX = 4200 };
@@ -178,13 +177,9 @@ enum fsck_end fsck_check(const struct fsck_options *options, struct fsck_progres
     struct lucid_why why = {.code = NULL};
     struct store *store = NULL;
     struct check_report *report = calloc(1, sizeof(*report));
-    const struct store_lmdb_options store_options = {
-        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-    };
     enum lucid_error error = report == NULL
                                  ? LUCID_RETRY_MEMORY
-                                 : store_lmdb_open(options->store, &store_options, &store, &why);
+                                 : offline_store_open(options->store, OFFLINE_READ, &store, &why);
     if (error == LUCID_OK) {
         error = store_check(store, options, progress, report, &why);
     }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "ledger/store/lmdb.h"
+#include "lucidd/offline.h"
 #include "migrations/migrations.h"
 #include "tools/lucid/lines.h"
 #include "tools/lucid/remote.h"
@@ -55,16 +55,11 @@ static enum lucid_error vkey_pin(struct mirror *mirror, const char *given, char 
 
 static enum lucid_error store_open(struct mirror *mirror, struct lucid_why *why)
 {
-    struct store_lmdb_options options = {
-        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-        .writable = true,
-    };
     uint32_t applied = 0;
-    enum lucid_error error = store_lmdb_open(mirror->dir.store, &options, &mirror->store, why);
+    enum lucid_error error =
+        offline_store_open(mirror->dir.store, OFFLINE_WRITE, &mirror->store, why);
     if (error == LUCID_NOTE_ABSENT) {
-        options.create = true;
-        error = store_lmdb_open(mirror->dir.store, &options, &mirror->store, why);
+        error = offline_store_open(mirror->dir.store, OFFLINE_CREATE, &mirror->store, why);
     }
     return error == LUCID_OK ? migrations_run(mirror->store, &applied, why) : error;
 }
@@ -136,10 +131,7 @@ static enum lucid_error open_steps(struct mirror *mirror, const char *path, cons
         error = store_open(mirror, why);
     }
     if (error == LUCID_OK) {
-        kinds_init(&mirror->kinds, NULL);
-        const struct ledger_options options = {.uses = mirror->kinds.uses,
-                                               .use_count = mirror->kinds.count};
-        error = ledger_open(mirror->store, &options, &mirror->ledger, why);
+        error = offline_ledger_open(mirror->store, NULL, &mirror->kinds, &mirror->ledger, why);
     }
     if (error == LUCID_OK) {
         error = ledger_replica_init(&mirror->replica, mirror->ledger, lucid_span_str(pinned), why);

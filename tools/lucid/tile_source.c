@@ -6,7 +6,6 @@
 
 #include "base/assert.h"
 #include "ledger/head.h"
-#include "ledger/store/lmdb.h"
 
 /* ANSWER_BYTES_MIN: room for a problem document where the tile is smaller. */
 enum { URL_BYTES_MAX = 4096, TRIES_MAX = 5, ANSWER_BYTES_MIN = 8192 };
@@ -69,32 +68,19 @@ enum lucid_error tile_source_open_data(struct tile_source *source, const char *d
                                        struct lucid_buf *ret_checkpoint, char *ret_vkey,
                                        size_t vkey_max, struct lucid_why *why)
 {
-    const struct store_lmdb_options options = {
-        .bytes_max = STORE_LMDB_BYTES_MAX_DEFAULT,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-    };
     *source = (struct tile_source){.read = data_read};
-    enum lucid_error error = datadir_open_readonly(data, &source->dir, why);
+    enum lucid_error error = offline_open(&source->offline, data, OFFLINE_READ, why);
     if (error == LUCID_OK) {
-        error = store_lmdb_open(source->dir.store, &options, &source->store, why);
+        error = store_view_open(source->offline.store, &source->view);
     }
     if (error == LUCID_OK) {
-        kinds_init(&source->kinds, NULL);
-        const struct ledger_options ledger = {.uses = source->kinds.uses,
-                                              .use_count = source->kinds.count};
-        error = ledger_open(source->store, &ledger, &source->ledger, why);
-    }
-    if (error == LUCID_OK) {
-        error = store_view_open(source->store, &source->view);
-    }
-    if (error == LUCID_OK) {
-        error = ledger_view_open(source->ledger, &source->nodes);
+        error = ledger_view_open(source->offline.ledger, &source->nodes);
     }
     if (error == LUCID_OK) {
         error = head_read(source, ret_checkpoint, why);
     }
     const struct ledger_identity *identity;
-    if (error == LUCID_OK && !ledger_identity(source->ledger, &identity)) {
+    if (error == LUCID_OK && !ledger_identity(source->offline.ledger, &identity)) {
         error = lucid_refuse(why, LUCID_NOTE_ABSENT, NULL, "data", "the store holds no log.init");
     }
     if (error == LUCID_OK) {
@@ -218,8 +204,7 @@ void tile_source_close(struct tile_source *source)
 {
     store_view_close(source->view);
     ledger_view_close(source->nodes);
-    ledger_close(source->ledger);
-    store_close(source->store);
+    offline_close(&source->offline);
     client_close(source->client);
     *source = (struct tile_source){.read = NULL};
 }

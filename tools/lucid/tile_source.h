@@ -10,18 +10,14 @@
 #include "ledger/ledger.h"
 #include "ledger/note.h"
 #include "ledger/tile_reader.h"
-#include "lucidd/datadir.h"
-#include "lucidd/kinds.h"
+#include "lucidd/offline.h"
 #include "tools/lucid/tile_folder.h"
 
 struct tile_source {
     ledger_tile_read_fn *read; /* with the source as its context */
     bool unreachable;          /* the last error was the service's absence */
     /* A data directory. */
-    struct datadir dir;
-    struct kinds kinds;
-    struct store *store;
-    struct ledger *ledger;
+    struct offline offline;
     struct store_view *view;   /* begun for one bundle at a time */
     struct ledger_view *nodes; /* the nodes are in memory; begun only for the head */
     /* A service. */
