@@ -32,6 +32,17 @@ uint64_t lucid_keyed_hash(const uint8_t key[LUCID_HASH_KEY_BYTES], struct lucid_
     return value;
 }
 
+struct lucid_span lucid_span_trim(struct lucid_span text)
+{
+    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text = lucid_span(text.data + 1, text.len - 1);
+    }
+    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
+        text.len--;
+    }
+    return text;
+}
+
 void lucid_hex_encode(const void *data, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";

@@ -87,6 +87,9 @@ static inline uint64_t lucid_get_be64(const uint8_t *in)
     return __builtin_bswap64(value);
 }
 
+/* Without the spaces and tabs around it. */
+struct lucid_span lucid_span_trim(struct lucid_span text);
+
 /* Writes 2 * len lower-case digits to out, without a NUL. */
 void lucid_hex_encode(const void *data, size_t len, char *out);
 

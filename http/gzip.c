@@ -20,17 +20,6 @@ enum {
 
 /* --- what the client asks for ----------------------------------------------------------------- */
 
-static struct lucid_span trimmed(struct lucid_span text)
-{
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text = lucid_span(text.data + 1, text.len - 1);
-    }
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
-        text.len--;
-    }
-    return text;
-}
-
 static bool word_is(struct lucid_span text, const char *word)
 {
     return text.len == strlen(word) && strncasecmp((const char *)text.data, word, text.len) == 0;
@@ -41,7 +30,7 @@ static struct lucid_span part_take(struct lucid_span *text, char separator)
 {
     const uint8_t *end = memchr(text->data, separator, text->len);
     size_t len = end == NULL ? text->len : (size_t)(end - text->data);
-    struct lucid_span part = trimmed(lucid_span(text->data, len));
+    struct lucid_span part = lucid_span_trim(lucid_span(text->data, len));
     size_t used = end == NULL ? len : len + 1;
     *text = lucid_span(text->data + used, text->len - used);
     return part;

@@ -89,27 +89,16 @@ static bool network_parse(struct lucid_span text, struct http_network *ret)
     return true;
 }
 
-static struct lucid_span trimmed(struct lucid_span text)
-{
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text = lucid_span(text.data + 1, text.len - 1);
-    }
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
-        text.len--;
-    }
-    return text;
-}
-
 enum lucid_error http_networks_parse(const char *text, struct http_network *ret, size_t max,
                                      size_t *ret_count)
 {
     struct lucid_span left = lucid_span_str(text);
     struct http_network network;
     size_t count = 0;
-    while (trimmed(left).len > 0) {
+    while (lucid_span_trim(left).len > 0) {
         const uint8_t *comma = memchr(left.data, ',', left.len);
         size_t len = comma == NULL ? left.len : (size_t)(comma - left.data);
-        if (count == max || !network_parse(trimmed(lucid_span(left.data, len)), &network)) {
+        if (count == max || !network_parse(lucid_span_trim(lucid_span(left.data, len)), &network)) {
             return LUCID_REFUSE_INVALID;
         }
         ret[count++] = network;
@@ -139,7 +128,7 @@ bool http_forwarded_last(struct lucid_span *list, struct lucid_span *ret)
     }
     const uint8_t *comma = memrchr(list->data, ',', list->len);
     size_t start = comma == NULL ? 0 : (size_t)(comma - list->data) + 1;
-    *ret = trimmed(lucid_span(list->data + start, list->len - start));
+    *ret = lucid_span_trim(lucid_span(list->data + start, list->len - start));
     *list = comma == NULL ? lucid_span(NULL, 0) : lucid_span(list->data, start - 1);
     return true;
 }

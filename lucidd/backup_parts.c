@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/io.h"
 #include "base/sha256.h"
 #include "lucidd/backup_internal.h"
 
@@ -179,15 +180,8 @@ static void rate_keep(const struct backup_sink *sink)
 enum lucid_error sink_write(void *context, struct lucid_span piece)
 {
     struct backup_sink *sink = context;
-    for (size_t at = 0; at < piece.len;) {
-        ssize_t wrote = write(sink->fd, piece.data + at, piece.len - at);
-        if (wrote < 0 && errno == EINTR) {
-            continue;
-        }
-        if (wrote <= 0) {
-            return io_refuse(sink->why, sink->path, "write");
-        }
-        at += (size_t)wrote;
+    if (!lucid_write_all(sink->fd, piece)) {
+        return io_refuse(sink->why, sink->path, "write");
     }
     /* To the disk piece by piece: what waits there for us, the service's commits wait for too. */
     (void)sync_file_range(sink->fd, (off_t)sink->bytes, (off_t)piece.len,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/io.h"
 
 /* The store's own files (ledger/store/lmdb.h). */
 static const char *const store_files[] = {"data.mdb", "lock.mdb", "writer.lock"};
@@ -279,21 +280,6 @@ enum lucid_error datadir_open(const char *path, struct datadir *ret, struct luci
     return LUCID_OK;
 }
 
-static bool bytes_write(int fd, struct lucid_span data)
-{
-    for (size_t at = 0; at < data.len;) {
-        ssize_t wrote = write(fd, data.data + at, data.len - at);
-        if (wrote < 0 && errno == EINTR) {
-            continue;
-        }
-        if (wrote <= 0) {
-            return false;
-        }
-        at += (size_t)wrote;
-    }
-    return true;
-}
-
 enum lucid_error datadir_file_write(const char *path, unsigned mode, struct lucid_span data,
                                     struct lucid_why *why)
 {
@@ -307,7 +293,7 @@ enum lucid_error datadir_file_write(const char *path, unsigned mode, struct luci
         return io_error(why, temporary, "open");
     }
     /* The umask may have taken rights that the mode gives. */
-    bool ok = fchmod(fd, (mode_t)mode) == 0 && bytes_write(fd, data) && fsync(fd) == 0;
+    bool ok = fchmod(fd, (mode_t)mode) == 0 && lucid_write_all(fd, data) && fsync(fd) == 0;
     int saved = errno;
     ok = close(fd) == 0 && ok;
     if (ok && rename(temporary, path) == 0) {
@@ -378,20 +364,36 @@ static size_t line_end_cut(const char *text, size_t len)
     return len;
 }
 
+/* The one line of a file that nobody else may read; free it also after an error. */
+static enum lucid_error secret_line_read(const char *path, char **ret_text, size_t *ret_len,
+                                         struct lucid_why *why)
+{
+    size_t len = 0;
+    *ret_text = datadir_secret_new(DATADIR_FILE_BYTES_MAX + 1);
+    if (*ret_text == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error error =
+        datadir_file_read(path, true, *ret_text, DATADIR_FILE_BYTES_MAX, &len, why);
+    *ret_len = line_end_cut(*ret_text, len);
+    return error;
+}
+
+static void secret_line_free(char *text)
+{
+    datadir_secret_free(text, DATADIR_FILE_BYTES_MAX + 1);
+}
+
 enum lucid_error datadir_log_key_read(const struct datadir *dir, struct ledger_skey *ret,
                                       struct lucid_why *why)
 {
-    char *text = datadir_secret_new(DATADIR_FILE_BYTES_MAX + 1);
-    if (text == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    size_t len = 0;
-    enum lucid_error error =
-        datadir_file_read(dir->log_key, true, text, DATADIR_FILE_BYTES_MAX, &len, why);
+    char *text;
+    size_t len;
+    enum lucid_error error = secret_line_read(dir->log_key, &text, &len, why);
     if (error == LUCID_OK) {
-        error = ledger_skey_parse(lucid_span(text, line_end_cut(text, len)), ret, why);
+        error = ledger_skey_parse(lucid_span(text, len), ret, why);
     }
-    datadir_secret_free(text, DATADIR_FILE_BYTES_MAX + 1);
+    secret_line_free(text);
     return error;
 }
 
@@ -439,18 +441,13 @@ static enum lucid_error service_key_parse(struct lucid_span text, const char *pa
 enum lucid_error datadir_service_key_read(const struct datadir *dir, struct ledger_ed25519_key *ret,
                                           struct lucid_why *why)
 {
-    char *text = datadir_secret_new(DATADIR_FILE_BYTES_MAX + 1);
-    if (text == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    size_t len = 0;
-    enum lucid_error error =
-        datadir_file_read(dir->service_key, true, text, DATADIR_FILE_BYTES_MAX, &len, why);
+    char *text;
+    size_t len;
+    enum lucid_error error = secret_line_read(dir->service_key, &text, &len, why);
     if (error == LUCID_OK) {
-        error = service_key_parse(lucid_span(text, line_end_cut(text, len)), dir->service_key, ret,
-                                  why);
+        error = service_key_parse(lucid_span(text, len), dir->service_key, ret, why);
     }
-    datadir_secret_free(text, DATADIR_FILE_BYTES_MAX + 1);
+    secret_line_free(text);
     return error;
 }
 
@@ -474,14 +471,10 @@ enum lucid_error datadir_service_key_write(const struct datadir *dir,
 enum lucid_error datadir_token_read(const char *path, char *ret_text, size_t max,
                                     struct lucid_why *why)
 {
-    char *text = datadir_secret_new(DATADIR_FILE_BYTES_MAX + 1);
-    if (text == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    size_t len = 0;
-    enum lucid_error error = datadir_file_read(path, true, text, DATADIR_FILE_BYTES_MAX, &len, why);
+    char *text;
+    size_t len;
+    enum lucid_error error = secret_line_read(path, &text, &len, why);
     if (error == LUCID_OK) {
-        len = line_end_cut(text, len);
         bool ok = len > 0 && len <= max;
         for (size_t i = 0; ok && i < len; i++) {
             ok = text[i] > 0x20 && text[i] < 0x7F;
@@ -493,7 +486,7 @@ enum lucid_error datadir_token_read(const char *path, char *ret_text, size_t max
             error = lucid_refuse(why, LUCID_REFUSE_INVALID, NULL, NULL, "%s holds no token", path);
         }
     }
-    datadir_secret_free(text, DATADIR_FILE_BYTES_MAX + 1);
+    secret_line_free(text);
     return error;
 }
 

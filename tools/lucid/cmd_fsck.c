@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/io.h"
 #include "lucidd/datadir.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/fsck.h"
@@ -77,22 +78,6 @@ static void progress_show(struct run *run)
 
 /* --- the child -------------------------------------------------------------------------------- */
 
-static bool write_all(int fd, const uint8_t *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t written = write(fd, data, len);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return false;
-        }
-        data += written;
-        len -= (size_t)written;
-    }
-    return true;
-}
-
 /* Never returns. The answer ends with LF: without it the child died before it had one. */
 static void child_main(const struct run *run, int out)
 {
@@ -110,8 +95,8 @@ static void child_main(const struct run *run, int out)
     lucid_buf_char(&answer, (char)('0' + end));
     lucid_buf_span_put(&answer, lucid_buf_span(&json));
     lucid_buf_char(&answer, '\n');
-    bool ok =
-        lucid_buf_ok(&json) && lucid_buf_ok(&answer) && write_all(out, answer.data, answer.len);
+    bool ok = lucid_buf_ok(&json) && lucid_buf_ok(&answer) &&
+              lucid_write_all(out, lucid_buf_span(&answer));
     lucid_buf_fini(&json);
     lucid_buf_fini(&answer);
     _exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);

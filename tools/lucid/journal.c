@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/buf.h"
+#include "base/io.h"
 
 #define MARKER         "{\"lucid_journal\":1,\"kind\":"
 #define LINE_BYTES_MAX ((size_t)128 << 20)
@@ -37,20 +38,10 @@ void journal_digest_add(uint8_t digest[LUCID_SHA256_BYTES], struct lucid_span re
     lucid_sha256(lucid_span(both, sizeof(both)), digest);
 }
 
-static enum lucid_error bytes_append(struct journal *journal, struct lucid_span data,
+static enum lucid_error bytes_append(const struct journal *journal, struct lucid_span data,
                                      struct lucid_why *why)
 {
-    for (size_t at = 0; at < data.len;) {
-        ssize_t wrote = write(journal->fd, data.data + at, data.len - at);
-        if (wrote < 0 && errno == EINTR) {
-            continue;
-        }
-        if (wrote <= 0) {
-            return io_error(journal, "write", why);
-        }
-        at += (size_t)wrote;
-    }
-    return LUCID_OK;
+    return lucid_write_all(journal->fd, data) ? LUCID_OK : io_error(journal, "write", why);
 }
 
 static enum lucid_error buf_append(struct journal *journal, struct lucid_buf *line,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/io.h"
 
 static enum lucid_error io_error(const struct tile_folder *folder, const char *name,
                                  struct lucid_why *why)
@@ -184,21 +185,6 @@ enum lucid_error tile_folder_enter(struct tile_folder *folder, const char *name,
     return LUCID_OK;
 }
 
-static bool bytes_write(int fd, struct lucid_span data)
-{
-    for (size_t at = 0; at < data.len;) {
-        ssize_t wrote = write(fd, data.data + at, data.len - at);
-        if (wrote < 0 && errno == EINTR) {
-            continue;
-        }
-        if (wrote <= 0) {
-            return false;
-        }
-        at += (size_t)wrote;
-    }
-    return true;
-}
-
 enum lucid_error tile_folder_write(struct tile_folder *folder, const char *name,
                                    struct lucid_span data, struct lucid_why *why)
 {
@@ -214,7 +200,7 @@ enum lucid_error tile_folder_write(struct tile_folder *folder, const char *name,
     if (fd < 0) {
         return io_error(folder, name, why);
     }
-    bool ok = bytes_write(fd, data) && fsync(fd) == 0;
+    bool ok = lucid_write_all(fd, data) && fsync(fd) == 0;
     int saved = errno;
     ok = close(fd) == 0 && ok;
     int target = base != NULL ? folder->open : folder->root;
