@@ -133,6 +133,10 @@ void api_code_of(enum lucid_error error, const struct lucid_why *why, struct api
 /* http's admit hook: who may, and the headers that every answer of the route bears. */
 bool api_admit(struct http_request *request, const struct http_route *route, void *context);
 
+/* Whether what was admitted with scope read would be admitted still; for answers that last. */
+bool api_still_admitted(struct http_request *request, const struct api *api,
+                        struct ledger_view *view);
+
 /* The client as lines_limit knows it: by its token if that is good, else by its address. 0 without
  * such a limit. */
 uint64_t api_lines_client(struct http_request *request, const struct api *api);

@@ -185,6 +185,19 @@ bool api_admit(struct http_request *request, const struct http_route *route, voi
     return coding_admits(request);
 }
 
+bool api_still_admitted(struct http_request *request, const struct api *api,
+                        struct ledger_view *view)
+{
+    struct lucid_span text;
+    struct ledger_token token;
+    if (api->options.public_reads) {
+        return true;
+    }
+    return bearer_text(http_header(request, "authorization"), &text) &&
+           ledger_token_check(view, text, lucid_wall_ms(&api->options.clock), &token) !=
+               LUCID_NOTE_ABSENT;
+}
+
 void api_preflight(struct http_request *request, const struct http_route *route)
 {
     const struct api_route *about = route->context;

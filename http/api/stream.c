@@ -42,6 +42,13 @@ static void stream_say(struct api_stream *stream, struct lucid_buf *out)
     stream->blocked = !http_respond_data(stream->request, out);
 }
 
+/* A token may be revoked, or its time be over, while its stream is open. */
+static void stream_turn_away(struct api_stream *stream)
+{
+    stream->ended = true;
+    http_respond_end(stream->request);
+}
+
 static void stream_page(struct http_post *post)
 {
     struct api_stream *stream = (struct api_stream *)post; /* first member */
@@ -50,15 +57,20 @@ static void stream_page(struct http_post *post)
     stream->deferred = false;
     struct lucid_buf out = {0};
     bool more = false;
+    bool admitted = true;
     enum lucid_error error = stream->ended || http_is_gone(request) ? LUCID_NOTE_END : LUCID_OK;
     if (error == LUCID_OK) {
         error = ledger_view_begin(view);
     }
     if (error == LUCID_OK) {
+        admitted = api_still_admitted(request, stream->loop->api, view);
         uint64_t newest = api_events_newest(view);
-        error = api_events_page(&stream->reader, view, newest, &out);
+        error = admitted ? api_events_page(&stream->reader, view, newest, &out) : LUCID_NOTE_END;
         more = stream->reader.next <= newest;
         ledger_view_end(view);
+    }
+    if (!admitted) {
+        stream_turn_away(stream);
     }
     if (error == LUCID_OK && out.len > 0) {
         stream_say(stream, &out);

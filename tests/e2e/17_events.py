@@ -53,10 +53,10 @@ def metric(name):
 class Stream:
     """One connection to /v1/stream: (id, type, object) at a time."""
 
-    def __init__(self, query="", last_id=None, seconds=20):
+    def __init__(self, query="", last_id=None, seconds=20, token=None):
         self.connection = http.client.HTTPConnection("127.0.0.1", service.port,
                                                      timeout=seconds * kit.SLOW)
-        headers = {"Authorization": "Bearer " + service.token}
+        headers = {"Authorization": "Bearer " + (token or service.token)}
         if last_id is not None:
             headers["Last-Event-ID"] = str(last_id)
         self.connection.request("GET", "/v1/stream" + query, headers=headers)
@@ -165,6 +165,20 @@ with case("a stream begins with what comes next, and brings it at once"):
     equal(data, events(f"/v1/events?after={newest}&limit=1")[0])
     assert elapsed < 1 * kit.SLOW, elapsed
     stream.close()
+
+with case("a token that is revoked ends its stream before anything more is sent"):
+    made = service.post("/v1/tokens", {"name": "reader", "scopes": ["read"]},
+                        token=service.token).json()
+    stream = Stream(token=made["token"])
+    service.batch_ok(signer.seal_all(maker.bodies(1)))
+    equal(stream.next()[1], "receipt")
+    answer = service.post(f"/v1/tokens/{made['id']}/revoke", token=service.token)
+    equal(answer.status, 200, repr(answer))
+    service.batch_ok(signer.seal_all(maker.bodies(1)))
+    while (got := stream.next()) is not None:
+        assert got[1] in ("head", "epoch.closed"), got  # what came before the revocation
+    stream.close()
+    equal(Stream(token=made["token"]).answer.status, 401)
 
 with case("heartbeats come while nothing happens; the filter passes over the rest"):
     stream = Stream("?types=epoch.closed&after=0")
