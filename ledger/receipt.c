@@ -124,22 +124,29 @@ static bool is_receipt(const struct store_event *event)
     return event->entry != NULL && lucid_span_is(event->type, RECEIPT_EVENT_TYPE);
 }
 
+/* The event of a leaf as it was read; what is relied on beyond its entry needs ledger_event_check.
+ */
+static enum lucid_error leaf_event(struct store_view *view, uint64_t leaf, struct store_event *ret)
+{
+    struct store_leaf row;
+    enum lucid_error error = store_leaf_read(view, leaf, &row);
+    if (error == LUCID_OK) {
+        error = store_event_read(view, row.sequence, ret);
+    }
+    /* The core named the leaf, so both rows must be there. */
+    return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+}
+
 /* The event of a leaf as the batch sees it. *ret_payload is set for receipts only; of any other
  * kind the answer is LUCID_NOTE_ABSENT. */
 static enum lucid_error leaf_receipt(struct store_view *view, uint64_t leaf,
                                      struct store_event *ret, struct receipt_payload *ret_payload)
 {
-    struct store_leaf row;
     struct store_event event;
-    enum lucid_error error = store_leaf_read(view, leaf, &row);
+    enum lucid_error error = leaf_event(view, leaf, &event);
     if (error == LUCID_OK) {
-        error = store_event_read(view, row.sequence, &event);
+        error = ledger_event_check(view, &event);
     }
-    if (error != LUCID_OK) {
-        /* The core named the leaf, so both rows must be there. */
-        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
-    }
-    error = ledger_event_check(view, &event);
     if (error != LUCID_OK) {
         return error;
     }
@@ -346,6 +353,40 @@ enum lucid_error receipt_find(struct ledger_view *view, struct lucid_span id, ui
     return receipt_find_event(view, id, ret_leaf, &event);
 }
 
+/* Whether the leaf is the receipt of that hash. The entry says it, which the tree commits to: it is
+ * checked by whoever uses it, so the event is only checked when the answer is no. */
+static enum lucid_error leaf_has_hash(struct store_view *view, uint64_t leaf,
+                                      const uint8_t hash[LUCID_SHA256_BYTES],
+                                      struct store_event *ret)
+{
+    struct store_event event;
+    enum lucid_error error = leaf_event(view, leaf, &event);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (is_receipt(&event) && memcmp(event.entry, hash, LUCID_SHA256_BYTES) == 0) {
+        *ret = event;
+        return LUCID_OK;
+    }
+    error = ledger_event_check(view, &event);
+    return error == LUCID_OK ? LUCID_NOTE_ABSENT : error;
+}
+
+static enum lucid_error leaf_has_run_id(struct store_view *view, uint64_t leaf,
+                                        struct lucid_span run_id, struct store_event *ret)
+{
+    struct store_event event;
+    struct receipt_payload payload;
+    enum lucid_error error = leaf_receipt(view, leaf, &event, &payload);
+    if (error == LUCID_OK && !lucid_span_equal(payload.facts.run_id, run_id)) {
+        error = LUCID_NOTE_ABSENT;
+    }
+    if (error == LUCID_OK) {
+        *ret = event;
+    }
+    return error;
+}
+
 enum lucid_error receipt_find_event(struct ledger_view *view, struct lucid_span id,
                                     uint64_t *ret_leaf, struct store_event *ret_event)
 {
@@ -359,21 +400,15 @@ enum lucid_error receipt_find_event(struct ledger_view *view, struct lucid_span 
                                               CANDIDATES_MAX)
                            : ledger_view_find(view, LEDGER_TAG_RUN_ID, ledger_tag_run_id(id),
                                               leaves, CANDIDATES_MAX);
+    struct store_view *store = ledger_view_store(view);
     for (size_t i = 0; i < count; i++) {
-        struct store_event event;
-        struct receipt_payload payload;
-        enum lucid_error error = leaf_receipt(ledger_view_store(view), leaves[i], &event, &payload);
-        if (error == LUCID_NOTE_ABSENT) {
-            continue;
-        }
-        if (error != LUCID_OK) {
-            return error;
-        }
-        if (by_hash ? memcmp(event.entry, hash, sizeof(hash)) == 0
-                    : lucid_span_equal(payload.facts.run_id, id)) {
+        enum lucid_error error = by_hash ? leaf_has_hash(store, leaves[i], hash, ret_event)
+                                         : leaf_has_run_id(store, leaves[i], id, ret_event);
+        if (error == LUCID_OK) {
             *ret_leaf = leaves[i];
-            *ret_event = event;
-            return LUCID_OK;
+        }
+        if (error != LUCID_NOTE_ABSENT) {
+            return error;
         }
     }
     return LUCID_NOTE_ABSENT;
