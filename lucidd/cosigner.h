@@ -10,7 +10,7 @@
  * lines count only under the witness's own key, and its text is never logged. A witness that speaks
  * of a size beyond our log is told loudly (log line, metric, readiness warning), because it may
  * mean that the log was rolled back; but as anybody can say so, nothing stops for it. A checkpoint
- * signed by our own key says it for certain: cosigner_newest_known. */
+ * signed by our own key says it for certain: cosigner_start_check. */
 #ifndef LUCID_LUCIDD_COSIGNER_H
 #define LUCID_LUCIDD_COSIGNER_H
 
@@ -39,32 +39,15 @@ enum lucid_error cosigner_policy_read(const char *path, const struct ledger_vkey
 
 /* --- at start --------------------------------------------------------------------------------- */
 
-/* What the witnesses know of our log. */
-struct cosigner_known {
-    uint32_t asked;              /* witnesses with a URL */
-    uint32_t answered;           /* those of them that gave a checkpoint of our own key */
-    uint64_t size;               /* the largest of these; only if answered > 0 */
-    struct lucid_buf checkpoint; /* the note of that size as it came; empty if answered is 0 */
-};
-
 /* Asks every witness of the policy that has a URL, all at the same time, for the newest checkpoint
- * of this origin that it holds (GET PREFIX/HEX(SHA-256(origin))/checkpoint), and verifies each with
- * our own key, so that no witness can claim what we never signed. Answers within total_ms_max, give
- * or take a second. A witness that does not answer, or not with such a checkpoint, counts for
- * nothing: it may be new, or dead. Free known->checkpoint with lucid_buf_fini.
+ * of this origin that it holds (GET PREFIX/HEX(SHA-256(origin))/checkpoint), and holds each that is
+ * signed by our own key (so that no witness can claim what we never signed) against the ledger. A
+ * witness that does not answer, or not with such a checkpoint, counts for nothing: it may be new,
+ * or dead. Notes nothing without a policy. Answers within total_ms_max, give or take a second.
  *
- * A size above that of our newest head means that this store is not the newest state of the log:
- * the caller must not start (rollback protection).
- *
- * Before other threads are started (libcurl). Errors: LUCID_RETRY_MEMORY. */
-enum lucid_error cosigner_newest_known(const struct ledger_policy *policy,
-                                       const struct ledger_vkey *log, uint32_t total_ms_max,
-                                       struct cosigner_known *ret,
-                                       struct lucid_why *why) LUCID_WARN_UNUSED;
-
-/* Asks the witnesses and holds what they know against the ledger; notes nothing without a policy.
- * Errors: those of cosigner_newest_known and published_judge (lucidd/published.h): a store that
- * lacks what a witness has seen, signed by our key, or has another tree of that size. */
+ * Before other threads are started (libcurl). Errors: those of published_judge
+ * (lucidd/published.h): a store that lacks what a witness has seen, or has another tree of that
+ * size; the caller must not start. LUCID_RETRY_MEMORY. */
 enum lucid_error cosigner_start_check(struct ledger *ledger, const struct ledger_policy *policy,
                                       const struct ledger_vkey *log, uint32_t total_ms_max,
                                       struct lucid_why *why) LUCID_WARN_UNUSED;

@@ -85,89 +85,100 @@ struct start_asker {
     struct ask ask;
     pthread_t thread;
     struct lucid_buf note;
-    uint64_t size;
     bool ok;
 };
 
 static void *start_main(void *context)
 {
     struct start_asker *asker = context;
-    asker->ok = ask_checkpoint(&asker->ask, &asker->note, &asker->size);
+    uint64_t size;
+    asker->ok = ask_checkpoint(&asker->ask, &asker->note, &size);
     return NULL;
 }
 
-enum lucid_error cosigner_newest_known(const struct ledger_policy *policy,
-                                       const struct ledger_vkey *log, uint32_t total_ms_max,
-                                       struct cosigner_known *ret, struct lucid_why *why)
+/* Asks every witness that has a URL, all at the same time; *ret_asked says how many. The askers are
+ * the caller's to end with askers_end. */
+static enum lucid_error askers_run(const struct ledger_policy *policy,
+                                   const struct ledger_vkey *log, uint32_t total_ms_max,
+                                   struct start_asker *askers, uint32_t *ret_asked)
 {
-    struct cosigner_known known = {.asked = 0};
-    struct start_asker *askers = calloc(LEDGER_POLICY_WITNESSES_MAX, sizeof(*askers));
-    enum lucid_error error = askers == NULL ? LUCID_RETRY_MEMORY : LUCID_OK;
+    uint32_t asked = 0;
+    enum lucid_error error = LUCID_OK;
     for (uint32_t i = 0; error == LUCID_OK && i < policy->witness_count; i++) {
         if (policy->witnesses[i].url[0] == '\0') {
             continue;
         }
-        struct start_asker *asker = &askers[known.asked];
+        struct start_asker *asker = &askers[asked];
         asker->ask =
             (struct ask){.witness = &policy->witnesses[i], .log = log, .timeout_ms = total_ms_max};
         error = client_open(&asker->ask.client);
-        known.asked += error == LUCID_OK;
+        asked += error == LUCID_OK;
     }
-    for (uint32_t i = 0; error == LUCID_OK && i < known.asked; i++) {
+    for (uint32_t i = 0; error == LUCID_OK && i < asked; i++) {
         lucid_assert(pthread_create(&askers[i].thread, NULL, start_main, &askers[i]) == 0);
     }
-    for (uint32_t i = 0; i < known.asked; i++) {
-        struct start_asker *asker = &askers[i];
-        if (error == LUCID_OK) {
-            lucid_assert(pthread_join(asker->thread, NULL) == 0);
-        }
-        known.answered += asker->ok;
-        if (asker->ok && (known.answered == 1 || asker->size > known.size)) {
-            lucid_buf_fini(&known.checkpoint);
-            known.checkpoint = asker->note;
-            known.size = asker->size;
-            asker->note = (struct lucid_buf){.data = NULL};
-        }
-        lucid_buf_fini(&asker->note);
-        client_close(asker->ask.client);
+    for (uint32_t i = 0; error == LUCID_OK && i < asked; i++) {
+        lucid_assert(pthread_join(askers[i].thread, NULL) == 0);
+    }
+    *ret_asked = asked;
+    return error;
+}
+
+static void askers_end(struct start_asker *askers, uint32_t asked)
+{
+    for (uint32_t i = 0; i < asked; i++) {
+        lucid_buf_fini(&askers[i].note);
+        client_close(askers[i].ask.client);
     }
     free(askers);
+}
+
+/* Each answer, not only the largest: a smaller head may be of another tree. */
+static enum lucid_error answers_judge(struct ledger *ledger, const struct start_asker *askers,
+                                      uint32_t asked, struct lucid_why *why)
+{
+    struct ledger_view *view;
+    enum lucid_error error = ledger_view_open(ledger, &view);
     if (error != LUCID_OK) {
-        return lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory to ask the witnesses");
+        return error;
     }
-    *ret = known;
-    return LUCID_OK;
+    error = ledger_view_begin(view);
+    if (error == LUCID_OK) {
+        for (uint32_t i = 0; error == LUCID_OK && i < asked; i++) {
+            if (askers[i].ok) {
+                error =
+                    published_judge(view, lucid_buf_span(&askers[i].note), "a witness's head", why);
+            }
+        }
+        ledger_view_end(view);
+    }
+    ledger_view_close(view);
+    return error;
 }
 
 enum lucid_error cosigner_start_check(struct ledger *ledger, const struct ledger_policy *policy,
                                       const struct ledger_vkey *log, uint32_t total_ms_max,
                                       struct lucid_why *why)
 {
-    struct cosigner_known known;
-    struct ledger_view *view = NULL;
     if (policy == NULL) {
         return LUCID_OK;
     }
-    enum lucid_error error = cosigner_newest_known(policy, log, total_ms_max, &known, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    bool all = known.answered == known.asked;
-    lucid_log(all ? LUCID_LOG_INFO : LUCID_LOG_WARN, "witness.asked",
-              "%u of %u witnesses say what they have seen of this log", (unsigned)known.answered,
-              (unsigned)known.asked);
-    if (known.answered > 0) {
-        error = ledger_view_open(ledger, &view);
-        if (error == LUCID_OK) {
-            error = ledger_view_begin(view);
+    uint32_t asked = 0;
+    struct start_asker *askers = calloc(LEDGER_POLICY_WITNESSES_MAX, sizeof(*askers));
+    enum lucid_error error =
+        askers == NULL ? LUCID_RETRY_MEMORY : askers_run(policy, log, total_ms_max, askers, &asked);
+    if (error == LUCID_OK) {
+        uint32_t answered = 0;
+        for (uint32_t i = 0; i < asked; i++) {
+            answered += askers[i].ok;
         }
-        if (error == LUCID_OK) {
-            error =
-                published_judge(view, lucid_buf_span(&known.checkpoint), "a witness's head", why);
-            ledger_view_end(view);
-        }
-        ledger_view_close(view);
+        lucid_log(answered == asked ? LUCID_LOG_INFO : LUCID_LOG_WARN, "witness.asked",
+                  "%u of %u witnesses say what they have seen of this log", (unsigned)answered,
+                  (unsigned)asked);
+        error = answers_judge(ledger, askers, asked, why);
+    } else {
+        (void)lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory to ask the witnesses");
     }
-    lucid_buf_fini(&known.checkpoint);
+    askers_end(askers, asked);
     return error;
 }
