@@ -137,7 +137,8 @@ static enum lucid_error head_write(struct ledger *ledger, const char *path, cons
         return lucid_refuse(why, error, NULL, NULL, "the newest head cannot be read: %s",
                             lucid_error_name(error));
     }
-    if (have == NULL || *have != size) {
+    /* Also when somebody took the file away meanwhile. */
+    if (have == NULL || *have != size || access(path, F_OK) != 0) {
         error = datadir_file_write(path, 0644, lucid_span(text, len), why);
     }
     if (error == LUCID_OK) {

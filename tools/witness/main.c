@@ -51,14 +51,14 @@ static void evidence_keep(const struct service *service, struct lucid_span body)
     }
     lucid_sha256(head.origin, hash);
     lucid_hex_encode(hash, 8, hex);
-    lucid_log(LUCID_LOG_ERROR, "witness.fork",
-              "log %s signed two different trees of %llu leaves: both heads are kept as evidence",
-              hex, (unsigned long long)head.size);
     int len = snprintf(path, sizeof(path), "%s.fork-%s", service->witness.state_path, hex);
     const struct witness_log *log = witness_find_hash(&service->witness, hash);
     if (len < 0 || (size_t)len >= sizeof(path) || access(path, F_OK) == 0 || log == NULL) {
         return;
     }
+    lucid_log(LUCID_LOG_ERROR, "witness.fork",
+              "log %s signed two different trees of %llu leaves: both heads are kept as evidence",
+              hex, (unsigned long long)head.size);
     struct lucid_buf out = {0};
     struct lucid_why why = {0};
     lucid_buf_span_put(&out, lucid_buf_span(&log->note));

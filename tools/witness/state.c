@@ -94,13 +94,19 @@ static enum lucid_error state_save(const char *path, struct lucid_buf *out, stru
 
 enum lucid_error witness_state_make(const char *path, struct lucid_why *why)
 {
-    if (access(path, F_OK) == 0 || errno != ENOENT) {
-        return lucid_refuse(why, LUCID_REFUSE_CONFLICT, NULL, "state",
-                            "%s is there already: what it holds must not be forgotten", path);
-    }
+    char there[sizeof(head_line) + END_BYTES + 1];
+    size_t len = 0;
     struct lucid_buf out = {0};
     lucid_buf_str(&out, head_line);
-    enum lucid_error error = state_save(path, &out, why);
+    enum lucid_error error = datadir_file_read(path, false, there, sizeof(there) - 1, &len, NULL);
+    if (error == LUCID_NOTE_ABSENT) {
+        error = state_save(path, &out, why);
+    } else if (error != LUCID_OK || len != out.len + END_BYTES ||
+               memcmp(there, out.data, out.len) != 0) {
+        /* An empty one may have been left by a birth that was cut short; this is not. */
+        error = lucid_refuse(why, LUCID_REFUSE_CONFLICT, NULL, "state",
+                             "%s is there already: what it holds must not be forgotten", path);
+    }
     lucid_buf_fini(&out);
     return error;
 }

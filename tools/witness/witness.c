@@ -123,6 +123,12 @@ enum witness_status witness_add(struct witness *witness, struct lucid_span body,
     }
     struct lucid_why why = {0};
     struct lucid_buf kept;
+    /* The head that was cosigned last, again: a new time, and nothing new to remember. */
+    if (log->note.len > 0 && head.size == log->size) {
+        return ledger_cosignature_sign(witness->key, now_s, note.text, out, &why) == LUCID_OK
+                   ? WITNESS_OK
+                   : answer(out, WITNESS_UNAVAILABLE, "the head could not be signed");
+    }
     lucid_buf_init(&kept, LEDGER_NOTE_BYTES_MAX);
     size_t before = out->len;
     enum lucid_error error = ledger_cosignature_sign(witness->key, now_s, note.text, out, &why);
