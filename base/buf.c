@@ -102,16 +102,6 @@ void lucid_buf_u64(struct lucid_buf *buf, uint64_t value)
     lucid_buf_put(buf, digits + at, sizeof(digits) - at);
 }
 
-void lucid_buf_i64(struct lucid_buf *buf, int64_t value)
-{
-    if (value < 0) {
-        lucid_buf_char(buf, '-');
-        lucid_buf_u64(buf, 0 - (uint64_t)value);
-    } else {
-        lucid_buf_u64(buf, (uint64_t)value);
-    }
-}
-
 void lucid_buf_hex(struct lucid_buf *buf, const void *data, size_t len)
 {
     uint8_t *out = lucid_buf_extend(buf, 2 * len);

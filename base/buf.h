@@ -43,7 +43,6 @@ void lucid_buf_span_put(struct lucid_buf *buf, struct lucid_span data);
 void lucid_buf_str(struct lucid_buf *buf, const char *text);
 void lucid_buf_char(struct lucid_buf *buf, char c);
 void lucid_buf_u64(struct lucid_buf *buf, uint64_t value); /* decimal */
-void lucid_buf_i64(struct lucid_buf *buf, int64_t value);  /* decimal */
 void lucid_buf_hex(struct lucid_buf *buf, const void *data, size_t len);
 void lucid_buf_base64(struct lucid_buf *buf, const void *data, size_t len);
 void lucid_buf_printf(struct lucid_buf *buf, const char *format, ...) LUCID_PRINTF(2, 3);

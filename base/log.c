@@ -31,7 +31,7 @@ const char *lucid_log_level_name(enum lucid_log_level level)
     return names[level];
 }
 
-bool lucid_log_enabled(enum lucid_log_level level)
+static bool level_enabled(enum lucid_log_level level)
 {
     return (int)level <= atomic_load_explicit(&level_max, memory_order_relaxed);
 }
@@ -48,7 +48,7 @@ static bool window_admits(uint64_t second)
 
 void lucid_log(enum lucid_log_level level, const char *event, const char *format, ...)
 {
-    if (!lucid_log_enabled(level)) {
+    if (!level_enabled(level)) {
         return;
     }
     struct lucid_clock clock = lucid_clock_system();

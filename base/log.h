@@ -19,7 +19,6 @@ enum lucid_log_level {
 void lucid_log_set_level(enum lucid_log_level level);
 enum lucid_log_level lucid_log_level(void);
 const char *lucid_log_level_name(enum lucid_log_level level); /* "error", "warn", "info", "debug" */
-bool lucid_log_enabled(enum lucid_log_level level);
 
 /* {"time":…,"level":…,"event":event,"message":…}. event is a short stable name ("store.open"). */
 void lucid_log(enum lucid_log_level level, const char *event, const char *format, ...)

@@ -78,10 +78,6 @@ void check_receipt(struct check_worker *worker, const struct store_event *event,
 void check_edge_begin(struct check_worker *worker, uint64_t leaves);
 /* Appends an entry: leaf hash and parents go to worker->nodes. */
 void check_edge_append(struct check_worker *worker, const uint8_t *entry);
-/* Whether the root of the first `size` leaves (at most the edge's) is the one named. False: it is
- * *ret_root. True also when nodes cannot be read, which is then reported. */
-bool check_root(struct check_worker *worker, uint64_t size, const struct mmr_hash *named,
-                struct mmr_hash *ret_root) LUCID_WARN_UNUSED;
 /* Compares the stored rows and nodes of the range's leaves with what they should be. */
 enum lucid_error check_leaves_compare(struct check_worker *worker) LUCID_WARN_UNUSED;
 /* The first leaf whose row names an event of at least that sequence. */

@@ -87,8 +87,10 @@ void check_edge_append(struct check_worker *worker, const uint8_t *entry)
     edge->leaves++;
 }
 
-bool check_root(struct check_worker *worker, uint64_t size, const struct mmr_hash *named,
-                struct mmr_hash *ret_root)
+/* Whether the root of the first `size` leaves (at most the edge's) is the one named. False: it is
+ * *ret_root. True also when nodes cannot be read, which is then reported. */
+static bool root_is(struct check_worker *worker, uint64_t size, const struct mmr_hash *named,
+                    struct mmr_hash *ret_root)
 {
     const struct check_edge *edge = &worker->edge;
     if (size == edge->leaves && edge->known) {
@@ -254,7 +256,7 @@ static void root_compare(struct check_worker *worker, enum check_class class,
                          const struct mmr_hash *named)
 {
     struct mmr_hash root;
-    if (!check_root(worker, size, named, &root)) {
+    if (!root_is(worker, size, named, &root)) {
         check_pair_hex(check_add(&worker->report, class, event->sequence, CHECK_NO_LEAF,
                                  "the root is not that of the tree of %llu leaves",
                                  (unsigned long long)size),

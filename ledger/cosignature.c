@@ -9,19 +9,6 @@ _Static_assert(LEDGER_COSIGNATURE_BYTES == NOTE_SIGNATURE_BYTES_MAX, "time and s
 _Static_assert((LEDGER_KEY_ID_BYTES + LEDGER_COSIGNATURE_BYTES + 2) / 3 * 4 == 104, "base64");
 _Static_assert((MMR_HASH_BYTES + 2) / 3 * 4 == HASH_BASE64, "base64 of a hash");
 
-enum lucid_error ledger_cosigner_vkey_init(struct lucid_span name,
-                                           const uint8_t public_key[LEDGER_ED25519_PUBLIC_BYTES],
-                                           struct ledger_vkey *ret_vkey, struct lucid_why *why)
-{
-    return note_vkey_init(LEDGER_KEY_COSIGNER, name, public_key, ret_vkey, why);
-}
-
-enum lucid_error ledger_cosigner_vkey_parse(struct lucid_span text, struct ledger_vkey *ret_vkey,
-                                            struct lucid_why *why)
-{
-    return note_vkey_parse(LEDGER_KEY_COSIGNER, text, ret_vkey, why);
-}
-
 enum lucid_error ledger_cosigner_skey_init(struct lucid_span name,
                                            const uint8_t seed[LEDGER_ED25519_SEED_BYTES],
                                            struct ledger_skey *ret_skey, struct lucid_why *why)

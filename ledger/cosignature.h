@@ -33,17 +33,7 @@
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-/* Names a cosigner's public key. Errors: LUCID_REFUSE_INVALID for a name that may not be used. */
-enum lucid_error ledger_cosigner_vkey_init(struct lucid_span name,
-                                           const uint8_t public_key[LEDGER_ED25519_PUBLIC_BYTES],
-                                           struct ledger_vkey *ret_vkey,
-                                           struct lucid_why *why) LUCID_WARN_UNUSED;
-
-/* As ledger_vkey_parse, for type 0x04: any other type is LUCID_REFUSE_UNKNOWN_KEY. */
-enum lucid_error ledger_cosigner_vkey_parse(struct lucid_span text, struct ledger_vkey *ret_vkey,
-                                            struct lucid_why *why) LUCID_WARN_UNUSED;
-
-/* Names the cosigner's key pair of a seed. Errors as ledger_cosigner_vkey_init. */
+/* Names the cosigner's key pair of a seed. Errors as ledger_skey_init. */
 enum lucid_error ledger_cosigner_skey_init(struct lucid_span name,
                                            const uint8_t seed[LEDGER_ED25519_SEED_BYTES],
                                            struct ledger_skey *ret_skey,

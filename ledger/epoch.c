@@ -434,18 +434,6 @@ enum lucid_error epoch_place(struct store_view *view, struct store *store, uint6
     return LUCID_OK;
 }
 
-enum lucid_error ledger_epoch_of_leaf(struct ledger_view *view, uint64_t leaf,
-                                      struct ledger_epoch *ret)
-{
-    uint64_t number;
-    uint64_t end;
-    if (leaf >= view->leaves) {
-        return LUCID_NOTE_ABSENT;
-    }
-    enum lucid_error error = epoch_place(view->store, view->ledger->store, leaf, &number, &end);
-    return error == LUCID_OK ? ledger_epoch_read(view, number, ret) : error;
-}
-
 uint64_t ledger_epoch_count(struct ledger_view *view)
 {
     struct ledger_epoch epoch;

@@ -55,9 +55,6 @@ enum lucid_error ledger_epoch_read(struct ledger_view *view, uint64_t number,
 /* LUCID_NOTE_ABSENT when none is open. */
 enum lucid_error ledger_epoch_current(struct ledger_view *view,
                                       struct ledger_epoch *ret) LUCID_WARN_UNUSED;
-/* The epoch of a leaf (open or closed). */
-enum lucid_error ledger_epoch_of_leaf(struct ledger_view *view, uint64_t leaf,
-                                      struct ledger_epoch *ret) LUCID_WARN_UNUSED;
 /* How many there are, the open one included. */
 uint64_t ledger_epoch_count(struct ledger_view *view);
 

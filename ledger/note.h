@@ -55,13 +55,6 @@ static inline struct lucid_span ledger_vkey_name(const struct ledger_vkey *vkey)
  * Unicode white space, control characters below 0x20 or '+'. */
 bool ledger_name_ok(struct lucid_span name) LUCID_WARN_UNUSED;
 
-/* Names a log's public key (type 0x01). Errors: LUCID_REFUSE_INVALID for a name that may not be
- * used. */
-enum lucid_error ledger_vkey_init(struct lucid_span name,
-                                  const uint8_t public_key[LEDGER_ED25519_PUBLIC_BYTES],
-                                  struct ledger_vkey *ret_vkey,
-                                  struct lucid_why *why) LUCID_WARN_UNUSED;
-
 /* Reads the text form, without anything around it (no line end).
  * Errors: LUCID_REFUSE_INVALID, also when the key id is not the key's; LUCID_REFUSE_UNKNOWN_KEY for
  * a well-formed key of a type other than 0x01. */
@@ -71,7 +64,7 @@ enum lucid_error ledger_vkey_parse(struct lucid_span text, struct ledger_vkey *r
 /* Writes the text form (no NUL) and returns its length. */
 size_t ledger_vkey_format(const struct ledger_vkey *vkey, char out[LEDGER_VKEY_BYTES_MAX]);
 
-/* Names the key pair of a seed. Errors as ledger_vkey_init. */
+/* Names the key pair of a seed. Errors: LUCID_REFUSE_INVALID for a name that may not be used. */
 enum lucid_error ledger_skey_init(struct lucid_span name,
                                   const uint8_t seed[LEDGER_ED25519_SEED_BYTES],
                                   struct ledger_skey *ret_skey,

@@ -263,13 +263,6 @@ void ledger_skey_wipe(struct ledger_skey *skey)
 
 /* --- the log's keys --------------------------------------------------------------------------- */
 
-enum lucid_error ledger_vkey_init(struct lucid_span name,
-                                  const uint8_t public_key[LEDGER_ED25519_PUBLIC_BYTES],
-                                  struct ledger_vkey *ret_vkey, struct lucid_why *why)
-{
-    return note_vkey_init(LEDGER_KEY_ED25519, name, public_key, ret_vkey, why);
-}
-
 enum lucid_error ledger_vkey_parse(struct lucid_span text, struct ledger_vkey *ret_vkey,
                                    struct lucid_why *why)
 {

@@ -203,9 +203,6 @@ bool api_page_begin(struct http_request *request, char kind, size_t position_len
                     struct api_page *ret) LUCID_WARN_UNUSED;
 /* Room for one more item? If so, the comma before it is written. */
 bool api_page_item(struct api_page *page) LUCID_WARN_UNUSED;
-/* Ends the list; position NULL: there is no more. Closes neither the outer object nor the answer.
- */
-void api_page_end(struct api_page *page, const void *position, size_t position_len);
 /* Ends the list and answers. */
 void api_page_answer(struct http_request *request, struct api_page *page, const void *position,
                      size_t position_len);

@@ -47,7 +47,8 @@ bool api_page_item(struct api_page *page)
     return true;
 }
 
-void api_page_end(struct api_page *page, const void *position, size_t position_len)
+/* Position NULL: there is no more. Closes neither the outer object nor the answer. */
+static void page_end(struct api_page *page, const void *position, size_t position_len)
 {
     lucid_buf_char(&page->out, ']');
     if (position == NULL) {
@@ -64,7 +65,7 @@ void api_page_end(struct api_page *page, const void *position, size_t position_l
 void api_page_answer(struct http_request *request, struct api_page *page, const void *position,
                      size_t position_len)
 {
-    api_page_end(page, position, position_len);
+    page_end(page, position, position_len);
     lucid_buf_char(&page->out, '}');
     api_answer(request, 200, API_JSON, &page->out);
 }

@@ -2,6 +2,7 @@
  * accepted must be written again as the same bytes. */
 #include "base/assert.h"
 #include "ledger/cosignature.h"
+#include "ledger/note_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -10,7 +11,7 @@ static void fuzz_keys(struct lucid_span text)
     struct ledger_vkey vkey;
     struct ledger_skey skey;
     char out[LEDGER_SKEY_BYTES_MAX];
-    if (ledger_cosigner_vkey_parse(text, &vkey, NULL) == LUCID_OK) {
+    if (note_vkey_parse(LEDGER_KEY_COSIGNER, text, &vkey, NULL) == LUCID_OK) {
         size_t len = ledger_vkey_format(&vkey, out);
         lucid_assert(lucid_span_equal(lucid_span(out, len), text));
         lucid_assert(ledger_vkey_parse(text, &vkey, NULL) == LUCID_REFUSE_UNKNOWN_KEY);

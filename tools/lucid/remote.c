@@ -265,8 +265,9 @@ static enum cli_exit page_path(struct cli *cli, const char *path, uint64_t limit
     return CLI_OK;
 }
 
-enum cli_exit remote_list(struct cli *cli, const char *path, uint64_t limit, json_t **ret,
-                          bool *ret_more)
+/* All pages up to limit items: a JSON array. *ret_more: there were more. */
+static enum cli_exit list_get(struct cli *cli, const char *path, uint64_t limit, json_t **ret,
+                              bool *ret_more)
 {
     json_t *all = json_array();
     json_t *page = NULL;
@@ -313,7 +314,7 @@ enum cli_exit remote_list_print(struct cli *cli, const char *path, const char *c
     if (!cli_value_u64(cli, "limit", 100, 1, 1000000, &limit)) {
         return CLI_USAGE;
     }
-    enum cli_exit code = remote_list(cli, path, limit, &items, &more);
+    enum cli_exit code = list_get(cli, path, limit, &items, &more);
     if (code != CLI_OK) {
         return code;
     }

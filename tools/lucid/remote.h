@@ -32,11 +32,7 @@ enum cli_exit remote_get_text(struct cli *cli, const char *path, unsigned tries,
 enum cli_exit remote_get_as(struct cli *cli, const char *path, const char *accept, unsigned tries,
                             struct lucid_buf *ret_bytes) LUCID_WARN_UNUSED;
 
-/* All pages of a list up to limit items: a JSON array. *ret_more: there were more. */
-enum cli_exit remote_list(struct cli *cli, const char *path, uint64_t limit, json_t **ret,
-                          bool *ret_more) LUCID_WARN_UNUSED;
-
-/* remote_list with the command's --limit (100), printed as a table or, with --json, as
+/* All pages of a list up to the command's --limit (100), printed as a table or, with --json, as
  * {"items":[…]}. */
 enum cli_exit remote_list_print(struct cli *cli, const char *path,
                                 const char *const *columns) LUCID_WARN_UNUSED;

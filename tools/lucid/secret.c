@@ -166,8 +166,11 @@ static enum lucid_error scratch_parse(struct lucid_span text, struct scratch *sc
     return LUCID_OK;
 }
 
-enum lucid_error secret_parse(struct lucid_span text, uint8_t ret_secret[SECRET_BYTES],
-                              struct lucid_why *why)
+/* Reads any of the forms (white space around is ignored) into seed ‖ public key. ret and every
+ * intermediate must be, and are, locked memory. Errors: LUCID_REFUSE_INVALID (why never carries any
+ * of the text), LUCID_RETRY_MEMORY. */
+static enum lucid_error secret_parse(struct lucid_span text, uint8_t ret_secret[SECRET_BYTES],
+                                     struct lucid_why *why)
 {
     struct scratch *scratch = datadir_secret_new(sizeof(*scratch));
     if (scratch == NULL) {

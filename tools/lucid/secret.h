@@ -10,12 +10,6 @@
 #define SECRET_BYTES       64
 #define SECRET_ENVIRONMENT "LUCID_ORCHESTRATOR_SECRET_KEY"
 
-/* Reads any of the forms (white space around is ignored) into seed ‖ public key. ret and every
- * intermediate must be, and are, locked memory. Errors: LUCID_REFUSE_INVALID (why never carries any
- * of the text), LUCID_RETRY_MEMORY. */
-enum lucid_error secret_parse(struct lucid_span text, uint8_t ret_secret[SECRET_BYTES],
-                              struct lucid_why *why) LUCID_WARN_UNUSED;
-
 /* The key from --key-file or the environment; *ret_secret stays NULL when neither is there. Free it
  * with datadir_secret_free(…, SECRET_BYTES). Prints its errors. */
 enum cli_exit secret_load(struct cli *cli, uint8_t **ret_secret) LUCID_WARN_UNUSED;

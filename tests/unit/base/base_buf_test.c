@@ -108,17 +108,11 @@ static void test_numbers(void **state)
     lucid_buf_char(&buf, ' ');
     lucid_buf_u64(&buf, UINT64_MAX);
     lucid_buf_char(&buf, ' ');
-    lucid_buf_i64(&buf, INT64_MIN);
-    lucid_buf_char(&buf, ' ');
-    lucid_buf_i64(&buf, INT64_MAX);
-    lucid_buf_char(&buf, ' ');
-    lucid_buf_i64(&buf, -1);
-    lucid_buf_char(&buf, ' ');
     lucid_buf_hex(&buf, "\x00\xab\xff", 3);
     lucid_buf_char(&buf, ' ');
     lucid_buf_base64(&buf, "fooba", 5);
     lucid_buf_printf(&buf, " %s-%03d", "p", 7);
-    text_check(&buf, "0 18446744073709551615 -9223372036854775808 9223372036854775807 -1 00abff "
+    text_check(&buf, "0 18446744073709551615 00abff "
                      "Zm9vYmE= p-007");
     lucid_buf_fini(&buf);
 }

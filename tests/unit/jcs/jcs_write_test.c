@@ -203,7 +203,7 @@ static void scalar_random(uint64_t *seed, struct lucid_buf *out)
                          (unsigned)(random >> 20) % 1000, (int)(random >> 8) % 300);
         break;
     case 2:
-        lucid_buf_i64(out, (int64_t)random >> 12);
+        lucid_buf_printf(out, "%lld", (long long)((int64_t)random >> 12));
         break;
     default:
         string_random(seed, out, 0);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "ledger/epoch_internal.h"
 #include "tests/unit/ledger/core_world.h"
 
 #define HOUR_MS ((uint64_t)3600 * 1000)
@@ -56,16 +57,18 @@ static void expect_epoch(uint64_t number, uint64_t first, uint64_t end, enum epo
     assert_int_equal(epoch.opened_ms, opened_ms);
     assert_int_equal(epoch.closed_ms, closed_ms);
     struct mmr_hash root;
-    struct ledger_epoch of;
     struct ledger_head head;
     assert_int_equal(ledger_view_begin(world.view), LUCID_OK);
     struct mmr_nodes nodes = ledger_view_nodes(world.view);
     assert_int_equal(mmr_root(&nodes, end, &root), LUCID_OK);
     assert_memory_equal(&root, &epoch.root, sizeof(root));
     for (uint64_t leaf = first; leaf < end; leaf++) {
-        assert_int_equal(ledger_epoch_of_leaf(world.view, leaf, &of), LUCID_OK);
-        assert_int_equal(of.number, number);
-        assert_int_equal(of.end_leaf, end);
+        uint64_t of = UINT64_MAX;
+        uint64_t of_end = UINT64_MAX;
+        assert_int_equal(
+            epoch_place(ledger_view_store(world.view), world.store, leaf, &of, &of_end), LUCID_OK);
+        assert_int_equal(of, number);
+        assert_int_equal(of_end, by == EPOCH_OPEN ? 0 : end);
     }
     if (by != EPOCH_OPEN) {
         assert_int_equal(ledger_head_of_size(world.view, end, &head), LUCID_OK);
@@ -250,7 +253,6 @@ static void test_absent(void **state)
     core_leaves_log(&world, 0, 120);
     assert_int_equal(ledger_view_begin(world.view), LUCID_OK);
     assert_int_equal(ledger_epoch_read(world.view, 2, &epoch), LUCID_NOTE_ABSENT);
-    assert_int_equal(ledger_epoch_of_leaf(world.view, 120, &epoch), LUCID_NOTE_ABSENT);
     assert_int_equal(ledger_epoch_read(world.view, UINT64_MAX, &epoch), LUCID_NOTE_ABSENT);
     assert_int_equal(ledger_epoch_current(world.view, &epoch), LUCID_OK);
     assert_int_equal(epoch.number, 1);

@@ -1,6 +1,7 @@
 /* Cosignature lines and add-checkpoint bodies: every rule that ledger/cosignature.h states, at its
  * border. */
 #include "ledger/cosignature.h"
+#include "ledger/note_internal.h"
 
 #include "tests/unit/mmr/vectors.h"
 
@@ -41,9 +42,9 @@ static void test_same_key_other_type(void **state)
     (void)state;
     /* The type is part of the id: one key pair in two roles has two ids. */
     struct ledger_vkey as_log;
-    assert_int_equal(
-        ledger_vkey_init(ledger_vkey_name(&witness.vkey), witness.vkey.public_key, &as_log, NULL),
-        LUCID_OK);
+    assert_int_equal(note_vkey_init(LEDGER_KEY_ED25519, ledger_vkey_name(&witness.vkey),
+                                    witness.vkey.public_key, &as_log, NULL),
+                     LUCID_OK);
     assert_memory_not_equal(as_log.id, witness.vkey.id, LEDGER_KEY_ID_BYTES);
     char text[LEDGER_VKEY_BYTES_MAX];
     char other[LEDGER_VKEY_BYTES_MAX];
@@ -51,16 +52,16 @@ static void test_same_key_other_type(void **state)
     assert_int_equal(ledger_vkey_format(&witness.vkey, other), len);
     assert_memory_not_equal(text, other, len);
     struct ledger_vkey vkey;
-    assert_int_equal(ledger_cosigner_vkey_parse(lucid_span(text, len), &vkey, NULL),
+    assert_int_equal(note_vkey_parse(LEDGER_KEY_COSIGNER, lucid_span(text, len), &vkey, NULL),
                      LUCID_REFUSE_UNKNOWN_KEY);
-    assert_int_equal(ledger_cosigner_vkey_parse(lucid_span(other, len - 1), &vkey, NULL),
+    assert_int_equal(note_vkey_parse(LEDGER_KEY_COSIGNER, lucid_span(other, len - 1), &vkey, NULL),
                      LUCID_REFUSE_INVALID);
     assert_int_equal(
-        ledger_cosigner_vkey_init(lucid_span_str("a b"), as_log.public_key, &vkey, NULL),
+        note_vkey_init(LEDGER_KEY_COSIGNER, lucid_span_str("a b"), as_log.public_key, &vkey, NULL),
         LUCID_REFUSE_INVALID);
     other[sizeof("witness.example/w")] ^= 1; /* the id's first digit */
     struct lucid_why why = {.code = NULL};
-    assert_int_equal(ledger_cosigner_vkey_parse(lucid_span(other, len), &vkey, &why),
+    assert_int_equal(note_vkey_parse(LEDGER_KEY_COSIGNER, lucid_span(other, len), &vkey, &why),
                      LUCID_REFUSE_INVALID);
     assert_non_null(why.code);
 }

@@ -1,6 +1,7 @@
 /* tests/vectors/merkle/notes.json, as far as witnesses are concerned: cosigner's key, cosigned
  * checkpoints, add-checkpoint bodies. */
 #include "ledger/cosignature.h"
+#include "ledger/note_internal.h"
 
 #include "tests/unit/mmr/vectors.h"
 
@@ -39,7 +40,8 @@ static void test_key(void **state)
     struct ledger_skey again;
     size_t len = ledger_vkey_format(&witness.vkey, text);
     assert_true(lucid_span_equal(lucid_span(text, len), member(file, "witness_vkey")));
-    assert_int_equal(ledger_cosigner_vkey_parse(lucid_span(text, len), &vkey, NULL), LUCID_OK);
+    assert_int_equal(note_vkey_parse(LEDGER_KEY_COSIGNER, lucid_span(text, len), &vkey, NULL),
+                     LUCID_OK);
     assert_memory_equal(&vkey, &witness.vkey, sizeof(vkey));
     len = ledger_skey_format(&witness, text);
     assert_int_equal(ledger_cosigner_skey_parse(lucid_span(text, len), &again, NULL), LUCID_OK);
@@ -47,7 +49,7 @@ static void test_key(void **state)
     /* Each type is the other reader's unknown one. */
     assert_int_equal(ledger_skey_parse(lucid_span(text, len), &again, NULL),
                      LUCID_REFUSE_UNKNOWN_KEY);
-    assert_int_equal(ledger_cosigner_vkey_parse(member(file, "log_vkey"), &vkey, NULL),
+    assert_int_equal(note_vkey_parse(LEDGER_KEY_COSIGNER, member(file, "log_vkey"), &vkey, NULL),
                      LUCID_REFUSE_UNKNOWN_KEY);
 }
 
