@@ -15,4 +15,9 @@ void lucid_sha256(struct lucid_span data, uint8_t out[LUCID_SHA256_BYTES]);
 void lucid_sha256_parts(const struct lucid_span *parts, size_t count,
                         uint8_t out[LUCID_SHA256_BYTES]);
 
+/* out = SHA-256(prefix ‖ left ‖ right), a tree's node, at little more than its two blocks' cost.
+ * The three may overlap. */
+void lucid_sha256_pair(uint8_t prefix, const uint8_t left[LUCID_SHA256_BYTES],
+                       const uint8_t right[LUCID_SHA256_BYTES], uint8_t out[LUCID_SHA256_BYTES]);
+
 #endif

@@ -2,8 +2,6 @@
 
 #include "base/assert.h"
 
-enum { PARENT_BYTES = 1 + 2 * MMR_HASH_BYTES };
-
 uint64_t mmr_node_count(uint64_t leaves)
 {
     lucid_assert(leaves <= MMR_LEAVES_MAX);
@@ -31,12 +29,7 @@ void mmr_hash_leaf(struct lucid_span entry, struct mmr_hash *ret)
 void mmr_hash_parent(const struct mmr_hash *left, const struct mmr_hash *right,
                      struct mmr_hash *ret)
 {
-    /* One contiguous message costs one call into the library instead of three. */
-    uint8_t message[PARENT_BYTES];
-    message[0] = 0x01;
-    memcpy(message + 1, left->bytes, MMR_HASH_BYTES);
-    memcpy(message + 1 + MMR_HASH_BYTES, right->bytes, MMR_HASH_BYTES);
-    lucid_sha256(lucid_span(message, sizeof(message)), ret->bytes);
+    lucid_sha256_pair(0x01, left->bytes, right->bytes, ret->bytes);
 }
 
 static bool hash_equal(const struct mmr_hash *a, const struct mmr_hash *b)

@@ -76,6 +76,22 @@ static void test_parts(void **state)
     assert_memory_equal(got, want, sizeof(want));
 }
 
+/* A pair is the hash of its 65 bytes, whatever they are and wherever the result goes. */
+static void test_pair(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < BYTES - 65; i++) {
+        uint8_t want[crypto_hash_sha256_BYTES];
+        uint8_t got[2 * LUCID_SHA256_BYTES];
+        crypto_hash_sha256(want, data + i, 65);
+        lucid_sha256_pair(data[i], data + i + 1, data + i + 33, got);
+        assert_memory_equal(got, want, sizeof(want));
+        memcpy(got, data + i + 1, sizeof(got));
+        lucid_sha256_pair(data[i], got, got + 32, got + i % 33);
+        assert_memory_equal(got + i % 33, want, sizeof(want));
+    }
+}
+
 /* Returns NULL when every hash was right. */
 static void *hash_many(void *context)
 {
@@ -111,9 +127,8 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published),
-        cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_published), cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_parts),     cmocka_unit_test(test_pair),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests_name("base sha256", tests, setup, NULL);
