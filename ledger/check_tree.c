@@ -28,7 +28,7 @@ static bool node_read(struct check_worker *worker, unsigned height, uint64_t end
                       struct mmr_hash *ret)
 {
     struct node_wish wish = {.height = height};
-    if (store_leaf_scan(worker->view, end - 1, node_take, &wish) != LUCID_OK || !wish.found) {
+    if (store_leaf_scan_raw(worker->view, end - 1, node_take, &wish) != LUCID_OK || !wish.found) {
         check_add(&worker->report, CHECK_NODE, 0, end - 1, "a node of height %u cannot be read",
                   height);
         return false;
@@ -206,6 +206,7 @@ static enum lucid_error run_compare(void *context, const struct store_leaf_run *
     struct leaf_pass *pass = context;
     struct check_worker *worker = pass->worker;
     uint64_t base = mmr_node_count(worker->first_leaf);
+    uint64_t damage = check_report_damage(&worker->report);
     for (uint32_t i = 0; i < run->count; i++) {
         uint64_t leaf = run->first + i;
         if (leaf >= pass->end) {
@@ -218,6 +219,14 @@ static enum lucid_error run_compare(void *context, const struct store_leaf_run *
         nodes_compare(worker, leaf, worker->nodes.data + want_at, run->nodes.data + is_at);
         pass->next = leaf + 1;
     }
+    /* By the range that has the run's end. What is damaged was named, or is of another range, or it
+     * is the sum itself, over which the service would not start. */
+    if (damage == check_report_damage(&worker->report) && !store_leaf_run_holds(run)) {
+        check_add(&worker->report, CHECK_LEAF, 0, run->number,
+                  "the sum over the rows and nodes of the leaves %llu to %llu is another",
+                  (unsigned long long)run->number,
+                  (unsigned long long)(run->first + run->count - 1));
+    }
     return LUCID_OK;
 }
 
@@ -229,7 +238,7 @@ enum lucid_error check_leaves_compare(struct check_worker *worker)
         .worker = worker, .next = worker->first_leaf, .end = worker->first_leaf + rows};
     pass.end = pass.end < leaves ? pass.end : leaves; /* too many: check_finish tells */
     while (pass.next < pass.end) {
-        enum lucid_error error = store_leaf_scan(worker->view, pass.next, run_compare, &pass);
+        enum lucid_error error = store_leaf_scan_raw(worker->view, pass.next, run_compare, &pass);
         if (check_passes_on(error)) {
             return error;
         }

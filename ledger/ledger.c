@@ -159,23 +159,20 @@ static void leaf_prefetch(const struct ledger *ledger, const struct store_leaf_r
  * later, vouches for every node below it. */
 static bool parents_hold(const struct ledger *ledger, const struct store_leaf_run *run)
 {
-    const uint8_t *at = ledger->nodes.base + mmr_node_count(run->first) * MMR_HASH_BYTES;
-    for (uint64_t leaf = run->first; leaf < run->first + run->count; leaf++) {
+    _Static_assert(sizeof(struct mmr_hash) == MMR_HASH_BYTES && _Alignof(struct mmr_hash) == 1,
+                   "nodes lie packed in memory");
+    const struct mmr_hash *at = (const void *)ledger->nodes.base;
+    at += mmr_node_count(run->first);
+    for (uint64_t leaf = run->first; leaf < run->first + run->count; leaf++, at++) {
         uint64_t subtree = 1; /* nodes under the right child */
-        for (int parents = __builtin_ctzll(leaf + 1); parents > 0; parents--) {
-            struct mmr_hash left;
-            struct mmr_hash right;
+        for (int parents = __builtin_ctzll(leaf + 1); parents > 0; parents--, at++) {
             struct mmr_hash parent;
-            memcpy(&right, at, MMR_HASH_BYTES);
-            memcpy(&left, at - subtree * MMR_HASH_BYTES, MMR_HASH_BYTES);
-            mmr_hash_parent(&left, &right, &parent);
-            at += MMR_HASH_BYTES;
-            if (memcmp(&parent, at, MMR_HASH_BYTES) != 0) {
+            mmr_hash_parent(at - subtree, at, &parent);
+            if (memcmp(&parent, at + 1, sizeof(parent)) != 0) {
                 return false;
             }
             subtree = 2 * subtree + 1;
         }
-        at += MMR_HASH_BYTES;
     }
     return true;
 }
@@ -233,8 +230,12 @@ static enum lucid_error memory_load(struct ledger *ledger, struct store_view *vi
     }
     enum lucid_error error = store_leaf_scan(view, 0, leaves_load, ledger);
     if (error != LUCID_OK) {
-        return lucid_refuse(why, error, "CORRUPT", NULL, "the tree's rows cannot be loaded: %s",
-                            lucid_error_name(error));
+        return error == LUCID_FATAL_CORRUPT
+                   ? lucid_refuse(why, error, "CORRUPT", NULL,
+                                  "the tree's rows or nodes are damaged: `lucid log fsck` tells "
+                                  "where, `lucid log replay --to` makes them again")
+                   : lucid_refuse(why, error, "CORRUPT", NULL,
+                                  "the tree's rows cannot be loaded: %s", lucid_error_name(error));
     }
     ledger->committed = tip;
     return LUCID_OK;

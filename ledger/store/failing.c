@@ -158,7 +158,7 @@ static enum lucid_error failing_leaf_scan(struct store_view *view, uint64_t from
                                           void *context)
 {
     return is_dead(view) ? LUCID_FATAL_STORE
-                         : store_leaf_scan(view_of(view)->inner, from, fn, context);
+                         : store_leaf_scan_raw(view_of(view)->inner, from, fn, context);
 }
 
 static enum lucid_error failing_table_find(struct store *store, const char *name,

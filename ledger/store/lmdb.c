@@ -1,6 +1,6 @@
 /* DIR/data.mdb and DIR/lock.mdb are LMDB's, DIR/writer.lock is ours. Named databases:
  *
- *   store    key "format": u32 big-endian, STORE_LMDB_FORMAT; a store without it was never finished
+ *   store    key "format": u32 big-endian; a store without it was never finished
  *   events   packed runs (lmdb_run.c), keys u64 big-endian: number of the run's first row
  *   bodies   the same, of those events that have a body
  *   leaves   the same
@@ -284,11 +284,15 @@ static enum lucid_error lmdb_batch_commit(struct store_batch *base)
 {
     struct store_lmdb_batch *batch = store_lmdb_batch_of(base);
     view_cursors_close(&batch->view);
+    bool leaves = batch->leaves_count > 0;
     enum lucid_error error = store_lmdb_stage_write(batch);
     if (error == LUCID_OK) {
         error = commit_error(mdb_txn_commit(batch->view.txn));
     } else {
         mdb_txn_abort(batch->view.txn);
+    }
+    if (error == LUCID_OK && leaves) {
+        batch->view.lmdb->format = STORE_LMDB_FORMAT;
     }
     batch_end(batch, error == LUCID_OK);
     return error;

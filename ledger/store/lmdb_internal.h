@@ -53,8 +53,8 @@ void store_run_events_pack(const struct store_staged_event *rows, size_t count, 
                            size_t len);
 void store_run_bodies_pack(const struct store_staged_event *rows, size_t count, uint64_t first,
                            uint8_t *out, size_t len);
-void store_run_leaves_pack(const struct store_staged_leaf *rows, size_t count, uint8_t *out,
-                           size_t len);
+void store_run_leaves_pack(const struct store_staged_leaf *rows, size_t count, uint64_t first,
+                           uint8_t *out, size_t len);
 
 /* Reading trusts nothing: every offset is checked against bytes.len.
  * Errors: LUCID_FATAL_CORRUPT. */
@@ -118,6 +118,8 @@ struct store_lmdb {
     MDB_env *env;
     int lock_fd; /* writer.lock, held; −1 in a reader */
     MDB_dbi log[STORE_LOG_COUNT];
+    MDB_dbi dbi;     /* STORE_LMDB_DB_STORE */
+    uint32_t format; /* the writer's: as committed */
     struct store_lmdb_table table[STORE_TABLES_MAX];
     _Atomic uint32_t tables;       /* published: committed, readable by every thread */
     uint32_t tables_staged;        /* the writer's: with those of its open batch */
@@ -128,7 +130,9 @@ struct store_lmdb {
 /* --- shared between the files -------------------------------------------------------------------
  */
 
-#define STORE_LMDB_FORMAT       1
+/* 1: leaves runs have no sum, form 1. 2: those written since have one, form 2. */
+#define STORE_LMDB_FORMAT       2
+#define STORE_LMDB_FORMAT_MIN   1
 #define STORE_LMDB_DB_STORE     "store"
 #define STORE_LMDB_KEY_FORMAT   "format"
 #define STORE_LMDB_TABLE_PREFIX "t."
@@ -164,6 +168,11 @@ static inline struct store_lmdb_batch *store_lmdb_batch_of(struct store_batch *b
 enum lucid_error store_lmdb_env_open(struct store_lmdb *lmdb, const char *path,
                                      const struct store_lmdb_options *options,
                                      struct lucid_why *why) LUCID_WARN_UNUSED;
+/* Whether a program that knows the formats up to `known` may open a store of this one. */
+enum lucid_error store_lmdb_format_check(uint32_t format, uint32_t known,
+                                         struct lucid_why *why) LUCID_WARN_UNUSED;
+/* Writes STORE_LMDB_FORMAT into the transaction. */
+enum lucid_error store_lmdb_format_write(struct store_lmdb *lmdb, MDB_txn *txn) LUCID_WARN_UNUSED;
 
 /* lmdb_log.c */
 enum lucid_error store_lmdb_cursor_get(struct store_lmdb_view *view,

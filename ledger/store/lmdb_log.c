@@ -364,7 +364,7 @@ static enum lucid_error leaf_scan_staged(struct store_lmdb_batch *batch, uint64_
         if (out == NULL) {
             return LUCID_RETRY_MEMORY;
         }
-        store_run_leaves_pack(batch->leaves + at, rows, out, bytes);
+        store_run_leaves_pack(batch->leaves + at, rows, base + at, out, bytes);
         struct store_run run;
         enum lucid_error error =
             store_run_open(STORE_LOG_LEAVES, base + at, lucid_span(out, bytes), &run);

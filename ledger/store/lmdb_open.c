@@ -167,55 +167,60 @@ static enum lucid_error readers_reserve(int dir_fd, const char *path, uint32_t r
 /* A number that is higher than this is damage, not the future. */
 enum { FORMATS_TO_COME = 100 };
 
+enum lucid_error store_lmdb_format_check(uint32_t format, uint32_t known, struct lucid_why *why)
+{
+    if (format > known + FORMATS_TO_COME) {
+        return lucid_refuse(why, LUCID_FATAL_CORRUPT, "STORE_CORRUPT", NULL,
+                            "the store has format %u, which no program writes", format);
+    }
+    if (format > known) {
+        return lucid_refuse(why, LUCID_FATAL_NEWER, "STORE_NEWER", NULL,
+                            "the store has format %u, this program knows %u", format, known);
+    }
+    return format >= STORE_LMDB_FORMAT_MIN ? LUCID_OK : LUCID_FATAL_CORRUPT;
+}
+
 /* Reads the format's number: LUCID_NOTE_ABSENT when this is not a finished store. */
-static enum lucid_error format_check(MDB_txn *txn, MDB_dbi dbi, struct lucid_why *why)
+static enum lucid_error format_read(struct store_lmdb *lmdb, MDB_txn *txn, struct lucid_why *why)
 {
     MDB_val key = store_lmdb_val(lucid_span_str(STORE_LMDB_KEY_FORMAT));
     MDB_val value;
-    enum lucid_error error = store_lmdb_error(mdb_get(txn, dbi, &key, &value));
+    enum lucid_error error = store_lmdb_error(mdb_get(txn, lmdb->dbi, &key, &value));
     if (error != LUCID_OK) {
         return error;
     }
     if (value.mv_size != 4) {
         return LUCID_FATAL_CORRUPT;
     }
-    uint32_t format = lucid_get_be32(value.mv_data);
-    if (format > STORE_LMDB_FORMAT + FORMATS_TO_COME) {
-        return lucid_refuse(why, LUCID_FATAL_CORRUPT, "STORE_CORRUPT", NULL,
-                            "the store has format %u, which no program writes", format);
-    }
-    if (format > STORE_LMDB_FORMAT) {
-        return lucid_refuse(why, LUCID_FATAL_NEWER, "STORE_NEWER", NULL,
-                            "the store has format %u, this program knows %u", format,
-                            (unsigned)STORE_LMDB_FORMAT);
-    }
-    return format == STORE_LMDB_FORMAT ? LUCID_OK : LUCID_FATAL_CORRUPT;
+    lmdb->format = lucid_get_be32(value.mv_data);
+    return store_lmdb_format_check(lmdb->format, STORE_LMDB_FORMAT, why);
 }
 
-static enum lucid_error format_write(MDB_txn *txn, MDB_dbi dbi)
+enum lucid_error store_lmdb_format_write(struct store_lmdb *lmdb, MDB_txn *txn)
 {
     uint8_t format[4];
     lucid_put_be32(format, STORE_LMDB_FORMAT);
     MDB_val key = store_lmdb_val(lucid_span_str(STORE_LMDB_KEY_FORMAT));
     MDB_val value = store_lmdb_val(lucid_span(format, sizeof(format)));
-    return store_lmdb_error(mdb_put(txn, dbi, &key, &value, 0));
+    return store_lmdb_error(mdb_put(txn, lmdb->dbi, &key, &value, 0));
 }
 
 static enum lucid_error databases_open(struct store_lmdb *lmdb, MDB_txn *txn, const char *path,
                                        bool create, struct lucid_why *why)
 {
     unsigned flags = create ? MDB_CREATE : 0;
-    MDB_dbi dbi;
-    enum lucid_error error = store_lmdb_error(mdb_dbi_open(txn, STORE_LMDB_DB_STORE, flags, &dbi));
+    enum lucid_error error =
+        store_lmdb_error(mdb_dbi_open(txn, STORE_LMDB_DB_STORE, flags, &lmdb->dbi));
     if (error == LUCID_OK) {
-        error = format_check(txn, dbi, why);
+        error = format_read(lmdb, txn, why);
     }
     if (create && error == LUCID_OK) {
         return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "STORE_CONFLICT", NULL,
                             "there is a store in %s already", path);
     }
     if (create && error == LUCID_NOTE_ABSENT) {
-        error = format_write(txn, dbi);
+        error = store_lmdb_format_write(lmdb, txn);
+        lmdb->format = STORE_LMDB_FORMAT;
     }
     if (error != LUCID_OK) {
         return error == LUCID_NOTE_ABSENT ? refuse_absent(why, path) : error;

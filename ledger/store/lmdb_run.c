@@ -3,7 +3,7 @@
  * row; runs of a batch that would pass STORE_RUN_BYTES_MAX are split.
  *
  *   every run           0  u8   'E', 'B' or 'L'
- *                       1  u8   form, 1
+ *                       1  u8   form, 1; of leaves 2, or 1: without the sum
  *                       2  u16  0
  *                       4  u32  rows n, at least 1
  *
@@ -28,11 +28,13 @@
  *
  *   leaves              8       n rows of 24 bytes: u64 sequence, u64 tag, u64 tag
  *                               then the nodes that these leaves add, 32 bytes each, in the order
- *                               of mmr: their number follows from the key and n */
+ *                               of mmr: their number follows from the key and n
+ *                               then u64, store_sum of all that under the key */
 #include "base/assert.h"
 #include "ledger/store/lmdb_internal.h"
 
 #define RUN_FORM         1
+#define RUN_FORM_SUMMED  2
 #define RUN_HEADER_BYTES 8
 
 #define EVENT_FLAG_ENTRY 1u
@@ -44,6 +46,8 @@
 #define BODY_FLAG_ERASED    1u
 
 static const uint8_t run_letter[STORE_LOG_COUNT] = {'E', 'B', 'L'};
+/* What is written; a smaller one is read. */
+static const uint8_t run_form[STORE_LOG_COUNT] = {RUN_FORM, RUN_FORM, RUN_FORM_SUMMED};
 
 /* --- packing ------------------------------------------------------------------------------------
  */
@@ -52,7 +56,7 @@ static void header_pack(enum store_log log, size_t count, uint8_t *out)
 {
     lucid_assert(count >= 1 && count <= UINT32_MAX);
     out[0] = run_letter[log];
-    out[1] = RUN_FORM;
+    out[1] = run_form[log];
     lucid_put_be16(out + 2, 0);
     lucid_put_be32(out + 4, (uint32_t)count);
 }
@@ -167,7 +171,7 @@ void store_run_bodies_pack(const struct store_staged_event *rows, size_t count, 
 void store_run_leaves_fit(const struct store_staged_leaf *rows, size_t count, size_t *ret_rows,
                           size_t *ret_bytes)
 {
-    size_t bytes = RUN_HEADER_BYTES;
+    size_t bytes = RUN_HEADER_BYTES + STORE_SUM_BYTES;
     size_t n = 0;
     for (; n < count; n++) {
         size_t more = STORE_LEAF_ROW_BYTES + (size_t)rows[n].node_count * STORE_HASH_BYTES;
@@ -180,8 +184,8 @@ void store_run_leaves_fit(const struct store_staged_leaf *rows, size_t count, si
     *ret_bytes = bytes;
 }
 
-void store_run_leaves_pack(const struct store_staged_leaf *rows, size_t count, uint8_t *out,
-                           size_t len)
+void store_run_leaves_pack(const struct store_staged_leaf *rows, size_t count, uint64_t first,
+                           uint8_t *out, size_t len)
 {
     header_pack(STORE_LOG_LEAVES, count, out);
     uint8_t *row = out + RUN_HEADER_BYTES;
@@ -191,13 +195,14 @@ void store_run_leaves_pack(const struct store_staged_leaf *rows, size_t count, u
         row += STORE_LEAF_ROW_BYTES;
         nodes = bytes_pack(nodes, rows[i].nodes, (size_t)rows[i].node_count * STORE_HASH_BYTES);
     }
-    lucid_assert((size_t)(nodes - out) == len);
+    lucid_put_be64(nodes, store_sum(first, lucid_span(out, (size_t)(nodes - out))));
+    lucid_assert((size_t)(nodes - out) + STORE_SUM_BYTES == len);
 }
 
 /* --- reading ------------------------------------------------------------------------------------
  */
 
-/* Bytes that the rows' index alone takes, and for leaves the whole run. */
+/* Bytes that the rows' index alone takes, and for leaves the whole run but its sum. */
 static uint64_t run_bytes_min(enum store_log log, uint64_t first, uint32_t count)
 {
     uint64_t n = count;
@@ -220,8 +225,8 @@ enum lucid_error store_run_open(enum store_log log, uint64_t first, struct lucid
                                 struct store_run *ret)
 {
     const uint8_t *in = bytes.data;
-    if (bytes.len < RUN_HEADER_BYTES || in[0] != run_letter[log] || in[1] != RUN_FORM ||
-        lucid_get_be16(in + 2) != 0) {
+    if (bytes.len < RUN_HEADER_BYTES || in[0] != run_letter[log] || in[1] < RUN_FORM ||
+        in[1] > run_form[log] || lucid_get_be16(in + 2) != 0) {
         return LUCID_FATAL_CORRUPT;
     }
     uint32_t count = lucid_get_be32(in + 4);
@@ -230,7 +235,8 @@ enum lucid_error store_run_open(enum store_log log, uint64_t first, struct lucid
         return LUCID_FATAL_CORRUPT;
     }
     uint64_t need = run_bytes_min(log, first, count);
-    if (log == STORE_LOG_LEAVES ? bytes.len != need : bytes.len < need) {
+    uint64_t sum = in[1] == RUN_FORM_SUMMED ? STORE_SUM_BYTES : 0;
+    if (log == STORE_LOG_LEAVES ? bytes.len != need + sum : bytes.len < need) {
         return LUCID_FATAL_CORRUPT;
     }
     /* Between its first record and its end a run has no bytes but its rows'. */
@@ -386,11 +392,15 @@ struct store_leaf_run store_run_leaves(const struct store_run *run, uint64_t fro
     const uint8_t *rows = run->bytes.data + RUN_HEADER_BYTES;
     size_t nodes_at = RUN_HEADER_BYTES + (size_t)run->count * STORE_LEAF_ROW_BYTES +
                       skip_nodes * STORE_HASH_BYTES;
+    bool summed = run->bytes.data[1] == RUN_FORM_SUMMED;
+    size_t end = run->bytes.len - (summed ? STORE_SUM_BYTES : 0);
     return (struct store_leaf_run){
         .first = from,
         .count = run->count - (uint32_t)skip,
         .rows = lucid_span(rows + skip * STORE_LEAF_ROW_BYTES,
                            (run->count - skip) * STORE_LEAF_ROW_BYTES),
-        .nodes = lucid_span(run->bytes.data + nodes_at, run->bytes.len - nodes_at),
+        .nodes = lucid_span(run->bytes.data + nodes_at, end - nodes_at),
+        .summed = summed ? run->bytes : lucid_span(NULL, 0),
+        .number = run->first,
     };
 }

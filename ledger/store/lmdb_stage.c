@@ -164,6 +164,16 @@ static enum lucid_error bodies_write(struct store_lmdb_batch *batch)
     return LUCID_OK;
 }
 
+/* The first run with a sum raises the format of an older store, in the transaction that has it. */
+static enum lucid_error format_raise(struct store_lmdb_batch *batch)
+{
+    struct store_lmdb *lmdb = batch->view.lmdb;
+    if (batch->leaves_count == 0 || lmdb->format == STORE_LMDB_FORMAT) {
+        return LUCID_OK;
+    }
+    return store_lmdb_format_write(lmdb, batch->view.txn);
+}
+
 static enum lucid_error leaves_write(struct store_lmdb_batch *batch)
 {
     for (size_t at = 0; at < batch->leaves_count;) {
@@ -177,7 +187,7 @@ static enum lucid_error leaves_write(struct store_lmdb_batch *batch)
         if (error != LUCID_OK) {
             return error;
         }
-        store_run_leaves_pack(row, rows, out, bytes);
+        store_run_leaves_pack(row, rows, batch->view.counts.leaves + at, out, bytes);
         at += rows;
     }
     return LUCID_OK;
@@ -188,6 +198,9 @@ enum lucid_error store_lmdb_stage_write(struct store_lmdb_batch *batch)
     enum lucid_error error = events_write(batch);
     if (error == LUCID_OK) {
         error = bodies_write(batch);
+    }
+    if (error == LUCID_OK) {
+        error = format_raise(batch);
     }
     if (error == LUCID_OK) {
         error = leaves_write(batch);

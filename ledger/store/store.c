@@ -222,6 +222,7 @@ struct leaf_scan {
     store_leaf_fn *fn;
     void *context;
     uint64_t next;
+    bool sums;
 };
 
 static enum lucid_error leaf_scan_step(void *context, const struct store_leaf_run *run)
@@ -232,6 +233,9 @@ static enum lucid_error leaf_scan_step(void *context, const struct store_leaf_ru
     scan->next += run->count;
     uint64_t nodes = store_node_count(scan->next) - store_node_count(run->first);
     lucid_assert(run->nodes.len == nodes * STORE_HASH_BYTES);
+    if (scan->sums && !store_leaf_run_holds(run)) {
+        return LUCID_FATAL_CORRUPT;
+    }
     return scan->fn(scan->context, run);
 }
 
@@ -239,8 +243,26 @@ enum lucid_error store_leaf_scan(struct store_view *view, uint64_t from, store_l
                                  void *context)
 {
     lucid_assert(fn != NULL);
+    struct leaf_scan scan = {.fn = fn, .context = context, .next = from, .sums = true};
+    return scan_result(view_ops_of(view)->leaf_scan(view, from, leaf_scan_step, &scan));
+}
+
+enum lucid_error store_leaf_scan_raw(struct store_view *view, uint64_t from, store_leaf_fn *fn,
+                                     void *context)
+{
+    lucid_assert(fn != NULL);
     struct leaf_scan scan = {.fn = fn, .context = context, .next = from};
     return scan_result(view_ops_of(view)->leaf_scan(view, from, leaf_scan_step, &scan));
+}
+
+bool store_leaf_run_holds(const struct store_leaf_run *run)
+{
+    if (run->summed.len < STORE_SUM_BYTES) {
+        return true;
+    }
+    size_t len = run->summed.len - STORE_SUM_BYTES;
+    return store_sum(run->number, lucid_span(run->summed.data, len)) ==
+           lucid_get_be64(run->summed.data + len);
 }
 
 void store_leaf_pack(const struct store_leaf *leaf, uint8_t out[STORE_LEAF_ROW_BYTES])

@@ -108,7 +108,8 @@ enum lucid_error store_event_read(struct store_view *view, uint64_t sequence,
 enum lucid_error store_body_read(struct store_view *view, uint64_t sequence,
                                  struct lucid_span *ret) LUCID_WARN_UNUSED;
 
-/* LUCID_NOTE_ABSENT beyond the newest. */
+/* LUCID_NOTE_ABSENT beyond the newest. Looks at no sum, which is one over thousands of rows: the
+ * caller holds the sequence against that event's entry, and takes no tag from here unchecked. */
 enum lucid_error store_leaf_read(struct store_view *view, uint64_t leaf,
                                  struct store_leaf *ret) LUCID_WARN_UNUSED;
 
@@ -128,11 +129,23 @@ struct store_leaf_run {
     uint32_t count;
     struct lucid_span rows;  /* packed; read with store_leaf_at */
     struct lucid_span nodes; /* 32 bytes each */
+    /* The whole run as stored, of which the above may be the later part, with the sum at its end;
+     * empty when it has none. */
+    struct lucid_span summed;
+    uint64_t number; /* leaf index of its first row */
 };
 struct store_leaf store_leaf_at(const struct store_leaf_run *run, uint32_t i);
+
+/* Whether the run's bytes are those that were written, by their sum; true without one. */
+bool store_leaf_run_holds(const struct store_leaf_run *run);
+
+/* A run whose sum does not hold ends the scan with LUCID_FATAL_CORRUPT. */
 typedef enum lucid_error store_leaf_fn(void *context, const struct store_leaf_run *run);
 enum lucid_error store_leaf_scan(struct store_view *view, uint64_t from, store_leaf_fn *fn,
                                  void *context) LUCID_WARN_UNUSED;
+/* The same, but looks at no sum: for those who tell what exactly is damaged. */
+enum lucid_error store_leaf_scan_raw(struct store_view *view, uint64_t from, store_leaf_fn *fn,
+                                     void *context) LUCID_WARN_UNUSED;
 
 /* --- tables: reading -------------------------------------------------------------------------- */
 

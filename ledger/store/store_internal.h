@@ -101,6 +101,11 @@ void store_init(struct store *store, const struct store_ops *ops);
 void store_view_init(struct store_view *view, struct store *store);
 void store_batch_init(struct store_batch *batch, struct store *store, struct store_view *view);
 
+/* A sum of 64-bit words under a number, against rot: any change within one word changes it, any
+ * other with all but 2^-64 of certainty. Not against an attacker. words.len is a multiple of 8. */
+uint64_t store_sum(uint64_t number, struct lucid_span words);
+#define STORE_SUM_BYTES 8
+
 void store_leaf_pack(const struct store_leaf *leaf, uint8_t out[STORE_LEAF_ROW_BYTES]);
 
 /* Nodes that the leaf with this index adds: its own and a parent per tree that it completes. */

@@ -4,6 +4,7 @@ programs: nothing changes for those who hold its heads and proofs, and it goes o
 
 import json
 import os
+import re
 import shutil
 
 import kit
@@ -26,10 +27,26 @@ def copy():
     return base
 
 
+def formats(base):
+    """Format numbers in the store's file; pages that are free now count too."""
+    with open(os.path.join(base, "log", "store", "data.mdb"), "rb") as store:
+        return {int.from_bytes(number, "big")
+                for number in re.findall(b"format(\0\0\0[\1-\t])", store.read())}
+
+
 with open(os.path.join(VECTORS, "expected.json"), encoding="utf-8") as file:
     expected = json.load(file)
 receipts = expected["receipts"]
 head = expected["checkpoint"]
+
+with case("read only, it is whole as it is, and stays of format 1"):
+    old = copy()
+    status, out, err = kit.lucid("log", "fsck", "--data", os.path.join(old, "log"))
+    equal(status, 1, err)  # the tables are an older program's
+    assert b"older program" in out and b"leaves" in out, out
+    for word in (b"sum over", b"cannot be read", b"leaf's row", b"node of height"):
+        assert word not in out, out
+    equal(formats(old), {1})
 
 with case("it opens, migrates, and says what it said before"):
     service = kit.Service(copy(), init=False, epoch_seconds_max=31536000, epoch_receipts_max=50)
@@ -87,6 +104,8 @@ with case("it goes on: replays, new receipts, consistency with the old head, era
     assert "store.migrated" not in service.log_text()
     equal(service.size(), 380)
     service.stop()
+    equal(kit.lucid("log", "fsck", "--data", service.data)[0], 0)
+    assert 2 in formats(service.base), formats(service.base)
 
 with case("killed at any moment while it migrates: the next start goes on"):
     for delay_ms in (0, 2, 5, 10, 20, 40, 80):

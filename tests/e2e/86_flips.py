@@ -133,8 +133,10 @@ def leaves_run(at, size):
         field("leaves: row", at + 8 + 24 * row, 8)
         field("leaves: tags", at + 16 + 24 * row, 16)
     nodes = at + 8 + 24 * count
-    for node in range(nodes, at + size, 32):
+    equal((IMAGE[at + 1], (at + size - nodes) % 32), (2, 8))
+    for node in range(nodes, at + size - 8, 32):
         field("leaves: node", node, 32)
+    field("leaves: sum", at + size - 8, 8)
 
 
 for name, root in DATABASES.items():
@@ -269,6 +271,8 @@ def try_one(bench, name, at, bit, outcome):
         bench.service.start()
     except AssertionError:
         assert bench.service.process.returncode > 0, f"{what}: died at the start"
+        if name in ("leaves: tags", "leaves: node", "leaves: sum"):
+            assert "lucid log fsck" in bench.service.log_text(), what
         outcome.service["refuses to start"] += 1
         return
     answers = bench.answers()
@@ -326,6 +330,10 @@ with case("at least 300 flips over all stored values"):
         totals.service += outcomes[name].service
         kit.note(f"{name}: {dict(outcomes[name].fsck)} {dict(outcomes[name].service)}")
     kit.note(f"all: {dict(totals.fsck)} {dict(totals.service)}")
+
+with case("no bit of a leaves run is lived with: the maps of receipts are made from it"):
+    for name in ("run header", "row", "tags", "node", "sum"):
+        equal(set(outcomes["leaves: " + name].service), {"refuses to start"}, name)
 
 for name in sorted(FIELDS):
     with case(f"{name}: found, and never served as good"):

@@ -47,6 +47,7 @@ static enum lucid_error run_read(enum store_log log, struct lucid_span bytes, ui
             error = none ? LUCID_OK : error;
         } else {
             struct store_leaf_run leaves = store_run_leaves(&run, i);
+            error = store_leaf_run_holds(&leaves) ? LUCID_OK : LUCID_FATAL_CORRUPT;
             *ret_sum +=
                 touch(leaves.rows) + touch(leaves.nodes) + store_leaf_at(&leaves, 0).tags[1];
         }
@@ -84,7 +85,7 @@ static uint8_t *run_make(enum store_log log, size_t *ret_len)
     } else if (log == STORE_LOG_BODIES) {
         store_run_bodies_pack(events, RUN_ROWS, first, bytes, *ret_len);
     } else {
-        store_run_leaves_pack(leaves, RUN_ROWS, bytes, *ret_len);
+        store_run_leaves_pack(leaves, RUN_ROWS, 0, bytes, *ret_len);
     }
     return bytes;
 }
@@ -110,6 +111,7 @@ static void flips_check(enum store_log log)
         bytes[i / 256] ^= (uint8_t)(i % 256);
     }
     assert_true(refused > (size_t)7 * 255);
+    assert_true(log != STORE_LOG_LEAVES || refused == len * 255);
     free(bytes);
 }
 
@@ -212,12 +214,14 @@ static void test_layout(void **state)
     struct store_staged_leaf leaf = {
         .leaf = {.sequence = 5, .tags = {6, 7}}, .nodes = hash, .node_count = 1};
     store_run_leaves_fit(&leaf, 1, &rows, &len);
-    assert_int_equal(len, 8 + 24 + 32);
-    store_run_leaves_pack(&leaf, 1, out, len);
-    static const uint8_t leaves[] = {'L', 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5,
+    assert_int_equal(len, 8 + 24 + 32 + 8);
+    store_run_leaves_pack(&leaf, 1, 3, out, len);
+    static const uint8_t leaves[] = {'L', 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5,
                                      0,   0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 7};
     assert_memory_equal(out, leaves, sizeof(leaves));
     assert_memory_equal(out + 32, hash, 32);
+    static const uint8_t sum[] = {0x1e, 0x73, 0x2e, 0x3f, 0x02, 0xdc, 0x9b, 0x70};
+    assert_memory_equal(out + 64, sum, sizeof(sum));
 }
 
 /* --- in a store ---------------------------------------------------------------------------------
@@ -344,8 +348,9 @@ static void damage(enum store_log log, uint64_t number)
     uint8_t *bytes = raw_get(&raw, number, &len);
     mdb_env_close(raw.env);
     size_t corrupt = 0;
+    size_t tries = 0;
     /* Headers and indexes byte by byte, the plain contents in steps. */
-    for (size_t i = 0; i < len; i += i < 120 ? 1 : 23) {
+    for (size_t i = 0; i < len; i += i < 120 ? 1 : 23, tries++) {
         bytes[i] ^= 0xff;
         raw_open(&raw, &dir, log);
         raw_put(&raw, number, bytes, len);
@@ -354,6 +359,7 @@ static void damage(enum store_log log, uint64_t number)
         corrupt += store_read_all(&dir) == LUCID_FATAL_CORRUPT;
     }
     assert_true(corrupt >= 8);
+    assert_true(log != STORE_LOG_LEAVES || corrupt == tries);
     for (size_t cut = 0; cut < len; cut += cut < 40 ? 1 : 67) {
         raw_open(&raw, &dir, log);
         raw_put(&raw, number, bytes, cut);
@@ -502,32 +508,157 @@ static void test_erase_bytes(void **state)
     test_dir_drop(&dir);
 }
 
+/* --- formats ------------------------------------------------------------------------------------
+ */
+
+/* Reads the store's format number behind its back, or puts another there (0xffffffff: reads). */
+static uint32_t raw_format(const struct test_dir *dir, uint32_t put)
+{
+    struct raw raw;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    raw_open(&raw, dir, STORE_LOG_LEAVES);
+    assert_int_equal(mdb_txn_begin(raw.env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "store", 0, &dbi), 0);
+    char name[] = "format";
+    uint8_t bytes[4];
+    lucid_put_be32(bytes, put);
+    MDB_val key = {.mv_size = 6, .mv_data = name};
+    MDB_val value = {.mv_size = 4, .mv_data = bytes};
+    if (put != UINT32_MAX) {
+        assert_int_equal(mdb_put(txn, dbi, &key, &value, 0), 0);
+    }
+    assert_int_equal(mdb_get(txn, dbi, &key, &value), 0);
+    uint32_t format = lucid_get_be32(value.mv_data);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(raw.env);
+    return format;
+}
+
+/* What this program says to each number, and what one said that knew only the first. */
 static void test_newer_format(void **state)
 {
     (void)state;
     struct test_dir dir;
     three_runs(&dir);
-    MDB_env *env;
-    MDB_txn *txn;
-    MDB_dbi dbi;
-    uint8_t formats[][4] = {{0, 0, 0, 2}, {0, 0, 0, 0}, {0, 0, 0, 1}};
-    static const enum lucid_error want[] = {LUCID_FATAL_NEWER, LUCID_FATAL_CORRUPT, LUCID_OK};
-    for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(mdb_env_create(&env), 0);
-        assert_int_equal(mdb_env_set_maxdbs(env, 8), 0);
-        assert_int_equal(mdb_env_open(env, dir.path, 0, 0600), 0);
-        assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-        assert_int_equal(mdb_dbi_open(txn, "store", 0, &dbi), 0);
-        char name[] = "format";
-        MDB_val key = {.mv_size = 6, .mv_data = name};
-        MDB_val value = {.mv_size = 4, .mv_data = formats[i]};
-        assert_int_equal(mdb_put(txn, dbi, &key, &value, 0), 0);
-        assert_int_equal(mdb_txn_commit(txn), 0);
-        mdb_env_close(env);
+    assert_int_equal(raw_format(&dir, UINT32_MAX), STORE_LMDB_FORMAT);
+    static const struct {
+        uint32_t format;
+        enum lucid_error want;
+        enum lucid_error first; /* of a program that knows format 1 */
+    } cases[] = {
+        {0, LUCID_FATAL_CORRUPT, LUCID_FATAL_CORRUPT},
+        {1, LUCID_OK, LUCID_OK},
+        {2, LUCID_OK, LUCID_FATAL_NEWER},
+        {3, LUCID_FATAL_NEWER, LUCID_FATAL_NEWER},
+        {1u << 31, LUCID_FATAL_CORRUPT, LUCID_FATAL_CORRUPT},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct store *store = NULL;
-        assert_int_equal(test_dir_open(&dir, 1 << 22, false, true, &store), want[i]);
+        struct lucid_why why = {0};
+        (void)raw_format(&dir, cases[i].format);
+        assert_int_equal(test_dir_open(&dir, 1 << 22, false, true, &store), cases[i].want);
         store_close(store);
+        assert_int_equal(store_lmdb_format_check(cases[i].format, 1, &why), cases[i].first);
+        if (cases[i].first == LUCID_FATAL_NEWER) {
+            assert_string_equal(why.code, "STORE_NEWER");
+            assert_non_null(strstr(why.text, "this program knows 1"));
+        }
     }
+    test_dir_drop(&dir);
+}
+
+/* Makes a store what a program of format 1 would have left. */
+static void format_one(const struct test_dir *dir)
+{
+    struct raw raw;
+    raw_open(&raw, dir, STORE_LOG_LEAVES);
+    for (uint64_t first = 0; first < 3 * RUN_ROWS / 2; first += RUN_ROWS / 2) {
+        size_t len = 0;
+        uint8_t *bytes = raw_get(&raw, first, &len);
+        assert_int_equal(bytes[1], 2);
+        bytes[1] = 1;
+        raw_put(&raw, first, bytes, len - STORE_SUM_BYTES);
+        free(bytes);
+    }
+    mdb_env_close(raw.env);
+    (void)raw_format(dir, 1);
+}
+
+/* Form of the leaves run under that key. */
+static uint8_t run_form_of(const struct test_dir *dir, uint64_t first)
+{
+    struct raw raw;
+    size_t len = 0;
+    raw_open(&raw, dir, STORE_LOG_LEAVES);
+    uint8_t *bytes = raw_get(&raw, first, &len);
+    uint8_t form = bytes[1];
+    free(bytes);
+    mdb_env_close(raw.env);
+    return form;
+}
+
+/* A store of format 1 is read as it is; the first new leaves, once committed, raise it. */
+static void test_format_one(void **state)
+{
+    (void)state;
+    struct test_dir dir;
+    three_runs(&dir);
+    format_one(&dir);
+    struct store *store = NULL;
+    assert_int_equal(test_dir_open(&dir, 1 << 22, false, false, &store), LUCID_OK);
+    test_store_check(store, 3 * RUN_ROWS);
+    store_close(store);
+    store = test_dir_reopen(&dir, 1 << 22);
+    test_store_check(store, 3 * RUN_ROWS);
+    struct store_batch *batch;
+    assert_int_equal(store_batch_begin(store, &batch), LUCID_OK);
+    uint32_t table;
+    assert_int_equal(store_table_create(batch, "one", &table), LUCID_OK);
+    assert_int_equal(store_batch_commit(batch), LUCID_OK);
+    store_close(store);
+    assert_int_equal(raw_format(&dir, UINT32_MAX), 1);
+
+    store = test_dir_reopen(&dir, 1 << 22);
+    for (uint64_t i = 3; i < 5; i++) {
+        test_rows_commit(store, 1 + i * RUN_ROWS, RUN_ROWS);
+    }
+    test_store_check(store, 5 * RUN_ROWS);
+    store_close(store);
+    assert_int_equal(raw_format(&dir, UINT32_MAX), STORE_LMDB_FORMAT);
+    assert_int_equal(run_form_of(&dir, RUN_ROWS), 1);
+    assert_int_equal(run_form_of(&dir, 3 * RUN_ROWS / 2), 2);
+    store = test_dir_reopen(&dir, 1 << 22);
+    test_store_check(store, 5 * RUN_ROWS);
+    store_close(store);
+    test_dir_drop(&dir);
+}
+
+/* A commit that finds the map full raises nothing. */
+static void test_format_kept(void **state)
+{
+    (void)state;
+    struct test_dir dir;
+    three_runs(&dir);
+    format_one(&dir);
+    struct store *store = test_dir_reopen(&dir, 1 << 17);
+    struct store_batch *batch;
+    static struct test_row row;
+    enum lucid_error error = LUCID_OK;
+    enum { BODIES = 40 };
+    static uint8_t body[STORE_BODY_BYTES_MAX];
+    assert_int_equal(store_batch_begin(store, &batch), LUCID_OK);
+    for (uint64_t i = 0; i < BODIES && error == LUCID_OK; i++) {
+        test_row_make(1 + 3 * RUN_ROWS + i, &row);
+        error = store_event_append(batch, &row.event, lucid_span(body, sizeof(body)));
+    }
+    struct store_leaf leaf = {.sequence = 1 + 3 * RUN_ROWS};
+    static const uint8_t nodes[STORE_NODES_PER_LEAF_MAX * STORE_HASH_BYTES];
+    assert_int_equal(store_leaf_append(batch, &leaf, nodes, store_leaf_nodes(3 * RUN_ROWS / 2)),
+                     LUCID_OK);
+    assert_int_equal(store_batch_commit(batch), LUCID_RETRY_FULL);
+    store_close(store);
+    assert_int_equal(raw_format(&dir, UINT32_MAX), 1);
     test_dir_drop(&dir);
 }
 
@@ -539,7 +670,8 @@ int main(void)
         cmocka_unit_test(test_damaged_events), cmocka_unit_test(test_damaged_bodies),
         cmocka_unit_test(test_damaged_leaves), cmocka_unit_test(test_missing_run),
         cmocka_unit_test(test_erased_body),    cmocka_unit_test(test_erase_bytes),
-        cmocka_unit_test(test_newer_format),
+        cmocka_unit_test(test_newer_format),   cmocka_unit_test(test_format_one),
+        cmocka_unit_test(test_format_kept),
     };
     return cmocka_run_group_tests_name("store runs", tests, NULL, NULL);
 }
