@@ -63,6 +63,7 @@ struct api {
     struct api_loop *loops[API_LOOPS_MAX]; /* const once they run */
     size_t loop_count;
     struct api_metrics metrics;
+    _Atomic uint64_t checkpoint_size;  /* the largest served by /checkpoint without a quorum */
     struct lucid_buf openapi;          /* the document as it is served */
     struct http_limit *requests_limit; /* NULL: none */
     struct http_limit *lines_limit;

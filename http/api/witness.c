@@ -85,28 +85,34 @@ bool api_witness_ahead(const struct api_options *options)
 /* --- /checkpoint ------------------------------------------------------------------------------ */
 
 /* The newest head: as it is without a policy, or while none has a quorum; else the newest that has,
- * with its cosignatures. size is what was witnessed before the view began. */
-static enum lucid_error checkpoint_write(struct ledger_view *view, bool with_lines, bool witnessed,
+ * with its cosignatures. size is what was witnessed before the view began. What was served without a
+ * quorum is not taken back: it stays until a head with one is as large. */
+static enum lucid_error checkpoint_write(struct api *api, struct ledger_view *view, bool witnessed,
                                          uint64_t size, struct lucid_buf *out)
 {
-    struct ledger_head head;
-    if (!witnessed) {
-        enum lucid_error error = ledger_head_newest(view, &head);
-        if (error != LUCID_OK) {
-            return error;
-        }
-        if (!with_lines) {
-            lucid_buf_span_put(out, head.checkpoint);
-            return LUCID_OK;
-        }
-        size = head.size;
+    uint64_t served = atomic_load(&api->checkpoint_size);
+    if (witnessed) {
+        return ledger_witness_checkpoint(view, size > served ? size : served, out);
     }
-    return ledger_witness_checkpoint(view, size, out);
+    struct ledger_head head;
+    enum lucid_error error = ledger_head_newest(view, &head);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (api->options.witnesses == NULL) {
+        lucid_buf_span_put(out, head.checkpoint);
+        return LUCID_OK;
+    }
+    while (served < head.size &&
+           !atomic_compare_exchange_weak(&api->checkpoint_size, &served, head.size)) {
+    }
+    return ledger_witness_checkpoint(view, head.size, out);
 }
 
 void api_checkpoint_get(struct http_request *request, const struct http_route *route)
 {
-    const struct api_witnesses *witnesses = api_of_route(route)->options.witnesses;
+    struct api *api = api_of_route(route);
+    const struct api_witnesses *witnesses = api->options.witnesses;
     uint64_t size = 0;
     bool witnessed = witnesses != NULL && witnesses->policy->quorum != 0 &&
                      witnesses->witnessed(witnesses->context, &size);
@@ -115,7 +121,7 @@ void api_checkpoint_get(struct http_request *request, const struct http_route *r
         return;
     }
     struct lucid_buf out = {0};
-    enum lucid_error error = checkpoint_write(view, witnesses != NULL, witnessed, size, &out);
+    enum lucid_error error = checkpoint_write(api, view, witnessed, size, &out);
     ledger_view_end(view);
     if (error == LUCID_NOTE_ABSENT) {
         http_add_header(request, "Retry-After", "1");

@@ -261,6 +261,23 @@ with case("a head that only one has cosigned does not replace one with a quorum"
     second.mode = "good"
     witnessed(service, keys, more, [first.key.name, second.key.name], 20)
 
+with case("what was served without a quorum is not taken back when one comes"):
+    fourth = FakeWitness("w4.example/w", service.vkey, mode="hang")
+    service.restart(witness_policy=policy(
+        service, f"witness d {fourth.key.vkey} {fourth.url}\nquorum d\n", "late"))
+    seen = [grow(service, signer)]
+    for turn in range(40):
+        if turn == 10:
+            fourth.mode = "late"  # the head is an old one when its cosignature comes
+            fourth.release.set()
+            fourth.release.clear()
+        grow(service, signer)
+        text = service.get("/checkpoint").body.decode()
+        seen.append(cosigners(text, service.vkey, [fourth.key])[0].size)
+        time.sleep(0.03)
+    assert seen[1:] == sorted(seen[1:]), seen
+    witnessed(service, [fourth.key], service.size(), [fourth.key.name], 20)
+
 with case("quorum none: every head counts; no policy: nothing of it shows"):
     service.restart(witness_policy=policy(service, "quorum none\n", "none"))
     size = grow(service, signer)

@@ -167,7 +167,9 @@ class FakeWitness:
     def add(self, handler, body):
         mode = self.mode
         text = body.split("\n\n")[1] + "\n"
-        if mode in ("good", "no read side", "forged read side", "with others"):
+        if mode in ("good", "late", "no read side", "forged read side", "with others"):
+            if mode == "late":
+                self.release.wait(0.3)
             with self.guard:
                 try:
                     status, out, kind = self.check(body)
