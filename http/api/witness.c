@@ -85,8 +85,8 @@ bool api_witness_ahead(const struct api_options *options)
 /* --- /checkpoint ------------------------------------------------------------------------------ */
 
 /* The newest head: as it is without a policy, or while none has a quorum; else the newest that has,
- * with its cosignatures. size is what was witnessed before the view began. What was served without a
- * quorum is not taken back: it stays until a head with one is as large. */
+ * with its cosignatures. size is what was witnessed before the view began. What was served without
+ * a quorum is not taken back: it stays until a head with one is as large. */
 static enum lucid_error checkpoint_write(struct api *api, struct ledger_view *view, bool witnessed,
                                          uint64_t size, struct lucid_buf *out)
 {
