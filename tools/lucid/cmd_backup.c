@@ -202,7 +202,7 @@ static enum cli_exit log_restore(struct cli *cli)
     }
     enum cli_exit code = error == LUCID_OK ? result_print(cli, "data", cli->data, result)
                                            : cli_fail_why(cli, error, &why, "log restore");
-    if (code == CLI_OK && cli->data != NULL) {
+    if (error == LUCID_OK && code == CLI_OK && cli->data != NULL) {
         advice_print(cli, result);
     }
     free(result);
