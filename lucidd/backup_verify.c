@@ -83,7 +83,7 @@ static enum lucid_error newest_read(struct store_view *view, struct backup_facts
     struct store_event newest;
     struct ledger_vkey vkey;
     struct ledger_checkpoint head;
-    struct lucid_span checkpoint;
+    struct lucid_span checkpoint = {NULL, 0};
     enum lucid_error error = store_event_read(view, facts->events, &newest);
     if (error == LUCID_OK) {
         error = ledger_head_find(view, &checkpoint);
