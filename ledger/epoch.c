@@ -9,8 +9,8 @@
 #include "base/assert.h"
 #include "ledger/epoch_internal.h"
 #include "ledger/ledger_internal.h"
-#include "ledger/payload_internal.h"
-#include "ledger/row_internal.h"
+#include "ledger/payload.h"
+#include "ledger/row.h"
 
 static const char type_closed[] = "epoch.closed";
 static const char table_epochs[] = "epochs";

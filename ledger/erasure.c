@@ -7,9 +7,9 @@
 #include "base/sha256.h"
 #include "ledger/erasure_internal.h"
 #include "ledger/ledger_internal.h"
-#include "ledger/payload_internal.h"
+#include "ledger/payload.h"
 #include "ledger/receipt_internal.h"
-#include "ledger/row_internal.h"
+#include "ledger/row.h"
 
 static const char type_erased[] = "receipt.erased";
 static const char table_erasures[] = "erasures";

@@ -7,7 +7,7 @@
 #include "ledger/head_internal.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/note.h"
-#include "ledger/row_internal.h"
+#include "ledger/row.h"
 
 static const char type_head[] = "head";
 static const char table_heads[] = "heads";

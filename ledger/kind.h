@@ -153,7 +153,7 @@ size_t ledger_txn_find(struct ledger_txn *txn, unsigned which, uint64_t tag, uin
 
 /* Table writes, in tables that the running kind owns. apply only. table is the index in
  * kind->tables. The stored row gets a sum, which reading takes off again: a kind's queries on views
- * read with row_get and row_seek (row_internal.h), never with store_get and store_seek. */
+ * read with row_get and row_seek (row.h), never with store_get and store_seek. */
 enum lucid_error ledger_txn_put(struct ledger_txn *txn, unsigned table, struct lucid_span key,
                                 struct lucid_span value) LUCID_WARN_UNUSED;
 enum lucid_error ledger_txn_del(struct ledger_txn *txn, unsigned table,

@@ -11,7 +11,7 @@
 #include "ledger/region_internal.h"
 
 #define LEDGER_TYPES_MAX         64
-#define LEDGER_TABLES_PER_KIND   4
+#define LEDGER_TABLES_PER_KIND   8
 #define LEDGER_BATCH_BYTES_MAX   ((size_t)256 << 20)
 #define LEDGER_PENDING_BUCKETS   1024
 #define LEDGER_FOLDS_TABLE       "folds"

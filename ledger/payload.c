@@ -1,4 +1,4 @@
-#include "ledger/payload_internal.h"
+#include "ledger/payload.h"
 
 #include "ledger/store/store.h"
 

@@ -58,6 +58,12 @@ bool receipt_payload_decode(struct lucid_span payload, struct receipt_payload *r
     return true;
 }
 
+const uint8_t *receipt_payload_signer(struct lucid_span payload)
+{
+    struct receipt_payload decoded;
+    return receipt_payload_decode(payload, &decoded) ? decoded.signer : NULL;
+}
+
 /* --- placements --- */
 
 const char *receipt_status_name(enum receipt_status status)

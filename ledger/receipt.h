@@ -104,6 +104,10 @@ enum lucid_error receipt_envelope_sign(const struct jcs_value *body, const uint8
                                        struct lucid_buf *ret_envelope,
                                        struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* The signer's public key (32 bytes, in the payload) of a `receipt` event as apply sees it; NULL
+ * when the payload is none. For kinds that listen to receipts. */
+const uint8_t *receipt_payload_signer(struct lucid_span payload);
+
 /* --- queries ---------------------------------------------------------------------------------- */
 
 /* Finds a leaf by "id": 64 lower-case hex digits are a receipt hash, all else a run_id.

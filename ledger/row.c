@@ -1,5 +1,5 @@
+#include "ledger/row.h"
 #include "base/sha256.h"
-#include "ledger/row_internal.h"
 
 void row_sum(const char *table, struct lucid_span key, struct lucid_span value,
              uint8_t ret[ROW_SUM_BYTES])

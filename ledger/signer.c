@@ -6,8 +6,8 @@
 #include "base/assert.h"
 #include "ledger/ed25519.h"
 #include "ledger/ledger_internal.h"
-#include "ledger/payload_internal.h"
-#include "ledger/row_internal.h"
+#include "ledger/payload.h"
+#include "ledger/row.h"
 #include "ledger/signer_internal.h"
 
 static const char type_registered[] = "signer.registered";

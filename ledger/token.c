@@ -8,8 +8,8 @@
 #include "base/assert.h"
 #include "base/sha256.h"
 #include "ledger/ledger_internal.h"
-#include "ledger/payload_internal.h"
-#include "ledger/row_internal.h"
+#include "ledger/payload.h"
+#include "ledger/row.h"
 
 static const char type_created[] = "token.created";
 static const char type_revoked[] = "token.revoked";

@@ -1,7 +1,7 @@
 /* What a kind's verbs may do, each call checked against the verb that runs. */
 #include "base/assert.h"
 #include "ledger/ledger_internal.h"
-#include "ledger/row_internal.h"
+#include "ledger/row.h"
 
 void ledger_txn_enter(struct ledger *ledger, uint32_t use, enum ledger_phase phase)
 {

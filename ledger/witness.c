@@ -8,8 +8,8 @@
 #include "ledger/head_internal.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/note_internal.h"
-#include "ledger/payload_internal.h"
-#include "ledger/row_internal.h"
+#include "ledger/payload.h"
+#include "ledger/row.h"
 
 static const char type_cosigned[] = "head.cosigned";
 static const char table_cosignatures[] = "cosignatures";

@@ -37,10 +37,35 @@ static enum lucid_error m0003_erasures(struct store_batch *batch)
     return tables_create(batch, names);
 }
 
+static enum lucid_error m0004_gas(struct store_batch *batch)
+{
+    static const char *const names[] = {"account_ids",
+                                        "accounts",
+                                        "balances",
+                                        "account_history",
+                                        "postings",
+                                        "tariffs",
+                                        "deposits",
+                                        "prices",
+                                        "price_versions",
+                                        "payments",
+                                        "payment_keys",
+                                        "splits",
+                                        "asset_revenue",
+                                        "earnings",
+                                        "settlements",
+                                        "settlement_lines",
+                                        "payouts",
+                                        "payout_keys",
+                                        NULL};
+    return tables_create(batch, names);
+}
+
 const struct migration migrations[] = {
     {1, "ledger core: heads, epochs, signers, tokens", m0001_ledger_core},
     {2, "witnesses: cosignatures of heads", m0002_cosignatures},
     {3, "erasures of bodies", m0003_erasures},
+    {4, "gas: books, prices, revenue, settlements", m0004_gas},
     {0, NULL, NULL},
 };
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "ledger/check.h"
-#include "ledger/row_internal.h"
+#include "ledger/row.h"
 #include "tests/unit/ledger/ledger_receipt_world.h"
 
 enum { RECEIPTS = 45, EPOCHS = 6 };

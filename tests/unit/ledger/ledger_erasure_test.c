@@ -8,7 +8,7 @@
 
 #include "ledger/check.h"
 #include "ledger/erasure.h"
-#include "ledger/row_internal.h"
+#include "ledger/row.h"
 #include "tests/unit/ledger/ledger_receipt_world.h"
 
 #define FIRST  WORLD_TOOL("run_kind-0001", "")

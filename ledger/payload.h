@@ -1,6 +1,6 @@
 /* Reading the JCS payloads of the rarer events. */
-#ifndef LUCID_LEDGER_PAYLOAD_INTERNAL_H
-#define LUCID_LEDGER_PAYLOAD_INTERNAL_H
+#ifndef LUCID_LEDGER_PAYLOAD_H
+#define LUCID_LEDGER_PAYLOAD_H
 
 #include "base/jcs/jcs.h"
 

@@ -5,8 +5,8 @@
  *
  * ledger_txn_put, _get and _seek put and check it; what reads a kind's table from a view does so
  * through the functions here, never through store_get and store_seek. */
-#ifndef LUCID_LEDGER_ROW_INTERNAL_H
-#define LUCID_LEDGER_ROW_INTERNAL_H
+#ifndef LUCID_LEDGER_ROW_H
+#define LUCID_LEDGER_ROW_H
 
 #include "ledger/store/store.h"
 
