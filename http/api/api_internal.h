@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "gas/split.h"
 #include "http/api/api.h"
 #include "http/limit.h"
 #include "ledger/epoch.h"
@@ -170,6 +171,32 @@ const struct jcs_value *api_document_within(struct http_request *request,
 
 /* RFC 3339 UTC ("2026-11-21T10:00:00Z", fraction of up to 9 digits) to Unix milliseconds. */
 bool api_time_parse(struct lucid_span text, uint64_t *ret_ms) LUCID_WARN_UNUSED;
+
+/* --- money.c: members of bodies. Each is false when it has answered 422 with the code given ----
+ */
+
+/* A decimal string. Absent: the fallback, or with NULL refused. Over 2^63 − 1 the code is
+ * AMOUNT_OVERFLOW. */
+bool api_amount_member(struct http_request *request, const struct jcs_value *document,
+                       const char *name, const char *code, const uint64_t *fallback,
+                       uint64_t *ret) LUCID_WARN_UNUSED;
+
+/* A unit's name. Absent: the fallback. */
+bool api_unit_member(struct http_request *request, const struct jcs_value *document,
+                     const char *name, const char *code, enum gas_unit fallback,
+                     enum gas_unit *ret) LUCID_WARN_UNUSED;
+
+/* The name of a payee, asset or facilitator (gas_name_ok), good as long as the document. Absent or
+ * null: {NULL, 0}. */
+bool api_name_member(struct http_request *request, const struct jcs_value *document,
+                     const char *name, const char *code, struct lucid_span *ret) LUCID_WARN_UNUSED;
+
+/* The value of "split_bps": {"compute","model","protocol"}, or an array of three, of integers that
+ * sum to 10000. */
+bool api_weights(struct http_request *request, const struct jcs_value *value, const char *code,
+                 struct gas_weights *ret) LUCID_WARN_UNUSED;
+/* Such an object as a member of an open object. */
+void api_weights_write(const struct gas_weights *weights, const char *name, struct lucid_buf *out);
 
 /* --- negotiate.c ------------------------------------------------------------------------------ */
 

@@ -12,10 +12,10 @@ static const struct api_code codes[] = {
     {"BODY_TOO_LARGE", 422},  {"INVALID_RECEIPT", 422},
     {"HASH_MISMATCH", 422},   {"SIGNATURE_INVALID", 422},
     {"INVALID_PROOF", 422},   {"INVALID_SIGNER", 422},
-    {"INVALID_TOKEN", 422},   {"QUOTA_EXCEEDED", 429},
-    {"CORRUPT", 500},         {"INTERNAL", 500},
-    {"NOT_COVERED", 503},     {"OVERLOADED", 503},
-    {"STORE_FULL", 507},
+    {"INVALID_TOKEN", 422},   {"AMOUNT_OVERFLOW", 422},
+    {"QUOTA_EXCEEDED", 429},  {"CORRUPT", 500},
+    {"INTERNAL", 500},        {"NOT_COVERED", 503},
+    {"OVERLOADED", 503},      {"STORE_FULL", 507},
 };
 
 static int status_of_code(const char *code)
