@@ -19,6 +19,7 @@ void ledger_stage_reset(struct ledger *ledger)
     }
     ledger->pending_count = 0;
     memset(ledger->buckets, 0, sizeof(ledger->buckets));
+    ledger_rows_reset(ledger);
     if (ledger->arena.total > BATCH_ARENA_KEEP) {
         lucid_arena_fini(&ledger->arena);
     } else {
@@ -486,10 +487,15 @@ enum lucid_error ledger_batch_commit(struct ledger *ledger)
             return LUCID_RETRY_FULL;
         }
     }
+    enum lucid_error error = ledger_rows_flush(ledger);
+    if (error != LUCID_OK) {
+        ledger_batch_abort(ledger);
+        return error;
+    }
     struct store_batch *batch = ledger->batch;
     ledger->batch = NULL;
     ledger->txn = (struct ledger_txn){.ledger = ledger};
-    enum lucid_error error = store_batch_commit(batch);
+    error = store_batch_commit(batch);
     if (error != LUCID_OK) {
         ledger_stage_reset(ledger);
         return error;

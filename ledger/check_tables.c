@@ -91,9 +91,10 @@ static enum lucid_error fold_chunk(struct check_fold *fold)
     };
     fold->chunk = 0;
     error = store_event_scan(fold->view, fold->next, fold_event, fold);
-    if (check_passes_on(error)) {
+    enum lucid_error flushed = ledger_rows_flush(shadow);
+    if (check_passes_on(error) || flushed != LUCID_OK) {
         ledger_batch_abort(shadow);
-        return error;
+        return check_passes_on(error) ? error : flushed;
     }
     if (error != LUCID_OK || fold->chunk == 0) {
         check_add_undecided(&fold->report, CHECK_TABLE, fold->next,

@@ -232,6 +232,9 @@ static enum lucid_error job_batch(struct fold_job *job, struct store_view *view,
     ledger_stage_reset(ledger);
     ledger->txn = (struct ledger_txn){.ledger = ledger, .view = store_batch_view(ledger->batch)};
     error = step(job, view);
+    if (error == LUCID_OK) {
+        error = ledger_rows_flush(ledger);
+    }
     if (error != LUCID_OK) {
         ledger_batch_abort(ledger);
         return error;

@@ -158,6 +158,12 @@ enum lucid_error ledger_txn_put(struct ledger_txn *txn, unsigned table, struct l
                                 struct lucid_span value) LUCID_WARN_UNUSED;
 enum lucid_error ledger_txn_del(struct ledger_txn *txn, unsigned table,
                                 struct lucid_span key) LUCID_WARN_UNUSED;
+/* A row of fixed length in a table of the running kind, held in the batch's memory and written once
+ * before the commit: for what nearly every event changes. *ret_row may be written until the batch
+ * ends; a created row begins with zero bytes. Such a row is never put or deleted in the same batch.
+ * LUCID_NOTE_ABSENT when there is none and create is false. apply only. */
+enum lucid_error ledger_txn_row(struct ledger_txn *txn, unsigned table, struct lucid_span key,
+                                size_t bytes, bool create, uint8_t **ret_row) LUCID_WARN_UNUSED;
 /* Overwrites the body of an event, whose hash decide has checked; one that is absent (a replay
  * without bodies) or erased already is fine. apply only; the body is no input of any fold. */
 enum lucid_error ledger_txn_body_erase(struct ledger_txn *txn, uint64_t sequence) LUCID_WARN_UNUSED;
@@ -166,6 +172,11 @@ enum lucid_error ledger_txn_get(struct ledger_txn *txn, unsigned table, struct l
                                 struct lucid_span *ret_value) LUCID_WARN_UNUSED;
 enum lucid_error ledger_txn_seek(struct ledger_txn *txn, unsigned table, enum store_seek how,
                                  struct lucid_span key, struct lucid_span *ret_key,
+                                 struct lucid_span *ret_value) LUCID_WARN_UNUSED;
+/* Reads a row of another registered kind, as this batch has it; LUCID_NOTE_ABSENT. decide, guard,
+ * react, conclude. */
+enum lucid_error ledger_txn_peek(struct ledger_txn *txn, const struct ledger_kind *kind,
+                                 unsigned table, struct lucid_span key,
                                  struct lucid_span *ret_value) LUCID_WARN_UNUSED;
 
 #endif

@@ -14,6 +14,8 @@
 #define LEDGER_TABLES_PER_KIND   8
 #define LEDGER_BATCH_BYTES_MAX   ((size_t)256 << 20)
 #define LEDGER_PENDING_BUCKETS   1024
+#define LEDGER_STAGE_BUCKETS     512
+#define LEDGER_ROW_BYTES_MAX     256
 #define LEDGER_FOLDS_TABLE       "folds"
 #define LEDGER_TREE_FOLD         "tree" /* the leaf rows' name in it; no kind's */
 #define LEDGER_TREE_FOLD_VERSION 1
@@ -60,6 +62,13 @@ struct ledger_pending {
     uint32_t next[2]; /* index + 1 of the next in the same bucket */
 };
 
+/* Table rows that the batch holds in memory (stage.c). */
+struct ledger_staged_row;
+struct ledger_stage {
+    struct ledger_staged_row *buckets[LEDGER_STAGE_BUCKETS];
+    struct ledger_staged_row *newest;
+};
+
 /* The verb that runs now. */
 struct ledger_txn {
     struct ledger *ledger;
@@ -102,6 +111,7 @@ struct ledger {
     struct lucid_arena arena; /* of the batch */
     struct ledger_pending *pending;
     uint32_t buckets[2][LEDGER_PENDING_BUCKETS]; /* index + 1 in pending; 0 = empty */
+    struct ledger_stage stage;
     struct ledger_txn txn;
 
     /* written by the writer, read by all below published */
@@ -145,6 +155,24 @@ enum lucid_error ledger_leaf_append(struct ledger *ledger, const struct store_ev
 
 /* Makes the staged state equal to the committed one, and forgets the batch's memory. */
 void ledger_stage_reset(struct ledger *ledger);
+
+/* Sums a row and puts it into the batch. */
+enum lucid_error ledger_row_put(struct ledger *ledger, uint32_t table, struct lucid_span key,
+                                struct lucid_span value) LUCID_WARN_UNUSED;
+
+/* The row of a table (by handle) in the batch's memory, taken there from the view at first touch.
+ * LUCID_NOTE_ABSENT when there is none and it is not to be created; LUCID_FATAL_CORRUPT when it has
+ * another length. */
+enum lucid_error ledger_rows_take(struct ledger *ledger, struct store_view *view, uint32_t table,
+                                  struct lucid_span key, size_t bytes, bool create,
+                                  uint8_t **ret_row) LUCID_WARN_UNUSED;
+/* Whether a row is held there, and its bytes. */
+bool ledger_rows_get(struct ledger *ledger, uint32_t table, struct lucid_span key,
+                     struct lucid_span *ret_value) LUCID_WARN_UNUSED;
+/* Puts what has changed into the batch; before its commit, and before a table is walked. */
+enum lucid_error ledger_rows_flush(struct ledger *ledger) LUCID_WARN_UNUSED;
+/* Forgets them all. */
+void ledger_rows_reset(struct ledger *ledger);
 
 /* Runs one verb with the transaction set to that use and phase. */
 void ledger_txn_enter(struct ledger *ledger, uint32_t use, enum ledger_phase phase);

@@ -121,26 +121,42 @@ static uint32_t table_of(const struct ledger_txn *txn, unsigned table)
     return state->tables[table];
 }
 
-enum lucid_error ledger_txn_put(struct ledger_txn *txn, unsigned table, struct lucid_span key,
+enum lucid_error ledger_row_put(struct ledger *ledger, uint32_t table, struct lucid_span key,
                                 struct lucid_span value)
 {
-    lucid_assert(txn->phase == LEDGER_PHASE_APPLY);
-    uint32_t handle = table_of(txn, table);
-    uint8_t *row = lucid_arena_alloc(&txn->ledger->arena, value.len + ROW_SUM_BYTES);
+    uint8_t *row = lucid_arena_alloc(&ledger->arena, value.len + ROW_SUM_BYTES);
     if (row == NULL) {
         return LUCID_RETRY_MEMORY;
     }
     if (value.len > 0) {
         memcpy(row, value.data, value.len);
     }
-    row_sum(store_table_name(txn->ledger->store, handle), key, value, row + value.len);
-    return store_put(txn->ledger->batch, handle, key, lucid_span(row, value.len + ROW_SUM_BYTES));
+    row_sum(store_table_name(ledger->store, table), key, value, row + value.len);
+    return store_put(ledger->batch, table, key, lucid_span(row, value.len + ROW_SUM_BYTES));
+}
+
+/* Rows are either held in the batch's memory or put, never both. */
+static bool row_is_staged(struct ledger_txn *txn, uint32_t table, struct lucid_span key)
+{
+    struct lucid_span value;
+    return ledger_rows_get(txn->ledger, table, key, &value);
+}
+
+enum lucid_error ledger_txn_put(struct ledger_txn *txn, unsigned table, struct lucid_span key,
+                                struct lucid_span value)
+{
+    lucid_assert(txn->phase == LEDGER_PHASE_APPLY);
+    uint32_t handle = table_of(txn, table);
+    lucid_assert(!row_is_staged(txn, handle, key));
+    return ledger_row_put(txn->ledger, handle, key, value);
 }
 
 enum lucid_error ledger_txn_del(struct ledger_txn *txn, unsigned table, struct lucid_span key)
 {
     lucid_assert(txn->phase == LEDGER_PHASE_APPLY);
-    return store_del(txn->ledger->batch, table_of(txn, table), key);
+    uint32_t handle = table_of(txn, table);
+    lucid_assert(!row_is_staged(txn, handle, key));
+    return store_del(txn->ledger->batch, handle, key);
 }
 
 enum lucid_error ledger_txn_body_erase(struct ledger_txn *txn, uint64_t sequence)
@@ -153,15 +169,45 @@ enum lucid_error ledger_txn_body_erase(struct ledger_txn *txn, uint64_t sequence
     return lucid_category(error) == LUCID_CATEGORY_NOTE ? LUCID_OK : error;
 }
 
+enum lucid_error ledger_txn_row(struct ledger_txn *txn, unsigned table, struct lucid_span key,
+                                size_t bytes, bool create, uint8_t **ret_row)
+{
+    lucid_assert(txn->phase == LEDGER_PHASE_APPLY);
+    return ledger_rows_take(txn->ledger, tables_view(txn), table_of(txn, table), key, bytes, create,
+                            ret_row);
+}
+
+static enum lucid_error row_read(struct ledger_txn *txn, uint32_t table, struct lucid_span key,
+                                 struct lucid_span *ret_value)
+{
+    if (ledger_rows_get(txn->ledger, table, key, ret_value)) {
+        return LUCID_OK;
+    }
+    return row_get(tables_view(txn), table, key, ret_value);
+}
+
 enum lucid_error ledger_txn_get(struct ledger_txn *txn, unsigned table, struct lucid_span key,
                                 struct lucid_span *ret_value)
 {
-    return row_get(tables_view(txn), table_of(txn, table), key, ret_value);
+    return row_read(txn, table_of(txn, table), key, ret_value);
 }
 
 enum lucid_error ledger_txn_seek(struct ledger_txn *txn, unsigned table, enum store_seek how,
                                  struct lucid_span key, struct lucid_span *ret_key,
                                  struct lucid_span *ret_value)
 {
-    return row_seek(tables_view(txn), table_of(txn, table), how, key, ret_key, ret_value);
+    enum lucid_error error = ledger_rows_flush(txn->ledger);
+    return error == LUCID_OK
+               ? row_seek(tables_view(txn), table_of(txn, table), how, key, ret_key, ret_value)
+               : error;
+}
+
+enum lucid_error ledger_txn_peek(struct ledger_txn *txn, const struct ledger_kind *kind,
+                                 unsigned table, struct lucid_span key,
+                                 struct lucid_span *ret_value)
+{
+    lucid_assert(phase_is_live(txn));
+    uint32_t use = ledger_use_find(txn->ledger, kind);
+    lucid_assert(use != UINT32_MAX && table < txn->ledger->states[use].table_count);
+    return row_read(txn, txn->ledger->states[use].tables[table], key, ret_value);
 }

@@ -8,7 +8,7 @@
 #include "ledger/ledger.h"
 #include "ledger/witness.h"
 
-#define KINDS_MAX 8
+#define KINDS_MAX 12
 
 struct kinds {
     struct ledger_epoch_config epoch;
