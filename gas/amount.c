@@ -60,6 +60,62 @@ bool gas_amount_parse(struct lucid_span text, uint64_t *ret)
     return true;
 }
 
+static bool is_digits(struct lucid_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+/* value · 10 + digit for each digit of text; false when it does not fit. */
+static bool digits_add(struct lucid_span text, uint64_t *value)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!lucid_mul_u64(*value, 10, value) ||
+            !lucid_add_u64(*value, (uint64_t)(text.data[i] - '0'), value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum lucid_error gas_amount_parse_decimal(struct lucid_span text, enum gas_unit unit, uint64_t *ret,
+                                          struct lucid_why *why)
+{
+    const uint8_t *point = text.len > 0 ? memchr(text.data, '.', text.len) : NULL;
+    struct lucid_span whole = text;
+    struct lucid_span part = {0};
+    if (point != NULL) {
+        whole.len = (size_t)(point - text.data);
+        part = lucid_span(point + 1, text.len - whole.len - 1);
+    }
+    if (!is_digits(whole) || (whole.len > 1 && whole.data[0] == '0') ||
+        (point != NULL && !is_digits(part))) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, NULL, NULL,
+                            "not an amount such as 12 or 12.5");
+    }
+    if (part.len > gas_unit_decimals(unit)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, NULL, NULL,
+                            "%s has %u decimals, the amount has more", gas_unit_name(unit),
+                            gas_unit_decimals(unit));
+    }
+    static const uint8_t zeros[] = "000000000";
+    struct lucid_span padding = lucid_span(zeros, gas_unit_decimals(unit) - part.len);
+    uint64_t amount = 0;
+    if (!digits_add(whole, &amount) || !digits_add(part, &amount) ||
+        !digits_add(padding, &amount) || amount > GAS_AMOUNT_MAX) {
+        char most[GAS_AMOUNT_TEXT_BYTES];
+        gas_amount_format(GAS_AMOUNT_MAX, unit, most);
+        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, NULL, NULL, "an amount is at most %s %s",
+                            most, gas_unit_name(unit));
+    }
+    *ret = amount;
+    return LUCID_OK;
+}
+
 void gas_amount_format(uint64_t amount, enum gas_unit unit, char ret[GAS_AMOUNT_TEXT_BYTES])
 {
     size_t i = unit_at(unit);

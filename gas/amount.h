@@ -23,6 +23,13 @@ unsigned gas_unit_decimals(enum gas_unit unit);
 /* Digits only, no sign, no leading zero, at most GAS_AMOUNT_MAX. "0" is an amount. */
 bool gas_amount_parse(struct lucid_span text, uint64_t *ret) LUCID_WARN_UNUSED;
 
+/* An amount as people write it, "12.5" or "12" of the unit: digits, perhaps a point and at most as
+ * many digits as the unit has decimals, no sign, no exponent, no leading zero but "0.…". Exact.
+ * LUCID_REFUSE_INVALID; LUCID_REFUSE_TOO_LARGE over GAS_AMOUNT_MAX base units. why has no code and
+ * no param: the caller knows what the text is for. */
+enum lucid_error gas_amount_parse_decimal(struct lucid_span text, enum gas_unit unit, uint64_t *ret,
+                                          struct lucid_why *why) LUCID_WARN_UNUSED;
+
 /* An amount with its decimals: 1500000 USDC is "1.500000". */
 void gas_amount_format(uint64_t amount, enum gas_unit unit, char ret[GAS_AMOUNT_TEXT_BYTES]);
 
