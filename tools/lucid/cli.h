@@ -106,7 +106,7 @@ void cli_print_object(const json_t *object);
 bool cli_flush(struct cli *cli) LUCID_WARN_UNUSED;
 
 /* A table for people: columns named in `columns` (JSON member names; the heading is the name in
- * upper case), rows = objects of the JSON array. */
+ * upper case), rows = objects of the JSON array. Numbers and amounts stand to the right. */
 void cli_print_table(const json_t *rows, const char *const *columns);
 
 #endif

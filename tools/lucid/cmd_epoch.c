@@ -9,7 +9,7 @@ static enum cli_exit epoch_list(struct cli *cli)
     static const char *const columns[] = {"epoch",     "status",        "first_leaf",
                                           "end_leaf",  "receipt_count", "opened_at",
                                           "closed_by", "root",          NULL};
-    return remote_list_print(cli, "/v1/epochs", columns);
+    return remote_list_print(cli, "/v1/epochs", columns, NULL);
 }
 
 static const struct cli_option list_options[] = {

@@ -8,7 +8,7 @@ static enum cli_exit signer_list(struct cli *cli)
 {
     static const char *const columns[] = {"signer_pubkey", "name",       "signer_type", "status",
                                           "registered_at", "revoked_at", NULL};
-    return remote_list_print(cli, "/v1/signers", columns);
+    return remote_list_print(cli, "/v1/signers", columns, NULL);
 }
 
 static const struct cli_option list_options[] = {

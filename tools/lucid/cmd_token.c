@@ -69,7 +69,7 @@ static enum cli_exit token_list(struct cli *cli)
 {
     static const char *const columns[] = {"id",         "name",       "scopes", "created_at",
                                           "expires_at", "revoked_at", NULL};
-    return remote_list_print(cli, "/v1/tokens", columns);
+    return remote_list_print(cli, "/v1/tokens", columns, NULL);
 }
 
 static const struct cli_option list_options[] = {

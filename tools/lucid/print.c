@@ -211,6 +211,22 @@ static void heading_print(const char *name, size_t width, bool right, bool last)
     fputs(last ? "\n" : "  ", stdout);
 }
 
+/* "1.500000 USDC", "-0.000001 LUCID", "12.5": what stands best with its points in one column. */
+static bool text_is_amount(const char *text)
+{
+    if (*text == '-') {
+        text++;
+    }
+    size_t whole = strspn(text, "0123456789");
+    if (whole == 0 || text[whole] != '.') {
+        return false;
+    }
+    text += whole + 1;
+    size_t part = strspn(text, "0123456789");
+    text += part;
+    return part > 0 && (*text == '\0' || (*text == ' ' && text[1] >= 'A' && text[1] <= 'Z'));
+}
+
 void cli_print_table(const json_t *rows, const char *const *columns)
 {
     size_t widths[COLUMNS_MAX] = {0};
@@ -227,7 +243,8 @@ void cli_print_table(const json_t *rows, const char *const *columns)
             char *text = cell_text(value);
             size_t width = text != NULL ? text_width(text) : 0;
             widths[count] = width > widths[count] ? width : widths[count];
-            right[count] = right[count] || json_is_number(value);
+            right[count] = right[count] || json_is_number(value) ||
+                           (json_is_string(value) && text_is_amount(json_string_value(value)));
             free(text);
         }
     }

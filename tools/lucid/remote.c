@@ -259,8 +259,8 @@ static enum cli_exit page_path(struct cli *cli, const char *path, uint64_t limit
     if (cursor != NULL && !cursor_encode(cursor, encoded, sizeof(encoded))) {
         return cli_fail(cli, CLI_REFUSED, NULL, NULL, "the answer's next_cursor is too long");
     }
-    int len = snprintf(out, max, "%s?limit=%llu%s%s", path, (unsigned long long)limit,
-                       cursor != NULL ? "&cursor=" : "", encoded);
+    int len = snprintf(out, max, "%s%climit=%llu%s%s", path, strchr(path, '?') != NULL ? '&' : '?',
+                       (unsigned long long)limit, cursor != NULL ? "&cursor=" : "", encoded);
     lucid_assert(len > 0 && (size_t)len < max);
     return CLI_OK;
 }
@@ -306,7 +306,8 @@ static enum cli_exit list_get(struct cli *cli, const char *path, uint64_t limit,
     return code;
 }
 
-enum cli_exit remote_list_print(struct cli *cli, const char *path, const char *const *columns)
+enum cli_exit remote_list_print(struct cli *cli, const char *path, const char *const *columns,
+                                void (*row)(json_t *item))
 {
     uint64_t limit = 0;
     json_t *items = NULL;
@@ -325,6 +326,14 @@ enum cli_exit remote_list_print(struct cli *cli, const char *path, const char *c
         cli_print_json(all);
         json_decref(all);
     } else {
+        size_t i;
+        json_t *item;
+        json_array_foreach(items, i, item)
+        {
+            if (row != NULL && json_is_object(item)) {
+                row(item);
+            }
+        }
         cli_print_table(items, columns);
     }
     if (more) {

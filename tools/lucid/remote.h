@@ -32,10 +32,11 @@ enum cli_exit remote_get_text(struct cli *cli, const char *path, unsigned tries,
 enum cli_exit remote_get_as(struct cli *cli, const char *path, const char *accept, unsigned tries,
                             struct lucid_buf *ret_bytes) LUCID_WARN_UNUSED;
 
-/* All pages of a list up to the command's --limit (100), printed as a table or, with --json, as
- * {"items":[…]}. */
-enum cli_exit remote_list_print(struct cli *cli, const char *path,
-                                const char *const *columns) LUCID_WARN_UNUSED;
+/* All pages of a list (path may have a query) up to the command's --limit (100), printed as a table
+ * or, with --json, as {"items":[…]}. row: turns an item into what people read of it; not called
+ * with --json; may be NULL. */
+enum cli_exit remote_list_print(struct cli *cli, const char *path, const char *const *columns,
+                                void (*row)(json_t *item)) LUCID_WARN_UNUSED;
 
 /* Prints an answer (if code is CLI_OK), decrefs it and returns code. */
 enum cli_exit remote_object_print(struct cli *cli, enum cli_exit code, json_t *object);
