@@ -212,7 +212,8 @@ bool api_form_choose(struct http_request *request, const char *const *types, siz
 
 /* --- list.c ----------------------------------------------------------------------------------- */
 
-#define API_CURSOR_BYTES_MAX 40
+#define API_CURSOR_BYTES_MAX 200
+#define API_CURSOR_TEXT      0 /* a position of 1 … API_CURSOR_BYTES_MAX bytes */
 
 /* One page of a list: limit and where it goes on. The cursor is opaque to clients: hex of a byte
  * for the kind of list and the position, so that one list's cursor is refused by another. */
@@ -225,8 +226,8 @@ struct api_page {
     struct lucid_buf out;
 };
 
-/* Reads ?limit= and ?cursor= of a list whose positions have that length, and begins the answer.
- * False: it has answered 400. */
+/* Reads ?limit= and ?cursor= of a list whose positions have that length (or API_CURSOR_TEXT), and
+ * begins the answer. False: it has answered 400. */
 bool api_page_begin(struct http_request *request, char kind, size_t position_len,
                     struct api_page *ret) LUCID_WARN_UNUSED;
 /* Room for one more item? If so, the comma before it is written. */
@@ -236,6 +237,29 @@ void api_page_answer(struct http_request *request, struct api_page *page, const 
                      size_t position_len);
 /* Frees what a page holds that is not answered. */
 void api_page_drop(struct api_page *page);
+
+/* --- pages.c: answers of any length, written a page at a time --------------------------------- */
+
+/* Lives in the request's arena, usually as first member of the handler's own struct. Each page is
+ * written in a view of its own, after other connections had their turn and only while the client
+ * takes what it was given: a slow reader costs one output buffer and no read transaction. */
+struct api_pages {
+    struct http_post post; /* first member: the next page */
+    struct http_request *request;
+    /* Appends the next page; sets over with the last one. What it wrote is dropped with an error,
+     * which goes to fail. */
+    enum lucid_error (*write)(struct api_pages *pages, struct ledger_view *view,
+                              struct lucid_buf *out);
+    /* Tells of an error in the middle of the answer, and cuts it. */
+    void (*fail)(struct api_pages *pages, enum lucid_error error);
+    bool over;
+    bool deferred;
+    bool ended;
+};
+
+/* Begins the answer (200, no-cache) with its first page, which it takes. */
+void api_pages_begin(struct api_pages *pages, struct http_request *request, const char *type,
+                     struct lucid_buf *first);
 
 /* --- call.c: one command of one request ------------------------------------------------------- */
 

@@ -6,7 +6,11 @@ static bool cursor_read(struct lucid_span text, char kind, size_t position_len,
                         struct api_page *page)
 {
     uint8_t bytes[1 + API_CURSOR_BYTES_MAX];
-    if (!lucid_hex_decode(text, bytes, 1 + position_len) || bytes[0] != (uint8_t)kind) {
+    if (position_len == API_CURSOR_TEXT) {
+        position_len = text.len / 2 > 1 ? text.len / 2 - 1 : 1;
+    }
+    if (position_len > API_CURSOR_BYTES_MAX || !lucid_hex_decode(text, bytes, 1 + position_len) ||
+        bytes[0] != (uint8_t)kind) {
         return false;
     }
     memcpy(page->after, bytes + 1, position_len);
@@ -17,7 +21,7 @@ static bool cursor_read(struct lucid_span text, char kind, size_t position_len,
 bool api_page_begin(struct http_request *request, char kind, size_t position_len,
                     struct api_page *ret)
 {
-    lucid_assert(position_len > 0 && position_len <= API_CURSOR_BYTES_MAX);
+    lucid_assert(position_len <= API_CURSOR_BYTES_MAX);
     struct api_page page = {.kind = kind};
     if (!api_query_decimal(request, "limit", API_LIST_DEFAULT, &page.limit)) {
         return false;
