@@ -1,22 +1,39 @@
 /* The one table of stable error codes and their statuses (docs/API.md lists the same). */
 #include "http/api/api_internal.h"
 
+/* One a line. */
+/* clang-format off */
 static const struct api_code codes[] = {
-    {"INVALID_JSON", 400},    {"INVALID_PARAMETER", 400},
-    {"UNAUTHORIZED", 401},    {"FORBIDDEN", 403},
-    {"SIGNER_UNKNOWN", 403},  {"SIGNER_REVOKED", 403},
-    {"NOT_FOUND", 404},       {"NOT_ACCEPTABLE", 406},
-    {"RUN_ID_CONFLICT", 409}, {"TOKEN_EXISTS", 409},
-    {"EPOCH_NOT_OPEN", 409},  {"ERASED", 410},
-    {"BATCH_TOO_LARGE", 413}, {"UNSUPPORTED_MEDIA_TYPE", 415},
-    {"BODY_TOO_LARGE", 422},  {"INVALID_RECEIPT", 422},
-    {"HASH_MISMATCH", 422},   {"SIGNATURE_INVALID", 422},
-    {"INVALID_PROOF", 422},   {"INVALID_SIGNER", 422},
-    {"INVALID_TOKEN", 422},   {"AMOUNT_OVERFLOW", 422},
-    {"QUOTA_EXCEEDED", 429},  {"CORRUPT", 500},
-    {"INTERNAL", 500},        {"NOT_COVERED", 503},
-    {"OVERLOADED", 503},      {"STORE_FULL", 507},
+    {"INVALID_JSON", 400},
+    {"INVALID_PARAMETER", 400},
+    {"UNAUTHORIZED", 401},
+    {"FORBIDDEN", 403},
+    {"SIGNER_UNKNOWN", 403},
+    {"SIGNER_REVOKED", 403},
+    {"NOT_FOUND", 404},
+    {"NOT_ACCEPTABLE", 406},
+    {"RUN_ID_CONFLICT", 409},
+    {"TOKEN_EXISTS", 409},
+    {"EPOCH_NOT_OPEN", 409},
+    {"ERASED", 410},
+    {"BATCH_TOO_LARGE", 413},
+    {"UNSUPPORTED_MEDIA_TYPE", 415},
+    {"BODY_TOO_LARGE", 422},
+    {"INVALID_RECEIPT", 422},
+    {"HASH_MISMATCH", 422},
+    {"SIGNATURE_INVALID", 422},
+    {"INVALID_PROOF", 422},
+    {"INVALID_SIGNER", 422},
+    {"INVALID_TOKEN", 422},
+    {"AMOUNT_OVERFLOW", 422},
+    {"QUOTA_EXCEEDED", 429},
+    {"CORRUPT", 500},
+    {"INTERNAL", 500},
+    {"NOT_COVERED", 503},
+    {"OVERLOADED", 503},
+    {"STORE_FULL", 507},
 };
+/* clang-format on */
 
 static int status_of_code(const char *code)
 {
