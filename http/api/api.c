@@ -40,6 +40,8 @@ static const struct route_row rows[] = {
     {"GET", "/v1/tokens", api_tokens_get, API_ADMIN, 0},
     {"POST", "/v1/tokens", api_tokens_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
     {"POST", "/v1/tokens/{id}/revoke", api_token_revoke_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
+    {"POST", "/v1/payouts/calculate", api_payout_calculate_post, API_PUBLIC, API_DOCUMENT_BYTES_MAX,
+     true},
     {"GET", "/v1/events", api_events_get, API_READ, 0},
     {"GET", "/v1/stream", api_stream_get, API_READ, 0},
     {"GET", "/checkpoint", api_checkpoint_get, API_PUBLIC, 0},
@@ -153,8 +155,12 @@ enum lucid_error api_loop_open(struct api *api, struct http_loop *loop)
     if (self == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    enum lucid_error error = ledger_view_open(api->options.ledger, &self->view);
+    enum lucid_error error = gas_split_cache_open(&self->splits);
+    if (error == LUCID_OK) {
+        error = ledger_view_open(api->options.ledger, &self->view);
+    }
     if (error != LUCID_OK) {
+        gas_split_cache_close(self->splits);
         free(self);
         return error;
     }
@@ -176,5 +182,6 @@ void api_loop_close(struct api *api, struct http_loop *loop)
     lucid_assert(self->api == api);
     http_loop_set_user(loop, NULL);
     ledger_view_close(self->view);
+    gas_split_cache_close(self->splits);
     free(self);
 }

@@ -76,6 +76,7 @@ struct api_loop {
     struct api *api;
     struct http_loop *http;
     struct ledger_view *view;
+    struct gas_split_cache *splits;
     struct api_stream *streams; /* open on this loop */
     _Atomic uint64_t stream_count;
     _Atomic bool wake_posted;
@@ -304,6 +305,7 @@ api_handler api_tokens_get, api_tokens_post, api_token_revoke_post; /* tokens.c 
 api_handler api_log_get, api_mmr_get;                               /* log.c */
 api_handler api_checkpoint_get;                                     /* witness.c */
 api_handler api_tile_get;                                           /* tiles.c */
+api_handler api_payout_calculate_post;                              /* calculate.c */
 api_handler api_events_get;                                         /* events.c */
 api_handler api_stream_get;                                         /* stream.c */
 api_handler api_healthz_get, api_readyz_get;                        /* health.c */

@@ -25,6 +25,7 @@ static const struct api_code codes[] = {
     {"INVALID_PROOF", 422},
     {"INVALID_SIGNER", 422},
     {"INVALID_TOKEN", 422},
+    {"INVALID_SPLIT", 422},
     {"AMOUNT_OVERFLOW", 422},
     {"QUOTA_EXCEEDED", 429},
     {"CORRUPT", 500},

@@ -30,7 +30,7 @@ EXPOSED = {"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id
            "PAYMENT-REQUIRED", "PAYMENT-RESPONSE", "X-PAYMENT-RESPONSE", "X-Payment-Id",
            "Idempotency-Replayed"}
 VALUES = {"id": envelopes[0].hash, "n": "0", "key": signer.key, "path": "0/000"}
-READING_POSTS = {"/v1/verify"}
+READING_POSTS = {"/v1/verify", "/v1/payouts/calculate"}
 
 
 def words(answer, name):

@@ -163,6 +163,14 @@ with kit.case("reading: receipts, proofs, log, epochs, checkpoint"):
     late = signer.seal(maker.body("agent"))
     ask("POST", "/v1/receipts", late.wire(), status=403)
 
+with kit.case("payouts"):
+    calculate = "/v1/payouts/calculate"
+    ask("POST", calculate, {"amount": "101", "compute_payee": "provider-1"}, status=200)
+    ask("POST", calculate, {"amount": "1", "split_bps": [0, 1, 9999], "unit": "LUCID"}, status=200)
+    ask("POST", calculate, {"amount": "1", "split_bps": [0, 1, 9998]}, status=422)
+    ask("POST", calculate, {"amount": str(2**63)}, status=422)
+    ask("POST", calculate, "{", status=400)
+
 with kit.case("the event log, as export and as stream; tiles"):
     admin("GET", "/v1/events")
     admin("GET", "/v1/events?after=2&limit=3")
