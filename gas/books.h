@@ -132,6 +132,7 @@ struct gas_books_command {
     uint64_t amount;
     uint8_t key[32];                   /* SHA-256 of the idempotency key */
     char note[GAS_NOTE_BYTES_MAX + 1]; /* "": none */
+    const struct ledger_draft *draft;  /* set by decide when something is new */
     /* Results. */
     bool ret_known;        /* nothing new: the same deposit, tariff or limit was there already */
     uint64_t ret_sequence; /* of the event that did it */
@@ -156,6 +157,16 @@ enum lucid_error gas_tariff_at(struct ledger_view *view, uint64_t sequence,
 /* The tariff set next after that sequence. LUCID_NOTE_ABSENT after the last. */
 enum lucid_error gas_tariff_next(struct ledger_view *view, uint64_t after_sequence,
                                  struct gas_tariff *ret) LUCID_WARN_UNUSED;
+
+/* What was charged over all, for the service's metrics. */
+struct gas_totals {
+    uint32_t accounts;
+    uint64_t igas_charged; /* LUCID base units */
+    uint64_t mgas_charged;
+    struct gas_tariff tariff; /* in force now; its time is not set */
+};
+enum lucid_error gas_totals_read(struct ledger_view *view,
+                                 struct gas_totals *ret) LUCID_WARN_UNUSED;
 
 /* --- queries ---------------------------------------------------------------------------------- */
 

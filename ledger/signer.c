@@ -247,6 +247,12 @@ const struct ledger_kind ledger_signer_kind = {
     .conclude = signer_conclude,
 };
 
+enum lucid_error ledger_signer_known(struct ledger_txn *txn, const uint8_t key[32])
+{
+    struct lucid_span value;
+    return ledger_txn_peek(txn, &ledger_signer_kind, TABLE_SIGNERS, lucid_span(key, 32), &value);
+}
+
 enum lucid_error ledger_signer_read(struct ledger_view *view, const uint8_t key[32],
                                     struct ledger_signer *ret)
 {

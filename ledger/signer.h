@@ -41,6 +41,10 @@ enum lucid_error ledger_signer_prepare(struct ledger_signer_command *command, en
                                        struct lucid_why *why) LUCID_WARN_UNUSED;
 void ledger_signer_command_fini(struct ledger_signer_command *command);
 
+/* Whether the batch knows the key, revoked or not: LUCID_NOTE_ABSENT if not. For decide, guard and
+ * react of other kinds. */
+enum lucid_error ledger_signer_known(struct ledger_txn *txn,
+                                     const uint8_t key[32]) LUCID_WARN_UNUSED;
 /* LUCID_NOTE_ABSENT if the key was never registered. */
 enum lucid_error ledger_signer_read(struct ledger_view *view, const uint8_t key[32],
                                     struct ledger_signer *ret) LUCID_WARN_UNUSED;

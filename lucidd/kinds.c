@@ -20,6 +20,7 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         {&ledger_token_kind, NULL},        {&ledger_receipt_kind, NULL},
         {&ledger_erasure_kind, NULL},      {&ledger_epoch_kind, &kinds->epoch},
         {&ledger_head_kind, &kinds->head}, {&ledger_witness_kind, &kinds->witness},
+        {&gas_books_kind, &kinds->books},
     };
     _Static_assert(sizeof(uses) <= sizeof(kinds->uses), "KINDS_MAX is too small");
     memcpy(kinds->uses, uses, sizeof(uses));

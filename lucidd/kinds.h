@@ -3,6 +3,7 @@
 #ifndef LUCID_LUCIDD_KINDS_H
 #define LUCID_LUCIDD_KINDS_H
 
+#include "gas/books.h"
 #include "ledger/epoch.h"
 #include "ledger/head.h"
 #include "ledger/ledger.h"
@@ -14,6 +15,7 @@ struct kinds {
     struct ledger_epoch_config epoch;
     struct ledger_head_config head;
     struct ledger_witness_config witness; /* policy NULL: no cosignature is taken */
+    struct gas_books_config books;
     struct ledger_use uses[KINDS_MAX];
     size_t count;
 };

@@ -1,0 +1,526 @@
+/* Reading the books in a view. */
+#include "base/assert.h"
+#include "gas/books_internal.h"
+#include "ledger/row.h"
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+static uint32_t table_of(struct ledger_view *view, unsigned table)
+{
+    return ledger_view_table(view, &gas_books_kind, table);
+}
+
+static enum lucid_error row_read(struct ledger_view *view, unsigned table, struct lucid_span key,
+                                 size_t bytes, const uint8_t **ret_row)
+{
+    struct lucid_span value;
+    enum lucid_error error = row_get(ledger_view_store(view), table_of(view, table), key, &value);
+    if (error == LUCID_OK && value.len != bytes) {
+        error = LUCID_FATAL_CORRUPT;
+    }
+    if (error == LUCID_OK) {
+        *ret_row = value.data;
+    }
+    return error;
+}
+
+static uint64_t events_of(struct ledger_view *view)
+{
+    struct store_counts counts;
+    store_counts_read(ledger_view_store(view), &counts);
+    return counts.events;
+}
+
+/* --- accounts --------------------------------------------------------------------------------- */
+
+/* The part of an account that never changes. */
+static enum lucid_error account_fixed(struct ledger_view *view, uint32_t number,
+                                      struct gas_account *ret)
+{
+    uint8_t key[BOOKS_NUMBER_BYTES];
+    struct lucid_span value;
+    enum lucid_error error = row_get(ledger_view_store(view), table_of(view, BOOKS_ACCOUNTS),
+                                     books_number_key(number, key), &value);
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    if (value.len <= BOOKS_ACCOUNT_FIXED_BYTES ||
+        value.len > BOOKS_ACCOUNT_FIXED_BYTES + GAS_ACCOUNT_ID_BYTES_MAX) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    struct gas_account account = {
+        .number = number,
+        .first_sequence = lucid_get_be64(value.data + 2),
+    };
+    struct lucid_span id =
+        lucid_span(value.data + BOOKS_ACCOUNT_FIXED_BYTES, value.len - BOOKS_ACCOUNT_FIXED_BYTES);
+    if (!gas_account_id_parse(id, &account.class, &account.unit) ||
+        value.data[0] != (uint8_t)account.class || value.data[1] != (uint8_t)account.unit) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    memcpy(account.id, id.data, id.len);
+    *ret = account;
+    return LUCID_OK;
+}
+
+static enum lucid_error account_load(struct ledger_view *view, struct lucid_span id,
+                                     uint32_t number, struct gas_account *ret)
+{
+    uint8_t key[BOOKS_NUMBER_BYTES];
+    const uint8_t *row;
+    struct gas_account account;
+    enum lucid_error error = account_fixed(view, number, &account);
+    if (error == LUCID_OK && !lucid_span_is(id, account.id)) {
+        error = LUCID_FATAL_CORRUPT;
+    }
+    if (error == LUCID_OK) {
+        error = row_read(view, BOOKS_BALANCES, books_number_key(number, key), BOOKS_BALANCE_BYTES,
+                         &row);
+    }
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    struct books_balance balance;
+    books_balance_read(row, &balance);
+    account.debits = balance.debits;
+    account.credits = balance.credits;
+    account.credit_limit = balance.credit_limit;
+    account.last_sequence = balance.last_sequence;
+    account.as_of = events_of(view);
+    *ret = account;
+    return LUCID_OK;
+}
+
+/* The id that a short form of a signer's stands for. */
+static struct lucid_span id_full(struct lucid_span id, char full[GAS_ACCOUNT_ID_BYTES_MAX + 1])
+{
+    uint8_t key[32];
+    struct lucid_span hex = id;
+    if (id.len == 7 + 64 && memcmp(id.data, "signer:", 7) == 0) {
+        hex = lucid_span(id.data + 7, 64);
+    }
+    if (!lucid_hex_decode(hex, key, sizeof(key))) {
+        return id;
+    }
+    gas_account_signer(key, full);
+    return lucid_span_str(full);
+}
+
+enum lucid_error gas_account_read(struct ledger_view *view, struct lucid_span id,
+                                  struct gas_account *ret)
+{
+    char full[GAS_ACCOUNT_ID_BYTES_MAX + 1];
+    const uint8_t *row;
+    id = id_full(id, full);
+    if (id.len == 0 || id.len > GAS_ACCOUNT_ID_BYTES_MAX) {
+        return LUCID_NOTE_ABSENT;
+    }
+    enum lucid_error error = row_read(view, BOOKS_ACCOUNT_IDS, id, BOOKS_NUMBER_BYTES, &row);
+    return error == LUCID_OK ? account_load(view, id, lucid_get_be32(row), ret) : error;
+}
+
+enum lucid_error gas_account_next(struct ledger_view *view, struct lucid_span after,
+                                  struct gas_account *ret)
+{
+    struct lucid_span key;
+    struct lucid_span value;
+    enum lucid_error error = row_seek(ledger_view_store(view), table_of(view, BOOKS_ACCOUNT_IDS),
+                                      STORE_SEEK_GT, after, &key, &value);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    return value.len == BOOKS_NUMBER_BYTES
+               ? account_load(view, key, lucid_get_be32(value.data), ret)
+               : LUCID_FATAL_CORRUPT;
+}
+
+uint64_t gas_account_balance(const struct gas_account *account, bool *ret_negative)
+{
+    bool is_debit = gas_class_is_debit(account->class);
+    uint64_t plus = is_debit ? account->debits : account->credits;
+    uint64_t minus = is_debit ? account->credits : account->debits;
+    *ret_negative = minus > plus;
+    return minus > plus ? minus - plus : plus - minus;
+}
+
+/* Takes the postings of one event off an account's totals again. */
+static enum lucid_error event_take_off(struct ledger_view *view, uint64_t sequence,
+                                       struct gas_account *account)
+{
+    uint32_t leg = UINT32_MAX;
+    uint64_t at = sequence - 1;
+    for (;;) {
+        struct gas_posting posting;
+        enum lucid_error error = gas_posting_next(view, account, at, leg, &posting);
+        if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
+            return error;
+        }
+        if (error == LUCID_NOTE_ABSENT || posting.sequence != sequence) {
+            return LUCID_OK;
+        }
+        bool debit = strcmp(posting.debit, account->id) == 0;
+        uint64_t *total = debit ? &account->debits : &account->credits;
+        if (posting.amount > *total) {
+            return LUCID_FATAL_CORRUPT;
+        }
+        *total -= posting.amount;
+        at = posting.sequence;
+        leg = posting.leg;
+    }
+}
+
+enum lucid_error gas_account_as_of(struct ledger_view *view, uint64_t as_of,
+                                   struct gas_account *account)
+{
+    uint8_t bytes[BOOKS_HISTORY_KEY_BYTES];
+    struct lucid_span key;
+    struct lucid_span value;
+    struct gas_account then = *account;
+    if (as_of > events_of(view)) {
+        return LUCID_REFUSE_INVALID;
+    }
+    then.as_of = as_of;
+    enum lucid_error error =
+        row_seek(ledger_view_store(view), table_of(view, BOOKS_HISTORY), STORE_SEEK_LE,
+                 books_history_key(account->number, as_of / BOOKS_BLOCK, bytes), &key, &value);
+    bool none = error == LUCID_NOTE_ABSENT ||
+                (error == LUCID_OK && (key.len != BOOKS_HISTORY_KEY_BYTES ||
+                                       lucid_get_be32(key.data) != account->number));
+    if (error != LUCID_OK && !none) {
+        return error;
+    }
+    then.debits = 0;
+    then.credits = 0;
+    if (none) {
+        *account = then;
+        return LUCID_OK;
+    }
+    if (value.len != BOOKS_HISTORY_BYTES) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    struct books_history history;
+    uint64_t block = lucid_get_be64(key.data + 4);
+    books_history_read(value.data, &history);
+    then.debits = history.debits;
+    then.credits = history.credits;
+    for (uint64_t bit = BOOKS_BLOCK; block == as_of / BOOKS_BLOCK && bit-- > 0;) {
+        uint64_t sequence = block * BOOKS_BLOCK + bit;
+        if (sequence <= as_of) {
+            break;
+        }
+        if ((history.posted >> bit & 1) != 0) {
+            error = event_take_off(view, sequence, &then);
+            if (error != LUCID_OK) {
+                return error;
+            }
+        }
+    }
+    *account = then;
+    return LUCID_OK;
+}
+
+/* --- tariffs ---------------------------------------------------------------------------------- */
+
+static enum lucid_error tariff_seek(struct ledger_view *view, enum store_seek how,
+                                    uint64_t sequence, struct gas_tariff *ret)
+{
+    uint8_t bytes[8];
+    struct lucid_span key;
+    struct lucid_span value;
+    enum lucid_error error = row_seek(ledger_view_store(view), table_of(view, BOOKS_TARIFFS), how,
+                                      books_sequence_key(sequence, bytes), &key, &value);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (key.len != 8 || value.len != BOOKS_TARIFF_BYTES) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    *ret = (struct gas_tariff){
+        .sequence = lucid_get_be64(key.data),
+        .time_ms = lucid_get_be64(value.data),
+        .igas = lucid_get_be64(value.data + 8),
+        .mgas = lucid_get_be64(value.data + 16),
+    };
+    return LUCID_OK;
+}
+
+enum lucid_error gas_tariff_at(struct ledger_view *view, uint64_t sequence, struct gas_tariff *ret)
+{
+    enum lucid_error error = tariff_seek(view, STORE_SEEK_LT, sequence, ret);
+    if (error == LUCID_NOTE_ABSENT) {
+        *ret = (struct gas_tariff){0};
+        error = LUCID_OK;
+    }
+    return error;
+}
+
+enum lucid_error gas_tariff_next(struct ledger_view *view, uint64_t after_sequence,
+                                 struct gas_tariff *ret)
+{
+    return tariff_seek(view, STORE_SEEK_GT, after_sequence, ret);
+}
+
+enum lucid_error gas_totals_read(struct ledger_view *view, struct gas_totals *ret)
+{
+    uint8_t key[BOOKS_NUMBER_BYTES];
+    const uint8_t *row;
+    enum lucid_error error =
+        row_read(view, BOOKS_BALANCES, books_number_key(0, key), BOOKS_STATE_BYTES, &row);
+    struct books_state state = {0};
+    if (error == LUCID_OK) {
+        books_state_read(row, &state);
+    } else if (error != LUCID_NOTE_ABSENT) {
+        return error;
+    }
+    *ret = (struct gas_totals){
+        .accounts = state.accounts,
+        .igas_charged = state.igas_charged,
+        .mgas_charged = state.mgas_charged,
+        .tariff = {.sequence = state.tariff_sequence, .igas = state.igas, .mgas = state.mgas},
+    };
+    return LUCID_OK;
+}
+
+/* --- postings --------------------------------------------------------------------------------- */
+
+static enum lucid_error id_of_number(struct ledger_view *view, uint32_t number,
+                                     char ret[GAS_ACCOUNT_ID_BYTES_MAX + 1],
+                                     enum gas_unit *ret_unit)
+{
+    struct gas_account account;
+    enum lucid_error error = account_fixed(view, number, &account);
+    if (error == LUCID_OK) {
+        memcpy(ret, account.id, sizeof(account.id));
+        *ret_unit = account.unit;
+    }
+    return error;
+}
+
+/* A row of the table of postings. */
+static enum lucid_error posting_decode(struct ledger_view *view, struct lucid_span key,
+                                       struct lucid_span value, struct gas_posting *ret)
+{
+    enum gas_unit unit;
+    size_t what = value.len - BOOKS_POSTING_FIXED_BYTES;
+    if (key.len != BOOKS_POSTING_KEY_BYTES || value.len <= BOOKS_POSTING_FIXED_BYTES ||
+        what > GAS_WHAT_BYTES_MAX) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    struct gas_posting posting = {
+        .sequence = lucid_get_be64(key.data),
+        .leg = lucid_get_be32(key.data + 8),
+        .amount = lucid_get_be64(value.data + 8),
+    };
+    uint32_t debit = lucid_get_be32(value.data);
+    uint32_t credit = lucid_get_be32(value.data + 4);
+    memcpy(posting.what, value.data + BOOKS_POSTING_FIXED_BYTES, what);
+    enum lucid_error error = id_of_number(view, debit, posting.debit, &unit);
+    if (error == LUCID_OK) {
+        error = id_of_number(view, credit, posting.credit, &posting.unit);
+    }
+    if (error == LUCID_OK && unit != posting.unit) {
+        error = LUCID_FATAL_CORRUPT;
+    }
+    if (error == LUCID_OK) {
+        *ret = posting;
+    }
+    return error;
+}
+
+/* The next row of the table of postings after (sequence, leg). */
+static enum lucid_error stored_next(struct ledger_view *view, uint64_t sequence, uint32_t leg,
+                                    struct gas_posting *ret)
+{
+    uint8_t bytes[BOOKS_POSTING_KEY_BYTES];
+    struct lucid_span key;
+    struct lucid_span value;
+    enum lucid_error error =
+        row_seek(ledger_view_store(view), table_of(view, BOOKS_POSTINGS), STORE_SEEK_GT,
+                 books_posting_key(sequence, leg, bytes), &key, &value);
+    return error == LUCID_OK ? posting_decode(view, key, value, ret) : error;
+}
+
+/* The charge that an event made, if it did; *ret_any false: it logged no leaf. */
+static enum lucid_error charge_of(struct ledger_view *view, uint64_t sequence, uint64_t igas,
+                                  bool *ret_any, struct gas_posting *ret)
+{
+    struct store_event event;
+    struct gas_posting posting = {.sequence = sequence, .unit = GAS_LUCID, .amount = igas};
+    enum lucid_error error = ledger_view_event(view, sequence, &event);
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    *ret_any = event.entry != NULL;
+    if (event.entry == NULL) {
+        return LUCID_OK;
+    }
+    error = books_leaf_account(event.type, event.payload, posting.debit);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    memcpy(posting.credit, books_gas_revenue, BOOKS_GAS_REVENUE_BYTES);
+    memcpy(posting.what, books_what_igas, BOOKS_WHAT_IGAS_BYTES);
+    posting.time_ms = event.time_ms;
+    *ret = posting;
+    return LUCID_OK;
+}
+
+/* The next charge after an event, up to and with the event `end`; events that a tariff of nothing
+ * holds for are passed over at once. */
+static enum lucid_error charge_next(struct ledger_view *view, uint64_t sequence, uint64_t end,
+                                    struct gas_posting *ret)
+{
+    while (sequence < end) {
+        struct gas_tariff tariff;
+        struct gas_tariff next;
+        enum lucid_error error = gas_tariff_at(view, sequence + 1, &tariff);
+        uint64_t until = end;
+        if (error == LUCID_OK) {
+            error = gas_tariff_next(view, sequence, &next);
+            if (error == LUCID_OK && next.sequence < end) {
+                until = next.sequence;
+            }
+        }
+        if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
+            return error;
+        }
+        for (uint64_t at = sequence + 1; tariff.igas > 0 && at <= until; at++) {
+            bool any = false;
+            error = charge_of(view, at, tariff.igas, &any, ret);
+            if (error != LUCID_OK || any) {
+                return error;
+            }
+        }
+        sequence = until;
+    }
+    return LUCID_NOTE_ABSENT;
+}
+
+/* The next posting of any account after (sequence, leg), by events up to `end`. A charge is its
+ * event's leg 0; rows count from 0 too, because no event has both yet. */
+static enum lucid_error any_next(struct ledger_view *view, uint64_t sequence, uint32_t leg,
+                                 uint64_t end, struct gas_posting *ret)
+{
+    struct gas_posting stored;
+    struct gas_posting charge;
+    enum lucid_error found = stored_next(view, sequence, leg, &stored);
+    if (found == LUCID_OK && stored.sequence > end) {
+        found = LUCID_NOTE_ABSENT;
+    }
+    if (found != LUCID_OK && found != LUCID_NOTE_ABSENT) {
+        return found;
+    }
+    uint64_t until = found == LUCID_OK ? stored.sequence - 1 : end;
+    enum lucid_error error = charge_next(view, sequence, until, &charge);
+    if (error == LUCID_OK) {
+        *ret = charge;
+        return LUCID_OK;
+    }
+    if (error != LUCID_NOTE_ABSENT || found != LUCID_OK) {
+        return error;
+    }
+    struct store_event event;
+    error = ledger_view_event(view, stored.sequence, &event);
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    stored.time_ms = event.time_ms;
+    *ret = stored;
+    return LUCID_OK;
+}
+
+/* The next event after `sequence` − 1 that posted to the account. */
+static enum lucid_error account_event(struct ledger_view *view, const struct gas_account *account,
+                                      uint64_t sequence, uint64_t *ret_sequence)
+{
+    uint8_t bytes[BOOKS_HISTORY_KEY_BYTES];
+    struct lucid_span key;
+    struct lucid_span value;
+    uint64_t block = sequence / BOOKS_BLOCK;
+    uint64_t mask = UINT64_MAX << sequence % BOOKS_BLOCK;
+    for (;;) {
+        struct books_history history;
+        enum lucid_error error =
+            row_seek(ledger_view_store(view), table_of(view, BOOKS_HISTORY), STORE_SEEK_GE,
+                     books_history_key(account->number, block, bytes), &key, &value);
+        if (error != LUCID_OK) {
+            return error;
+        }
+        if (key.len != BOOKS_HISTORY_KEY_BYTES || lucid_get_be32(key.data) != account->number) {
+            return LUCID_NOTE_ABSENT;
+        }
+        if (value.len != BOOKS_HISTORY_BYTES) {
+            return LUCID_FATAL_CORRUPT;
+        }
+        books_history_read(value.data, &history);
+        uint64_t found = lucid_get_be64(key.data + 4);
+        uint64_t posted = found == block ? history.posted & mask : history.posted;
+        if (posted != 0) {
+            *ret_sequence = found * BOOKS_BLOCK + (uint64_t)__builtin_ctzll(posted);
+            return LUCID_OK;
+        }
+        block = found + 1;
+        mask = UINT64_MAX;
+    }
+}
+
+static bool posting_is_of(const struct gas_posting *posting, const struct gas_account *account)
+{
+    return strcmp(posting->debit, account->id) == 0 || strcmp(posting->credit, account->id) == 0;
+}
+
+enum lucid_error gas_posting_next(struct ledger_view *view, const struct gas_account *account,
+                                  uint64_t sequence, uint32_t leg, struct gas_posting *ret)
+{
+    uint64_t end = events_of(view);
+    if (account == NULL) {
+        return any_next(view, sequence, leg, end, ret);
+    }
+    for (;;) {
+        struct gas_posting posting;
+        uint64_t event;
+        enum lucid_error error = account_event(view, account, sequence, &event);
+        if (error != LUCID_OK) {
+            return error;
+        }
+        /* Within the event first; if it has none left, from the next one on. */
+        error = event == sequence ? any_next(view, sequence, leg, event, &posting)
+                                  : any_next(view, event - 1, UINT32_MAX, event, &posting);
+        while (error == LUCID_OK && !posting_is_of(&posting, account)) {
+            error = any_next(view, posting.sequence, posting.leg, event, &posting);
+        }
+        if (error == LUCID_OK) {
+            *ret = posting;
+            return LUCID_OK;
+        }
+        if (error != LUCID_NOTE_ABSENT) {
+            return error;
+        }
+        sequence = event + 1;
+        leg = UINT32_MAX;
+        if (event == end) {
+            return LUCID_NOTE_ABSENT;
+        }
+    }
+}
+
+enum lucid_error gas_sequence_at(struct ledger_view *view, uint64_t time_ms, uint64_t *ret_sequence)
+{
+    uint64_t low = 1;
+    uint64_t high = events_of(view) + 1;
+    while (low < high) {
+        struct store_event event;
+        uint64_t middle = low + (high - low) / 2;
+        enum lucid_error error = ledger_view_event(view, middle, &event);
+        if (error != LUCID_OK) {
+            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+        }
+        if (event.time_ms < time_ms) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *ret_sequence = low;
+    return LUCID_OK;
+}
