@@ -490,6 +490,19 @@ size_t config_trusted(const struct config *config, struct http_network ret[CONFI
     return count;
 }
 
+void config_limits(const struct config *config, struct http_limits *ret)
+{
+    http_limits_default(ret);
+    ret->connections_max = (uint32_t)config->connections_max;
+    ret->header_bytes_max = (uint32_t)config->header_bytes_max;
+    ret->header_ms_max = (uint32_t)config->header_ms_max;
+    ret->body_ms_max = (uint32_t)config->body_ms_max;
+    ret->idle_ms_max = (uint32_t)config->idle_ms_max;
+    ret->write_ms_max = (uint32_t)config->write_ms_max;
+    ret->output_bytes_max = (uint32_t)config->output_bytes_max;
+    ret->inflight_bytes_max = config->inflight_bytes_max;
+}
+
 enum lucid_log_level config_log_level(const struct config *config)
 {
     switch (config->log_level[0]) {

@@ -90,6 +90,9 @@ enum lucid_error config_listen(const struct config *config, bool tls, char *ret_
 /* trusted_proxies as http/http.h wants it; it was checked by config_read. */
 size_t config_trusted(const struct config *config, struct http_network ret[CONFIG_TRUSTED_MAX]);
 
+/* The listeners' limits as http/http.h wants them. */
+void config_limits(const struct config *config, struct http_limits *ret);
+
 /* log_level as base/log.h wants it. */
 enum lucid_log_level config_log_level(const struct config *config);
 

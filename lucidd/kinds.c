@@ -16,11 +16,17 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         .head = {.key = log_key, .interval_ms_max = HEAD_INTERVAL_MS_DEFAULT},
     };
     const struct ledger_use uses[] = {
-        {&ledger_log_kind, NULL},          {&ledger_signer_kind, NULL},
-        {&ledger_token_kind, NULL},        {&ledger_receipt_kind, NULL},
-        {&ledger_erasure_kind, NULL},      {&ledger_epoch_kind, &kinds->epoch},
-        {&ledger_head_kind, &kinds->head}, {&ledger_witness_kind, &kinds->witness},
+        {&ledger_log_kind, NULL},
+        {&ledger_signer_kind, NULL},
+        {&ledger_token_kind, NULL},
+        {&ledger_receipt_kind, NULL},
+        {&ledger_erasure_kind, NULL},
+        {&ledger_epoch_kind, &kinds->epoch},
+        {&ledger_head_kind, &kinds->head},
+        {&ledger_witness_kind, &kinds->witness},
         {&gas_books_kind, &kinds->books},
+        {&gas_pricing_kind, NULL},
+        {&gas_revenue_kind, &kinds->revenue},
     };
     _Static_assert(sizeof(uses) <= sizeof(kinds->uses), "KINDS_MAX is too small");
     memcpy(kinds->uses, uses, sizeof(uses));

@@ -4,6 +4,7 @@
 #define LUCID_LUCIDD_KINDS_H
 
 #include "gas/books.h"
+#include "gas/revenue.h"
 #include "ledger/epoch.h"
 #include "ledger/head.h"
 #include "ledger/ledger.h"
@@ -16,6 +17,7 @@ struct kinds {
     struct ledger_head_config head;
     struct ledger_witness_config witness; /* policy NULL: no cosignature is taken */
     struct gas_books_config books;
+    struct gas_revenue_config revenue; /* who records payments may lend it a cache */
     struct ledger_use uses[KINDS_MAX];
     size_t count;
 };

@@ -150,6 +150,10 @@ static enum lucid_error open_ledger(struct service *service, struct lucid_why *w
         return error;
     }
     service->kinds.witness.policy = service->policy;
+    error = gas_split_cache_open(&service->kinds.revenue.cache);
+    if (error != LUCID_OK) {
+        return lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for tables of splits");
+    }
     struct ledger_options options = {
         .uses = service->kinds.uses,
         .use_count = service->kinds.count,
@@ -350,19 +354,6 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
                              : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for routes");
 }
 
-static void http_limits_set(const struct config *config, struct http_limits *limits)
-{
-    http_limits_default(limits);
-    limits->connections_max = (uint32_t)config->connections_max;
-    limits->header_bytes_max = (uint32_t)config->header_bytes_max;
-    limits->header_ms_max = (uint32_t)config->header_ms_max;
-    limits->body_ms_max = (uint32_t)config->body_ms_max;
-    limits->idle_ms_max = (uint32_t)config->idle_ms_max;
-    limits->write_ms_max = (uint32_t)config->write_ms_max;
-    limits->output_bytes_max = (uint32_t)config->output_bytes_max;
-    limits->inflight_bytes_max = config->inflight_bytes_max;
-}
-
 static size_t loops_wanted(const struct config *config)
 {
     if (config->io_threads != 0) {
@@ -409,7 +400,7 @@ static enum lucid_error open_server(struct service *service, struct lucid_why *w
     if (error != LUCID_OK) {
         return error;
     }
-    http_limits_set(&service->config, &options.limits);
+    config_limits(&service->config, &options.limits);
     api_http_options(service->api, &options);
     options.access_log = service->config.access_log;
     options.trusted = service->trusted;
@@ -479,6 +470,7 @@ static void service_close(struct service *service)
     cosigner_close(service->cosigner);
     writer_close(service->writer);
     ledger_close(service->ledger);
+    gas_split_cache_close(service->kinds.revenue.cache);
     store_close(service->store);
     datadir_secret_free(service->service_key, sizeof(*service->service_key));
     free(service->policy);

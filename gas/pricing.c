@@ -1,0 +1,535 @@
+/* Event `price.set`, payload JCS:
+ *   {"asset":text,"compute_payee":text|null,"custom_split":bool,"model_payee":text|null,
+ *    "network":text,"pay_to":text,"price_per_call":"n","split_bps":[c,m,p],"unit":text,"version":n}
+ * Event `price.deleted`, payload JCS: {"asset":text,"version":n}: the version that it ends.
+ * Table `prices`: key = asset; value = version in force u64.
+ * Table `price_versions`: key = asset ‖ 0 ‖ version u64; value = sequence of price.set u64 ‖ its
+ * time u64 ‖ sequence of the price.deleted that ended it u64 or 0 ‖ its time u64 ‖ payload of
+ * price.set. */
+#include "gas/pricing.h"
+
+#include "base/assert.h"
+#include "gas/member_internal.h"
+#include "ledger/payload.h"
+#include "ledger/row.h"
+
+static const char type_set[] = "price.set";
+static const char type_deleted[] = "price.deleted";
+static const struct ledger_event_type types[] = {
+    {.name = type_set, .version = 1}, {.name = type_deleted, .version = 1}, {.name = NULL}};
+static const char *const tables[] = {"prices", "price_versions", NULL};
+
+enum {
+    TABLE_PRICES,
+    TABLE_VERSIONS,
+    VALUE_FIXED_BYTES = 32,
+    KEY_BYTES_MAX = GAS_NAME_BYTES_MAX + 9,
+    PAYLOAD_BYTES_MAX = 4096,
+    PAYLOAD_ARENA_BYTES = 16384,
+};
+
+static struct lucid_span version_key(struct lucid_span asset, uint64_t version,
+                                     uint8_t key[KEY_BYTES_MAX])
+{
+    lucid_assert(asset.len <= GAS_NAME_BYTES_MAX);
+    memcpy(key, asset.data, asset.len);
+    key[asset.len] = 0;
+    lucid_put_be64(key + asset.len + 1, version);
+    return lucid_span(key, asset.len + 9);
+}
+
+/* Whether a row of `price_versions` is one of that asset. */
+static bool key_is_of(struct lucid_span key, struct lucid_span asset)
+{
+    return key.len == asset.len + 9 && memcmp(key.data, asset.data, asset.len) == 0 &&
+           key.data[asset.len] == 0;
+}
+
+/* --- payloads and rows ------------------------------------------------------------------------ */
+
+static void payload_write(const struct gas_price *price, struct lucid_buf *out)
+{
+    lucid_buf_char(out, '{');
+    lucid_json_member_cstr(out, "asset", price->asset);
+    member_payee_put(out, "compute_payee", price->payees[GAS_COMPUTE]);
+    lucid_json_member_bool(out, "custom_split", price->custom_split);
+    member_payee_put(out, "model_payee", price->payees[GAS_MODEL]);
+    lucid_json_member_cstr(out, "network", price->network);
+    lucid_json_member_cstr(out, "pay_to", price->pay_to);
+    gas_amount_member(out, "price_per_call", price->price_per_call);
+    member_weights_put(out, "split_bps", &price->weights);
+    lucid_json_member_cstr(out, "unit", gas_unit_name(price->unit));
+    lucid_json_member_u64(out, "version", price->version);
+    lucid_buf_char(out, '}');
+}
+
+static enum lucid_error root_parse(const struct jcs_value *root, struct gas_price *ret)
+{
+    const struct jcs_value *custom = jcs_member(root, "custom_split");
+    struct gas_price price = *ret;
+    enum lucid_error error = member_text(root, "asset", price.asset, sizeof(price.asset));
+    if (error == LUCID_OK) {
+        error = member_payee(jcs_member(root, "compute_payee"), price.payees[GAS_COMPUTE]);
+    }
+    if (error == LUCID_OK) {
+        error = member_payee(jcs_member(root, "model_payee"), price.payees[GAS_MODEL]);
+    }
+    if (error == LUCID_OK) {
+        error = member_text(root, "network", price.network, sizeof(price.network));
+    }
+    if (error == LUCID_OK) {
+        error = member_text(root, "pay_to", price.pay_to, sizeof(price.pay_to));
+    }
+    if (error == LUCID_OK) {
+        error = member_amount(root, "price_per_call", &price.price_per_call);
+    }
+    if (error == LUCID_OK) {
+        error = member_weights(root, "split_bps", &price.weights);
+    }
+    if (error == LUCID_OK) {
+        error = member_unit(root, &price.unit);
+    }
+    if (error == LUCID_OK) {
+        error = payload_uint(root, "version", &price.version);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (custom == NULL || (jcs_type(custom) != JCS_TRUE && jcs_type(custom) != JCS_FALSE) ||
+        !gas_name_ok(lucid_span_str(price.asset), GAS_NAME_BYTES_MAX)) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    price.custom_split = jcs_type(custom) == JCS_TRUE;
+    price.payees[GAS_PROTOCOL][0] = '\0';
+    *ret = price;
+    return LUCID_OK;
+}
+
+enum lucid_error price_parse(struct lucid_span payload, struct gas_price *ret)
+{
+    struct lucid_arena arena;
+    const struct jcs_value *root;
+    lucid_arena_init(&arena, PAYLOAD_ARENA_BYTES);
+    enum lucid_error error = payload_parse(payload, &arena, &root);
+    if (error == LUCID_OK) {
+        error = root_parse(root, ret);
+    }
+    lucid_arena_fini(&arena);
+    return error;
+}
+
+static enum lucid_error row_parse(struct lucid_span value, struct gas_price *ret)
+{
+    if (value.len < VALUE_FIXED_BYTES) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    struct gas_price price = {
+        .sequence = lucid_get_be64(value.data),
+        .time_ms = lucid_get_be64(value.data + 8),
+        .deleted_sequence = lucid_get_be64(value.data + 16),
+        .deleted_ms = lucid_get_be64(value.data + 24),
+    };
+    enum lucid_error error = price_parse(
+        lucid_span(value.data + VALUE_FIXED_BYTES, value.len - VALUE_FIXED_BYTES), &price);
+    if (error == LUCID_OK) {
+        *ret = price;
+    }
+    return error;
+}
+
+/* --- preparing -------------------------------------------------------------------------------- */
+
+static bool pay_to_ok(struct lucid_span text)
+{
+    static const char base58[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    static const char hex[] = "0123456789abcdefABCDEF";
+    bool is_hex = text.len == 42 && memcmp(text.data, "0x", 2) == 0;
+    size_t from = is_hex ? 2 : 0;
+    if (!is_hex && (text.len < 32 || text.len > GAS_PAY_TO_BYTES_MAX)) {
+        return false;
+    }
+    for (size_t i = from; i < text.len; i++) {
+        if (text.data[i] == '\0' || strchr(is_hex ? hex : base58, text.data[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum lucid_error payees_take(const struct gas_price_request *request,
+                                    struct gas_price *price, struct lucid_why *why)
+{
+    if (!member_name_take(request->compute_payee, GAS_NAME_BYTES_MAX, price->payees[GAS_COMPUTE])) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "compute_payee",
+                            "a payee is 1 to %d of A-Za-z0-9._:-", GAS_NAME_BYTES_MAX);
+    }
+    if (!member_name_take(request->model_payee, GAS_NAME_BYTES_MAX, price->payees[GAS_MODEL])) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "model_payee",
+                            "a payee is 1 to %d of A-Za-z0-9._:-", GAS_NAME_BYTES_MAX);
+    }
+    price->custom_split = request->weights != NULL;
+    price->weights = price->custom_split ? *request->weights : gas_weights_default;
+    if (!gas_weights_ok(&price->weights)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "split_bps",
+                            "the three weights must sum to %d basis points", GAS_BPS);
+    }
+    return LUCID_OK;
+}
+
+static enum lucid_error asset_take(struct lucid_span asset, struct gas_price *price,
+                                   struct lucid_why *why)
+{
+    if (asset.data == NULL || !member_name_take(asset, GAS_NAME_BYTES_MAX, price->asset)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "asset",
+                            "an asset is 1 to %d of A-Za-z0-9._:-", GAS_NAME_BYTES_MAX);
+    }
+    return LUCID_OK;
+}
+
+enum lucid_error gas_price_set_prepare(struct gas_price_command *command,
+                                       const struct gas_price_request *request,
+                                       struct lucid_why *why)
+{
+    struct gas_price price = {.unit = GAS_USDC, .price_per_call = request->price_per_call};
+    enum lucid_error error = asset_take(request->asset, &price, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (price.price_per_call == 0 || price.price_per_call > GAS_AMOUNT_MAX) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "price_per_call",
+                            "a price is 1 to 2^63 - 1 base units");
+    }
+    if (request->network.data == NULL ||
+        !member_name_take(request->network, GAS_NETWORK_BYTES_MAX, price.network)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "network",
+                            "a network is a CAIP-2 name of 1 to %d characters",
+                            GAS_NETWORK_BYTES_MAX);
+    }
+    if (request->pay_to.data == NULL || !pay_to_ok(request->pay_to) ||
+        payload_copy(request->pay_to, price.pay_to, sizeof(price.pay_to)) != LUCID_OK) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "pay_to",
+                            "an address is 0x and 40 hex digits, or 32 to %d of base58",
+                            GAS_PAY_TO_BYTES_MAX);
+    }
+    error = payees_take(request, &price, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    *command = (struct gas_price_command){
+        .command = {.kind = &gas_pricing_kind, .verb = GAS_PRICE_SET}, .price = price};
+    return LUCID_OK;
+}
+
+enum lucid_error gas_price_delete_prepare(struct gas_price_command *command,
+                                          struct lucid_span asset, struct lucid_why *why)
+{
+    struct gas_price price = {.unit = GAS_USDC};
+    enum lucid_error error = asset_take(asset, &price, why);
+    if (error == LUCID_OK) {
+        *command = (struct gas_price_command){
+            .command = {.kind = &gas_pricing_kind, .verb = GAS_PRICE_DELETE}, .price = price};
+    }
+    return error;
+}
+
+/* --- deciding --------------------------------------------------------------------------------- */
+
+enum lucid_error gas_price_peek(struct ledger_txn *txn, struct lucid_span asset, uint64_t version,
+                                struct gas_price *ret)
+{
+    uint8_t key[KEY_BYTES_MAX];
+    struct lucid_span value;
+    enum lucid_error error = LUCID_OK;
+    bool current = version == 0;
+    if (!gas_name_ok(asset, GAS_NAME_BYTES_MAX)) {
+        return LUCID_NOTE_ABSENT;
+    }
+    if (current) {
+        error = ledger_txn_peek(txn, &gas_pricing_kind, TABLE_PRICES, asset, &value);
+        if (error == LUCID_OK && value.len != 8) {
+            error = LUCID_FATAL_CORRUPT;
+        }
+        if (error != LUCID_OK) {
+            return error;
+        }
+        version = lucid_get_be64(value.data);
+    }
+    error = ledger_txn_peek(txn, &gas_pricing_kind, TABLE_VERSIONS,
+                            version_key(asset, version, key), &value);
+    if (error == LUCID_NOTE_ABSENT && current) {
+        error = LUCID_FATAL_CORRUPT;
+    }
+    return error == LUCID_OK ? row_parse(value, ret) : error;
+}
+
+/* The number that the asset's next version gets. */
+static enum lucid_error version_next(struct ledger_txn *txn, struct lucid_span asset, uint64_t *ret)
+{
+    uint8_t bytes[KEY_BYTES_MAX];
+    struct lucid_span key;
+    struct lucid_span value;
+    enum lucid_error error = ledger_txn_seek(txn, TABLE_VERSIONS, STORE_SEEK_LT,
+                                             version_key(asset, UINT64_MAX, bytes), &key, &value);
+    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
+        return error;
+    }
+    bool any = error == LUCID_OK && key_is_of(key, asset);
+    *ret = any ? lucid_get_be64(key.data + asset.len + 1) + 1 : 1;
+    return LUCID_OK;
+}
+
+/* Whether two prices say the same, whatever their versions. */
+static bool price_equal(const struct gas_price *a, const struct gas_price *b)
+{
+    return a->unit == b->unit && a->price_per_call == b->price_per_call &&
+           strcmp(a->network, b->network) == 0 && strcmp(a->pay_to, b->pay_to) == 0 &&
+           strcmp(a->payees[GAS_COMPUTE], b->payees[GAS_COMPUTE]) == 0 &&
+           strcmp(a->payees[GAS_MODEL], b->payees[GAS_MODEL]) == 0 &&
+           memcmp(a->weights.bps, b->weights.bps, sizeof(a->weights.bps)) == 0 &&
+           a->custom_split == b->custom_split;
+}
+
+static enum lucid_error draft_make(struct ledger_txn *txn, const char *type, struct lucid_buf *text)
+{
+    struct lucid_span kept = {NULL, 0};
+    if (lucid_buf_ok(text)) {
+        kept = lucid_arena_copy(ledger_txn_arena(txn), lucid_buf_span(text));
+    }
+    lucid_buf_fini(text);
+    if (kept.data == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    const struct ledger_draft draft = {.type = type, .payload = kept};
+    return ledger_txn_draft(txn, &draft, NULL);
+}
+
+static enum lucid_error set_decide(struct ledger_txn *txn, struct gas_price_command *command)
+{
+    struct lucid_buf text;
+    struct gas_price current;
+    struct lucid_span asset = lucid_span_str(command->price.asset);
+    enum lucid_error error = gas_price_peek(txn, asset, 0, &current);
+    if (error == LUCID_OK && price_equal(&current, &command->price)) {
+        command->ret_known = true;
+        command->price.version = current.version;
+        return LUCID_OK;
+    }
+    if (error == LUCID_OK || error == LUCID_NOTE_ABSENT) {
+        error = version_next(txn, asset, &command->price.version);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    lucid_buf_init(&text, PAYLOAD_BYTES_MAX);
+    payload_write(&command->price, &text);
+    return draft_make(txn, type_set, &text);
+}
+
+static enum lucid_error delete_decide(struct ledger_txn *txn, struct gas_price_command *command,
+                                      struct lucid_why *why)
+{
+    struct lucid_buf text;
+    enum lucid_error error =
+        gas_price_peek(txn, lucid_span_str(command->price.asset), 0, &command->price);
+    if (error == LUCID_NOTE_ABSENT) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "NOT_FOUND", "asset",
+                            "this asset has no price");
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    lucid_buf_init(&text, PAYLOAD_BYTES_MAX);
+    lucid_buf_char(&text, '{');
+    lucid_json_member_cstr(&text, "asset", command->price.asset);
+    lucid_json_member_u64(&text, "version", command->price.version);
+    lucid_buf_char(&text, '}');
+    return draft_make(txn, type_deleted, &text);
+}
+
+static enum lucid_error pricing_decide(struct ledger_txn *txn, struct ledger_command *base,
+                                       struct lucid_why *why)
+{
+    struct gas_price_command *command = (struct gas_price_command *)base;
+    command->ret_known = false;
+    return base->verb == GAS_PRICE_SET ? set_decide(txn, command)
+                                       : delete_decide(txn, command, why);
+}
+
+static void pricing_conclude(struct ledger_txn *txn, struct ledger_command *base)
+{
+    struct gas_price_command *command = (struct gas_price_command *)base;
+    base->error = gas_price_peek(txn, lucid_span_str(command->price.asset), command->price.version,
+                                 &command->price);
+    lucid_assert(base->error != LUCID_NOTE_ABSENT);
+}
+
+/* --- folding ---------------------------------------------------------------------------------- */
+
+static enum lucid_error version_put(struct ledger_txn *txn, const struct gas_price *price,
+                                    struct lucid_span payload)
+{
+    uint8_t key[KEY_BYTES_MAX];
+    uint8_t value[VALUE_FIXED_BYTES + PAYLOAD_BYTES_MAX];
+    if (payload.len > PAYLOAD_BYTES_MAX) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    lucid_put_be64(value, price->sequence);
+    lucid_put_be64(value + 8, price->time_ms);
+    lucid_put_be64(value + 16, price->deleted_sequence);
+    lucid_put_be64(value + 24, price->deleted_ms);
+    memcpy(value + VALUE_FIXED_BYTES, payload.data, payload.len);
+    return ledger_txn_put(txn, TABLE_VERSIONS,
+                          version_key(lucid_span_str(price->asset), price->version, key),
+                          lucid_span(value, VALUE_FIXED_BYTES + payload.len));
+}
+
+static enum lucid_error set_apply(struct ledger_txn *txn, const struct ledger_event *event)
+{
+    struct gas_price price = {.sequence = event->sequence, .time_ms = event->time_ms};
+    uint8_t version[8];
+    enum lucid_error error = price_parse(event->payload, &price);
+    if (error == LUCID_OK) {
+        error = version_put(txn, &price, event->payload);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    lucid_put_be64(version, price.version);
+    return ledger_txn_put(txn, TABLE_PRICES, lucid_span_str(price.asset),
+                          lucid_span(version, sizeof(version)));
+}
+
+static enum lucid_error deleted_read(struct lucid_span payload, struct gas_price *ret)
+{
+    struct lucid_arena arena;
+    const struct jcs_value *root;
+    lucid_arena_init(&arena, PAYLOAD_ARENA_BYTES);
+    enum lucid_error error = payload_parse(payload, &arena, &root);
+    if (error == LUCID_OK) {
+        error = member_text(root, "asset", ret->asset, sizeof(ret->asset));
+    }
+    if (error == LUCID_OK) {
+        error = payload_uint(root, "version", &ret->version);
+    }
+    lucid_arena_fini(&arena);
+    return error;
+}
+
+static enum lucid_error deleted_apply(struct ledger_txn *txn, const struct ledger_event *event)
+{
+    uint8_t key[KEY_BYTES_MAX];
+    struct gas_price price = {.version = 0};
+    struct lucid_span value;
+    enum lucid_error error = deleted_read(event->payload, &price);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    struct lucid_span asset = lucid_span_str(price.asset);
+    error = ledger_txn_get(txn, TABLE_VERSIONS, version_key(asset, price.version, key), &value);
+    if (error == LUCID_OK) {
+        /* The row's memory is the store's and goes with the next write. */
+        value = lucid_arena_copy(ledger_txn_arena(txn), value);
+        error = value.data == NULL ? LUCID_RETRY_MEMORY : row_parse(value, &price);
+    }
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    price.deleted_sequence = event->sequence;
+    price.deleted_ms = event->time_ms;
+    error = version_put(txn, &price,
+                        lucid_span(value.data + VALUE_FIXED_BYTES, value.len - VALUE_FIXED_BYTES));
+    if (error == LUCID_OK) {
+        error = ledger_txn_del(txn, TABLE_PRICES, asset);
+    }
+    return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+}
+
+static enum lucid_error pricing_apply(struct ledger_txn *txn, const struct ledger_event *event)
+{
+    return lucid_span_is(event->type, type_set) ? set_apply(txn, event) : deleted_apply(txn, event);
+}
+
+const struct ledger_kind gas_pricing_kind = {
+    .name = "pricing",
+    .fold_version = 1,
+    .types = types,
+    .tables = tables,
+    .decide = pricing_decide,
+    .apply = pricing_apply,
+    .conclude = pricing_conclude,
+};
+
+/* --- queries ---------------------------------------------------------------------------------- */
+
+static uint32_t table_of(struct ledger_view *view, unsigned table)
+{
+    return ledger_view_table(view, &gas_pricing_kind, table);
+}
+
+enum lucid_error gas_price_version(struct ledger_view *view, struct lucid_span asset,
+                                   uint64_t version, struct gas_price *ret)
+{
+    uint8_t key[KEY_BYTES_MAX];
+    struct lucid_span value;
+    if (!gas_name_ok(asset, GAS_NAME_BYTES_MAX)) {
+        return LUCID_NOTE_ABSENT;
+    }
+    enum lucid_error error = row_get(ledger_view_store(view), table_of(view, TABLE_VERSIONS),
+                                     version_key(asset, version, key), &value);
+    return error == LUCID_OK ? row_parse(value, ret) : error;
+}
+
+/* The version that a row of `prices` names. */
+static enum lucid_error row_version(struct ledger_view *view, struct lucid_span asset,
+                                    struct lucid_span value, struct gas_price *ret)
+{
+    if (value.len != 8) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    enum lucid_error error = gas_price_version(view, asset, lucid_get_be64(value.data), ret);
+    return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+}
+
+enum lucid_error gas_price_current(struct ledger_view *view, struct lucid_span asset,
+                                   struct gas_price *ret)
+{
+    struct lucid_span value;
+    if (!gas_name_ok(asset, GAS_NAME_BYTES_MAX)) {
+        return LUCID_NOTE_ABSENT;
+    }
+    enum lucid_error error =
+        row_get(ledger_view_store(view), table_of(view, TABLE_PRICES), asset, &value);
+    return error == LUCID_OK ? row_version(view, asset, value, ret) : error;
+}
+
+enum lucid_error gas_price_next(struct ledger_view *view, struct lucid_span after,
+                                struct gas_price *ret)
+{
+    struct lucid_span key;
+    struct lucid_span value;
+    if (after.len > 0 && !gas_name_ok(after, GAS_NAME_BYTES_MAX)) {
+        return LUCID_NOTE_ABSENT;
+    }
+    enum lucid_error error =
+        row_seek(ledger_view_store(view), table_of(view, TABLE_PRICES), STORE_SEEK_GT,
+                 after.len > 0 ? after : lucid_span("", 0), &key, &value);
+    return error == LUCID_OK ? row_version(view, key, value, ret) : error;
+}
+
+enum lucid_error gas_price_history_next(struct ledger_view *view, struct lucid_span asset,
+                                        uint64_t after_version, struct gas_price *ret)
+{
+    uint8_t bytes[KEY_BYTES_MAX];
+    struct lucid_span key;
+    struct lucid_span value;
+    if (!gas_name_ok(asset, GAS_NAME_BYTES_MAX)) {
+        return LUCID_NOTE_ABSENT;
+    }
+    enum lucid_error error =
+        row_seek(ledger_view_store(view), table_of(view, TABLE_VERSIONS), STORE_SEEK_GT,
+                 version_key(asset, after_version, bytes), &key, &value);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    return key_is_of(key, asset) ? row_parse(value, ret) : LUCID_NOTE_ABSENT;
+}
