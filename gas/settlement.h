@@ -89,8 +89,8 @@ enum lucid_error gas_payee_line_next(struct ledger_view *view, enum gas_unit uni
                                      struct lucid_span payee, uint64_t from,
                                      struct gas_settlement_line *ret) LUCID_WARN_UNUSED;
 
-/* What a payee has earned since its last line: number, paid, pending and carried are 0, amount is
- * what would be due now. The next payee of the unit after that one (len 0: the first).
+/* What a payee has earned since its last line, as the line that would be issued now; number, paid
+ * and pending are 0. The next payee of the unit after that one (len 0: the first).
  * LUCID_NOTE_ABSENT after the last. */
 enum lucid_error gas_earning_next(struct ledger_view *view, enum gas_unit unit,
                                   struct lucid_span after,

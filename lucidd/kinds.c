@@ -27,6 +27,7 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         {&gas_books_kind, &kinds->books},
         {&gas_pricing_kind, NULL},
         {&gas_revenue_kind, &kinds->revenue},
+        {&gas_settlement_kind, &kinds->settlement},
     };
     _Static_assert(sizeof(uses) <= sizeof(kinds->uses), "KINDS_MAX is too small");
     memcpy(kinds->uses, uses, sizeof(uses));

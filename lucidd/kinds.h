@@ -5,6 +5,7 @@
 
 #include "gas/books.h"
 #include "gas/revenue.h"
+#include "gas/settlement.h"
 #include "ledger/epoch.h"
 #include "ledger/head.h"
 #include "ledger/ledger.h"
@@ -17,7 +18,8 @@ struct kinds {
     struct ledger_head_config head;
     struct ledger_witness_config witness; /* policy NULL: no cosignature is taken */
     struct gas_books_config books;
-    struct gas_revenue_config revenue; /* who records payments may lend it a cache */
+    struct gas_revenue_config revenue;       /* who records payments may lend it a cache */
+    struct gas_settlement_config settlement; /* key NULL: no statement is issued */
     struct ledger_use uses[KINDS_MAX];
     size_t count;
 };

@@ -99,6 +99,7 @@ static enum lucid_error read_service_key(struct service *service,
 {
     struct ledger_ed25519_key *key = datadir_secret_new(sizeof(*key));
     service->service_key = key;
+    service->kinds.settlement.key = key;
     if (key == NULL) {
         return lucid_refuse(why, LUCID_RETRY_MEMORY, "NO_MEMORY", NULL, "no memory for keys");
     }

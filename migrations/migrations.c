@@ -39,25 +39,13 @@ static enum lucid_error m0003_erasures(struct store_batch *batch)
 
 static enum lucid_error m0004_gas(struct store_batch *batch)
 {
-    static const char *const names[] = {"account_ids",
-                                        "accounts",
-                                        "balances",
-                                        "account_history",
-                                        "postings",
-                                        "tariffs",
-                                        "deposits",
-                                        "prices",
-                                        "price_versions",
-                                        "payments",
-                                        "payment_keys",
-                                        "splits",
-                                        "asset_revenue",
-                                        "earnings",
-                                        "settlements",
-                                        "settlement_lines",
-                                        "payouts",
-                                        "payout_keys",
-                                        NULL};
+    static const char *const names[] = {"account_ids",      "accounts",     "balances",
+                                        "account_history",  "postings",     "tariffs",
+                                        "deposits",         "prices",       "price_versions",
+                                        "payments",         "payment_keys", "splits",
+                                        "asset_revenue",    "earnings",     "settlements",
+                                        "settlement_lines", "payee_lines",  "payouts",
+                                        "payout_keys",      "payout_lines", NULL};
     return tables_create(batch, names);
 }
 
