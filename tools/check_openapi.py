@@ -5,7 +5,8 @@ statuses, and has the one form (tools/openapi.py).
 usage: check_openapi.py [ROOT] | --self-test
 
 Codes come from: the table in http/api/codes.c; `STATUS, "CODE"` in http/; and lucid_refuse in
-ledger/, whose codes must be in the table unless INSIDE says that they never reach an answer.
+ledger/, whose codes must be in the table unless INSIDE says that they never reach an answer; gas/
+may say codes of the table.
 docs/API.md must name every code, too."""
 
 import os
@@ -92,6 +93,8 @@ def emitted(root):
             said.update(re.findall(WORD, text))
     findings += [f"{code}: http/ uses it, {TABLE} lacks it"
                  for code in sorted(said - set(codes) - INSIDE - OTHER_WORDS)]
+    for path, text in sources(root, "gas"):
+        said.update(re.findall(WORD, text))
     for path, text in sources(root, "ledger"):
         for code in re.findall(r"lucid_refuse\([^;]*?" + WORD, text):
             said.add(code)

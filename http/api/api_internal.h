@@ -192,6 +192,14 @@ bool api_unit_member(struct http_request *request, const struct jcs_value *docum
 bool api_name_member(struct http_request *request, const struct jcs_value *document,
                      const char *name, const char *code, struct lucid_span *ret) LUCID_WARN_UNUSED;
 
+/* A string of any form, good as long as the document. Unless it is required, absent or null gives
+ * {NULL, 0}. */
+bool api_text_member(struct http_request *request, const struct jcs_value *document,
+                     const char *name, const char *code, bool required,
+                     struct lucid_span *ret) LUCID_WARN_UNUSED;
+/* "name":"text" into an open object, or "name":null for "". */
+void api_text_or_null(struct lucid_buf *out, const char *name, const char *text);
+
 /* The value of "split_bps": {"compute","model","protocol"}, or an array of three, of integers that
  * sum to 10000. */
 bool api_weights(struct http_request *request, const struct jcs_value *value, const char *code,
@@ -306,6 +314,10 @@ api_handler api_log_get, api_mmr_get;                               /* log.c */
 api_handler api_checkpoint_get;                                     /* witness.c */
 api_handler api_tile_get;                                           /* tiles.c */
 api_handler api_payout_calculate_post;                              /* calculate.c */
+api_handler api_assets_get, api_price_get, api_price_put;           /* assets.c */
+api_handler api_price_delete, api_price_history_get;                /* assets.c */
+api_handler api_revenue_get;                                        /* assets.c */
+api_handler api_payments_get, api_payment_get, api_payments_post;   /* payments.c */
 api_handler api_events_get;                                         /* events.c */
 api_handler api_stream_get;                                         /* stream.c */
 api_handler api_healthz_get, api_readyz_get;                        /* health.c */

@@ -76,6 +76,33 @@ bool api_name_member(struct http_request *request, const struct jcs_value *docum
     return true;
 }
 
+bool api_text_member(struct http_request *request, const struct jcs_value *document,
+                     const char *name, const char *code, bool required, struct lucid_span *ret)
+{
+    const struct jcs_value *value = jcs_member(document, name);
+    if (!required && (value == NULL || jcs_type(value) == JCS_NULL)) {
+        *ret = (struct lucid_span){0};
+        return true;
+    }
+    if (value == NULL) {
+        return member_refuse(request, code, name, "the member is missing");
+    }
+    if (jcs_type(value) != JCS_STRING) {
+        return member_refuse(request, code, name, "the member must be a string");
+    }
+    *ret = jcs_string(value);
+    return true;
+}
+
+void api_text_or_null(struct lucid_buf *out, const char *name, const char *text)
+{
+    if (text[0] == '\0') {
+        lucid_json_member_null(out, name);
+    } else {
+        lucid_json_member_cstr(out, name, text);
+    }
+}
+
 /* --- weights ---------------------------------------------------------------------------------- */
 
 bool api_weights(struct http_request *request, const struct jcs_value *value, const char *code,

@@ -205,6 +205,48 @@ with kit.case("proof forms, judged by the service; erasing a body"):
     admin("DELETE", f"/v1/receipts/{ZERO}/body", status=404)
     admin("GET", receipt, status=410)
 
+with kit.case("prices and payments"):
+    price = {"price_per_call": "10000", "network": "eip155:8453", "pay_to": "0x" + "1" * 40}
+    pricing = "/v1/assets/model/pricing"
+    ask("GET", pricing, status=404)
+    admin("PUT", pricing, price, 201)
+    admin("PUT", pricing, {**price, "split_bps": [6000, 3000, 1000], "compute_payee": "gpu"}, 200)
+    admin("PUT", pricing, {**price, "price_per_call": "0"}, 422)
+    admin("PUT", pricing, {**price, "price_per_call": str(2**63)}, 422)
+    admin("PUT", pricing, "{", 400)
+    admin("PUT", pricing, "x" * (20 << 10), 413)
+    ask("PUT", pricing, price, None, 401)
+    ask("PUT", pricing, price, made["token"], 401)
+    ask("GET", pricing, status=200)
+    ask("GET", pricing + "?version=1", status=200)
+    ask("GET", pricing + "?version=x", status=400)
+    ask("GET", pricing + "/history", status=200)
+    ask("GET", pricing + "/history?limit=0", status=400)
+    ask("GET", "/v1/assets/nothing/pricing/history", status=404)
+    ask("GET", "/v1/assets", status=200)
+    ask("GET", "/v1/assets?limit=0", status=400)
+    payment = {"external_id": "openapi", "asset": "model", "amount": "7", "note": "by hand"}
+    paid = admin("POST", "/v1/payments", payment, 201).json()
+    admin("POST", "/v1/payments", payment, 200)
+    admin("POST", "/v1/payments", {**payment, "amount": "8"}, 409)
+    admin("POST", "/v1/payments", {**payment, "amount": "-8"}, 422)
+    admin("POST", "/v1/payments", {**payment, "external_id": "x", "asset": "nothing"}, 422)
+    admin("POST", "/v1/payments", "[", 400)
+    ask("POST", "/v1/payments", payment, None, 401)
+    admin("GET", "/v1/payments?order=desc&asset=model")
+    admin("GET", "/v1/payments?order=up", status=400)
+    ask("GET", "/v1/payments", status=401)
+    admin("GET", "/v1/payments/" + paid["id"])
+    admin("GET", "/v1/payments/0", status=404)
+    admin("GET", "/v1/assets/model/revenue")
+    admin("GET", "/v1/assets/nothing/revenue", status=404)
+    ask("GET", "/v1/assets/model/revenue", status=401)
+    for name, body in (("PriceRequest", price), ("PaymentRequest", payment)):
+        api.check({"$ref": "#/components/schemas/" + name}, body)
+    ask("DELETE", pricing, status=401)
+    admin("DELETE", pricing)
+    admin("DELETE", pricing, status=404)
+
 with kit.case("every route was asked, with success and with what it refuses"):
     asked = {(method, path) for method, path, _ in api.seen}
     missing = [f"{method.upper()} {path}" for path, method, _ in operations()
