@@ -203,6 +203,21 @@ enum cli_exit remote_call(struct cli *cli, const char *method, const char *path,
     return code;
 }
 
+enum cli_exit remote_find(struct cli *cli, const char *path, json_t **ret)
+{
+    struct client_answer answer = {0};
+    json_t *found = NULL;
+    enum cli_exit code = call_once(cli, "GET", path, NULL, lucid_span(NULL, 0), &answer);
+    if (code == CLI_OK && answer.status != 404) {
+        code = answer_take(cli, &answer, &found);
+    }
+    client_answer_fini(&answer);
+    if (code == CLI_OK) {
+        *ret = found;
+    }
+    return code;
+}
+
 enum cli_exit remote_get_text(struct cli *cli, const char *path, unsigned tries,
                               struct lucid_buf *ret_text)
 {
@@ -232,20 +247,19 @@ enum cli_exit remote_get_as(struct cli *cli, const char *path, const char *accep
     }
 }
 
-/* A cursor comes from the service and goes back into a path: percent-encoded. */
-static bool cursor_encode(const char *cursor, char *out, size_t max)
+bool remote_encode(const char *text, char *out, size_t max)
 {
     static const char plain[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     size_t len = 0;
-    for (; *cursor != '\0'; cursor++) {
+    for (; *text != '\0'; text++) {
         if (len + 4 > max) {
             return false;
         }
-        if (strchr(plain, *cursor) != NULL) {
-            out[len++] = *cursor;
+        if (strchr(plain, *text) != NULL) {
+            out[len++] = *text;
         } else {
-            len += (size_t)snprintf(out + len, 4, "%%%02X", (unsigned)(unsigned char)*cursor);
+            len += (size_t)snprintf(out + len, 4, "%%%02X", (unsigned)(unsigned char)*text);
         }
     }
     out[len] = '\0';
@@ -256,7 +270,7 @@ static enum cli_exit page_path(struct cli *cli, const char *path, uint64_t limit
                                const char *cursor, char *out, size_t max)
 {
     char encoded[768] = "";
-    if (cursor != NULL && !cursor_encode(cursor, encoded, sizeof(encoded))) {
+    if (cursor != NULL && !remote_encode(cursor, encoded, sizeof(encoded))) {
         return cli_fail(cli, CLI_REFUSED, NULL, NULL, "the answer's next_cursor is too long");
     }
     int len = snprintf(out, max, "%s%climit=%llu%s%s", path, strchr(path, '?') != NULL ? '&' : '?',

@@ -22,6 +22,9 @@ bool remote_question_init(struct cli *cli, const char *method, const char *path,
 enum cli_exit remote_call(struct cli *cli, const char *method, const char *path, const json_t *body,
                           json_t **ret) LUCID_WARN_UNUSED;
 
+/* GET of what may not be there: *ret is NULL after a 404, which is no error then. */
+enum cli_exit remote_find(struct cli *cli, const char *path, json_t **ret) LUCID_WARN_UNUSED;
+
 /* GET, giving the answer's own bytes (untrusted, the caller frees them): what is signed in them
  * must not go through a JSON library with its own idea of numbers. A 503 is tried again once a
  * second, at most `tries` times. */
@@ -48,6 +51,10 @@ enum cli_exit remote_fail_error(struct cli *cli, enum lucid_error error,
                                 const struct lucid_why *why);
 /* The exit code that goes with an HTTP status. */
 enum cli_exit remote_exit_code(int status);
+
+/* Percent-encodes text for a query, with its terminating 0. False: it does not fit into max bytes.
+ */
+bool remote_encode(const char *text, char *out, size_t max) LUCID_WARN_UNUSED;
 
 /* Whether text may stand in a path as a receipt hash, run_id, key, token id or number: 1–128 of
  * A-Za-z0-9._:- (so nothing needs escaping), not "." or "..". Prints the error. */

@@ -1,0 +1,236 @@
+/* lucid payment record, list, show */
+#include <stdio.h>
+
+#include "gas/split.h"
+#include "tools/lucid/commands.h"
+#include "tools/lucid/money.h"
+#include "tools/lucid/remote.h"
+
+/* A leg for people: "0.700000 USDC", "0.700000 USDC (suspense)". */
+static json_t *leg_text(const json_t *leg, const char *unit)
+{
+    json_t *copy = json_copy((json_t *)(uintptr_t)leg);
+    money_member_show(copy, "amount", unit);
+    const char *amount = json_string_value(json_object_get(copy, "amount"));
+    bool suspense = json_is_true(json_object_get(leg, "suspense"));
+    json_t *text =
+        amount != NULL ? json_sprintf("%s%s", amount, suspense ? " (suspense)" : "") : NULL;
+    json_decref(copy);
+    return text;
+}
+
+/* Puts each leg beside the payment: a member of its role's name. */
+static void payment_row(json_t *payment)
+{
+    const char *unit = json_string_value(json_object_get(payment, "unit"));
+    const json_t *legs = json_object_get(payment, "legs");
+    size_t i;
+    const json_t *leg;
+    json_array_foreach(legs, i, leg)
+    {
+        const char *role = json_string_value(json_object_get(leg, "role"));
+        json_t *text = leg_text(leg, unit);
+        if (role != NULL && text != NULL) {
+            json_object_set(payment, role, text);
+        }
+        json_decref(text);
+    }
+    money_member_show(payment, "amount", unit);
+}
+
+static enum cli_exit payment_print(struct cli *cli, enum cli_exit code, json_t *payment)
+{
+    static const char *const columns[] = {"role", "payee", "bps", "amount", NULL};
+    if (code != CLI_OK || cli->json) {
+        return remote_object_print(cli, code, payment);
+    }
+    const char *unit = json_string_value(json_object_get(payment, "unit"));
+    json_t *legs = json_incref(json_object_get(payment, "legs"));
+    size_t i;
+    json_t *leg;
+    json_array_foreach(legs, i, leg)
+    {
+        money_member_show(leg, "amount", unit);
+        if (json_is_true(json_object_get(leg, "suspense"))) {
+            json_object_set_new(leg, "payee", json_string("(suspense)"));
+        }
+    }
+    money_member_show(payment, "amount", unit);
+    json_object_del(payment, "legs");
+    json_object_del(payment, "unit");
+    cli_print_object(payment);
+    fputc('\n', stdout);
+    cli_print_table(legs, columns);
+    json_decref(legs);
+    json_decref(payment);
+    return code;
+}
+
+/* --- record ----------------------------------------------------------------------------------- */
+
+static bool members_set(struct cli *cli, json_t *body)
+{
+    static const char *const optional[] = {"asset",   "facilitator", "payer",
+                                           "network", "transaction", "note"};
+    if (json_object_set_new(body, "external_id", json_string(cli_value(cli, "external-id", ""))) !=
+        0) {
+        (void)cli_fail(cli, CLI_USAGE, NULL, "external-id", "--external-id must be UTF-8");
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++) {
+        const char *text = cli_value(cli, optional[i], NULL);
+        if (text != NULL && json_object_set_new(body, optional[i], json_string(text)) != 0) {
+            (void)cli_fail(cli, CLI_USAGE, NULL, optional[i], "--%s must be UTF-8", optional[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum cli_exit payment_record(struct cli *cli)
+{
+    static const char *const needed[] = {"external-id", "asset"};
+    char amount[GAS_AMOUNT_TEXT_BYTES];
+    enum gas_unit unit;
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        if (cli_value(cli, needed[i], NULL) == NULL) {
+            return cli_fail(cli, CLI_USAGE, NULL, needed[i], "--%s is missing", needed[i]);
+        }
+    }
+    if (!money_unit_option(cli, &unit) ||
+        !money_option(cli, "amount", "amount-units", unit, amount)) {
+        return CLI_USAGE;
+    }
+    if (amount[0] == '\0') {
+        return cli_fail(cli, CLI_USAGE, NULL, "amount", "--amount is missing");
+    }
+    json_t *body = json_pack("{s:s, s:s}", "amount", amount, "unit", gas_unit_name(unit));
+    json_t *payment = NULL;
+    enum cli_exit code = members_set(cli, body) ? CLI_OK : CLI_USAGE;
+    if (code == CLI_OK) {
+        code = remote_call(cli, "POST", "/v1/payments", body, &payment);
+    }
+    json_decref(body);
+    if (code == CLI_OK && json_is_true(json_object_get(payment, "replayed"))) {
+        cli_note(cli, "recorded before; nothing was added");
+    }
+    return payment_print(cli, code, payment);
+}
+
+static const struct cli_option record_options[] = {
+    {"external-id", 'x', "ID", "what the payment is called where it was made (required)"},
+    {"asset", 'a', "ASSET", "what was paid for (required)"},
+    {"amount", 0, "AMOUNT", "exactly, in the unit: 1.5 (required, or --amount-units)"},
+    {"amount-units", 0, "N", "the same in base units: 1500000"},
+    {"unit", 0, "UNIT", "USDC (default) or LUCID"},
+    {"facilitator", 0, "NAME", "through whom the money came (external)"},
+    {"payer", 0, "TEXT", "who paid"},
+    {"network", 0, "NETWORK", "where it was paid, CAIP-2"},
+    {"transaction", 0, "ID", "the transaction there"},
+    {"note", 0, "TEXT", "up to 256 bytes"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct cli_command command_payment_record = {
+    .group = "payment",
+    .name = "record",
+    .arguments = "",
+    .summary = "record a payment that was verified elsewhere, and share it out (admin)",
+    .text =
+        "Safe to repeat: the same external id with the same content is recorded once; with other\n"
+        "content it is refused.\n",
+    .examples = "  lucid payment record --external-id inv-2026-117 --asset inference --amount 1.5\n"
+                "  lucid payment record -x 0x9f…:3 -a inference --amount-units 10000 "
+                "--payer 0x2222…\n",
+    .options = record_options,
+    .run = payment_record,
+};
+
+/* --- list, show ------------------------------------------------------------------------------- */
+
+static enum cli_exit payment_list(struct cli *cli)
+{
+    static const char *const columns[] = {"id",          "recorded_at", "asset",    "amount",
+                                          "compute",     "model",       "protocol", "price_version",
+                                          "external_id", NULL};
+    char path[REMOTE_PATH_BYTES_MAX];
+    const char *asset = cli_value(cli, "asset", NULL);
+    if (asset != NULL && !remote_id_ok(cli, "asset", asset)) {
+        return CLI_USAGE;
+    }
+    (void)snprintf(path, sizeof(path), "/v1/payments?order=%s%s%s",
+                   cli_flag(cli, "newest") ? "desc" : "asc", asset != NULL ? "&asset=" : "",
+                   asset != NULL ? asset : "");
+    return remote_list_print(cli, path, columns, payment_row);
+}
+
+static const struct cli_option list_options[] = {
+    {"asset", 'a', "ASSET", "only payments for that asset"},
+    {"newest", 0, NULL, "the newest first"},
+    {"limit", 'n', "N", "at most N payments (100)"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct cli_command command_payment_list = {
+    .group = "payment",
+    .name = "list",
+    .arguments = "",
+    .summary = "payments and how they were shared",
+    .examples = "  lucid payment list --newest --limit 20\n"
+                "  lucid payment list --asset inference --json\n",
+    .options = list_options,
+    .run = payment_list,
+};
+
+static enum cli_exit payment_of_external_id(struct cli *cli, const char *external_id,
+                                            json_t **ret_payment)
+{
+    char encoded[REMOTE_PATH_BYTES_MAX - 64];
+    char path[REMOTE_PATH_BYTES_MAX];
+    json_t *page = NULL;
+    if (!remote_encode(external_id, encoded, sizeof(encoded))) {
+        return cli_fail(cli, CLI_USAGE, NULL, "external-id", "the external id is too long");
+    }
+    (void)snprintf(path, sizeof(path), "/v1/payments?external_id=%s", encoded);
+    enum cli_exit code = remote_call(cli, "GET", path, NULL, &page);
+    json_t *payment = json_array_get(json_object_get(page, "items"), 0);
+    if (code == CLI_OK && payment == NULL) {
+        code = cli_fail(cli, CLI_REFUSED, "NOT_FOUND", NULL,
+                        "no payment was recorded under that external id");
+    } else if (code == CLI_OK) {
+        *ret_payment = json_incref(payment);
+    }
+    json_decref(page);
+    return code;
+}
+
+static enum cli_exit payment_show(struct cli *cli)
+{
+    char path[REMOTE_PATH_BYTES_MAX];
+    json_t *payment = NULL;
+    enum cli_exit code = CLI_USAGE;
+    if (cli_flag(cli, "external")) {
+        code = payment_of_external_id(cli, cli->arguments[0], &payment);
+    } else if (remote_id_ok(cli, "ID", cli->arguments[0])) {
+        (void)snprintf(path, sizeof(path), "/v1/payments/%s", cli->arguments[0]);
+        code = remote_call(cli, "GET", path, NULL, &payment);
+    }
+    return payment_print(cli, code, payment);
+}
+
+static const struct cli_option show_options[] = {
+    {"external", 'x', NULL, "ID is the external id"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct cli_command command_payment_show = {
+    .group = "payment",
+    .name = "show",
+    .arguments = "ID",
+    .summary = "one payment with its legs",
+    .examples = "  lucid payment show 57\n  lucid payment show --external inv-2026-117 --json\n",
+    .options = show_options,
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = payment_show,
+};
