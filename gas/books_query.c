@@ -469,6 +469,22 @@ static bool posting_is_of(const struct gas_posting *posting, const struct gas_ac
     return strcmp(posting->debit, account->id) == 0 || strcmp(posting->credit, account->id) == 0;
 }
 
+/* The next posting of the account after (sequence, leg), by events up to `end`. */
+static enum lucid_error account_next(struct ledger_view *view, const struct gas_account *account,
+                                     uint64_t sequence, uint32_t leg, uint64_t end,
+                                     struct gas_posting *ret)
+{
+    struct gas_posting posting;
+    enum lucid_error error = any_next(view, sequence, leg, end, &posting);
+    while (error == LUCID_OK && !posting_is_of(&posting, account)) {
+        error = any_next(view, posting.sequence, posting.leg, end, &posting);
+    }
+    if (error == LUCID_OK) {
+        *ret = posting;
+    }
+    return error;
+}
+
 enum lucid_error gas_posting_next(struct ledger_view *view, const struct gas_account *account,
                                   uint64_t sequence, uint32_t leg, struct gas_posting *ret)
 {
@@ -476,32 +492,18 @@ enum lucid_error gas_posting_next(struct ledger_view *view, const struct gas_acc
     if (account == NULL) {
         return any_next(view, sequence, leg, end, ret);
     }
-    for (;;) {
-        struct gas_posting posting;
-        uint64_t event;
-        enum lucid_error error = account_event(view, account, sequence, &event);
-        if (error != LUCID_OK) {
-            return error;
-        }
-        /* Within the event first; if it has none left, from the next one on. */
-        error = event == sequence ? any_next(view, sequence, leg, event, &posting)
-                                  : any_next(view, event - 1, UINT32_MAX, event, &posting);
-        while (error == LUCID_OK && !posting_is_of(&posting, account)) {
-            error = any_next(view, posting.sequence, posting.leg, event, &posting);
-        }
-        if (error == LUCID_OK) {
-            *ret = posting;
-            return LUCID_OK;
-        }
-        if (error != LUCID_NOTE_ABSENT) {
-            return error;
-        }
-        sequence = event + 1;
-        leg = UINT32_MAX;
-        if (event == end) {
-            return LUCID_NOTE_ABSENT;
-        }
+    /* What is left of that event, and then the events that are known to have posted. */
+    enum lucid_error error = account_next(view, account, sequence, leg, sequence, ret);
+    if (error != LUCID_NOTE_ABSENT || sequence >= end) {
+        return error;
     }
+    uint64_t event;
+    error = account_event(view, account, sequence + 1, &event);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    error = account_next(view, account, event - 1, UINT32_MAX, event, ret);
+    return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
 }
 
 enum lucid_error gas_sequence_at(struct ledger_view *view, uint64_t time_ms, uint64_t *ret_sequence)
