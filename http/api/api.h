@@ -3,7 +3,6 @@
 #ifndef LUCID_HTTP_API_API_H
 #define LUCID_HTTP_API_API_H
 
-#include "gas/books.h"
 #include "http/http.h"
 #include "ledger/ed25519.h"
 #include "ledger/ledger.h"
@@ -94,7 +93,6 @@ struct api_options {
     uint64_t epoch_seconds_max;
     uint64_t head_interval_ms;
     uint64_t receipt_future_seconds_max;
-    enum gas_mode gas_mode;
     /* OpenAPI documents that hold what plugins add to ours: paths, schemas, codes. */
     const struct lucid_span *openapi_fragments;
     size_t openapi_fragment_count;

@@ -41,7 +41,7 @@ struct api_route {
     bool unlimited;   /* probes of the service's health are not counted */
 };
 
-enum { API_ROUTES_MAX = 192, API_LOOPS_MAX = 64, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
+enum { API_ROUTES_MAX = 96, API_LOOPS_MAX = 64, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
 
 /* Status classes by their first digit; 0 = the client went away before an answer. */
 struct api_metrics {
@@ -323,6 +323,9 @@ api_handler api_stream_get;                                         /* stream.c 
 api_handler api_healthz_get, api_readyz_get;                        /* health.c */
 api_handler api_metrics_get;                                        /* metrics.c */
 api_handler api_openapi_get;                                        /* openapi.c */
+/* settlements.c, payouts.c */
+api_handler api_settlements_get, api_settlement_get, api_settlement_payout_post;
+api_handler api_payouts_get, api_payout_get, api_payout_complete_post, api_payout_fail_post;
 
 void api_batch_data(struct http_request *request, struct lucid_span piece, bool last);
 void api_streams_tick(struct http_loop *http); /* stream.c: heartbeats, and the end at a stop */

@@ -106,36 +106,6 @@ with kit.case("signers and tokens"):
     ask("GET", "/v1/tokens", token=made["token"], status=401)
     admin("POST", "/v1/tokens/ffffffffffffffff/revoke", "", 404)
 
-with kit.case("tariff, accounts, postings"):
-    account = "/v1/accounts/" + signer.key
-    key = {"Idempotency-Key": "openapi-1"}
-    admin("PUT", "/v1/gas/tariff", {"igas": "1000000000", "mgas": "5000000000"})
-    admin("PUT", "/v1/gas/tariff", {"igas": "1", "mgas": 5}, 422)
-    admin("PUT", "/v1/gas/tariff", "{", 400)
-    ask("PUT", "/v1/gas/tariff", {"igas": "1", "mgas": "1"}, status=401)
-    ask("GET", "/v1/gas/tariff", status=200)
-    ask("GET", "/v1/gas/tariff?as_of=1", status=200)
-    ask("GET", "/v1/gas/tariff?as_of=99999", status=400)
-    ask("GET", "/v1/gas/tariff/history", status=200)
-    ask("POST", account + "/deposits", {"amount": "7", "note": "a"}, service.token, 201, **key)
-    ask("POST", account + "/deposits", {"amount": "7", "note": "a"}, service.token, 200, **key)
-    ask("POST", account + "/deposits", {"amount": "8"}, service.token, 409, **key)
-    admin("POST", account + "/deposits", {"amount": "8"}, 422)
-    ask("POST", f"/v1/accounts/{ZERO}/deposits", {"amount": "8"}, service.token, 404, **key)
-    admin("PUT", account + "/credit-limit", {"credit_limit": "5"})
-    admin("PUT", account + "/credit-limit", {"credit_limit": -5}, 422)
-    admin("PUT", f"/v1/accounts/{ZERO}/credit-limit", {"credit_limit": "5"}, 404)
-    for path in ("/v1/accounts", account, account + "/postings", "/v1/postings",
-                 "/v1/trial-balance"):
-        admin("GET", path)
-        admin("GET", path + "?as_of=1")
-        admin("GET", path + "?as_of=x", status=400)
-        ask("GET", path, status=401)
-    admin("GET", "/v1/accounts?class=signer&unit=LUCID&limit=1")
-    admin("GET", "/v1/accounts/payee:nobody:USDC", status=404)
-    admin("GET", f"/v1/accounts/{ZERO}/postings", status=404)
-    admin("GET", "/v1/postings?cause=1&after_sequence=2&from=2026-01-01T00:00:00Z")
-
 with kit.case("receipts of every type, alone and in a batch"):
     ask("GET", "/v1/epochs/current", status=404)
     bodies = maker.bodies(len(kit.kit_receipts.TYPES))
@@ -276,6 +246,47 @@ with kit.case("prices and payments"):
     ask("DELETE", pricing, status=401)
     admin("DELETE", pricing)
     admin("DELETE", pricing, status=404)
+
+with kit.case("settlements and payouts"):
+    closer = service.new_signer("closer")
+    ask("POST", "/v1/receipts", closer.seal(maker.body("tool")).wire(), status=201)
+    admin("POST", "/v1/epochs/current/finalize", "")
+    admin("GET", "/v1/settlements?unit=USDC&status=open&payee=gpu&limit=1")
+    admin("GET", "/v1/settlements?status=x", status=400)
+    ask("GET", "/v1/settlements", status=401)
+    admin("GET", "/v1/settlements/USDC-0")
+    ask("GET", "/v1/settlements/USDC-0", status=401)
+    admin("GET", "/v1/settlements/USDC-7", status=404)
+    payouts = "/v1/settlements/USDC-0/payouts"
+    payout = {"external_id": "po-1", "payee": "gpu", "amount": "3"}
+    admin("POST", payouts, payout, 201)
+    admin("POST", payouts, payout, 200)
+    admin("POST", payouts, {**payout, "amount": "1"}, 409)
+    admin("POST", payouts, {**payout, "external_id": "po-2"}, 409)
+    admin("POST", payouts, {**payout, "amount": "-1"}, 422)
+    admin("POST", payouts, "{", 400)
+    admin("POST", payouts, "x" * (20 << 10), 413)
+    admin("POST", "/v1/settlements/USDC-7/payouts", payout, 404)
+    ask("POST", payouts, payout, None, 401)
+    reader = admin("POST", "/v1/tokens", {"name": "r", "scopes": ["read"]}, 201).json()["token"]
+    ask("POST", payouts, payout, reader, 403)
+    ask("GET", "/v1/settlements/USDC-0", None, reader, 200)
+    admin("GET", "/v1/payouts?settlement=USDC-0&status=started")
+    admin("GET", "/v1/payouts?settlement=0", status=400)
+    ask("GET", "/v1/payouts", status=401)
+    admin("GET", "/v1/payouts/1")
+    admin("GET", "/v1/payouts/2", status=404)
+    admin("POST", "/v1/payouts/1/fail", {"reason": ""}, 422)
+    admin("POST", "/v1/payouts/1/fail", {"reason": "no such bank"}, 200)
+    admin("POST", "/v1/payouts/1/fail", {"reason": "no such bank"}, 200)
+    admin("POST", "/v1/payouts/1/complete", {"reference": "SEPA 1"}, 409)
+    admin("POST", "/v1/payouts/1/complete", {}, 422)
+    admin("POST", "/v1/payouts/9/complete", {"reference": "SEPA 1"}, 404)
+    recorded = {**payout, "external_id": "po-3", "reference": "SEPA 1"}
+    done = admin("POST", payouts, recorded, 201).json()
+    admin("POST", f"/v1/payouts/{done['payout']}/complete", {"reference": "SEPA 1"}, 200)
+    for name, body in (("PayoutRequest", recorded), ("PayoutFailure", {"reason": "x"})):
+        api.check({"$ref": "#/components/schemas/" + name}, body)
 
 with kit.case("every route was asked, with success and with what it refuses"):
     asked = {(method, path) for method, path, _ in api.seen}
