@@ -279,8 +279,7 @@ static enum cli_exit page_path(struct cli *cli, const char *path, uint64_t limit
     return CLI_OK;
 }
 
-/* All pages up to limit items: a JSON array. *ret_more: there were more. */
-static enum cli_exit list_get(struct cli *cli, const char *path, uint64_t limit, json_t **ret,
+enum cli_exit remote_list_get(struct cli *cli, const char *path, uint64_t limit, json_t **ret,
                               bool *ret_more)
 {
     json_t *all = json_array();
@@ -298,16 +297,19 @@ static enum cli_exit list_get(struct cli *cli, const char *path, uint64_t limit,
         if (code != CLI_OK) {
             break;
         }
+        /* A page of a filtered list may be empty and still go on. */
+        const char *following = json_string_value(json_object_get(next, "next_cursor"));
+        bool stuck = following != NULL && cursor != NULL && strcmp(following, cursor) == 0;
         json_decref(page);
         page = next;
+        cursor = following;
         const json_t *items = json_object_get(page, "items");
         if (!json_is_array(items)) {
             code = cli_fail(cli, CLI_REFUSED, NULL, "items", "the answer has no list of items");
             break;
         }
         (void)json_array_extend(all, (json_t *)(uintptr_t)items);
-        cursor = json_string_value(json_object_get(page, "next_cursor"));
-        if (cursor == NULL || json_array_size(items) == 0) {
+        if (cursor == NULL || stuck) {
             break;
         }
     }
@@ -329,7 +331,7 @@ enum cli_exit remote_list_print(struct cli *cli, const char *path, const char *c
     if (!cli_value_u64(cli, "limit", 100, 1, 1000000, &limit)) {
         return CLI_USAGE;
     }
-    enum cli_exit code = list_get(cli, path, limit, &items, &more);
+    enum cli_exit code = remote_list_get(cli, path, limit, &items, &more);
     if (code != CLI_OK) {
         return code;
     }

@@ -35,6 +35,11 @@ enum cli_exit remote_get_text(struct cli *cli, const char *path, unsigned tries,
 enum cli_exit remote_get_as(struct cli *cli, const char *path, const char *accept, unsigned tries,
                             struct lucid_buf *ret_bytes) LUCID_WARN_UNUSED;
 
+/* All pages of a list (path may have a query) up to limit items: a JSON array, which the caller
+ * decrefs. *ret_more: there were more. */
+enum cli_exit remote_list_get(struct cli *cli, const char *path, uint64_t limit, json_t **ret,
+                              bool *ret_more) LUCID_WARN_UNUSED;
+
 /* All pages of a list (path may have a query) up to the command's --limit (100), printed as a table
  * or, with --json, as {"items":[…]}. row: turns an item into what people read of it; not called
  * with --json; may be NULL. */
