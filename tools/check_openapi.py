@@ -101,6 +101,8 @@ def emitted(root):
             if code not in codes and code not in INSIDE:
                 findings.append(f"{code}: {path} refuses with it: put it into {TABLE} and "
                                 f"{DOCUMENT}, or, if no answer bears it, into INSIDE here")
+    for _, text in sources(root, "gas"):
+        said.update(re.findall(r"lucid_refuse\([^;]*?" + WORD, text))
     findings += [f"{code}: {TABLE} has it, nothing says it" for code in sorted(set(codes) - said)]
     return codes, findings
 

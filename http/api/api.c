@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "http/api/api_internal.h"
+#include "http/api/books_internal.h"
 
 struct route_row {
     const char *method;
@@ -51,6 +52,18 @@ static const struct route_row rows[] = {
     {"GET", "/v1/payments", api_payments_get, API_READ, 0},
     {"POST", "/v1/payments", api_payments_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
     {"GET", "/v1/payments/{id}", api_payment_get, API_READ, 0},
+    {"GET", "/v1/gas/tariff", api_gas_tariff_get, API_PUBLIC, 0},
+    {"PUT", "/v1/gas/tariff", api_gas_tariff_put, API_ADMIN, API_DOCUMENT_BYTES_MAX},
+    {"GET", "/v1/gas/tariff/history", api_gas_tariff_history_get, API_PUBLIC, 0},
+    {"GET", "/v1/accounts", api_accounts_get, API_READ, 0},
+    {"GET", "/v1/accounts/{id}", api_account_get, API_READ, 0},
+    {"GET", "/v1/accounts/{id}/postings", api_account_postings_get, API_READ, 0},
+    {"POST", "/v1/accounts/{id}/deposits", api_account_deposits_post, API_ADMIN,
+     API_DOCUMENT_BYTES_MAX},
+    {"PUT", "/v1/accounts/{id}/credit-limit", api_account_limit_put, API_ADMIN,
+     API_DOCUMENT_BYTES_MAX},
+    {"GET", "/v1/postings", api_postings_get, API_READ, 0},
+    {"GET", "/v1/trial-balance", api_trial_balance_get, API_READ, 0},
     {"GET", "/v1/settlements", api_settlements_get, API_READ, 0},
     {"GET", "/v1/settlements/{id}", api_settlement_get, API_READ, 0},
     {"POST", "/v1/settlements/{id}/payouts", api_settlement_payout_post, API_ADMIN,

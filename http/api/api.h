@@ -3,6 +3,7 @@
 #ifndef LUCID_HTTP_API_API_H
 #define LUCID_HTTP_API_API_H
 
+#include "gas/books.h"
 #include "http/http.h"
 #include "ledger/ed25519.h"
 #include "ledger/ledger.h"
@@ -93,6 +94,7 @@ struct api_options {
     uint64_t epoch_seconds_max;
     uint64_t head_interval_ms;
     uint64_t receipt_future_seconds_max;
+    enum gas_mode gas_mode;
     /* OpenAPI documents that hold what plugins add to ours: paths, schemas, codes. */
     const struct lucid_span *openapi_fragments;
     size_t openapi_fragment_count;

@@ -41,7 +41,7 @@ struct api_route {
     bool unlimited;   /* probes of the service's health are not counted */
 };
 
-enum { API_ROUTES_MAX = 96, API_LOOPS_MAX = 64, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
+enum { API_ROUTES_MAX = 192, API_LOOPS_MAX = 64, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
 
 /* Status classes by their first digit; 0 = the client went away before an answer. */
 struct api_metrics {

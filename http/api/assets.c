@@ -123,7 +123,7 @@ void api_price_get(struct http_request *request, const struct http_route *route)
                                     : gas_price_version(view, asset, version, &price);
     ledger_view_end(view);
     if (error == LUCID_NOTE_ABSENT) {
-        api_not_found(request, newest ? "price of that asset" : "version of that price");
+        api_not_found(request, newest ? "price" : "version of the price");
     } else if (error != LUCID_OK) {
         api_refuse(request, error, NULL);
     } else {

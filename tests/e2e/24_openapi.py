@@ -106,6 +106,36 @@ with kit.case("signers and tokens"):
     ask("GET", "/v1/tokens", token=made["token"], status=401)
     admin("POST", "/v1/tokens/ffffffffffffffff/revoke", "", 404)
 
+with kit.case("tariff, accounts, postings"):
+    account = "/v1/accounts/" + signer.key
+    key = {"Idempotency-Key": "openapi-1"}
+    admin("PUT", "/v1/gas/tariff", {"igas": "1000000000", "mgas": "5000000000"})
+    admin("PUT", "/v1/gas/tariff", {"igas": "1", "mgas": 5}, 422)
+    admin("PUT", "/v1/gas/tariff", "{", 400)
+    ask("PUT", "/v1/gas/tariff", {"igas": "1", "mgas": "1"}, status=401)
+    ask("GET", "/v1/gas/tariff", status=200)
+    ask("GET", "/v1/gas/tariff?as_of=1", status=200)
+    ask("GET", "/v1/gas/tariff?as_of=99999", status=400)
+    ask("GET", "/v1/gas/tariff/history", status=200)
+    ask("POST", account + "/deposits", {"amount": "7", "note": "a"}, service.token, 201, **key)
+    ask("POST", account + "/deposits", {"amount": "7", "note": "a"}, service.token, 200, **key)
+    ask("POST", account + "/deposits", {"amount": "8"}, service.token, 409, **key)
+    admin("POST", account + "/deposits", {"amount": "8"}, 422)
+    ask("POST", f"/v1/accounts/{ZERO}/deposits", {"amount": "8"}, service.token, 404, **key)
+    admin("PUT", account + "/credit-limit", {"credit_limit": "5"})
+    admin("PUT", account + "/credit-limit", {"credit_limit": -5}, 422)
+    admin("PUT", f"/v1/accounts/{ZERO}/credit-limit", {"credit_limit": "5"}, 404)
+    for path in ("/v1/accounts", account, account + "/postings", "/v1/postings",
+                 "/v1/trial-balance"):
+        admin("GET", path)
+        admin("GET", path + "?as_of=1")
+        admin("GET", path + "?as_of=x", status=400)
+        ask("GET", path, status=401)
+    admin("GET", "/v1/accounts?class=signer&unit=LUCID&limit=1")
+    admin("GET", "/v1/accounts/payee:nobody:USDC", status=404)
+    admin("GET", f"/v1/accounts/{ZERO}/postings", status=404)
+    admin("GET", "/v1/postings?cause=1&after_sequence=2&from=2026-01-01T00:00:00Z")
+
 with kit.case("receipts of every type, alone and in a batch"):
     ask("GET", "/v1/epochs/current", status=404)
     bodies = maker.bodies(len(kit.kit_receipts.TYPES))

@@ -6,35 +6,30 @@
 #include "tools/lucid/money.h"
 #include "tools/lucid/remote.h"
 
-/* A leg for people: "0.700000 USDC", "0.700000 USDC (suspense)". */
-static json_t *leg_text(const json_t *leg, const char *unit)
-{
-    json_t *copy = json_copy((json_t *)(uintptr_t)leg);
-    money_member_show(copy, "amount", unit);
-    const char *amount = json_string_value(json_object_get(copy, "amount"));
-    bool suspense = json_is_true(json_object_get(leg, "suspense"));
-    json_t *text =
-        amount != NULL ? json_sprintf("%s%s", amount, suspense ? " (suspense)" : "") : NULL;
-    json_decref(copy);
-    return text;
-}
-
-/* Puts each leg beside the payment: a member of its role's name. */
+/* Puts each leg beside the payment, as a member of its role's name, and the roles of those that
+ * wait in suspense into "suspense". */
 static void payment_row(json_t *payment)
 {
     const char *unit = json_string_value(json_object_get(payment, "unit"));
     const json_t *legs = json_object_get(payment, "legs");
+    json_t *suspense = json_array();
     size_t i;
     const json_t *leg;
     json_array_foreach(legs, i, leg)
     {
-        const char *role = json_string_value(json_object_get(leg, "role"));
-        json_t *text = leg_text(leg, unit);
-        if (role != NULL && text != NULL) {
-            json_object_set(payment, role, text);
+        json_t *role = json_object_get(leg, "role");
+        if (!json_is_string(role)) {
+            continue;
         }
-        json_decref(text);
+        json_object_set(payment, json_string_value(role), json_object_get(leg, "amount"));
+        money_member_show(payment, json_string_value(role), unit);
+        if (json_is_true(json_object_get(leg, "suspense"))) {
+            json_array_append(suspense, role);
+        }
     }
+    json_object_set_new(payment, "suspense",
+                        json_array_size(suspense) > 0 ? json_incref(suspense) : json_null());
+    json_decref(suspense);
     money_member_show(payment, "amount", unit);
 }
 
@@ -151,7 +146,7 @@ const struct cli_command command_payment_record = {
 static enum cli_exit payment_list(struct cli *cli)
 {
     static const char *const columns[] = {"id",          "recorded_at", "asset",    "amount",
-                                          "compute",     "model",       "protocol", "price_version",
+                                          "compute",     "model",       "protocol", "suspense",
                                           "external_id", NULL};
     char path[REMOTE_PATH_BYTES_MAX];
     const char *asset = cli_value(cli, "asset", NULL);
@@ -176,6 +171,7 @@ const struct cli_command command_payment_list = {
     .name = "list",
     .arguments = "",
     .summary = "payments and how they were shared",
+    .text = "SUSPENSE: the legs that had no payee when the payment was recorded.\n",
     .examples = "  lucid payment list --newest --limit 20\n"
                 "  lucid payment list --asset inference --json\n",
     .options = list_options,

@@ -31,10 +31,18 @@ static void price_show(json_t *price)
 
 static enum cli_exit price_print(struct cli *cli, enum cli_exit code, json_t *price)
 {
-    if (code == CLI_OK && !cli->json) {
-        price_show(price);
+    static const char *const first[] = {"asset", "version", "price_per_call", "split"};
+    if (code != CLI_OK || cli->json) {
+        return remote_object_print(cli, code, price);
     }
-    return remote_object_print(cli, code, price);
+    json_t *shown = json_object();
+    price_show(price);
+    for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+        json_object_set(shown, first[i], json_object_get(price, first[i]));
+    }
+    json_object_update_missing(shown, price);
+    json_decref(price);
+    return remote_object_print(cli, code, shown);
 }
 
 /* --- list, show, history ---------------------------------------------------------------------- */
@@ -228,7 +236,7 @@ static bool options_apply(struct cli *cli, json_t *body)
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
         if (!json_is_string(json_object_get(body, needed[i][0]))) {
             (void)cli_fail(cli, CLI_USAGE, NULL, needed[i][1],
-                           "--%s is missing: the asset has no price yet", needed[i][1]);
+                           "--%s is missing: the asset has no price now", needed[i][1]);
             return false;
         }
     }
