@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "gas/books_internal.h"
+#include "gas/member_internal.h"
 #include "ledger/payload.h"
 #include "ledger/receipt.h"
 
@@ -382,16 +383,6 @@ static enum lucid_error epoch_apply(struct ledger_txn *txn, const struct ledger_
 
 /* --- the other events ------------------------------------------------------------------------- */
 
-static enum lucid_error amount_of(const struct jcs_value *root, const char *name, uint64_t *ret)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    return gas_amount_parse(text, ret) ? LUCID_OK : LUCID_FATAL_CORRUPT;
-}
-
 static enum lucid_error tariff_apply(struct ledger_txn *txn, const struct ledger_event *event,
                                      const struct jcs_value *root)
 {
@@ -401,10 +392,10 @@ static enum lucid_error tariff_apply(struct ledger_txn *txn, const struct ledger
     struct books_state state;
     enum lucid_error error = state_take(txn, &row, &state);
     if (error == LUCID_OK) {
-        error = amount_of(root, "igas", &state.igas);
+        error = member_amount(root, "igas", &state.igas);
     }
     if (error == LUCID_OK) {
-        error = amount_of(root, "mgas", &state.mgas);
+        error = member_amount(root, "mgas", &state.mgas);
     }
     if (error != LUCID_OK) {
         return error;
@@ -426,7 +417,7 @@ static enum lucid_error limit_apply(struct ledger_txn *txn, const struct ledger_
     uint64_t limit;
     enum lucid_error error = payload_text(root, "account", &id);
     if (error == LUCID_OK) {
-        error = amount_of(root, "credit_limit", &limit);
+        error = member_amount(root, "credit_limit", &limit);
     }
     if (error == LUCID_OK) {
         error = account_take(txn, id, event->sequence, &side);
