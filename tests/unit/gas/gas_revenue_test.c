@@ -577,6 +577,30 @@ static void test_overflow_release(void **state)
     assert_true(revenue_replays_same(&world));
 }
 
+/* A part of the same command takes the room that the guard saw: the suspense stays for the next
+ * price. */
+static void test_overflow_release_parts(void **state)
+{
+    (void)state;
+    static const struct gas_weights halves = {{5000, 5000, 0}};
+    struct gas_payment_command command;
+    struct gas_price_command price;
+    price_set(&world, "a", "full", NULL, &weights_compute);
+    assert_int_equal(pay_through(&world, "a", GAS_AMOUNT_MAX - 9, NULL, &command), LUCID_OK);
+    price_set(&world, "b", NULL, NULL, &halves);
+    assert_int_equal(pay_through(&world, "b", 16, "other", &command), LUCID_OK);
+    payment_prepare(&command, "a", 5, "first", "other");
+    price_prepare(&price, "b", "full", NULL, &halves);
+    command.command.next_part = &price.command;
+    assert_int_equal(core_run(&world.core, &command.command), LUCID_OK);
+    assert_int_equal(price.command.error, LUCID_OK);
+    assert_int_equal(owed(&world, "payee:full:USDC"), GAS_AMOUNT_MAX - 4);
+    assert_int_equal(owed(&world, "suspense:compute:b:USDC"), 8);
+    price_set(&world, "b", "free", NULL, &halves);
+    assert_int_equal(owed(&world, "payee:free:USDC"), 8);
+    assert_true(revenue_replays_same(&world));
+}
+
 /* --- lists ------------------------------------------------------------------------------------ */
 
 static void check_list(const char *asset, const uint64_t *sequences, size_t count)
@@ -663,6 +687,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_overflow, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_overflow_same_payee, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_overflow_release, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_overflow_release_parts, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_lists, world_make, world_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
