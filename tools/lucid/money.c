@@ -23,6 +23,17 @@ void money_member_show(json_t *object, const char *name, const char *unit)
     json_object_set_new(object, name, json_string(shown));
 }
 
+static bool whole_read(struct cli *cli, const char *name, const char *text, enum gas_unit unit,
+                       uint64_t *ret)
+{
+    struct lucid_why why = {0};
+    if (gas_amount_parse_decimal(lucid_span_str(text), unit, ret, &why) != LUCID_OK) {
+        (void)cli_fail(cli, CLI_USAGE, NULL, name, "--%s: %s", name, why.text);
+        return false;
+    }
+    return true;
+}
+
 bool money_option(struct cli *cli, const char *whole, const char *units, enum gas_unit unit,
                   char ret[GAS_AMOUNT_TEXT_BYTES])
 {
@@ -39,10 +50,7 @@ bool money_option(struct cli *cli, const char *whole, const char *units, enum ga
                        "--%s must be a whole number of base units, at most 2^63 - 1", units);
         return false;
     }
-    struct lucid_why why = {0};
-    if (text != NULL &&
-        gas_amount_parse_decimal(lucid_span_str(text), unit, &amount, &why) != LUCID_OK) {
-        (void)cli_fail(cli, CLI_USAGE, NULL, whole, "--%s: %s", whole, why.text);
+    if (text != NULL && !whole_read(cli, whole, text, unit, &amount)) {
         return false;
     }
     ret[0] = '\0';
@@ -81,4 +89,20 @@ json_t *money_split_show(const json_t *split_bps)
         }
     }
     return json_string(text);
+}
+
+bool money_value(struct cli *cli, const char *name, enum gas_unit unit,
+                 char ret[GAS_AMOUNT_TEXT_BYTES])
+{
+    const char *text = cli_value(cli, name, NULL);
+    if (text == NULL) {
+        (void)cli_fail(cli, CLI_USAGE, NULL, name, "--%s is missing", name);
+        return false;
+    }
+    uint64_t amount;
+    if (!whole_read(cli, name, text, unit, &amount)) {
+        return false;
+    }
+    (void)snprintf(ret, GAS_AMOUNT_TEXT_BYTES, "%llu", (unsigned long long)amount);
+    return true;
 }

@@ -23,4 +23,9 @@ bool money_unit_option(struct cli *cli, enum gas_unit *ret) LUCID_WARN_UNUSED;
  * when they are none; the caller frees it with json_decref. */
 json_t *money_split_show(const json_t *split_bps) LUCID_WARN_UNUSED;
 
+/* The required option of that name, an amount as people write it ("12.5"), as base units in decimal
+ * text. False after an error message (exit CLI_USAGE). */
+bool money_value(struct cli *cli, const char *name, enum gas_unit unit,
+                 char ret[GAS_AMOUNT_TEXT_BYTES]) LUCID_WARN_UNUSED;
+
 #endif

@@ -7,6 +7,8 @@
 #include "base/assert.h"
 #include "lucidd/datadir.h"
 
+enum { PAGE_TRIES = 60 }; /* of each page, while the service is busy */
+
 static enum cli_exit token_from_environment(struct cli *cli, const char *text)
 {
     size_t len = strlen(text);
@@ -136,10 +138,27 @@ enum cli_exit remote_fail_error(struct cli *cli, enum lucid_error error,
     return cli_fail(cli, code, NULL, NULL, "%s: %s", cli->url, text);
 }
 
-/* Sends once. accept: a whole header line, or NULL for JSON. The answer is the caller's to free in
- * any case. */
-static enum cli_exit call_once(struct cli *cli, const char *method, const char *path,
-                               const char *accept, struct lucid_span body,
+/* What is not the same in all calls. accept, header: whole header lines; NULL: JSON; none. */
+struct call {
+    const char *method;
+    const char *path;
+    const char *accept;
+    const char *header;
+    struct lucid_span body; /* data NULL: none */
+};
+
+static void header_add(struct client_question *question, const char *header)
+{
+    size_t count = 0;
+    while (question->headers[count] != NULL) {
+        count++;
+    }
+    lucid_assert(count + 1 < CLIENT_HEADERS_MAX);
+    question->headers[count] = header;
+}
+
+/* Sends once. The answer is the caller's to free in any case. */
+static enum cli_exit call_once(struct cli *cli, const struct call *call,
                                struct client_answer *answer)
 {
     enum cli_exit code = remote_open(cli);
@@ -152,17 +171,19 @@ static enum cli_exit call_once(struct cli *cli, const char *method, const char *
         return cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
     }
     struct client_question question;
-    if (!remote_question_init(cli, method, path, url, sizeof(url), header, &question)) {
+    if (!remote_question_init(cli, call->method, call->path, url, sizeof(url), header, &question)) {
         datadir_secret_free(header, CLI_TOKEN_BYTES_MAX + 32);
         return CLI_USAGE;
     }
-    if (accept != NULL) {
-        question.headers[0] = accept;
+    if (call->accept != NULL) {
+        question.headers[0] = call->accept;
     }
-    if (body.data != NULL) {
-        question.body = body;
-        question.headers[2] = question.headers[1];
-        question.headers[1] = "Content-Type: application/json";
+    if (call->header != NULL) {
+        header_add(&question, call->header);
+    }
+    if (call->body.data != NULL) {
+        question.body = call->body;
+        header_add(&question, "Content-Type: application/json");
     }
     struct lucid_why why = {0};
     enum lucid_error error = client_request(cli->client, &question, answer, &why);
@@ -191,10 +212,19 @@ static enum cli_exit answer_take(struct cli *cli, const struct client_answer *an
 enum cli_exit remote_call(struct cli *cli, const char *method, const char *path, const json_t *body,
                           json_t **ret)
 {
+    return remote_call_with(cli, method, path, NULL, body, ret);
+}
+
+enum cli_exit remote_call_with(struct cli *cli, const char *method, const char *path,
+                               const char *header, const json_t *body, json_t **ret)
+{
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     struct client_answer answer = {0};
-    struct lucid_span span = text != NULL ? lucid_span_str(text) : lucid_span(NULL, 0);
-    enum cli_exit code = call_once(cli, method, path, NULL, span, &answer);
+    struct call call = {.method = method, .path = path, .header = header};
+    if (text != NULL) {
+        call.body = lucid_span_str(text);
+    }
+    enum cli_exit code = call_once(cli, &call, &answer);
     if (code == CLI_OK) {
         code = answer_take(cli, &answer, ret);
     }
@@ -207,7 +237,8 @@ enum cli_exit remote_find(struct cli *cli, const char *path, json_t **ret)
 {
     struct client_answer answer = {0};
     json_t *found = NULL;
-    enum cli_exit code = call_once(cli, "GET", path, NULL, lucid_span(NULL, 0), &answer);
+    const struct call call = {.method = "GET", .path = path};
+    enum cli_exit code = call_once(cli, &call, &answer);
     if (code == CLI_OK && answer.status != 404) {
         code = answer_take(cli, &answer, &found);
     }
@@ -227,10 +258,11 @@ enum cli_exit remote_get_text(struct cli *cli, const char *path, unsigned tries,
 enum cli_exit remote_get_as(struct cli *cli, const char *path, const char *accept, unsigned tries,
                             struct lucid_buf *ret_bytes)
 {
+    const struct call call = {.method = "GET", .path = path, .accept = accept};
     for (unsigned i = 0;; i++) {
         struct client_answer answer = {0};
-        enum cli_exit code = call_once(cli, "GET", path, accept, lucid_span(NULL, 0), &answer);
-        bool again = code == CLI_OK && answer.status == 503 && i < tries;
+        enum cli_exit code = call_once(cli, &call, &answer);
+        bool again = code == CLI_OK && (answer.status == 503 || answer.status == 429) && i < tries;
         if (code == CLI_OK && !again && (answer.status < 200 || answer.status >= 300)) {
             code = remote_fail(cli, &answer);
         }
@@ -357,6 +389,49 @@ enum cli_exit remote_list_print(struct cli *cli, const char *path, const char *c
     }
     json_decref(items);
     return CLI_OK;
+}
+
+/* The items of one page; *ret_cursor, malloc'd, where the next begins, NULL at the end. */
+static enum cli_exit page_each(struct cli *cli, const char *path, remote_item_fn *item,
+                               void *context, char **ret_cursor)
+{
+    struct lucid_buf text = {0};
+    json_t *page = NULL;
+    enum cli_exit code = remote_get_text(cli, path, PAGE_TRIES, &text);
+    if (code == CLI_OK) {
+        page = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+        lucid_buf_fini(&text);
+    }
+    const json_t *items = json_object_get(page, "items");
+    const char *cursor = json_string_value(json_object_get(page, "next_cursor"));
+    if (code == CLI_OK && !json_is_array(items)) {
+        code = cli_fail(cli, CLI_REFUSED, NULL, "items", "the answer has no list of items");
+    }
+    size_t i;
+    const json_t *at;
+    json_array_foreach(items, i, at)
+    {
+        code = code == CLI_OK ? item(context, at) : code;
+    }
+    *ret_cursor = code == CLI_OK && cursor != NULL ? strdup(cursor) : NULL;
+    json_decref(page);
+    return code;
+}
+
+enum cli_exit remote_each(struct cli *cli, const char *path, remote_item_fn *item, void *context)
+{
+    char *cursor = NULL;
+    enum cli_exit code = CLI_OK;
+    do {
+        char paged[REMOTE_PATH_BYTES_MAX];
+        code = page_path(cli, path, 1000, cursor, paged, sizeof(paged));
+        free(cursor);
+        cursor = NULL;
+        if (code == CLI_OK) {
+            code = page_each(cli, paged, item, context, &cursor);
+        }
+    } while (cursor != NULL);
+    return code;
 }
 
 enum cli_exit remote_object_print(struct cli *cli, enum cli_exit code, json_t *object)

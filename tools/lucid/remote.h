@@ -22,12 +22,17 @@ bool remote_question_init(struct cli *cli, const char *method, const char *path,
 enum cli_exit remote_call(struct cli *cli, const char *method, const char *path, const json_t *body,
                           json_t **ret) LUCID_WARN_UNUSED;
 
+/* The same with one more request header, a whole line; NULL: none. */
+enum cli_exit remote_call_with(struct cli *cli, const char *method, const char *path,
+                               const char *header, const json_t *body,
+                               json_t **ret) LUCID_WARN_UNUSED;
+
 /* GET of what may not be there: *ret is NULL after a 404, which is no error then. */
 enum cli_exit remote_find(struct cli *cli, const char *path, json_t **ret) LUCID_WARN_UNUSED;
 
 /* GET, giving the answer's own bytes (untrusted, the caller frees them): what is signed in them
- * must not go through a JSON library with its own idea of numbers. A 503 is tried again once a
- * second, at most `tries` times. */
+ * must not go through a JSON library with its own idea of numbers. A 503 or 429 is tried again once
+ * a second, at most `tries` times. */
 enum cli_exit remote_get_text(struct cli *cli, const char *path, unsigned tries,
                               struct lucid_buf *ret_text) LUCID_WARN_UNUSED;
 
@@ -45,6 +50,12 @@ enum cli_exit remote_list_get(struct cli *cli, const char *path, uint64_t limit,
  * with --json; may be NULL. */
 enum cli_exit remote_list_print(struct cli *cli, const char *path, const char *const *columns,
                                 void (*row)(json_t *item)) LUCID_WARN_UNUSED;
+
+/* Calls back for every item of a list (path may have a query), a page in memory at a time. Another
+ * value than CLI_OK from item ends it and is passed on. */
+typedef enum cli_exit remote_item_fn(void *context, const json_t *item);
+enum cli_exit remote_each(struct cli *cli, const char *path, remote_item_fn *item,
+                          void *context) LUCID_WARN_UNUSED;
 
 /* Prints an answer (if code is CLI_OK), decrefs it and returns code. */
 enum cli_exit remote_object_print(struct cli *cli, enum cli_exit code, json_t *object);
