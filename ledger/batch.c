@@ -298,6 +298,9 @@ static enum lucid_error command_run(struct ledger *ledger, struct ledger_command
         if (lucid_category(part->error) == LUCID_CATEGORY_FATAL) {
             return part->error;
         }
+        if (ledger->stage.failed != LUCID_OK) {
+            return ledger->stage.failed; /* not this part's fault alone */
+        }
         count++;
     }
     parts_agree(command);
@@ -322,7 +325,7 @@ static enum lucid_error command_run(struct ledger *ledger, struct ledger_command
             return part->error; /* what was just written cannot be read back */
         }
     }
-    return LUCID_OK;
+    return ledger->stage.failed;
 }
 
 enum lucid_error ledger_batch_run(struct ledger *ledger, struct ledger_command *command)

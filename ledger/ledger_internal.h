@@ -67,6 +67,7 @@ struct ledger_staged_row;
 struct ledger_stage {
     struct ledger_staged_row *buckets[LEDGER_STAGE_BUCKETS];
     struct ledger_staged_row *newest;
+    enum lucid_error failed; /* of the first write that was not possible */
 };
 
 /* The verb that runs now. */
@@ -169,8 +170,10 @@ enum lucid_error ledger_rows_take(struct ledger *ledger, struct store_view *view
 /* Whether a row is held there, and its bytes. */
 bool ledger_rows_get(struct ledger *ledger, uint32_t table, struct lucid_span key,
                      struct lucid_span *ret_value) LUCID_WARN_UNUSED;
-/* Puts what has changed into the batch; before its commit, and before a table is walked. */
+/* Puts what has changed into the batch, before its commit; and that of one table, before it is
+ * walked. An error fails the batch. */
 enum lucid_error ledger_rows_flush(struct ledger *ledger) LUCID_WARN_UNUSED;
+enum lucid_error ledger_rows_flush_table(struct ledger *ledger, uint32_t table) LUCID_WARN_UNUSED;
 /* Forgets them all. */
 void ledger_rows_reset(struct ledger *ledger);
 

@@ -52,21 +52,38 @@ void ledger_rows_reset(struct ledger *ledger)
     }
 }
 
-enum lucid_error ledger_rows_flush(struct ledger *ledger)
+/* Writes the rows of one table, or of all. What failed once stays failed: the transaction cannot be
+ * committed any more. */
+static enum lucid_error rows_write(struct ledger *ledger, uint32_t table, bool all)
 {
-    for (struct ledger_staged_row *row = ledger->stage.newest; row != NULL; row = row->prev) {
+    enum lucid_error error = ledger->stage.failed;
+    for (struct ledger_staged_row *row = ledger->stage.newest; error == LUCID_OK && row != NULL;
+         row = row->prev) {
+        if (!all && row->table != table) {
+            continue;
+        }
         if (row->stored && memcmp(row->was, row_data(row), row->bytes) == 0) {
             continue;
         }
         struct lucid_span value = lucid_span(row_data(row), row->bytes);
-        enum lucid_error error = ledger_row_put(ledger, row->table, row_key(row), value);
-        if (error != LUCID_OK) {
-            return error;
+        error = ledger_row_put(ledger, row->table, row_key(row), value);
+        if (error == LUCID_OK) {
+            memcpy(row->was, row_data(row), row->bytes);
+            row->stored = true;
         }
-        memcpy(row->was, row_data(row), row->bytes);
-        row->stored = true;
     }
-    return LUCID_OK;
+    ledger->stage.failed = error;
+    return error;
+}
+
+enum lucid_error ledger_rows_flush(struct ledger *ledger)
+{
+    return rows_write(ledger, 0, true);
+}
+
+enum lucid_error ledger_rows_flush_table(struct ledger *ledger, uint32_t table)
+{
+    return rows_write(ledger, table, false);
 }
 
 bool ledger_rows_get(struct ledger *ledger, uint32_t table, struct lucid_span key,

@@ -196,10 +196,10 @@ enum lucid_error ledger_txn_seek(struct ledger_txn *txn, unsigned table, enum st
                                  struct lucid_span key, struct lucid_span *ret_key,
                                  struct lucid_span *ret_value)
 {
-    enum lucid_error error = ledger_rows_flush(txn->ledger);
-    return error == LUCID_OK
-               ? row_seek(tables_view(txn), table_of(txn, table), how, key, ret_key, ret_value)
-               : error;
+    uint32_t handle = table_of(txn, table);
+    enum lucid_error error = ledger_rows_flush_table(txn->ledger, handle);
+    return error == LUCID_OK ? row_seek(tables_view(txn), handle, how, key, ret_key, ret_value)
+                             : error;
 }
 
 enum lucid_error ledger_txn_peek(struct ledger_txn *txn, const struct ledger_kind *kind,
