@@ -51,6 +51,7 @@ static const struct key keys[] = {
     UINT(epoch_seconds_max, "3600", 1, 31536000, "age that closes an epoch, from its first leaf"),
     UINT(head_interval_ms, "1000", 10, 3600000, "a grown tree is signed at least this often"),
     UINT(receipt_future_seconds_max, "300", 0, 86400, "how far ahead a receipt's timestamp may be"),
+    TEXT(gas_mode, "postpaid", "postpaid, or prepaid: who cannot pay for a receipt is refused"),
     BOOL(public_reads, "false", "open what needs a token with scope read"),
     TEXT(witness_policy, "", "file with witnesses and quorum (C2SP tlog-policy); none: not asked"),
     UINT(witness_interval_ms, "10000", 100, 86400000, "a witness is asked this often at most"),
@@ -330,6 +331,13 @@ static enum lucid_error read_flags(int argc, char *const *argv, struct flags *fl
     return LUCID_OK;
 }
 
+static bool gas_mode_parse(const char *text, enum gas_mode *ret)
+{
+    bool prepaid = strcmp(text, "prepaid") == 0;
+    *ret = prepaid ? GAS_PREPAID : GAS_POSTPAID;
+    return prepaid || strcmp(text, "postpaid") == 0;
+}
+
 static enum lucid_error check_whole(const struct config *config, struct lucid_why *why)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
@@ -339,6 +347,10 @@ static enum lucid_error check_whole(const struct config *config, struct lucid_wh
     }
     if (!level) {
         return refuse_value(why, "log_level", "must be error, warn, info or debug");
+    }
+    enum gas_mode mode;
+    if (!gas_mode_parse(config->gas_mode, &mode)) {
+        return refuse_value(why, "gas_mode", "must be postpaid or prepaid");
     }
     char host[CONFIG_TEXT_BYTES_MAX];
     uint16_t port;
@@ -501,6 +513,14 @@ void config_limits(const struct config *config, struct http_limits *ret)
     ret->write_ms_max = (uint32_t)config->write_ms_max;
     ret->output_bytes_max = (uint32_t)config->output_bytes_max;
     ret->inflight_bytes_max = config->inflight_bytes_max;
+}
+
+enum gas_mode config_gas_mode(const struct config *config)
+{
+    enum gas_mode mode;
+    bool known = gas_mode_parse(config->gas_mode, &mode);
+    lucid_assert(known);
+    return mode;
 }
 
 enum lucid_log_level config_log_level(const struct config *config)

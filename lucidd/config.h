@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "gas/books.h"
 #include "http/http.h"
 
 #define CONFIG_TEXT_BYTES_MAX 1024
@@ -24,6 +25,7 @@ struct config {
     uint64_t epoch_seconds_max;
     uint64_t head_interval_ms;
     uint64_t receipt_future_seconds_max;
+    char gas_mode[CONFIG_TEXT_BYTES_MAX];
     bool public_reads;
     char witness_policy[CONFIG_TEXT_BYTES_MAX];
     uint64_t witness_interval_ms;
@@ -92,6 +94,9 @@ size_t config_trusted(const struct config *config, struct http_network ret[CONFI
 
 /* The listeners' limits as http/http.h wants them. */
 void config_limits(const struct config *config, struct http_limits *ret);
+
+/* gas_mode as gas/books.h wants it; it was checked by config_read. */
+enum gas_mode config_gas_mode(const struct config *config);
 
 /* log_level as base/log.h wants it. */
 enum lucid_log_level config_log_level(const struct config *config);

@@ -145,6 +145,7 @@ static enum lucid_error open_ledger(struct service *service, struct lucid_why *w
     service->kinds.epoch.receipts_max = service->config.epoch_receipts_max;
     service->kinds.epoch.seconds_max = service->config.epoch_seconds_max;
     service->kinds.head.interval_ms_max = service->config.head_interval_ms;
+    service->kinds.books.mode = config_gas_mode(&service->config);
     error = cosigner_policy_read(service->config.witness_policy, &service->log_key->vkey,
                                  &service->policy, why);
     if (error != LUCID_OK) {
@@ -337,6 +338,7 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
         .epoch_seconds_max = config->epoch_seconds_max,
         .head_interval_ms = config->head_interval_ms,
         .receipt_future_seconds_max = config->receipt_future_seconds_max,
+        .gas_mode = config_gas_mode(config),
         .rate_limit_requests = config->rate_limit_requests,
         .rate_limit_lines = config->rate_limit_lines,
         .rate_limit_window_seconds = config->rate_limit_window_seconds,

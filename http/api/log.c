@@ -7,6 +7,8 @@ static void limits_write(const struct api_options *options, struct lucid_buf *ou
     lucid_json_member_u64(out, "epoch_seconds_max", options->epoch_seconds_max);
     lucid_json_member_u64(out, "head_interval_ms", options->head_interval_ms);
     lucid_json_member_u64(out, "receipt_future_seconds_max", options->receipt_future_seconds_max);
+    lucid_json_member_cstr(out, "gas_mode",
+                           options->gas_mode == GAS_PREPAID ? "prepaid" : "postpaid");
     lucid_json_member(out, "limits");
     lucid_buf_char(out, '{');
     lucid_json_member_u64(out, "body_bytes_max", RECEIPT_BODY_BYTES_MAX);
