@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "gas/books.h"
 #include "ledger/log.h"
 #include "ledger/note.h"
 #include "lucidd/offline.h"
@@ -26,6 +27,7 @@ struct birth {
     struct datadir dir;
     struct birth_secrets *secrets;
     struct ledger_identity identity;
+    struct gas_tariff tariff;
     struct kinds kinds;
     struct store *store;
     struct ledger *ledger;
@@ -111,17 +113,21 @@ static enum lucid_error command_run(struct ledger *ledger, struct ledger_command
     return LUCID_OK;
 }
 
-/* log.init, the head of size 0 and the administrator's token: one commit. */
+/* log.init, the head of size 0, the administrator's token and the first tariff: one commit. */
 static enum lucid_error events_write(struct birth *birth, struct lucid_why *why)
 {
     struct ledger_log_init_command init = {.payload = {0}};
     struct ledger_head_tick head;
     struct ledger_token_command token = {.payload = {0}};
+    struct gas_books_command tariff;
     const struct ledger_token admin = {.name = "admin", .scopes = TOKEN_ADMIN};
     struct lucid_clock clock = lucid_clock_system();
     enum lucid_error error = ledger_log_init_prepare(&init, &birth->identity, why);
     if (error == LUCID_OK) {
         error = ledger_token_prepare(&token, TOKEN_CREATE, &admin, birth->secrets->token, why);
+    }
+    if (error == LUCID_OK) {
+        error = gas_tariff_prepare(&tariff, birth->tariff.igas, birth->tariff.mgas, why);
     }
     ledger_head_tick_init(&head);
     if (error == LUCID_OK) {
@@ -134,6 +140,9 @@ static enum lucid_error events_write(struct birth *birth, struct lucid_why *why)
         }
         if (error == LUCID_OK) {
             error = command_run(birth->ledger, &token.command, why);
+        }
+        if (error == LUCID_OK) {
+            error = command_run(birth->ledger, &tariff.command, why);
         }
         if (error == LUCID_OK) {
             error = ledger_batch_commit(birth->ledger);
@@ -180,9 +189,35 @@ static void birth_print(struct cli *cli, const struct birth *birth)
     (void)remote_object_print(cli, CLI_OK, log);
 }
 
+/* An option's amount in LUCID. false: it is none, and that was said. */
+static bool charge_read(struct cli *cli, const char *option, uint64_t initial, uint64_t *ret)
+{
+    const char *text = cli_value(cli, option, NULL);
+    struct lucid_why why = {0};
+    enum lucid_error error = LUCID_OK;
+    *ret = initial;
+    if (text != NULL) {
+        error = gas_amount_parse_decimal(lucid_span_str(text), GAS_LUCID, ret, &why);
+    }
+    if (error == LUCID_OK && *ret > GAS_TARIFF_MAX) {
+        char most[GAS_AMOUNT_TEXT_BYTES];
+        gas_amount_format(GAS_TARIFF_MAX, GAS_LUCID, most);
+        error = lucid_refuse(&why, LUCID_REFUSE_TOO_LARGE, NULL, NULL,
+                             "a charge is at most %s LUCID", most);
+    }
+    if (error != LUCID_OK) {
+        (void)cli_fail(cli, CLI_USAGE, "INVALID_TARIFF", option, "--%s: %s", option, why.text);
+    }
+    return error == LUCID_OK;
+}
+
 static enum cli_exit log_init_at(struct cli *cli, struct birth *birth, const char *origin)
 {
     struct lucid_why why = {0};
+    if (!charge_read(cli, "igas", GAS_IGAS_DEFAULT, &birth->tariff.igas) ||
+        !charge_read(cli, "mgas", GAS_MGAS_DEFAULT, &birth->tariff.mgas)) {
+        return CLI_USAGE;
+    }
     if (!ledger_name_ok(lucid_span_str(origin))) {
         return cli_fail(cli, CLI_USAGE, "INVALID_ORIGIN", "origin",
                         "--origin must be 1 to 255 bytes of UTF-8 without white space or '+', as "
@@ -227,6 +262,8 @@ static enum cli_exit log_init(struct cli *cli)
 static const struct cli_option init_options[] = {
     {"origin", 'o', "NAME", "the log's name for ever, like log.example.org/receipts (required)"},
     {"test", 0, NULL, "a log that says it is a test, and lets tests set the time"},
+    {"igas", 0, "LUCID", "what a receipt costs, like 0.5 (1)"},
+    {"mgas", 0, "LUCID", "what an epoch's root costs its signers together (5)"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -236,7 +273,8 @@ const struct cli_command command_log_init = {
     .arguments = "",
     .summary = "make a data directory: store, keys, admin token",
     .text = "Makes DIR (0700) with store/, log.key, service.key, admin.token (0600) and vkey, and\n"
-            "writes the log's first events. Refuses a directory that holds a log, or anything.\n",
+            "writes the log's first events. Refuses a directory that holds a log, or anything.\n"
+            "The first tariff is one of these events; it may be changed later.\n",
     .examples = "  lucid log init --data /var/lib/lucid --origin log.example.org/receipts\n"
                 "  lucid log init --data ./try --origin localhost/try --test\n",
     .options = init_options,
