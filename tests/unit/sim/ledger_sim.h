@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gas/books.h"
 #include "ledger/receipt.h"
 #include "ledger/store/failing.h"
 #include "tests/unit/ledger/core_world.h"
@@ -16,6 +17,7 @@ enum {
     SIM_HEADS_MAX = 20000,
     SIM_TOKENS_MAX = 2000,
     SIM_SIGNERS = 48,
+    SIM_KEYS_MAX = 2000, /* of deposits */
     SIM_BATCH_MAX = 40,
     SIM_BODY_BYTES_MAX = 512,
 };
@@ -57,6 +59,35 @@ struct model_token {
     uint64_t revoked_ms;
 };
 
+struct model_account {
+    bool opened;
+    uint64_t debits;
+    uint64_t credits;
+    uint64_t credit_limit;
+};
+
+struct model_deposit {
+    bool used;
+    uint8_t signer;
+    uint64_t amount;
+};
+
+/* The books, without a history: what stands in the accounts now. */
+struct model_gas {
+    bool prepaid;
+    bool has_tariff;
+    uint64_t igas;
+    uint64_t mgas;
+    struct model_account signers[SIM_SIGNERS];
+    struct model_account revenue;
+    struct model_account deposits;
+    uint64_t postings;
+    uint64_t epoch_leaves[SIM_SIGNERS];
+    uint8_t epoch_order[SIM_SIGNERS]; /* signers as they first came in the open epoch */
+    unsigned epoch_signers;
+    struct model_deposit keys[SIM_KEYS_MAX];
+};
+
 struct model {
     uint64_t receipts_max;
     uint64_t seconds_max;
@@ -71,6 +102,7 @@ struct model {
     size_t head_count;
     struct model_signer signers[SIM_SIGNERS];
     struct model_token tokens[SIM_TOKENS_MAX];
+    struct model_gas gas;
     struct model_run runs[SIM_RUNS_MAX];
     struct model_epoch epochs[SIM_EPOCHS_MAX];
     struct model_head heads[SIM_HEADS_MAX];
@@ -85,7 +117,7 @@ struct expect {
     uint64_t epoch;
     enum receipt_status status;
     bool replayed;
-    /* signers */
+    /* signers, gas */
     bool known;
     /* epochs */
     bool closed;
@@ -101,6 +133,13 @@ struct expect model_token_create(struct model *model, unsigned token, uint64_t e
 struct expect model_token_revoke(struct model *model, unsigned token);
 struct expect model_epoch_do(struct model *model, enum epoch_verb verb);
 struct expect model_head_tick(struct model *model);
+/* The number of a new event of the batch. */
+uint64_t model_event_add(struct model *model);
+/* A receipt is about to be logged: may it be charged? Then it is. */
+bool model_gas_charge(struct model_gas *gas, uint8_t signer, struct expect *refusal);
+void model_gas_epoch(struct model_gas *gas);
+struct expect model_gas_do(struct model *model, const struct gas_books_command *command,
+                           unsigned signer, unsigned key);
 /* The epoch of a leaf and its end (0 = open). */
 uint64_t model_epoch_of(const struct model *model, uint64_t leaf, uint64_t *ret_end);
 
@@ -118,6 +157,8 @@ struct sim {
     enum store_fault fired; /* by the batch that runs */
     unsigned run_count;     /* run_ids used so far */
     unsigned token_count;
+    unsigned key_count; /* of deposits */
+    struct gas_books_config gas;
     struct ledger_ed25519_key keys[SIM_SIGNERS];
     char token_texts[SIM_TOKENS_MAX][TOKEN_TEXT_BYTES + 1];
     struct model *kept;
@@ -149,6 +190,13 @@ void sim_run_id(unsigned run, char out[RECEIPT_RUN_ID_BYTES_MAX]);
 void sim_check_some(struct sim *sim);
 /* Compares everything that a reader can see. */
 void sim_check_all(struct sim *sim);
+/* A random tariff, deposit or limit. */
+void sim_gas_make(struct sim *sim, struct gas_books_command *command, unsigned *ret_signer,
+                  unsigned *ret_key);
+/* The accounts as they stand, and that each unit's debits are its credits. */
+void sim_gas_check(struct sim *sim);
+/* Every posting, and the accounts as of many events. */
+void sim_gas_check_all(struct sim *sim);
 /* Replays into an empty store, and folds that from scratch: the same rows each time. */
 void sim_check_replay(struct sim *sim);
 

@@ -83,6 +83,7 @@ void sim_check_some(struct sim *sim)
     sim_check(sim, ledger_view_begin(sim->world.view) == LUCID_OK);
     check_counts(sim);
     check_open_epoch(sim);
+    sim_gas_check(sim);
     for (unsigned i = 0; i < SOME && sim->run_count > 0; i++) {
         check_run(sim, (unsigned)sim_random(sim, sim->run_count));
     }
@@ -205,6 +206,7 @@ void sim_check_all(struct sim *sim)
     check_heads(sim);
     check_signers(sim);
     check_tokens(sim);
+    sim_gas_check_all(sim);
     for (unsigned i = 0; i < sim->run_count; i++) {
         check_run(sim, i);
         taken += sim->kept->runs[i].taken;

@@ -6,7 +6,7 @@ void model_batch_begin(struct model *model, uint64_t now_ms)
     model->now_ms = now_ms > model->time_ms ? now_ms : model->time_ms;
 }
 
-static uint64_t event_add(struct model *model)
+uint64_t model_event_add(struct model *model)
 {
     model->time_ms = model->now_ms;
     return ++model->events;
@@ -15,7 +15,7 @@ static uint64_t event_add(struct model *model)
 static void head_add(struct model *model)
 {
     lucid_assert(model->head_count < SIM_HEADS_MAX);
-    uint64_t sequence = event_add(model);
+    uint64_t sequence = model_event_add(model);
     model->heads[model->head_count++] =
         (struct model_head){.size = model->leaves, .sequence = sequence, .time_ms = model->now_ms};
 }
@@ -28,7 +28,8 @@ static bool head_grows(const struct model *model)
 static void epoch_close(struct model *model, enum epoch_closed_by by)
 {
     lucid_assert(model->epochs_closed < SIM_EPOCHS_MAX);
-    (void)event_add(model);
+    (void)model_event_add(model);
+    model_gas_epoch(&model->gas);
     model->epochs[model->epochs_closed++] = (struct model_epoch){
         .first = model->open_first,
         .end = model->leaves,
@@ -93,12 +94,15 @@ struct expect model_receipt(struct model *model, unsigned run_index, uint8_t var
     if (run->taken) {
         return (struct expect){.error = LUCID_REFUSE_CONFLICT, .code = "RUN_ID_CONFLICT"};
     }
+    if (!model_gas_charge(&model->gas, signer, &expect)) {
+        return expect;
+    }
     *run = (struct model_run){
         .taken = true,
         .variant = variant,
         .signer = signer,
         .leaf = model->leaves,
-        .sequence = event_add(model),
+        .sequence = model_event_add(model),
         .time_ms = model->now_ms,
     };
     if (model->leaves == model->open_first) {
@@ -124,14 +128,14 @@ struct expect model_signer_do(struct model *model, enum signer_verb verb, unsign
     if (verb == SIGNER_REGISTER ? row->registered_ms != 0 : row->revoked_ms != 0) {
         return (struct expect){.known = true};
     }
-    (void)event_add(model);
+    (void)model_event_add(model);
     *(verb == SIGNER_REGISTER ? &row->registered_ms : &row->revoked_ms) = model->now_ms;
     return (struct expect){.known = false};
 }
 
 struct expect model_token_create(struct model *model, unsigned token, uint64_t expires_ms)
 {
-    (void)event_add(model);
+    (void)model_event_add(model);
     model->tokens[token] =
         (struct model_token){.created_ms = model->now_ms, .expires_ms = expires_ms};
     return (struct expect){.error = LUCID_OK};
@@ -144,7 +148,7 @@ struct expect model_token_revoke(struct model *model, unsigned token)
         return (struct expect){.error = LUCID_REFUSE_INVALID, .code = "NOT_FOUND"};
     }
     if (row->revoked_ms == 0) {
-        (void)event_add(model);
+        (void)model_event_add(model);
         row->revoked_ms = model->now_ms;
     }
     return (struct expect){.error = LUCID_OK};

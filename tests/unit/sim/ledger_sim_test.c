@@ -16,12 +16,13 @@
 
 enum { COMMANDS_MEMORY = 10000, COMMANDS_LMDB = 6000, SEEDS_MEMORY = 3 };
 
-enum op_what { OP_RECEIPT, OP_SIGNER, OP_TOKEN, OP_EPOCH, OP_HEAD };
+enum op_what { OP_RECEIPT, OP_SIGNER, OP_TOKEN, OP_EPOCH, OP_HEAD, OP_GAS };
 
 struct op {
     enum op_what what;
     unsigned verb;
     unsigned number; /* run, signer or token */
+    unsigned key;    /* of a deposit */
     uint8_t variant;
     uint8_t signer;
     uint64_t expires_ms;
@@ -33,6 +34,7 @@ struct op {
         struct ledger_token_command token;
         struct ledger_epoch_command epoch;
         struct ledger_head_tick head;
+        struct gas_books_command gas;
     } as;
 };
 
@@ -154,6 +156,9 @@ static void restart(struct sim *sim)
         sim_check(sim, store_table_clear(batch, table) == LUCID_OK);
         sim_check(sim, store_batch_commit(batch) == LUCID_OK);
     }
+    /* The mode is configuration: another one from now on, the same books. */
+    sim->gas.mode = sim_random(sim, 3) == 0 ? GAS_PREPAID : GAS_POSTPAID;
+    sim->kept->gas.prepaid = sim->gas.mode == GAS_PREPAID;
     ledger_start(sim, inner);
     sim_check_all(sim);
 }
@@ -169,6 +174,7 @@ static void sim_start(struct sim *sim, uint64_t seed, const char *lmdb_dir)
     core_world_use(&sim->world, &ledger_token_kind, NULL);
     core_world_use(&sim->world, &ledger_receipt_kind, NULL);
     core_world_use(&sim->world, &ledger_epoch_kind, &sim->world.epoch);
+    core_world_use(&sim->world, &gas_books_kind, &sim->gas);
     core_world_use(&sim->world, &ledger_head_kind, &sim->world.head);
     if (sim_random(sim, 2) == 0) {
         sim->world.epoch.receipts_max = 1 + sim_random(sim, 20);
@@ -176,6 +182,8 @@ static void sim_start(struct sim *sim, uint64_t seed, const char *lmdb_dir)
     sim->kept = calloc(1, sizeof(*sim->kept));
     sim->staged = calloc(1, sizeof(*sim->staged));
     lucid_assert(sim->kept != NULL && sim->staged != NULL);
+    sim->gas.mode = sim_random(sim, 2) == 0 ? GAS_PREPAID : GAS_POSTPAID;
+    sim->kept->gas.prepaid = sim->gas.mode == GAS_PREPAID;
     sim->kept->receipts_max = sim->world.epoch.receipts_max;
     sim->kept->seconds_max = sim->world.epoch.seconds_max;
     sim->kept->interval_ms = sim->world.head.interval_ms_max;
@@ -292,19 +300,22 @@ static bool op_make(struct sim *sim, struct op *op, struct lucid_arena *arena)
 {
     uint64_t draw = sim_random(sim, 100);
     *op = (struct op){.what = OP_RECEIPT};
-    if (draw < 80) {
+    if (draw < 78) {
         return receipt_make(sim, op, arena);
     }
-    if (draw < 87) {
+    if (draw < 85) {
         op->what = OP_SIGNER;
         signer_make(sim, op);
-    } else if (draw < 90) {
+    } else if (draw < 88) {
         op->what = OP_TOKEN;
         token_make(sim, op);
-    } else if (draw < 95) {
+    } else if (draw < 92) {
         op->what = OP_EPOCH;
         op->verb = sim_random(sim, 8) == 0 ? EPOCH_FINALIZE : EPOCH_TICK;
         ledger_epoch_command_init(&op->as.epoch, (enum epoch_verb)op->verb);
+    } else if (draw < 98) {
+        op->what = OP_GAS;
+        sim_gas_make(sim, &op->as.gas, &op->number, &op->key);
     } else {
         op->what = OP_HEAD;
         ledger_head_tick_init(&op->as.head);
@@ -337,6 +348,8 @@ static struct expect op_expect(struct model *model, const struct op *op)
         return model_epoch_do(model, (enum epoch_verb)op->verb);
     case OP_HEAD:
         return model_head_tick(model);
+    case OP_GAS:
+        return model_gas_do(model, &op->as.gas, op->number, op->key);
     }
     lucid_assert(false);
     return (struct expect){.error = LUCID_FATAL_CORRUPT};
@@ -365,6 +378,8 @@ static void op_compare(struct sim *sim, const struct op *op, const struct expect
         receipt_compare(sim, op, expect);
     } else if (op->what == OP_SIGNER) {
         sim_check(sim, op->as.signer.ret_known == expect->known);
+    } else if (op->what == OP_GAS) {
+        sim_check(sim, op->as.gas.ret_known == expect->known);
     } else if (op->what == OP_EPOCH) {
         sim_check(sim, op->as.epoch.ret_closed == expect->closed);
         sim_check(sim, !expect->closed || op->as.epoch.ret_epoch == expect->number);
