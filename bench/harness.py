@@ -279,9 +279,9 @@ class Lucid(Service):
         return "".join(lines)
 
 
-def lucid_init(options, data):
+def lucid_init(options, data, *more):
     subprocess.run([program(options, "tools/lucid", "tools/lucid/lucid"), "log", "init",
-                    "--data", str(data), "--origin", "bench.example/log"],
+                    "--data", str(data), "--origin", "bench.example/log", *more],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
