@@ -371,6 +371,62 @@ static void test_limits(void **state)
     free(names);
 }
 
+static void vector_read(const char *name, struct lucid_buf *ret)
+{
+    char path[512];
+    char bytes[4096];
+    const char *folder = getenv("LUCID_TEST_VECTORS");
+    assert_non_null(folder);
+    (void)snprintf(path, sizeof(path), "%s/settlement/%s", folder, name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t len = fread(bytes, 1, sizeof(bytes), file);
+    (void)fclose(file);
+    assert_true(len > 0 && len < sizeof(bytes));
+    lucid_buf_init(ret, 0);
+    lucid_buf_put(ret, bytes, len);
+}
+
+/* Statements that another program made: read, verified, followed, and written to the same bytes. */
+static void test_vectors(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"usdc_0.json", "usdc_1.json", "usdc_2.json", "usdc_3.json"};
+    uint8_t service_key[LEDGER_ED25519_PUBLIC_BYTES];
+    struct lucid_buf text;
+    struct lucid_buf before = {.bytes_max = 0};
+    struct gas_statement_verdict verdict;
+    vector_read("service_key", &text);
+    assert_true(lucid_hex_decode(lucid_buf_span(&text), service_key, sizeof(service_key)));
+    lucid_buf_fini(&text);
+    for (size_t i = 0; i < 5; i++) {
+        struct gas_statement_read read;
+        struct lucid_buf jcs = {.bytes_max = 0};
+        struct lucid_buf document = {.bytes_max = 0};
+        if (i == 4) {
+            lucid_buf_fini(&before);
+        }
+        vector_read(i < 4 ? names[i] : "lucid_0.json", &text);
+        const struct gas_statement_trust trust = {.service_key = service_key,
+                                                  .origin = lucid_span_str("example.com/log"),
+                                                  .previous = lucid_buf_span(&before)};
+        lucid_arena_reset(&arena);
+        assert_int_equal(
+            gas_statement_check(lucid_buf_span(&text), &trust, &arena, &read, &verdict), LUCID_OK);
+        for (size_t step = 0; step < GAS_STATEMENT_STEPS; step++) {
+            assert_int_equal(verdict.outcome[step], GAS_STEP_PASSED);
+        }
+        gas_statement_write(&read.statement, &jcs);
+        gas_statement_document(read.signature, lucid_buf_span(&jcs), &document);
+        assert_true(lucid_span_equal(lucid_buf_span(&document), lucid_buf_span(&text)));
+        lucid_buf_fini(&jcs);
+        lucid_buf_fini(&document);
+        lucid_buf_fini(&before);
+        before = text;
+    }
+    lucid_buf_fini(&before);
+}
+
 static void test_sums_text(void **state)
 {
     (void)state;
@@ -397,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_other_form), cmocka_unit_test(test_altered),
         cmocka_unit_test(test_steps),      cmocka_unit_test(test_previous),
         cmocka_unit_test(test_limits),     cmocka_unit_test(test_sums_text),
+        cmocka_unit_test(test_vectors),
     };
     return cmocka_run_group_tests_name("gas_statement", tests, group_make, group_drop);
 }
