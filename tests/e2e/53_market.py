@@ -709,6 +709,12 @@ with case("lucid payment record, again, list, show"):
     unchanged(record_refused)
     equal(accounts(), model.now())
 
+with case("the store checks out, and a fold of its events made anew gives the same tables"):
+    service.stop()
+    kit.run_lucid("log", "fsck", "--data", service.data)
+    kit.run_lucid("log", "replay", "--data", service.data, "--to",
+                  os.path.join(kit.scratch(), "again"), "--verify")
+
 # --- the reference ------------------------------------------------------------------------------
 
 
@@ -735,7 +741,6 @@ with case("docs/API.md: the examples of prices and payments, as a new user would
     def examples(section):
         text = page.split(f"\n## {section}\n")[1].split("\n## ")[0]
         return [json.loads(block) for block in re.findall(r"^```\n(.*?)^```", text, re.M | re.S)]
-    service.stop()
     service = kit.Service()
     request, shown, revenue = examples("Prices")
     answer = ask("PUT", f"/v1/assets/{shown['asset']}/pricing", request)
