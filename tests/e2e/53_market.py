@@ -526,6 +526,23 @@ with case("a release that would overflow its payee's account refuses the price")
     equal(service.ok("/v1/assets/full/pricing")["version"], 1)
     equal(accounts(), model.now())
 
+with case("the books say the same: every account, the postings of a payment, the trial balance"):
+    told, cursor = {}, ""
+    while cursor is not None:
+        page = service.ok(f"/v1/accounts?limit=7{cursor}", token=reader)
+        for row in page["items"]:
+            told[row["account"]] = int(row["credits"]) - int(row["debits"])
+        cursor = page["next_cursor"] and "&cursor=" + page["next_cursor"]
+    equal({name: amount for name, amount in told.items() if amount}, model.now())
+    listed = service.ok(f"/v1/postings?cause={one['sequence']}", token=reader)["items"]
+    equal([(row["what"], row["credit"], int(row["amount"])) for row in listed],
+          [("split." + leg["role"], name, int(leg["amount"])) for leg, name in
+           zip(one["legs"], ("suspense:compute:llama:USDC", "suspense:model:llama:USDC",
+                             "revenue:protocol:USDC"))])
+    equal({row["debit"] for row in listed}, {"clearing:stripe:USDC"})
+    for unit in service.ok("/v1/trial-balance", token=reader)["units"]:
+        equal((unit["balanced"], unit["debits"]), (True, unit["credits"]), unit["unit"])
+
 # --- lists --------------------------------------------------------------------------------------
 
 with case("payments: in pages, either way round, by asset, by external id, one by one"):
