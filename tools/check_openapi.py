@@ -5,8 +5,8 @@ statuses, and has the one form (tools/openapi.py).
 usage: check_openapi.py [ROOT] | --self-test
 
 Codes come from: the table in http/api/codes.c; `STATUS, "CODE"` in http/; and lucid_refuse in
-ledger/, whose codes must be in the table unless INSIDE says that they never reach an answer; gas/
-may say codes of the table.
+ledger/ and gas/, whose codes must be in the table unless INSIDE says that they never reach an
+answer.
 docs/API.md must name every code, too."""
 
 import os
@@ -35,6 +35,7 @@ INSIDE = {
     "INVALID_KEY",
     "INVALID_MEMBER",
     "INVALID_ORIGIN",
+    "INVALID_STATEMENT",
     "KEY_ID_MISMATCH",
     "KEY_MALFORMED",
     "KEY_TYPE_UNKNOWN",
@@ -93,16 +94,13 @@ def emitted(root):
             said.update(re.findall(WORD, text))
     findings += [f"{code}: http/ uses it, {TABLE} lacks it"
                  for code in sorted(said - set(codes) - INSIDE - OTHER_WORDS)]
-    for path, text in sources(root, "gas"):
-        said.update(re.findall(WORD, text))
-    for path, text in sources(root, "ledger"):
+    for path, text in [*sources(root, "ledger"), *sources(root, "gas")]:
+        said.update(set(re.findall(WORD, text)) & set(codes))
         for code in re.findall(r"lucid_refuse\([^;]*?" + WORD, text):
             said.add(code)
             if code not in codes and code not in INSIDE:
                 findings.append(f"{code}: {path} refuses with it: put it into {TABLE} and "
                                 f"{DOCUMENT}, or, if no answer bears it, into INSIDE here")
-    for _, text in sources(root, "gas"):
-        said.update(re.findall(r"lucid_refuse\([^;]*?" + WORD, text))
     findings += [f"{code}: {TABLE} has it, nothing says it" for code in sorted(set(codes) - said)]
     return codes, findings
 
@@ -151,6 +149,8 @@ def cases():
         ("by a variable", tree(http__b='code = "B_CODE";\n'), "B_CODE: http/ uses it"),
         ("by a kind", tree(ledger__k='lucid_refuse(why, LUCID_X, "B_CODE", NULL, "x");\n'),
          "B_CODE: ledger/k.c"),
+        ("by a kind of gas", tree(gas__k='lucid_refuse(w, LUCID_X, "B_CODE", NULL, "x");\n'),
+         "B_CODE: gas/k.c"),
         ("inside", tree(ledger__k='lucid_refuse(why, LUCID_X, "NO_MEMORY", NULL, "x");\n'), None),
         ("nobody says it", tree(http__a=""), "A_CODE: http/api/codes.c has it"),
         ("not on the page", tree(page="\n"), "docs/API.md does not name"),

@@ -7,6 +7,7 @@ static const struct api_code codes[] = {
     {"INVALID_JSON", 400},
     {"INVALID_PARAMETER", 400},
     {"UNAUTHORIZED", 401},
+    {"GAS_EXHAUSTED", 402},
     {"FORBIDDEN", 403},
     {"SIGNER_UNKNOWN", 403},
     {"SIGNER_REVOKED", 403},
