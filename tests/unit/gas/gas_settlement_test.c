@@ -332,25 +332,26 @@ static void test_reversed_suspense_and_limits(void **state)
     assert_int_equal(core_events(&world.core), events);
 }
 
-enum { MANY = 1001 };
+enum { MANY = 1001, BATCH = 256 };
 
 static void many_pay(size_t name_len, size_t count)
 {
-    struct till_command till[8];
-    for (size_t done = 0; done < count;) {
-        char account[8][GAS_ACCOUNT_ID_BYTES_MAX + 1];
-        lucid_assert(ledger_batch_begin(world.core.ledger, world.core.now_ms) == LUCID_OK);
-        for (size_t i = 0; i < 8 && done < count; i++, done++) {
-            (void)snprintf(account[i], sizeof(account[i]), "payee:%0*zu:USDC", (int)name_len, done);
-            till_init(&till[i], till_payment);
-            till_post(&till[i], "clearing:external:USDC", account[i], done + 1, "split.compute");
-            till_post(&till[i], "clearing:external:USDC", "revenue:protocol:USDC", 1,
-                      "split.protocol");
-            lucid_assert(ledger_batch_run(world.core.ledger, &till[i].command) == LUCID_OK);
-            lucid_assert(till[i].command.error == LUCID_OK);
+    char account[GAS_ACCOUNT_ID_BYTES_MAX + 1];
+    struct till_command till;
+    lucid_assert(ledger_batch_begin(world.core.ledger, world.core.now_ms) == LUCID_OK);
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(account, sizeof(account), "payee:%0*zu:USDC", (int)name_len, i);
+        till_init(&till, till_payment);
+        till_post(&till, "clearing:external:USDC", account, i + 1, "split.compute");
+        till_post(&till, "clearing:external:USDC", "revenue:protocol:USDC", 1, "split.protocol");
+        lucid_assert(ledger_batch_run(world.core.ledger, &till.command) == LUCID_OK);
+        lucid_assert(till.command.error == LUCID_OK);
+        if (i % BATCH == BATCH - 1) {
+            lucid_assert(ledger_batch_commit(world.core.ledger) == LUCID_OK);
+            lucid_assert(ledger_batch_begin(world.core.ledger, world.core.now_ms) == LUCID_OK);
         }
-        lucid_assert(ledger_batch_commit(world.core.ledger) == LUCID_OK);
     }
+    lucid_assert(ledger_batch_commit(world.core.ledger) == LUCID_OK);
 }
 
 /* Many payees take several documents, all of one period, each of which adds up by itself. */
@@ -404,6 +405,29 @@ static void test_parts_by_bytes(void **state)
         lucid_buf_fini(&document);
     }
     assert_int_equal(lines, 900);
+}
+
+/* What does not fit the documents of one epoch is told at the next one's end. */
+static void test_parts_limit(void **state)
+{
+    (void)state;
+    enum { PAYEES = GAS_SETTLEMENT_PARTS_MAX * GAS_STATEMENT_LINES_MAX, LATE = 5 };
+    struct gas_settlement_line line;
+    many_pay(6, PAYEES + LATE);
+    epoch_end(&world);
+    assert_int_equal(statements(&world, GAS_USDC), GAS_SETTLEMENT_PARTS_MAX);
+    assert_int_equal(ledger_view_begin(world.core.view), LUCID_OK);
+    assert_int_equal(gas_earning_next(world.core.view, GAS_USDC, lucid_span_str(""), &line),
+                     LUCID_OK);
+    assert_string_equal(line.payee, "040000");
+    assert_int_equal(line.amount, PAYEES + 1);
+    ledger_view_end(world.core.view);
+    epoch_end(&world);
+    check_chain(GAS_USDC, GAS_SETTLEMENT_PARTS_MAX + 1);
+    struct gas_settlement last = settlement_of(&world, GAS_USDC, GAS_SETTLEMENT_PARTS_MAX, NULL);
+    assert_int_equal(last.line_count, LATE);
+    epoch_end(&world);
+    assert_int_equal(statements(&world, GAS_USDC), GAS_SETTLEMENT_PARTS_MAX + 1);
 }
 
 /* Without the key nothing is issued and nothing is lost. */
@@ -461,6 +485,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reversed_suspense_and_limits, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_parts, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_parts_by_bytes, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_parts_limit, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_no_key, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_one_batch_and_restart, world_make, world_drop),
     };
