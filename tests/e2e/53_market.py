@@ -4,11 +4,13 @@ payments that are recorded once, legs to the unit, suspense and its release. The
 here from /v1/events, by a model that shares nothing with the service."""
 
 import collections
+import http.client
 import json
 import os
 import random
 import re
 import threading
+import time
 import urllib.parse
 
 import kit
@@ -493,6 +495,83 @@ with case("400 payments, 60 changes of weights and payees: legs and accounts as 
                 equal(int(unit["suspense"][leg]),
                       model.now().get(f"suspense:{leg}:{asset}:USDC", 0), asset)
     equal(total, -sum(v for k, v in model.now().items() if k.startswith("clearing:")))
+
+def replay(after):
+    """The model over what the log says has happened since, in its order."""
+    for event in events(after):
+        told = event["decoded"]
+        if event["type"] == "price.set":
+            payees = (told["compute_payee"], told["model_payee"])
+            model.set(told["asset"], told["split_bps"], payees)
+            replay.versions[told["asset"], told["version"]] = model.prices[told["asset"]]
+        elif event["type"] == "payment.recorded":
+            weights, payees = replay.versions[told["asset"], told["version"]]
+            equal((weights, payees), model.prices[told["asset"]], "the version in force")
+            equal((tuple(told["split"]["bps"]), tuple(told["split"]["payees"])), (weights, payees))
+            legs = model.pay(told["asset"], int(told["amount"]), told["facilitator"])
+            equal([int(p["amount"]) for p in told["postings"]], [leg for leg in legs if leg])
+
+
+replay.versions = {}
+
+with case("6 clients pay while 2 change prices and one reads; then a kill -9 in the midst of it"):
+    for killed in (False, True):
+        before, stop, trouble, acknowledged = newest(), threading.Event(), [], set()
+
+        def client_of(seed, act):
+            own, client = random.Random(seed), kit.Client(service.port)
+            number = 0
+            try:
+                while not stop.is_set():
+                    act(own, client, f"{before}-{seed}-{number}")
+                    number += 1
+            except (OSError, http.client.HTTPException):
+                if not killed:
+                    trouble.append(f"client {seed} was cut off")
+            except AssertionError as why:
+                trouble.append(str(why))
+            client.close()
+
+        def payer(own, client, name):
+            got = ask("POST", "/v1/payments", {
+                "external_id": name, "asset": f"storm-{own.randrange(2)}",
+                "amount": str(own.randrange(1, 99))}, client=client)
+            equal(got.status, 201, repr(got))
+            acknowledged.add(name)
+
+        def changer(own, client, _):
+            got = ask("PUT", f"/v1/assets/storm-{own.randrange(2)}/pricing", {
+                **PRICE, "split_bps": own.choice([None, [5000, 2500, 2500], [1, 1, 9998]]),
+                "compute_payee": own.choice([None, "s", "t"]),
+                "model_payee": own.choice([None, "t"])}, client=client)
+            equal(got.status, 200, repr(got))
+
+        def sums(own, client, _):
+            got = ask("GET", f"/v1/assets/storm-{own.randrange(2)}/revenue", client=client).json()
+            for unit in got["units"]:
+                equal(sum(int(unit[leg]) for leg in kit_split.LEGS), int(unit["gross"]))
+        for asset in ("storm-0", "storm-1"):
+            put(asset)
+        threads = [threading.Thread(target=client_of, args=(seed, act)) for seed, act in
+                   enumerate([payer] * 6 + [changer] * 2 + [sums])]
+        for thread in threads:
+            thread.start()
+        time.sleep(1)
+        if killed:
+            service.kill()
+        stop.set()
+        for thread in threads:
+            thread.join(60 * kit.SLOW)
+        equal(trouble, [])
+        if killed:
+            service.start()
+        replay(before)
+        equal(accounts(), model.now())
+        logged = [e["decoded"]["external_id"] for e in events(before)
+                  if e["type"] == "payment.recorded"]
+        equal((len(logged), acknowledged - set(logged)), (len(set(logged)), set()))
+    stormy = [e["type"] for e in events(before)]
+    kit.note(f"the last second: {len(stormy)} events, {stormy.count('payment.recorded')} payments")
 
 # --- the largest amounts ------------------------------------------------------------------------
 
