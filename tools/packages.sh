@@ -11,7 +11,7 @@ set -eu
 run="gcc libc6-dev meson ninja-build pkg-config python3 ca-certificates
     liblmdb-dev libsodium-dev libevent-dev libjansson-dev libssl-dev libcurl4-openssl-dev
     zlib1g-dev"
-test="libcmocka-dev openssl"
+test="libcmocka-dev openssl hledger"
 ci="clang clang-format clang-tidy cppcheck libclang-rt-14-dev llvm jq wrk strace lmdb-utils
     golang-golang-x-mod-dev mandoc nginx-light python3-venv
     debhelper dpkg-dev fakeroot lintian systemd"

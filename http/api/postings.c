@@ -116,9 +116,10 @@ static enum lucid_error postings_write(struct ledger_view *view, const struct ga
     }
 }
 
-/* Answers the page that was begun, and ends the view. account NULL: of all accounts. */
+/* Answers the page that was begun, and ends the view. account NULL: of all accounts; none: of one
+ * that has none. */
 static void postings_answer(struct http_request *request, struct ledger_view *view,
-                            const struct gas_account *account, struct api_page *page)
+                            const struct gas_account *account, bool none, struct api_page *page)
 {
     struct range range;
     if (!range_read(request, view, page, &range)) {
@@ -126,7 +127,7 @@ static void postings_answer(struct http_request *request, struct ledger_view *vi
         api_page_drop(page);
         return;
     }
-    enum lucid_error error = postings_write(view, account, &range, page);
+    enum lucid_error error = none ? LUCID_NOTE_ABSENT : postings_write(view, account, &range, page);
     ledger_view_end(view);
     if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
         api_page_drop(page);
@@ -151,7 +152,7 @@ void api_postings_get(struct http_request *request, const struct http_route *rou
         api_page_drop(&page);
         return;
     }
-    postings_answer(request, view, NULL, &page);
+    postings_answer(request, view, NULL, false, &page);
 }
 
 void api_account_postings_get(struct http_request *request, const struct http_route *route)
@@ -169,15 +170,11 @@ void api_account_postings_get(struct http_request *request, const struct http_ro
     struct gas_account account = {0};
     bool opened = false;
     enum lucid_error error = api_account_find(view, http_param(request, "id"), &account, &opened);
-    if (error == LUCID_OK && opened) {
-        postings_answer(request, view, &account, &page);
+    if (error == LUCID_OK) {
+        postings_answer(request, view, &account, !opened, &page);
         return;
     }
     ledger_view_end(view);
-    if (error == LUCID_OK) {
-        api_page_answer(request, &page, NULL, 0);
-        return;
-    }
     api_page_drop(&page);
     if (error == LUCID_NOTE_ABSENT) {
         api_not_found(request, "account");
