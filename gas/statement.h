@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "gas/amount.h"
 #include "ledger/ed25519.h"
+#include "ledger/report.h"
 
 #define GAS_STATEMENT_TYPE        "lucid/settlement/v1"
 #define GAS_STATEMENT_LINES_MAX   400
@@ -115,44 +116,28 @@ enum lucid_error gas_statement_parse(struct lucid_span document, struct lucid_ar
 
 /* --- checking --------------------------------------------------------------------------------- */
 
+/* Steps of the report, by position; then "origin" and "previous" if there is something to check
+ * them against. */
 enum gas_statement_step {
-    GAS_STEP_FORM,      /* a statement of this form, lines in order */
-    GAS_STEP_ORIGIN,    /* of the log that was asked for */
-    GAS_STEP_SIGNATURE, /* signed by the service key that was given */
-    GAS_STEP_SUMS,      /* every line and every sum adds up */
-    GAS_STEP_PREVIOUS,  /* follows the statement that was given as the one before */
+    GAS_STEP_FORM,      /* "form": a statement of this form, lines in order */
+    GAS_STEP_SIGNATURE, /* "signature": by the service key that was given */
+    GAS_STEP_SUMS,      /* "sums": every line and every sum adds up */
 };
-#define GAS_STATEMENT_STEPS 5
-/* "form", "origin", "signature", "sums", "previous"; static storage. */
-const char *gas_statement_step_name(enum gas_statement_step step);
-
-enum gas_step_outcome {
-    GAS_STEP_SKIPPED, /* nothing was given to check it against, or a step before it failed */
-    GAS_STEP_PASSED,
-    GAS_STEP_FAILED,
-};
-/* "skipped", "passed", "failed"; static storage. */
-const char *gas_step_outcome_name(enum gas_step_outcome outcome);
 
 /* What the checker trusts or expects. */
 struct gas_statement_trust {
-    const uint8_t *service_key; /* LEDGER_ED25519_PUBLIC_BYTES; NULL: signature is skipped */
+    const uint8_t *service_key; /* LEDGER_ED25519_PUBLIC_BYTES; NULL: the signature is not judged,
+                                   and the verdict at best undecided */
     struct lucid_span origin;   /* len 0: any */
-    struct lucid_span previous; /* the document of number − 1; len 0: not checked. A statement that
-                                   says it is the first passes only without one */
-};
-
-struct gas_statement_verdict {
-    enum gas_step_outcome outcome[GAS_STATEMENT_STEPS];
-    char text[GAS_STATEMENT_STEPS][160]; /* for people; "" when skipped */
-    bool valid;                          /* nothing failed, and the signature was checked */
+    struct lucid_span previous; /* the document of number − 1; len 0: not checked, but for the first
+                                   one, which has none */
 };
 
 /* Checks a document step by step. *ret_read (may be NULL) is what was read, when the step form
- * passed. LUCID_OK: decided, look at the verdict; LUCID_RETRY_MEMORY. */
+ * passed. LUCID_OK: decided as the report says, which is closed; LUCID_RETRY_MEMORY. */
 enum lucid_error gas_statement_check(struct lucid_span document,
                                      const struct gas_statement_trust *trust,
                                      struct lucid_arena *arena, struct gas_statement_read *ret_read,
-                                     struct gas_statement_verdict *ret) LUCID_WARN_UNUSED;
+                                     struct ledger_report *ret) LUCID_WARN_UNUSED;
 
 #endif

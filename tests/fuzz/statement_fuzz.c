@@ -22,21 +22,21 @@ static void sign(const struct gas_statement *statement, struct lucid_buf *ret_do
     lucid_buf_fini(&jcs);
 }
 
-static void again(const struct gas_statement_read *read, enum gas_step_outcome sums)
+static void again(const struct gas_statement_read *read, enum ledger_outcome sums)
 {
     struct lucid_arena arena;
     struct lucid_buf once = {.bytes_max = 0};
     struct lucid_buf twice = {.bytes_max = 0};
     struct gas_statement_read second;
-    struct gas_statement_verdict verdict;
+    struct ledger_report verdict;
     const struct gas_statement_trust trust = {.service_key = key.public_key};
     lucid_arena_init(&arena, GAS_STATEMENT_ARENA_BYTES);
     sign(&read->statement, &once);
     lucid_assert(gas_statement_check(lucid_buf_span(&once), &trust, &arena, &second, &verdict) ==
                  LUCID_OK);
-    lucid_assert(verdict.outcome[GAS_STEP_FORM] == GAS_STEP_PASSED);
-    lucid_assert(verdict.outcome[GAS_STEP_SIGNATURE] == GAS_STEP_PASSED);
-    lucid_assert(verdict.outcome[GAS_STEP_SUMS] == sums);
+    lucid_assert(verdict.steps[GAS_STEP_FORM].outcome == LEDGER_PASSED);
+    lucid_assert(verdict.steps[GAS_STEP_SIGNATURE].outcome == LEDGER_PASSED);
+    lucid_assert(verdict.steps[GAS_STEP_SUMS].outcome == sums);
     sign(&second.statement, &twice);
     lucid_assert(lucid_span_equal(lucid_buf_span(&once), lucid_buf_span(&twice)));
     /* No statement comes before itself. */
@@ -44,7 +44,7 @@ static void again(const struct gas_statement_read *read, enum gas_step_outcome s
                                              .previous = lucid_buf_span(&once)};
     lucid_assert(gas_statement_check(lucid_buf_span(&once), &self, &arena, NULL, &verdict) ==
                  LUCID_OK);
-    lucid_assert(!verdict.valid && verdict.outcome[GAS_STEP_PREVIOUS] == GAS_STEP_FAILED);
+    lucid_assert(verdict.verdict == LEDGER_INVALID);
     lucid_buf_fini(&once);
     lucid_buf_fini(&twice);
     lucid_arena_fini(&arena);
@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const uint8_t seed[LEDGER_ED25519_SEED_BYTES] = {8, 1};
     struct lucid_arena arena;
     struct gas_statement_read read;
-    struct gas_statement_verdict verdict;
+    struct ledger_report verdict;
     const struct gas_statement_trust trust = {.service_key = key.public_key};
     if (key.seed[0] == 0) {
         ledger_ed25519_key_init(seed, &key);
@@ -64,12 +64,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum lucid_error error =
         gas_statement_check(lucid_span(data, size), &trust, &arena, &read, &verdict);
     lucid_assert(error == LUCID_OK || error == LUCID_RETRY_MEMORY);
-    if (error == LUCID_OK && verdict.outcome[GAS_STEP_FORM] == GAS_STEP_PASSED) {
-        lucid_assert(!verdict.valid && read.statement.line_count <= GAS_STATEMENT_LINES_MAX);
+    if (error == LUCID_OK && verdict.steps[GAS_STEP_FORM].outcome == LEDGER_PASSED) {
+        lucid_assert(verdict.verdict == LEDGER_INVALID &&
+                     read.statement.line_count <= GAS_STATEMENT_LINES_MAX);
         for (size_t i = 0; i < read.statement.line_count; i++) {
             lucid_assert(gas_name_ok(read.statement.lines[i].payee, GAS_NAME_BYTES_MAX));
         }
-        again(&read, verdict.outcome[GAS_STEP_SUMS]);
+        again(&read, verdict.steps[GAS_STEP_SUMS].outcome);
     }
     lucid_arena_fini(&arena);
     return 0;

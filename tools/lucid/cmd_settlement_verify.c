@@ -228,84 +228,82 @@ static enum cli_exit trust_load(struct cli *cli, struct trust *trust)
 
 /* --- judging ---------------------------------------------------------------------------------- */
 
-enum verdict { VALID, UNDECIDED, INVALID };
-
-static const char *verdict_name(enum verdict verdict)
+/* The step of that name, which is added if there is none. */
+static size_t step_named(struct ledger_report *report, const char *name)
 {
-    return verdict == VALID ? "valid" : verdict == UNDECIDED ? "undecided" : "invalid";
+    for (size_t i = 0; i < report->step_count; i++) {
+        if (strcmp(report->steps[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return ledger_report_add(report, name);
 }
 
-/* What the check of one document cannot see: its place among the others. Whether something that
- * should be there is missing. */
-static bool place_judge(const struct set *set, size_t i, struct gas_statement_verdict *verdict)
+/* What the check of one document cannot see: its place among the others. */
+static void place_judge(const struct set *set, size_t i, struct ledger_report *report)
 {
     const struct given *given = &set->given[i];
     const struct given *before = given->before;
-    char *text = verdict->text[GAS_STEP_PREVIOUS];
-    size_t size = sizeof(verdict->text[GAS_STEP_PREVIOUS]);
     if (i > 0 && same_unit(given - 1, given) && given[-1].number == given->number &&
         memcmp(given[-1].hash, given->hash, sizeof(given->hash)) != 0) {
-        verdict->outcome[GAS_STEP_PREVIOUS] = GAS_STEP_FAILED;
-        (void)snprintf(text, size, "another statement of that number was given");
-        return false;
+        ledger_report_set(report, step_named(report, "previous"), LEDGER_FAILED,
+                          "another statement of that number was given");
+    } else if (given->readable && before != NULL && before->number + 1 < given->number) {
+        ledger_report_set(report, step_named(report, "previous"), LEDGER_SKIPPED,
+                          "number %llu, the one before, was not given",
+                          (unsigned long long)given->number - 1);
     }
-    if (!given->readable || given->number == 0 ||
-        (before != NULL && before->number + 1 == given->number)) {
-        return false;
-    }
-    (void)snprintf(text, size, "number %llu, the one before, was not given",
-                   (unsigned long long)given->number - 1);
-    return before != NULL;
-}
-
-static enum verdict verdict_of(const struct trust *trust, bool gap,
-                               const struct gas_statement_verdict *verdict)
-{
-    for (size_t i = 0; i < GAS_STATEMENT_STEPS; i++) {
-        if (verdict->outcome[i] == GAS_STEP_FAILED) {
-            return INVALID;
-        }
-    }
-    return !trust->has_key || gap ? UNDECIDED : VALID;
+    ledger_report_close(report);
 }
 
 static void steps_print(const struct given *given, const char *id,
-                        const struct gas_statement_verdict *verdict)
+                        const struct ledger_report *report)
 {
     printf("%s (", id);
     cli_print_text(stdout, given->file);
     printf(":%llu)\n", (unsigned long long)given->line);
-    for (size_t i = 0; i < GAS_STATEMENT_STEPS; i++) {
-        enum gas_step_outcome outcome = verdict->outcome[i];
-        printf("  %-8s %-10s ", outcome == GAS_STEP_PASSED ? "ok" : gas_step_outcome_name(outcome),
-               gas_statement_step_name((enum gas_statement_step)i));
-        cli_print_text(stdout, verdict->text[i]);
+    for (size_t i = 0; i < report->step_count; i++) {
+        const struct ledger_step *step = &report->steps[i];
+        printf("  %-8s %-10s ",
+               step->outcome == LEDGER_PASSED ? "ok" : ledger_outcome_name(step->outcome),
+               step->name);
+        cli_print_text(stdout, step->text);
         fputc('\n', stdout);
     }
 }
 
-static json_t *steps_json(const struct given *given, const char *id, enum verdict result,
-                          const struct gas_statement_verdict *verdict)
+static json_t *steps_json(const struct given *given, const char *id,
+                          const struct ledger_report *report)
 {
     json_t *steps = json_array();
-    for (size_t i = 0; i < GAS_STATEMENT_STEPS; i++) {
-        json_t *text = json_string(verdict->text[i]);
-        json_t *step = json_pack("{s:s, s:s, s:o}", "name",
-                                 gas_statement_step_name((enum gas_statement_step)i), "outcome",
-                                 gas_step_outcome_name(verdict->outcome[i]), "text",
-                                 text != NULL ? text : json_string("(not UTF-8)"));
-        (void)json_array_append_new(steps, step);
+    for (size_t i = 0; i < report->step_count; i++) {
+        const struct ledger_step *step = &report->steps[i];
+        json_t *text = json_string(step->text);
+        json_t *one = json_pack("{s:s, s:s, s:o}", "name", step->name, "outcome",
+                                ledger_outcome_name(step->outcome), "text",
+                                text != NULL ? text : json_string("(not UTF-8)"));
+        (void)json_array_append_new(steps, one);
     }
     json_t *file = json_string(given->file);
-    return json_pack("{s:o, s:o, s:I, s:s, s:o}", "settlement",
-                     given->readable ? json_string(id) : json_null(), "file",
-                     file != NULL ? file : json_string("(not UTF-8)"), "line",
-                     (json_int_t)given->line, "verdict", verdict_name(result), "steps", steps);
+    return json_pack(
+        "{s:o, s:o, s:I, s:s, s:o}", "settlement", given->readable ? json_string(id) : json_null(),
+        "file", file != NULL ? file : json_string("(not UTF-8)"), "line", (json_int_t)given->line,
+        "verdict", ledger_verdict_name(report->verdict), "steps", steps);
+}
+
+/* The worse of two: what is undecided may still be invalid. */
+static enum ledger_verdict worse(enum ledger_verdict a, enum ledger_verdict b)
+{
+    if (a == LEDGER_INVALID || b == LEDGER_INVALID) {
+        return LEDGER_INVALID;
+    }
+    return a == LEDGER_UNDECIDED ? a : b;
 }
 
 /* Judges one document, prints or adds it, and raises the verdict. */
 static enum lucid_error one_judge(struct cli *cli, const struct set *set, size_t i,
-                                  const struct trust *trust, json_t *list, enum verdict *worst)
+                                  const struct trust *trust, json_t *list,
+                                  enum ledger_verdict *worst)
 {
     const struct given *given = &set->given[i];
     const struct given *before = given->before;
@@ -315,40 +313,32 @@ static enum lucid_error one_judge(struct cli *cli, const struct set *set, size_t
         .origin = lucid_span_str(trust->origin),
         .previous = follows ? before->text : lucid_span(NULL, 0),
     };
-    struct gas_statement_verdict verdict;
+    struct ledger_report report;
     struct lucid_arena arena;
     lucid_arena_init(&arena, GAS_STATEMENT_ARENA_BYTES);
-    enum lucid_error error = gas_statement_check(given->text, &expected, &arena, NULL, &verdict);
+    enum lucid_error error = gas_statement_check(given->text, &expected, &arena, NULL, &report);
     lucid_arena_fini(&arena);
     if (error != LUCID_OK) {
         return error;
     }
-    bool gap = place_judge(set, i, &verdict);
-    if (given->readable && !trust->has_key) {
-        (void)snprintf(verdict.text[GAS_STEP_SIGNATURE], sizeof(verdict.text[0]),
-                       "no service key was given");
-    }
-    if (given->readable && trust->origin[0] == '\0') {
-        (void)snprintf(verdict.text[GAS_STEP_ORIGIN], sizeof(verdict.text[0]), "any log would do");
-    }
-    enum verdict result = verdict_of(trust, gap, &verdict);
+    place_judge(set, i, &report);
     char id[40] = "no statement";
     if (given->readable) {
         (void)snprintf(id, sizeof(id), "%s-%llu", gas_unit_name(given->unit),
                        (unsigned long long)given->number);
     }
     if (cli->json) {
-        (void)json_array_append_new(list, steps_json(given, id, result, &verdict));
+        (void)json_array_append_new(list, steps_json(given, id, &report));
     } else {
-        steps_print(given, id, &verdict);
+        steps_print(given, id, &report);
     }
-    *worst = result > *worst ? result : *worst;
+    *worst = worse(*worst, report.verdict);
     return LUCID_OK;
 }
 
 static enum cli_exit set_judge(struct cli *cli, struct set *set, const struct trust *trust)
 {
-    enum verdict worst = VALID;
+    enum ledger_verdict worst = LEDGER_VALID;
     json_t *list = json_array();
     enum lucid_error error = set_order(set);
     for (size_t i = 0; error == LUCID_OK && i < set->count; i++) {
@@ -359,15 +349,15 @@ static enum cli_exit set_judge(struct cli *cli, struct set *set, const struct tr
         return cli_fail(cli, CLI_UNDECIDED, NULL, NULL, "out of memory");
     }
     if (cli->json) {
-        json_t *all = json_pack("{s:s, s:b, s:o}", "verdict", verdict_name(worst), "valid",
-                                worst == VALID, "statements", list);
+        json_t *all = json_pack("{s:s, s:b, s:o}", "verdict", ledger_verdict_name(worst), "valid",
+                                worst == LEDGER_VALID, "statements", list);
         cli_print_json(all);
         json_decref(all);
     } else {
-        printf("%s\n", verdict_name(worst));
+        printf("%s\n", ledger_verdict_name(worst));
         json_decref(list);
     }
-    return worst == VALID ? CLI_OK : worst == INVALID ? CLI_REFUSED : CLI_UNDECIDED;
+    return worst == LEDGER_VALID ? CLI_OK : worst == LEDGER_INVALID ? CLI_REFUSED : CLI_UNDECIDED;
 }
 
 static enum cli_exit settlement_verify(struct cli *cli)
