@@ -70,7 +70,8 @@ void books_begin(enum books_format format, uint64_t as_of, struct lucid_buf *out
     }
     lucid_buf_printf(out,
                      "; The books of a Lucid ledger after event %llu, one transaction for each\n"
-                     "; event that posted; the event's sequence stands in brackets.\n\n",
+                     "; event that posted; the event's sequence stands in brackets.\n\n"
+                     "tag time\n\n",
                      (unsigned long long)as_of);
     for (enum gas_unit unit = GAS_LUCID; unit <= GAS_USDC; unit++) {
         lucid_buf_printf(out, "commodity %s\n    format 1000.%0*d %s\n\n", gas_unit_name(unit),
