@@ -166,8 +166,8 @@ static enum lucid_error text_read(const struct jcs_value *root, const char *name
 
 static enum lucid_error started_read(const struct jcs_value *root, struct gas_payout *ret)
 {
-    struct lucid_span amount;
-    struct lucid_span unit;
+    struct lucid_span amount = {NULL, 0};
+    struct lucid_span unit = {NULL, 0};
     enum lucid_error error =
         text_read(root, "external_id", true, ret->external_id, sizeof(ret->external_id));
     if (error == LUCID_OK) {

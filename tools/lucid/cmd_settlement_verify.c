@@ -139,7 +139,9 @@ static enum lucid_error set_order(struct set *set)
             return error;
         }
     }
-    qsort(set->given, set->count, sizeof(*set->given), given_order);
+    if (set->count > 0) {
+        qsort(set->given, set->count, sizeof(*set->given), given_order);
+    }
     for (size_t i = 1; i < set->count; i++) {
         struct given *given = &set->given[i];
         if (same_unit(given - 1, given)) {
