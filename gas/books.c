@@ -2,6 +2,7 @@
  * events bring. */
 #include "gas/books.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -533,6 +534,13 @@ static enum lucid_error books_apply(struct ledger_txn *txn, const struct ledger_
 
 /* --- the guard -------------------------------------------------------------------------------- */
 
+static void counter_add(_Atomic uint64_t *counter, uint64_t count)
+{
+    if (counter != NULL) {
+        atomic_fetch_add_explicit(counter, count, memory_order_relaxed);
+    }
+}
+
 static enum lucid_error books_guard(struct ledger_txn *txn, const struct ledger_command *command,
                                     struct lucid_why *why)
 {
@@ -562,6 +570,7 @@ static enum lucid_error books_guard(struct ledger_txn *txn, const struct ledger_
     /* All three are at most 2^63 − 1, so neither sum overflows. */
     if (config != NULL && config->mode == GAS_PREPAID &&
         payer.debits + state.igas > payer.credits + payer.credit_limit) {
+        counter_add(config->counters == NULL ? NULL : &config->counters->exhausted, 1);
         return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "GAS_EXHAUSTED", "signer_pubkey",
                             "the signer's account cannot pay for another receipt");
     }
@@ -605,6 +614,7 @@ static enum lucid_error books_react(struct ledger_txn *txn, const struct ledger_
             payer.debits > payer.credits && payer.debits - payer.credits > payer.credit_limit;
     }
     if (overdrawn > 0) {
+        counter_add(config->counters == NULL ? NULL : &config->counters->overdrawn, overdrawn);
         lucid_log(LUCID_LOG_WARN, "gas.overdrawn",
                   "the root of an epoch overdrew %u prepaid accounts (event %llu)", overdrawn,
                   (unsigned long long)event->sequence);

@@ -38,9 +38,16 @@ enum gas_mode {
     GAS_PREPAID,  /* a receipt whose signer cannot pay is refused: GAS_EXHAUSTED */
 };
 
+/* What the writer counts for the service's metrics, from its start on; anybody may read. */
+struct gas_books_counters {
+    _Atomic uint64_t exhausted; /* receipts refused with GAS_EXHAUSTED */
+    _Atomic uint64_t overdrawn; /* times that an epoch's root overdrew a prepaid account */
+};
+
 /* The kind's configuration. */
 struct gas_books_config {
     enum gas_mode mode;
+    struct gas_books_counters *counters; /* NULL: nothing is counted */
 };
 
 enum gas_class {

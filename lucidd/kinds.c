@@ -14,6 +14,7 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         .epoch = {.receipts_max = EPOCH_RECEIPTS_MAX_DEFAULT,
                   .seconds_max = EPOCH_SECONDS_MAX_DEFAULT},
         .head = {.key = log_key, .interval_ms_max = HEAD_INTERVAL_MS_DEFAULT},
+        .books = {.counters = &kinds->gas_counters},
     };
     const struct ledger_use uses[] = {
         {&ledger_log_kind, NULL},

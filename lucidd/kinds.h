@@ -18,6 +18,7 @@ struct kinds {
     struct ledger_head_config head;
     struct ledger_witness_config witness; /* policy NULL: no cosignature is taken */
     struct gas_books_config books;
+    struct gas_books_counters gas_counters;
     struct gas_revenue_config revenue;       /* who records payments may lend it a cache */
     struct gas_settlement_config settlement; /* key NULL: no statement is issued */
     struct ledger_use uses[KINDS_MAX];

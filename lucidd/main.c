@@ -339,6 +339,7 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
         .head_interval_ms = config->head_interval_ms,
         .receipt_future_seconds_max = config->receipt_future_seconds_max,
         .gas_mode = config_gas_mode(config),
+        .gas_counters = &service->kinds.gas_counters,
         .rate_limit_requests = config->rate_limit_requests,
         .rate_limit_lines = config->rate_limit_lines,
         .rate_limit_window_seconds = config->rate_limit_window_seconds,

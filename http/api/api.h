@@ -95,6 +95,8 @@ struct api_options {
     uint64_t head_interval_ms;
     uint64_t receipt_future_seconds_max;
     enum gas_mode gas_mode;
+    const struct gas_books_counters
+        *gas_counters; /* of the books that gas_mode holds for; NULL: none */
     /* OpenAPI documents that hold what plugins add to ours: paths, schemas, codes. */
     const struct lucid_span *openapi_fragments;
     size_t openapi_fragment_count;

@@ -50,6 +50,7 @@ struct api_metrics {
     _Atomic uint64_t micros_sum;
     _Atomic uint64_t verification_failures; /* what was to be served did not verify */
     _Atomic uint64_t batch_lines;
+    _Atomic uint64_t payments_recorded;
     _Atomic uint64_t batch_unsent_bytes;
     _Atomic uint64_t quota_refusals;
     _Atomic uint64_t streams_open;

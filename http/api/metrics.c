@@ -1,5 +1,6 @@
 /* /metrics: Prometheus text format 0.0.4. */
 #include "base/prom.h"
+#include "gas/payout.h"
 #include "http/api/api_internal.h"
 
 const uint32_t api_commit_bucket_us[API_COMMIT_BUCKETS - 1] = {
@@ -83,6 +84,67 @@ static void log_metrics(struct ledger_view *view, uint64_t now_ms, struct lucid_
                      leaves - (head.size < leaves ? head.size : leaves),
                      "Leaves that no published head covers yet.");
     epoch_metrics(view, now_ms, out);
+}
+
+/* What stands in an account of the service's own; 0 before it was opened. */
+static struct gas_account own_account(struct ledger_view *view, enum gas_class class,
+                                      const char *name, enum gas_unit unit)
+{
+    char id[GAS_ACCOUNT_ID_BYTES_MAX + 1];
+    struct gas_account account;
+    gas_account_own(class, name, unit, id);
+    return gas_account_read(view, lucid_span_str(id), &account) == LUCID_OK
+               ? account
+               : (struct gas_account){.debits = 0};
+}
+
+static void gas_metrics(struct api *api, struct ledger_view *view, struct lucid_buf *out)
+{
+    const struct gas_books_counters *counters = api->options.gas_counters;
+    struct gas_totals totals;
+    if (gas_totals_read(view, &totals) == LUCID_OK) {
+        lucid_prom_family(out, "lucid_gas_charged_total", "counter",
+                          "Gas charged for receipts (igas) and roots (mgas), in base units.");
+        lucid_buf_printf(out,
+                         "lucid_gas_charged_total{kind=\"igas\"} %llu\n"
+                         "lucid_gas_charged_total{kind=\"mgas\"} %llu\n",
+                         (unsigned long long)totals.igas_charged,
+                         (unsigned long long)totals.mgas_charged);
+        lucid_prom_gauge(out, "lucid_accounts", totals.accounts, "Accounts in the books.");
+    }
+    lucid_prom_counter(out, "lucid_gas_deposited_total",
+                       own_account(view, GAS_CLASS_CLEARING, "deposits", GAS_LUCID).debits,
+                       "Deposits of signers, in base units.");
+    if (counters != NULL) {
+        lucid_prom_counter(out, "lucid_gas_refusals_total",
+                           atomic_load_explicit(&counters->exhausted, memory_order_relaxed),
+                           "Receipts refused because their signer could not pay.");
+        lucid_prom_counter(out, "lucid_gas_overdrawn_total",
+                           atomic_load_explicit(&counters->overdrawn, memory_order_relaxed),
+                           "Prepaid accounts that the root of an epoch overdrew.");
+    }
+    lucid_prom_gauge(out, "lucid_gas_prepaid", api->options.gas_mode == GAS_PREPAID,
+                     "1 while a receipt whose signer cannot pay is refused.");
+}
+
+static void payment_metrics(struct api *api, struct ledger_view *view, struct lucid_buf *out)
+{
+    uint64_t statements = 0;
+    uint64_t payouts = 0;
+    struct gas_account transit = own_account(view, GAS_CLASS_TRANSIT, "payouts", GAS_USDC);
+    lucid_prom_counter(out, "lucid_payments_total", read_relaxed(&api->metrics.payments_recorded),
+                       "Payments recorded since the start.");
+    lucid_prom_counter(out, "lucid_protocol_revenue_total",
+                       own_account(view, GAS_CLASS_REVENUE, "protocol", GAS_USDC).credits,
+                       "The protocol's legs of payments, in base units of USDC.");
+    if (gas_settlement_count(view, GAS_USDC, &statements) == LUCID_OK &&
+        gas_payout_count(view, &payouts) == LUCID_OK) {
+        lucid_prom_counter(out, "lucid_statements_total", statements,
+                           "Settlement statements issued.");
+        lucid_prom_counter(out, "lucid_payouts_total", payouts, "Payouts started.");
+    }
+    lucid_prom_gauge(out, "lucid_payouts_in_transit", transit.credits - transit.debits,
+                     "Payouts that are on their way, in base units of USDC.");
 }
 
 static void writer_metrics(const struct api_health *health, struct lucid_buf *out)
@@ -205,6 +267,8 @@ void api_metrics_get(struct http_request *request, const struct http_route *rout
     }
     struct lucid_buf out = {0};
     log_metrics(view, lucid_wall_ms(&api->options.clock), &out);
+    gas_metrics(api, view, &out);
+    payment_metrics(api, view, &out);
     ledger_view_end(view);
     struct api_health health = {0};
     api->options.health(api->options.context, &health);

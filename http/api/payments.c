@@ -166,6 +166,8 @@ static void payment_answer(struct api_call *call)
 {
     const struct gas_payment_command *command = &((struct payment_call *)call)->command;
     struct lucid_buf out = {0};
+    atomic_fetch_add_explicit(&call->api->metrics.payments_recorded, !command->ret_known,
+                              memory_order_relaxed);
     payment_write(&command->payment, &out);
     lucid_json_member_bool(&out, "replayed", command->ret_known);
     lucid_buf_char(&out, '}');

@@ -153,6 +153,10 @@ with case("what is to be watched is there"):
                  "lucid_store_oldest_reader_lag_commits", "lucid_disk_free_bytes",
                  "lucid_clock_steps_total", "lucid_verification_failures_total",
                  "lucid_maps_memory_bytes", "lucid_writer_silent_seconds", "lucid_build_info",
+                 "lucid_gas_charged_total", "lucid_gas_deposited_total", "lucid_accounts",
+                 "lucid_gas_refusals_total", "lucid_gas_overdrawn_total", "lucid_gas_prepaid",
+                 "lucid_payments_total", "lucid_protocol_revenue_total", "lucid_statements_total",
+                 "lucid_payouts_total", "lucid_payouts_in_transit",
                  "process_resident_memory_bytes", "process_open_fds", "process_max_fds",
                  "process_cpu_seconds_total", "process_start_time_seconds"):
         assert name in families, f"{name} is missing"
@@ -181,6 +185,50 @@ with case("values follow what happens"):
                 assert after[name][1][key] >= old, f"{key} went down"
     disk = os.statvfs(service.data)
     assert abs(value(after, "lucid_disk_free_bytes") - disk.f_bavail * disk.f_frsize) < 1 << 30
+
+with case("money: what was charged, paid in, paid, refused and overdrawn"):
+    def admin(method, path, body, status, key=None):
+        answer = service.client.request(method, path, body, token=service.token,
+                                        headers={"Idempotency-Key": key} if key else None)
+        equal(answer.status, status, repr(answer))
+
+    def charged(families, kind):
+        return families["lucid_gas_charged_total"][1][
+            ("lucid_gas_charged_total", (("kind", kind),))]
+
+    LUCID = 10 ** 9
+    equal((charged(after, "igas"), charged(after, "mgas")), (25 * LUCID, 10 * LUCID))
+    equal(value(after, "lucid_accounts"), 2)
+    admin("POST", f"/v1/accounts/{signer.key}/deposits", {"amount": str(37 * LUCID)}, 201, "d")
+    admin("PUT", "/v1/assets/a/pricing", {
+        "price_per_call": "1", "network": "eip155:8453", "pay_to": "0x" + "11" * 20,
+        "compute_payee": "gpu"}, 201)
+    for number, status in ((1, 201), (2, 201), (2, 200)):
+        admin("POST", "/v1/payments",
+              {"external_id": str(number), "asset": "a", "amount": "1000"}, status)
+    admin("POST", "/v1/epochs/current/finalize", {}, 200)
+    admin("POST", "/v1/settlements/USDC-0/payouts",
+          {"external_id": "p", "payee": "gpu", "amount": "300"}, 201)
+    got = scrape()
+    equal((charged(got, "igas"), charged(got, "mgas")), (25 * LUCID, 15 * LUCID))
+    for name, want in (("lucid_gas_deposited_total", 37 * LUCID), ("lucid_payments_total", 2),
+                       ("lucid_protocol_revenue_total", 200), ("lucid_statements_total", 1),
+                       ("lucid_payouts_total", 1), ("lucid_payouts_in_transit", 300),
+                       ("lucid_accounts", 8), ("lucid_gas_prepaid", 0),
+                       ("lucid_gas_refusals_total", 0), ("lucid_gas_overdrawn_total", 0)):
+        equal(value(got, name), want, name)
+    service.stop()
+    service.start(epoch_receipts_max=10, gas_mode="prepaid", witness_policy=witness.policy,
+                  witness_interval_ms=100)
+    admin("POST", f"/v1/accounts/{signer.key}/deposits", {"amount": str(8 * LUCID)}, 201, "e")
+    lines = service.batch(signer.seal_all(maker.bodies(7))).lines()
+    equal([line["http_status"] for line in lines], [201] * 5 + [402] * 2)
+    admin("POST", "/v1/epochs/current/finalize", {}, 200)
+    got = scrape()
+    equal((value(got, "lucid_gas_refusals_total"), value(got, "lucid_gas_overdrawn_total"),
+           value(got, "lucid_gas_prepaid")), (2, 1, 1))
+    kit.wait_for(lambda: "lucid_witnessed_size" in scrape(), what="a cosigned head")
+    after = scrape()
 
 with case("the process: memory, descriptors, start"):
     pid = service.process.pid
