@@ -167,7 +167,8 @@ enum lucid_error ledger_txn_row(struct ledger_txn *txn, unsigned table, struct l
 /* Overwrites the body of an event, whose hash decide has checked; one that is absent (a replay
  * without bodies) or erased already is fine. apply only; the body is no input of any fold. */
 enum lucid_error ledger_txn_body_erase(struct ledger_txn *txn, uint64_t sequence) LUCID_WARN_UNUSED;
-/* Reads from the running kind's own tables. Any verb. */
+/* Reads from the running kind's own tables. Any verb. A seek in a table of which rows are held in
+ * memory writes them: spans got before are then stale. */
 enum lucid_error ledger_txn_get(struct ledger_txn *txn, unsigned table, struct lucid_span key,
                                 struct lucid_span *ret_value) LUCID_WARN_UNUSED;
 enum lucid_error ledger_txn_seek(struct ledger_txn *txn, unsigned table, enum store_seek how,

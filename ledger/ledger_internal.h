@@ -65,9 +65,13 @@ struct ledger_pending {
 /* Table rows that the batch holds in memory (stage.c). */
 struct ledger_staged_row;
 struct ledger_stage {
-    struct ledger_staged_row *buckets[LEDGER_STAGE_BUCKETS];
+    struct ledger_staged_row *first_buckets[LEDGER_STAGE_BUCKETS];
+    struct ledger_staged_row **buckets; /* these, or as many as it takes, in the batch's arena */
+    uint32_t bucket_count;
+    uint32_t count;
     struct ledger_staged_row *newest;
-    enum lucid_error failed; /* of the first write that was not possible */
+    enum lucid_error failed;       /* of the first write that was not possible */
+    bool tables[STORE_TABLES_MAX]; /* by handle: rows of it are held */
 };
 
 /* The verb that runs now. */

@@ -8,6 +8,7 @@ struct ledger_staged_row {
     struct ledger_staged_row *next; /* in the bucket */
     struct ledger_staged_row *prev; /* staged before it */
     uint32_t table;
+    uint32_t hash;
     uint16_t key_len;
     bool stored; /* the store has the bytes of `was` */
     size_t bytes;
@@ -26,23 +27,59 @@ static struct lucid_span row_key(const struct ledger_staged_row *row)
 
 /* FNV-1a: keys are account numbers and names that administrators chose; a bad spread costs time
  * within one batch only. */
-static uint32_t bucket_of(uint32_t table, struct lucid_span key)
+static uint32_t hash_of(uint32_t table, struct lucid_span key)
 {
     uint64_t hash = 0xcbf29ce484222325 ^ table;
     for (size_t i = 0; i < key.len; i++) {
         hash = (hash ^ key.data[i]) * 0x100000001b3;
     }
-    return (uint32_t)((hash ^ hash >> 32) % LEDGER_STAGE_BUCKETS);
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
-static struct ledger_staged_row *row_find(struct ledger *ledger, uint32_t table,
-                                          struct lucid_span key, uint32_t bucket)
+static struct ledger_staged_row *row_find(const struct ledger_stage *stage, uint32_t table,
+                                          struct lucid_span key, uint32_t hash)
 {
-    struct ledger_staged_row *row = ledger->stage.buckets[bucket];
-    while (row != NULL && (row->table != table || !lucid_span_equal(row_key(row), key))) {
+    if (stage->newest == NULL) {
+        return NULL;
+    }
+    struct ledger_staged_row *row = stage->buckets[hash % stage->bucket_count];
+    while (row != NULL &&
+           (row->hash != hash || row->table != table || !lucid_span_equal(row_key(row), key))) {
         row = row->next;
     }
     return row;
+}
+
+static void row_link(struct ledger_stage *stage, struct ledger_staged_row *row)
+{
+    struct ledger_staged_row **bucket = &stage->buckets[row->hash % stage->bucket_count];
+    row->next = *bucket;
+    *bucket = row;
+}
+
+/* Keeps chains short: the end of an epoch touches the account of everybody who logged in it. */
+static enum lucid_error buckets_grow(struct ledger *ledger)
+{
+    struct ledger_stage *stage = &ledger->stage;
+    if (stage->newest == NULL) {
+        stage->buckets = stage->first_buckets;
+        stage->bucket_count = LEDGER_STAGE_BUCKETS;
+    }
+    if (stage->count < 2 * stage->bucket_count) {
+        return LUCID_OK;
+    }
+    uint32_t count = 8 * stage->bucket_count;
+    struct ledger_staged_row **buckets =
+        lucid_arena_zalloc(&ledger->arena, count * sizeof(struct ledger_staged_row *));
+    if (buckets == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    stage->buckets = buckets;
+    stage->bucket_count = count;
+    for (struct ledger_staged_row *row = stage->newest; row != NULL; row = row->prev) {
+        row_link(stage, row);
+    }
+    return LUCID_OK;
 }
 
 void ledger_rows_reset(struct ledger *ledger)
@@ -83,16 +120,16 @@ enum lucid_error ledger_rows_flush(struct ledger *ledger)
 
 enum lucid_error ledger_rows_flush_table(struct ledger *ledger, uint32_t table)
 {
-    return rows_write(ledger, table, false);
+    return ledger->stage.tables[table] ? rows_write(ledger, table, false) : ledger->stage.failed;
 }
 
 bool ledger_rows_get(struct ledger *ledger, uint32_t table, struct lucid_span key,
                      struct lucid_span *ret_value)
 {
-    if (ledger->stage.newest == NULL) {
+    if (!ledger->stage.tables[table]) {
         return false;
     }
-    const struct ledger_staged_row *row = row_find(ledger, table, key, bucket_of(table, key));
+    const struct ledger_staged_row *row = row_find(&ledger->stage, table, key, hash_of(table, key));
     if (row == NULL) {
         return false;
     }
@@ -106,8 +143,8 @@ enum lucid_error ledger_rows_take(struct ledger *ledger, struct store_view *view
 {
     lucid_assert(bytes > 0 && bytes <= LEDGER_ROW_BYTES_MAX);
     lucid_assert(key.len > 0 && key.len <= STORE_KEY_BYTES_MAX);
-    uint32_t bucket = bucket_of(table, key);
-    struct ledger_staged_row *row = row_find(ledger, table, key, bucket);
+    uint32_t hash = hash_of(table, key);
+    struct ledger_staged_row *row = row_find(&ledger->stage, table, key, hash);
     if (row != NULL) {
         lucid_assert(row->bytes == bytes);
         *ret_row = row_data(row);
@@ -124,13 +161,13 @@ enum lucid_error ledger_rows_take(struct ledger *ledger, struct store_view *view
     }
     row = lucid_arena_zalloc(&ledger->arena, sizeof(*row));
     uint8_t *memory = lucid_arena_zalloc(&ledger->arena, 2 * bytes + key.len);
-    if (row == NULL || memory == NULL) {
+    if (row == NULL || memory == NULL || buckets_grow(ledger) != LUCID_OK) {
         return LUCID_RETRY_MEMORY;
     }
     *row = (struct ledger_staged_row){
-        .next = ledger->stage.buckets[bucket],
         .prev = ledger->stage.newest,
         .table = table,
+        .hash = hash,
         .key_len = (uint16_t)key.len,
         .stored = stored,
         .bytes = bytes,
@@ -141,8 +178,10 @@ enum lucid_error ledger_rows_take(struct ledger *ledger, struct store_view *view
         memcpy(memory + bytes, value.data, bytes);
     }
     memcpy(memory + 2 * bytes, key.data, key.len);
-    ledger->stage.buckets[bucket] = row;
+    row_link(&ledger->stage, row);
     ledger->stage.newest = row;
+    ledger->stage.tables[table] = true;
+    ledger->stage.count++;
     *ret_row = row_data(row);
     return LUCID_OK;
 }

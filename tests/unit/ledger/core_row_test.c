@@ -15,6 +15,7 @@ enum { ROW_BYTES = 8 };
 
 static uint64_t seen_by_peek; /* what decide of the next command read */
 static bool walks;            /* apply looks through its table each time */
+static bool spreads;          /* apply also makes a row for each leaf */
 
 static enum lucid_error tally_add(struct ledger_txn *txn, uint8_t number)
 {
@@ -43,6 +44,18 @@ static enum lucid_error tally_apply(struct ledger_txn *txn, const struct ledger_
     }
     struct lucid_span key;
     struct lucid_span value;
+    if (error == LUCID_OK && spreads) {
+        uint8_t number[8];
+        uint8_t *row = NULL;
+        lucid_put_be64(number, event->leaf);
+        error = ledger_txn_row(txn, 0, lucid_span(number, 8), ROW_BYTES, true, &row);
+        assert_int_equal(error, LUCID_OK);
+        assert_int_equal(lucid_get_be64(row), 0);
+        lucid_put_be64(row, event->leaf + 7);
+        lucid_put_be64(number, event->leaf / 2);
+        assert_int_equal(ledger_txn_get(txn, 0, lucid_span(number, 8), &value), LUCID_OK);
+        assert_int_equal(lucid_get_be64(value.data), event->leaf / 2 + 7);
+    }
     if (error == LUCID_OK && walks) {
         error = ledger_txn_seek(txn, 0, STORE_SEEK_GE, lucid_span("\1", 1), &key, &value);
         assert_int_equal(error, LUCID_OK);
@@ -90,6 +103,7 @@ static int world_make(void **state)
     core_world_start(&world);
     seen_by_peek = UINT64_MAX;
     walks = false;
+    spreads = false;
     return 0;
 }
 
@@ -173,6 +187,29 @@ static void test_walk(void **state)
     assert_int_equal(tally_read(2), 150);
 }
 
+/* More rows than the batch begins with room for. */
+static void test_many(void **state)
+{
+    enum { LEAVES = 5000 };
+    (void)state;
+    spreads = true;
+    core_leaves_log(&world, 0, LEAVES);
+    core_leaves_log(&world, LEAVES, 3);
+    assert_int_equal(tally_read(1), LEAVES + 3);
+    assert_int_equal(ledger_view_begin(world.view), LUCID_OK);
+    for (uint64_t i = 0; i < LEAVES + 3; i++) {
+        uint8_t number[8];
+        struct lucid_span value;
+        lucid_put_be64(number, i);
+        assert_int_equal(row_get(ledger_view_store(world.view),
+                                 ledger_view_table(world.view, &tally_kind, 0),
+                                 lucid_span(number, 8), &value),
+                         LUCID_OK);
+        assert_int_equal(lucid_get_be64(value.data), i + 7);
+    }
+    ledger_view_end(world.view);
+}
+
 /* A row of another length is damage, found before it is used. */
 static void test_damage(void **state)
 {
@@ -203,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_batch, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_abort, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_walk, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_many, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_damage, world_make, world_drop),
     };
     return cmocka_run_group_tests_name("core row", tests, NULL, NULL);
