@@ -398,6 +398,9 @@ static enum lucid_error tariff_apply(struct ledger_txn *txn, const struct ledger
     if (error == LUCID_OK) {
         error = member_amount(root, "mgas", &state.mgas);
     }
+    if (error == LUCID_OK && (state.igas > GAS_TARIFF_MAX || state.mgas > GAS_TARIFF_MAX)) {
+        error = LUCID_FATAL_CORRUPT;
+    }
     if (error != LUCID_OK) {
         return error;
     }
@@ -415,8 +418,14 @@ static enum lucid_error limit_apply(struct ledger_txn *txn, const struct ledger_
 {
     struct lucid_span id;
     struct side side;
+    enum gas_class class;
+    enum gas_unit unit;
     uint64_t limit;
     enum lucid_error error = payload_text(root, "account", &id);
+    if (error == LUCID_OK &&
+        (!gas_account_id_parse(id, &class, &unit) || class != GAS_CLASS_SIGNER)) {
+        error = LUCID_FATAL_CORRUPT;
+    }
     if (error == LUCID_OK) {
         error = member_amount(root, "credit_limit", &limit);
     }
@@ -551,24 +560,31 @@ static enum lucid_error books_guard(struct ledger_txn *txn, const struct ledger_
     struct books_balance revenue;
     char id[GAS_ACCOUNT_ID_BYTES_MAX + 1];
     enum lucid_error error = books_peek_state(txn, &state);
-    if (error != LUCID_OK || state.igas == 0) {
+    if (error != LUCID_OK || (state.igas == 0 && state.mgas == 0)) {
+        return error;
+    }
+    error = books_peek_balance(txn, lucid_span_str(books_gas_revenue), &revenue);
+    if (error != LUCID_OK) {
         return error;
     }
     gas_account_signer(receipt->signer, id);
     error = books_peek_balance(txn, lucid_span_str(id), &payer);
-    if (error == LUCID_OK) {
-        error = books_peek_balance(txn, lucid_span_str(books_gas_revenue), &revenue);
+    if (error == LUCID_FATAL_CORRUPT) {
+        /* Whoever signs with that key could otherwise stop the service. */
+        return lucid_refuse(why, LUCID_RETRY_IO, "CORRUPT", NULL,
+                            "the row of the signer's account is damaged");
     }
     if (error != LUCID_OK) {
         return error;
     }
+    /* The root of the receipt's epoch, which nothing refuses, must have room as well. */
     if (payer.debits > GAS_AMOUNT_MAX - state.igas ||
-        revenue.credits > GAS_AMOUNT_MAX - state.igas) {
+        revenue.credits > GAS_AMOUNT_MAX - state.igas - state.mgas) {
         return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "AMOUNT_OVERFLOW", NULL,
                             "the books have no room for another charge");
     }
     /* All three are at most 2^63 − 1, so neither sum overflows. */
-    if (config != NULL && config->mode == GAS_PREPAID &&
+    if (config != NULL && config->mode == GAS_PREPAID && state.igas > 0 &&
         payer.debits + state.igas > payer.credits + payer.credit_limit) {
         counter_add(config->counters == NULL ? NULL : &config->counters->exhausted, 1);
         return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "GAS_EXHAUSTED", "signer_pubkey",
@@ -603,11 +619,17 @@ static enum lucid_error books_react(struct ledger_txn *txn, const struct ledger_
         }
         if (error == LUCID_OK) {
             memcpy(number, value.data, sizeof(number));
+            error = ledger_txn_get(txn, BOOKS_ACCOUNTS, lucid_span(number, sizeof(number)), &value);
+        }
+        if (error == LUCID_OK && value.len > 0 && value.data[0] != GAS_CLASS_SIGNER) {
+            continue; /* the protocol's own account is never prepaid */
+        }
+        if (error == LUCID_OK) {
             error = books_peek(txn, BOOKS_BALANCES, lucid_span(number, sizeof(number)),
                                BOOKS_BALANCE_BYTES, &row);
         }
         if (error != LUCID_OK) {
-            return error;
+            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
         }
         books_balance_read(row, &payer);
         overdrawn +=

@@ -91,6 +91,9 @@ struct gas_posting_draft {
     const char *what; /* "split.compute" …, at most GAS_WHAT_BYTES_MAX; docs/FORMAT.md lists them */
 };
 
+/* At most so many in one event: payload_parse takes 256 values, and each posting is five. */
+#define GAS_POSTINGS_MAX 40
+
 /* The payload member "postings" into an open JSON object, where it stands in JCS's order:
  * [{"amount":"5","credit":id,"debit":id,"what":text} …]. The books fold it from the events that
  * gas/books.c lists (posting_types). */

@@ -6,12 +6,11 @@
 #include "gas/books_internal.h"
 #include "ledger/payload.h"
 
-enum { POSTINGS_MAX = 64 };
-
 void gas_postings_write(struct lucid_buf *out, const struct gas_posting_draft *postings,
                         size_t count)
 {
     bool first = true;
+    lucid_assert(count <= GAS_POSTINGS_MAX);
     lucid_json_member(out, "postings");
     lucid_buf_char(out, '[');
     for (size_t i = 0; i < count; i++) {
@@ -133,7 +132,7 @@ enum lucid_error gas_postings_check(struct ledger_txn *txn,
                                     const struct gas_posting_draft *postings, size_t count,
                                     const char *param, struct lucid_why *why)
 {
-    lucid_assert(count <= POSTINGS_MAX);
+    lucid_assert(count <= GAS_POSTINGS_MAX);
     for (size_t i = 0; i < count; i++) {
         struct books_balance debit;
         struct books_balance credit;

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "gas/books_internal.h"
+#include "ledger/row.h"
 #include "tests/unit/gas/gas_world.h"
 
 #define LUCID GAS_IGAS_DEFAULT
@@ -17,6 +19,7 @@ static int world_make(void **state)
 {
     (void)state;
     gas_world_init(&world);
+    core_world_use(&world.core, &gas_pay_kind, NULL);
     core_world_start(&world.core);
     for (unsigned i = 0; i < 8; i++) {
         gas_signer_add(&world, i);
@@ -91,7 +94,8 @@ static void test_charges(void **state)
     uint64_t events = core_events(&world.core);
     struct receipt_command again;
     gas_receipt_init(&again, 0, 3);
-    (void)core_run(&world.core, &again.command);
+    assert_int_equal(core_run(&world.core, &again.command), LUCID_OK);
+    assert_true(again.placement.replayed);
     assert_int_equal(core_events(&world.core), events);
     assert_int_equal(gas_debits(&world, signer_id(0)), 2 * LUCID);
     /* A document of another kind is the protocol's. */
@@ -228,6 +232,121 @@ static void test_limits(void **state)
     gas_books_balance(&world);
 }
 
+/* Near 2^63: a receipt is refused while there is no room for its charge and its epoch's root, also
+ * when only the root costs something. */
+static void test_room(void **state)
+{
+    (void)state;
+    struct gas_pay_command pay = {.command = {.kind = &gas_pay_kind}, .count = 1};
+    struct receipt_command receipt;
+    pay.postings[0] = (struct gas_posting_draft){.debit = "clearing:a:LUCID",
+                                                 .credit = "revenue:gas:LUCID",
+                                                 .amount = GAS_AMOUNT_MAX - 100,
+                                                 .what = "deposit"};
+    assert_int_equal(core_run(&world.core, &pay.command), LUCID_OK);
+    assert_int_equal(gas_tariff(&world, 30, 40), LUCID_OK);
+    receipts(0, 1);
+    epoch_close();
+    assert_int_equal(gas_credits(&world, "revenue:gas:LUCID"), GAS_AMOUNT_MAX - 30);
+    const uint64_t tariffs[][2] = {{31, 0}, {30, 1}, {0, 31}};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(gas_tariff(&world, tariffs[i][0], tariffs[i][1]), LUCID_OK);
+        uint64_t events = core_events(&world.core);
+        gas_receipt_init(&receipt, 0, 800);
+        assert_int_equal(core_run(&world.core, &receipt.command), LUCID_REFUSE_TOO_LARGE);
+        assert_string_equal(receipt.command.why.code, "AMOUNT_OVERFLOW");
+        assert_int_equal(core_events(&world.core), events);
+    }
+    assert_int_equal(gas_tariff(&world, 10, 20), LUCID_OK);
+    receipts(0, 1);
+    epoch_close();
+    assert_int_equal(gas_credits(&world, "revenue:gas:LUCID"), GAS_AMOUNT_MAX);
+    assert_int_equal(gas_tariff(&world, 0, 0), LUCID_OK);
+    receipts(0, 1);
+    epoch_close();
+    gas_books_balance(&world);
+}
+
+/* Whoever signs for an account whose row rotted is refused; the others go on. */
+static void test_damage(void **state)
+{
+    (void)state;
+    static const uint8_t rotten[BOOKS_BALANCE_BYTES + ROW_SUM_BYTES] = {1};
+    struct store_batch *batch = NULL;
+    uint32_t table;
+    uint8_t number[BOOKS_NUMBER_BYTES];
+    assert_int_equal(gas_tariff(&world, LUCID, 0), LUCID_OK);
+    receipts(0, 1);
+    receipts(1, 1);
+    (void)books_number_key(gas_account(&world, signer_id(0), UINT64_MAX).number, number);
+    assert_int_equal(store_table_find(world.core.store, "balances", &table), LUCID_OK);
+    assert_int_equal(store_batch_begin(world.core.store, &batch), LUCID_OK);
+    assert_int_equal(store_put(batch, table, lucid_span(number, sizeof(number)),
+                               lucid_span(rotten, sizeof(rotten))),
+                     LUCID_OK);
+    assert_int_equal(store_batch_commit(batch), LUCID_OK);
+    struct receipt_command receipt;
+    gas_receipt_init(&receipt, 0, 800);
+    assert_int_equal(core_run(&world.core, &receipt.command), LUCID_RETRY_IO);
+    assert_string_equal(receipt.command.why.code, "CORRUPT");
+    receipts(1, 1);
+    assert_int_equal(gas_debits(&world, signer_id(1)), 2 * LUCID);
+}
+
+/* An event of another log, well formed and chained, whose payload no books wrote. */
+static enum lucid_error foreign_replay(const char *type, const char *payload)
+{
+    uint8_t hash[STORE_HASH_BYTES];
+    struct store_event event = {
+        .sequence = core_events(&world.core) + 1,
+        .time_ms = world.core.now_ms,
+        .type = lucid_span_str(type),
+        .version = 1,
+        .payload = lucid_span_str(payload),
+        .hash = hash,
+    };
+    assert_int_equal(ledger_batch_begin(world.core.ledger, 0), LUCID_OK);
+    event_hash(world.core.ledger->staged.hash, &event, hash);
+    enum lucid_error error = ledger_batch_replay(world.core.ledger, &event, lucid_span(NULL, 0));
+    ledger_batch_abort(world.core.ledger);
+    return error;
+}
+
+static void test_foreign(void **state)
+{
+    (void)state;
+    char text[512];
+    static const char *const accounts[] = {"", "signer", "payee:x:USDC", "revenue:gas:LUCID",
+                                           "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                                           "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                                           "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                                           "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                                           "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                                           "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
+    for (size_t i = 0; i < sizeof(accounts) / sizeof(accounts[0]); i++) {
+        snprintf(text, sizeof(text), "{\"account\":\"%s\",\"credit_limit\":\"5\"}", accounts[i]);
+        assert_int_equal(foreign_replay("account.limited", text), LUCID_FATAL_CORRUPT);
+        snprintf(text, sizeof(text),
+                 "{\"postings\":[{\"amount\":\"5\",\"credit\":\"%s\",\"debit\":\"%s\","
+                 "\"what\":\"x\"}]}",
+                 accounts[i], i % 2 == 0 ? accounts[i] : "clearing:a:USDC");
+        if (strcmp(accounts[i], "payee:x:USDC") != 0) {
+            assert_int_equal(foreign_replay("payment.recorded", text), LUCID_FATAL_CORRUPT);
+        }
+    }
+    snprintf(text, sizeof(text), "{\"account\":\"%s\",\"credit_limit\":\"5\"}", signer_id(0));
+    assert_int_equal(foreign_replay("account.limited", text), LUCID_OK);
+    assert_int_equal(foreign_replay("account.limited", "{"), LUCID_FATAL_CORRUPT);
+    assert_int_equal(foreign_replay("account.limited", "[]"), LUCID_FATAL_CORRUPT);
+    assert_int_equal(foreign_replay("tariff.set", "{\"igas\":\"1\"}"), LUCID_FATAL_CORRUPT);
+    assert_int_equal(foreign_replay("tariff.set", "{\"igas\":\"1\",\"mgas\":\"1000000000000001\"}"),
+                     LUCID_FATAL_CORRUPT);
+    assert_int_equal(foreign_replay("tariff.set", "{\"igas\":\"1\",\"mgas\":\"1000000000000000\"}"),
+                     LUCID_OK);
+    assert_int_equal(foreign_replay("account.deposited", "{\"postings\":[]}"), LUCID_FATAL_CORRUPT);
+    assert_int_equal(foreign_replay("payment.recorded", "{\"postings\":[5]}"), LUCID_FATAL_CORRUPT);
+}
+
 /* Totals at every event, from the postings up to it. */
 static void test_history(void **state)
 {
@@ -305,6 +424,7 @@ static void test_replay(void **state)
     uint8_t is[LUCID_SHA256_BYTES];
     test_history(state);
     gas_world_init(&other);
+    core_world_use(&other.core, &gas_pay_kind, NULL);
     assert_int_equal(store_memory_open(&other.core.store), LUCID_OK);
     core_tables_create(&other.core, other.core.store);
     assert_int_equal(core_world_open(&other.core), LUCID_OK);
@@ -361,6 +481,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_roots, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_prepaid, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_limits, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_room, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_damage, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_foreign, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_history, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_replay, world_make, world_drop),
     };

@@ -56,6 +56,9 @@ static inline void gas_receipt_init(struct receipt_command *command, unsigned si
     gas_signer_key(signer, command->signer);
     memset(command->signature, 0x33, sizeof(command->signature));
     lucid_sha256(lucid_span(command->signer, 32), command->signer_hash);
+    memcpy(command->entry, command->hash, 32);
+    memcpy(command->entry + 32, command->signer_hash, 32);
+    memcpy(command->entry + 64, command->signature, 64);
     int len = snprintf(run_id, sizeof(run_id), "run_of_test_%llu", (unsigned long long)number);
     const struct receipt_facts facts = {.type = RECEIPT_INFERENCE,
                                         .run_id = lucid_span(run_id, (size_t)len),
@@ -138,5 +141,38 @@ static inline void gas_books_balance(struct gas_world *world)
         lucid_assert(debits[unit] == credits[unit] && debits[unit] == posted[unit]);
     }
 }
+
+/* --- a kind that pays: any postings in one event; register it with core_world_use --------------
+ */
+
+struct gas_pay_command {
+    struct ledger_command command;
+    struct gas_posting_draft postings[5];
+    size_t count;
+};
+
+static inline enum lucid_error gas_pay_decide(struct ledger_txn *txn,
+                                              struct ledger_command *command, struct lucid_why *why)
+{
+    struct gas_pay_command *pay = (struct gas_pay_command *)command;
+    struct lucid_buf out;
+    enum lucid_error error = gas_postings_check(txn, pay->postings, pay->count, "amount", why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    lucid_buf_init(&out, STORE_PAYLOAD_BYTES_MAX);
+    lucid_buf_char(&out, '{');
+    gas_postings_write(&out, pay->postings, pay->count);
+    lucid_buf_char(&out, '}');
+    struct lucid_span payload = lucid_arena_copy(ledger_txn_arena(txn), lucid_buf_span(&out));
+    lucid_buf_fini(&out);
+    struct ledger_draft draft = {.type = "payment.recorded", .payload = payload};
+    return ledger_txn_draft(txn, &draft, NULL);
+}
+
+static const struct ledger_event_type gas_pay_types[] = {{.name = "payment.recorded", .version = 1},
+                                                         {.name = NULL}};
+static const struct ledger_kind gas_pay_kind = {
+    .name = "pay", .fold_version = 1, .types = gas_pay_types, .decide = gas_pay_decide};
 
 #endif
