@@ -143,6 +143,10 @@ uint64_t gas_account_balance(const struct gas_account *account, bool *ret_negati
     return minus > plus ? minus - plus : plus - minus;
 }
 
+static enum lucid_error account_next(struct ledger_view *view, const struct gas_account *account,
+                                     uint64_t sequence, uint32_t leg, uint64_t end,
+                                     struct gas_posting *ret);
+
 /* Takes the postings of one event off an account's totals again. */
 static enum lucid_error event_take_off(struct ledger_view *view, uint64_t sequence,
                                        struct gas_account *account)
@@ -151,12 +155,12 @@ static enum lucid_error event_take_off(struct ledger_view *view, uint64_t sequen
     uint64_t at = sequence - 1;
     for (;;) {
         struct gas_posting posting;
-        enum lucid_error error = gas_posting_next(view, account, at, leg, &posting);
-        if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
-            return error;
-        }
-        if (error == LUCID_NOTE_ABSENT || posting.sequence != sequence) {
+        enum lucid_error error = account_next(view, account, at, leg, sequence, &posting);
+        if (error == LUCID_NOTE_ABSENT && at == sequence) {
             return LUCID_OK;
+        }
+        if (error != LUCID_OK) { /* the history knows of one at least */
+            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
         }
         bool debit = strcmp(posting.debit, account->id) == 0;
         uint64_t *total = debit ? &account->debits : &account->credits;
@@ -327,17 +331,36 @@ static enum lucid_error posting_decode(struct ledger_view *view, struct lucid_sp
     return error;
 }
 
-/* The next row of the table of postings after (sequence, leg). */
-static enum lucid_error stored_next(struct ledger_view *view, uint64_t sequence, uint32_t leg,
+/* The next row of the table of postings after (sequence, leg), by events up to `end`; of an account
+ * (NULL: any). An epoch's root has one for each signer: those of others are passed over as they
+ * are. */
+static enum lucid_error stored_next(struct ledger_view *view, const struct gas_account *account,
+                                    uint64_t sequence, uint32_t leg, uint64_t end,
                                     struct gas_posting *ret)
 {
-    uint8_t bytes[BOOKS_POSTING_KEY_BYTES];
-    struct lucid_span key;
-    struct lucid_span value;
-    enum lucid_error error =
-        row_seek(ledger_view_store(view), table_of(view, BOOKS_POSTINGS), STORE_SEEK_GT,
-                 books_posting_key(sequence, leg, bytes), &key, &value);
-    return error == LUCID_OK ? posting_decode(view, key, value, ret) : error;
+    for (;;) {
+        uint8_t bytes[BOOKS_POSTING_KEY_BYTES];
+        struct lucid_span key;
+        struct lucid_span value;
+        enum lucid_error error =
+            row_seek(ledger_view_store(view), table_of(view, BOOKS_POSTINGS), STORE_SEEK_GT,
+                     books_posting_key(sequence, leg, bytes), &key, &value);
+        if (error != LUCID_OK) {
+            return error;
+        }
+        if (key.len != BOOKS_POSTING_KEY_BYTES || value.len <= BOOKS_POSTING_FIXED_BYTES) {
+            return LUCID_FATAL_CORRUPT;
+        }
+        sequence = lucid_get_be64(key.data);
+        leg = lucid_get_be32(key.data + 8);
+        if (sequence > end) {
+            return LUCID_NOTE_ABSENT;
+        }
+        if (account == NULL || lucid_get_be32(value.data) == account->number ||
+            lucid_get_be32(value.data + 4) == account->number) {
+            return posting_decode(view, key, value, ret);
+        }
+    }
 }
 
 /* The charge that an event made, if it did; *ret_any false: it logged no leaf. */
@@ -396,17 +419,16 @@ static enum lucid_error charge_next(struct ledger_view *view, uint64_t sequence,
     return LUCID_NOTE_ABSENT;
 }
 
-/* The next posting of any account after (sequence, leg), by events up to `end`. A charge is its
- * event's leg 0; rows count from 0 too, because no event has both yet. */
-static enum lucid_error any_next(struct ledger_view *view, uint64_t sequence, uint32_t leg,
-                                 uint64_t end, struct gas_posting *ret)
+/* The next posting after (sequence, leg), by events up to `end`: the account's (NULL: any) or a
+ * charge of any. A charge is its event's leg 0; rows count from 0 too, because no event has both
+ * yet. */
+static enum lucid_error any_next(struct ledger_view *view, const struct gas_account *account,
+                                 uint64_t sequence, uint32_t leg, uint64_t end,
+                                 struct gas_posting *ret)
 {
     struct gas_posting stored;
     struct gas_posting charge;
-    enum lucid_error found = stored_next(view, sequence, leg, &stored);
-    if (found == LUCID_OK && stored.sequence > end) {
-        found = LUCID_NOTE_ABSENT;
-    }
+    enum lucid_error found = stored_next(view, account, sequence, leg, end, &stored);
     if (found != LUCID_OK && found != LUCID_NOTE_ABSENT) {
         return found;
     }
@@ -475,9 +497,9 @@ static enum lucid_error account_next(struct ledger_view *view, const struct gas_
                                      struct gas_posting *ret)
 {
     struct gas_posting posting;
-    enum lucid_error error = any_next(view, sequence, leg, end, &posting);
+    enum lucid_error error = any_next(view, account, sequence, leg, end, &posting);
     while (error == LUCID_OK && !posting_is_of(&posting, account)) {
-        error = any_next(view, posting.sequence, posting.leg, end, &posting);
+        error = any_next(view, account, posting.sequence, posting.leg, end, &posting);
     }
     if (error == LUCID_OK) {
         *ret = posting;
@@ -490,7 +512,7 @@ enum lucid_error gas_posting_next(struct ledger_view *view, const struct gas_acc
 {
     uint64_t end = events_of(view);
     if (account == NULL) {
-        return any_next(view, sequence, leg, end, ret);
+        return any_next(view, NULL, sequence, leg, end, ret);
     }
     /* What is left of that event, and then the events that are known to have posted. */
     enum lucid_error error = account_next(view, account, sequence, leg, sequence, ret);
