@@ -65,6 +65,7 @@ static const struct route_row rows[] = {
     {"GET", "/v1/postings", api_postings_get, API_READ, 0},
     {"GET", "/v1/trial-balance", api_trial_balance_get, API_READ, 0},
     {"GET", "/v1/settlements", api_settlements_get, API_READ, 0},
+    {"GET", "/v1/settlements/current", api_settlement_current_get, API_READ, 0},
     {"GET", "/v1/settlements/{id}", api_settlement_get, API_READ, 0},
     {"POST", "/v1/settlements/{id}/payouts", api_settlement_payout_post, API_ADMIN,
      API_DOCUMENT_BYTES_MAX},

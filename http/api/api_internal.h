@@ -325,7 +325,8 @@ api_handler api_healthz_get, api_readyz_get;                        /* health.c 
 api_handler api_metrics_get;                                        /* metrics.c */
 api_handler api_openapi_get;                                        /* openapi.c */
 /* settlements.c, payouts.c */
-api_handler api_settlements_get, api_settlement_get, api_settlement_payout_post;
+api_handler api_settlements_get, api_settlement_get, api_settlement_current_get;
+api_handler api_settlement_payout_post;
 api_handler api_payouts_get, api_payout_get, api_payout_complete_post, api_payout_fail_post;
 
 void api_batch_data(struct http_request *request, struct lucid_span piece, bool last);

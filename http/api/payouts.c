@@ -281,6 +281,7 @@ struct filter {
     enum gas_unit unit; /* 0: all */
     enum gas_payout_state state;
     struct lucid_span payee;
+    struct lucid_span external_id; /* at most one payout has it */
     bool has_settlement;
     enum gas_unit settlement_unit;
     uint64_t settlement;
@@ -312,6 +313,11 @@ static bool filter_read(struct http_request *request, struct filter *ret)
         api_bad_parameter(request, "settlement", "a settlement's id is like USDC-0");
         return false;
     }
+    ret->external_id = http_query(request, "external_id");
+    if (ret->external_id.data != NULL && !gas_name_ok(ret->external_id, GAS_NAME_BYTES_MAX)) {
+        api_bad_parameter(request, "external_id", "an external id has 1 to 128 of A-Za-z0-9._:-");
+        return false;
+    }
     return api_unit_query(request, &ret->unit) && state_query(request, &ret->state) &&
            api_payee_query(request, &ret->payee);
 }
@@ -326,6 +332,34 @@ static bool filter_fits(const struct filter *filter, const struct gas_payout *pa
             (filter->settlement_unit == payout->unit && filter->settlement == payout->settlement));
 }
 
+/* The payout of the filter's external id, if it comes after that one. */
+static enum lucid_error payout_named(struct ledger_view *view, const struct filter *filter,
+                                     uint64_t after, struct gas_payout *ret)
+{
+    struct gas_payout payout;
+    enum lucid_error error = gas_payout_find(view, filter->external_id, &payout);
+    if (error == LUCID_OK && payout.number <= after) {
+        error = LUCID_NOTE_ABSENT;
+    }
+    if (error == LUCID_OK) {
+        *ret = payout;
+    }
+    return error;
+}
+
+static enum lucid_error candidate_next(struct ledger_view *view, const struct filter *filter,
+                                       uint64_t after, struct gas_payout *ret)
+{
+    if (filter->external_id.len > 0) {
+        return payout_named(view, filter, after, ret);
+    }
+    if (filter->has_settlement) {
+        return gas_payout_of_line_next(view, filter->settlement_unit, filter->settlement,
+                                       filter->payee, after, ret);
+    }
+    return gas_payout_read(view, after + 1, ret);
+}
+
 /* The next after *after that fits; *after moves to what was looked at last. LUCID_NOTE_ABSENT: no
  * more; LUCID_NOTE_END: enough was looked at. */
 static enum lucid_error payout_next(struct ledger_view *view, const struct filter *filter,
@@ -335,11 +369,7 @@ static enum lucid_error payout_next(struct ledger_view *view, const struct filte
         if ((*looks)++ == API_LOOKS_MAX) {
             return LUCID_NOTE_END;
         }
-        enum lucid_error error =
-            filter->has_settlement
-                ? gas_payout_of_line_next(view, filter->settlement_unit, filter->settlement,
-                                          filter->payee, *after, ret)
-                : gas_payout_read(view, *after + 1, ret);
+        enum lucid_error error = candidate_next(view, filter, *after, ret);
         if (error != LUCID_OK) {
             return error;
         }

@@ -197,6 +197,7 @@ struct filter {
 struct walk {
     enum gas_unit unit;
     uint64_t number;
+    enum gas_unit located; /* the unit in which the filter's epoch was looked for; 0: none yet */
     unsigned looks;
 };
 
@@ -274,13 +275,14 @@ static enum lucid_error settlement_next(struct ledger_view *view, const struct f
         if (filter->unit != 0 && walk->unit != filter->unit) {
             continue;
         }
-        if (filter->has_epoch) {
+        if (filter->has_epoch && walk->located != walk->unit) {
             uint64_t first;
             enum lucid_error error = epoch_first(view, walk->unit, filter->epoch, &first);
             if (error != LUCID_OK) {
                 return error;
             }
             walk->number = first > walk->number ? first : walk->number;
+            walk->located = walk->unit;
         }
         enum lucid_error error = unit_next(view, filter, walk, ret);
         if (error != LUCID_NOTE_ABSENT) {
@@ -338,4 +340,81 @@ void api_settlements_get(struct http_request *request, const struct http_route *
     uint8_t position[POSITION_BYTES] = {(uint8_t)walk.unit};
     lucid_put_be64(position + 1, walk.number);
     api_page_answer(request, &page, error == LUCID_NOTE_ABSENT ? NULL : position, sizeof(position));
+}
+
+/* --- what is not yet stated ------------------------------------------------------------------- */
+
+static void earning_write(const struct gas_settlement_line *line, struct lucid_buf *out)
+{
+    lucid_buf_char(out, '{');
+    lucid_json_member_cstr(out, "payee", line->payee);
+    lucid_json_member_cstr(out, "unit", gas_unit_name(line->unit));
+    gas_amount_member(out, "amount", line->amount);
+    gas_amount_member(out, "compute", line->compute);
+    gas_amount_member(out, "model", line->model);
+    gas_amount_member(out, "released", line->released);
+    gas_amount_member(out, "reversed", line->reversed);
+    gas_amount_member(out, "brought", line->brought);
+    gas_amount_member(out, "carried", line->carried);
+    lucid_json_member_u64(out, "payments", line->payments);
+    lucid_buf_char(out, '}');
+}
+
+/* The first earning of the unit after that payee, or of the next unit. */
+static enum lucid_error earning_next(struct ledger_view *view, enum gas_unit only,
+                                     enum gas_unit unit, struct lucid_span after,
+                                     struct gas_settlement_line *ret)
+{
+    enum lucid_error error = LUCID_NOTE_ABSENT;
+    for (; error == LUCID_NOTE_ABSENT && unit <= GAS_UNITS; unit++) {
+        if (only == 0 || unit == only) {
+            error = gas_earning_next(view, unit, after, ret);
+        }
+        after = lucid_span(NULL, 0);
+    }
+    return error;
+}
+
+void api_settlement_current_get(struct http_request *request, const struct http_route *route)
+{
+    (void)route;
+    struct api_page page;
+    enum gas_unit only;
+    if (!api_unit_query(request, &only) || !api_page_begin(request, 'n', API_CURSOR_TEXT, &page)) {
+        return;
+    }
+    /* unit, payee */
+    uint8_t last[1 + GAS_NAME_BYTES_MAX] = {GAS_LUCID};
+    size_t len = 1;
+    if (page.after_len != 0 && page.after_len <= sizeof(last)) {
+        memcpy(last, page.after, page.after_len);
+        len = page.after_len;
+    }
+    if (page.after_len > sizeof(last) || last[0] < GAS_LUCID || last[0] > GAS_UNITS) {
+        api_page_drop(&page);
+        api_bad_parameter(request, "cursor", "not a cursor of this list");
+        return;
+    }
+    struct ledger_view *view = api_view_begin(request);
+    if (view == NULL) {
+        api_page_drop(&page);
+        return;
+    }
+    struct gas_settlement_line line;
+    enum lucid_error error =
+        earning_next(view, only, last[0], lucid_span(last + 1, len - 1), &line);
+    while (error == LUCID_OK && api_page_item(&page)) {
+        earning_write(&line, &page.out);
+        last[0] = (uint8_t)line.unit;
+        len = 1 + strlen(line.payee);
+        memcpy(last + 1, line.payee, len - 1);
+        error = earning_next(view, only, last[0], lucid_span(last + 1, len - 1), &line);
+    }
+    ledger_view_end(view);
+    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
+        api_page_drop(&page);
+        api_refuse(request, error, NULL);
+        return;
+    }
+    api_page_answer(request, &page, error == LUCID_OK ? last : NULL, len);
 }

@@ -280,6 +280,9 @@ with kit.case("prices and payments"):
 with kit.case("settlements and payouts"):
     closer = service.new_signer("closer")
     ask("POST", "/v1/receipts", closer.seal(maker.body("tool")).wire(), status=201)
+    admin("GET", "/v1/settlements/current")
+    admin("GET", "/v1/settlements/current?unit=x", status=400)
+    ask("GET", "/v1/settlements/current", status=401)
     admin("POST", "/v1/epochs/current/finalize", "")
     admin("GET", "/v1/settlements?unit=USDC&status=open&payee=gpu&limit=1")
     admin("GET", "/v1/settlements?status=x", status=400)

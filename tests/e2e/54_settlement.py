@@ -3,10 +3,7 @@
 earned is folded here from /v1/events alone and compared with the statements; signatures and the
 chain are checked without the service's code; payouts are taken through all they can meet."""
 
-import base64
-import collections
 import csv
-import hashlib
 import io
 import json
 import os
@@ -16,6 +13,7 @@ import threading
 import kit
 from kit import case, equal
 from kit_receipts import Maker, canonical
+from kit_settlement import Model
 
 UNIT = "USDC"
 PRICE = {"price_per_call": "10000", "network": "eip155:8453", "pay_to": "0x" + "1" * 40}
@@ -121,110 +119,10 @@ def online(*arguments, status=0):
 # --- the model ----------------------------------------------------------------------------------
 
 
-class Model:
-    """Statements as they should be, from the events of payments and epochs."""
-
-    def __init__(self):
-        self.statements, self.closed_without = [], 0
-        self.first, self.previous = 1, None
-        self.clear()
-        self.due = None
-        for event in events():
-            self.take(event)
-        assert self.due is None, "an epoch ended without its statement"
-
-    def clear(self):
-        self.lines = collections.defaultdict(collections.Counter)
-        self.sums = collections.Counter()
-        self.moved = False
-
-    def take(self, event):
-        kind = event["type"]
-        if kind in ("payment.recorded", "suspense.released"):
-            self.money(kind, event["decoded"])
-        elif kind == "epoch.closed":
-            assert self.due is None, "an epoch ended without its statement"
-            if self.moved:
-                self.due = event
-                self.parts = []
-            else:
-                self.closed_without += 1
-        elif kind == "settlement.issued":
-            self.issued(event)
-
-    def money(self, kind, payload):
-        equal(payload["unit"], UNIT)
-        self.moved = True
-        paid = set()
-        for posting in payload["postings"]:
-            what, amount, to = posting["what"], int(posting["amount"]), posting["credit"].split(":")
-            if kind == "suspense.released":
-                self.lines[to[1]]["released"] += amount
-            elif to[0] == "payee":
-                self.lines[to[1]][what.removeprefix("split.")] += amount
-                paid.add(to[1])
-            elif to[0] == "suspense":
-                self.sums["suspense." + to[1]] += amount
-            else:
-                equal(to, ["revenue", "protocol", UNIT])
-                self.sums["protocol"] += amount
-        if kind == "payment.recorded":
-            equal(sum(int(p["amount"]) for p in payload["postings"]), int(payload["amount"]))
-            self.sums["payments"] += 1
-            for payee in paid:
-                self.lines[payee]["payments"] += 1
-
-    def line(self, payee):
-        made = self.lines[payee]
-        text = {name: str(made[name]) for name in ("compute", "model", "released")}
-        return {"payee": payee, "payments": made["payments"],
-                "amount": str(sum(map(int, text.values()))), **text}
-
-    def issued(self, event):
-        document = event["decoded"]
-        statement = document["statement"]
-        assert self.due is not None, "a statement without money"
-        epoch = self.due["decoded"]
-        payees = sorted(self.lines)
-        told = sum(len(part["lines"]) for part in self.parts)
-        mine = payees[told:told + len(statement["lines"])]
-        lines = [self.line(payee) for payee in mine]
-        sums = self.sums if not self.parts else collections.Counter()
-        gross = sum(int(line["compute"]) + int(line["model"]) for line in lines) + \
-            sums["protocol"] + sums["suspense.compute"] + sums["suspense.model"]
-        want = {
-            "epoch": epoch["epoch"], "gross": str(gross), "issued_at": self.due["time"],
-            "lines": lines, "number": len(self.statements), "origin": kit.ORIGIN,
-            "part": len(self.parts) + 1, "parts": statement["parts"],
-            "payments": sums["payments"],
-            "period": {"first": self.first, "last": self.due["sequence"]},
-            "previous": self.previous, "protocol": str(sums["protocol"]), "root": epoch["root"],
-            "suspense": {"compute": str(sums["suspense.compute"]),
-                         "model": str(sums["suspense.model"])},
-            "total": str(sum(int(line["amount"]) for line in lines)),
-            "tree_size": epoch["end_leaf"], "type": "lucid/settlement/v1", "unit": UNIT}
-        equal(statement, want, f"statement {len(self.statements)}")
-        text = canonical(statement)
-        payload = base64.b64decode(event["payload"])
-        equal(payload,
-              b'{"signature":"%s","statement":%s}' % (document["signature"].encode(), text))
-        digest = hashlib.sha256(text).digest()
-        assert kit.ED25519.verify(bytes.fromhex(KEY), bytes.fromhex(document["signature"]),
-                                  b"lucid/settlement/v1\n" + digest), "signature"
-        self.previous = digest.hex()
-        self.parts.append(statement)
-        self.statements.append({"document": document, "hash": digest.hex(), "payload": payload,
-                                "sequence": event["sequence"], "time": event["time"]})
-        if len(self.parts) == statement["parts"]:
-            equal(told + len(mine), len(payees), "payees in all parts")
-            self.first = self.due["sequence"] + 1
-            self.due = None
-            self.clear()
-
-
 def compare():
     """The routes say what the model says; returns it."""
-    model = Model()
+    model = Model(events(), kit.ORIGIN, UNIT, KEY, kit.ED25519)
+    equal(items("/v1/settlements/current"), model.current())
     listed = items("/v1/settlements")
     equal(len(listed), len(model.statements), "statements")
     for number, (got, want) in enumerate(zip(listed, model.statements)):
@@ -268,6 +166,10 @@ with case("no money: no statement; a payment alone closes no epoch"):
     equal(len(with_nothing.statements), 1)
     assert with_nothing.closed_without >= 1
     pay("a", 10)
+    equal([(e["payee"], e["amount"]) for e in compare().current()], [("gpu-1", "7"), ("lab", "2")])
+    equal(items("/v1/settlements/current?unit=LUCID"), [])
+    out = online("settlement", "current").decode()
+    assert "0.000007 USDC" in out and "lab" in out, out
     equal(len(good("GET", "/v1/settlements")["items"]), 1)
 
 with case("epochs of 100 receipts, closed by count, payments before, amid and after"):
@@ -317,6 +219,10 @@ with case("lists by unit, epoch, payee and status; cursors of this list only"):
         equal([s["number"] for s in items(f"/v1/settlements?payee={payee}")],
               [n for n, s in enumerate(model.statements)
                if payee in [line["payee"] for line in s["document"]["statement"]["lines"]]])
+    for query in ("unit=EUR", "limit=0", "cursor=6e", "cursor=6e03", "cursor=6e01" + "ff" * 129,
+                  "cursor=63" + "01" * 9):
+        kit.problem(ask("GET", "/v1/settlements/current?" + query), 400, "INVALID_PARAMETER",
+                    query.split("=")[0])
     for epoch in range(good("GET", "/v1/epochs/" + str(whole[-1]["epoch"]))["epoch"] + 2):
         equal(items(f"/v1/settlements?epoch={epoch}"), [s for s in whole if s["epoch"] == epoch])
     cursor = good("GET", "/v1/epochs?limit=1")["next_cursor"]
@@ -327,7 +233,8 @@ with case("lists by unit, epoch, payee and status; cursors of this list only"):
     for name in ("USDC-9999", "USDC", "USDC-", "USDC-00", "usdc-0", "LUCID-0", "EUR-0", "0",
                  "USDC-9223372036854775808"):
         kit.problem(ask("GET", "/v1/settlements/" + name), 404, "NOT_FOUND")
-    for path in ("/v1/settlements", "/v1/settlements/USDC-0", "/v1/payouts", "/v1/payouts/1"):
+    for path in ("/v1/settlements", "/v1/settlements/USDC-0", "/v1/settlements/current",
+                 "/v1/payouts", "/v1/payouts/1"):
         kit.problem(ask("GET", path, token=None), 401, "UNAUTHORIZED")
         kit.problem(ask("GET", path, token=other), 403, "FORBIDDEN")
         assert ask("GET", path, token=reader).status in (200, 404), path
@@ -508,9 +415,13 @@ with case("payouts by statement, payee and status; of the statement as of its li
         equal(items(f"/v1/payouts?payee={payee}"), want)
         equal(items(f"/v1/payouts?settlement=USDC-0&payee={payee}"), want)
     equal([p["external_id"] for p in items("/v1/payouts?status=failed")], ["x-2"])
+    equal([p["payout"] for p in items("/v1/payouts?external_id=x-1")], [1])
+    equal(items("/v1/payouts?external_id=x-1&payee=lab"), [])
+    equal(items("/v1/payouts?external_id=nothing"), [])
     other_cursor = good("GET", "/v1/payouts?settlement=USDC-0&limit=1")["next_cursor"]
     for query, param in (("status=open", "status"), ("settlement=0", "settlement"),
                          ("payee=%20", "payee"), ("cursor=00", "cursor"),
+                         ("external_id=", "external_id"),
                          ("settlement=USDC-1&cursor=" + other_cursor, "cursor"),
                          ("cursor=6f" + "ff" * 8, "cursor")):
         kit.problem(ask("GET", "/v1/payouts?" + query), 400, "INVALID_PARAMETER", param)

@@ -49,6 +49,7 @@ const struct cli_command *const cli_commands[] = {
     &command_payment_list,
     &command_payment_show,
     &command_settlement_list,
+    &command_settlement_current,
     &command_settlement_show,
     &command_settlement_verify,
     &command_settlement_pay,

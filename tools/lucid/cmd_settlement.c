@@ -103,6 +103,44 @@ const struct cli_command command_settlement_list = {
     .run = settlement_list,
 };
 
+/* --- current ---------------------------------------------------------------------------------- */
+
+static void earning_show(json_t *line)
+{
+    static const char *const names[] = {"amount",   "compute", "model",   "released",
+                                        "reversed", "brought", "carried", NULL};
+    members_show(line, json_string_value(json_object_get(line, "unit")), names);
+}
+
+static enum cli_exit settlement_current(struct cli *cli)
+{
+    static const char *const columns[] = {"payee",    "amount",   "compute",  "model",
+                                          "released", "reversed", "payments", NULL};
+    static const char *const filters[] = {"unit", NULL};
+    char path[REMOTE_PATH_BYTES_MAX];
+    if (!settlement_query(cli, "/v1/settlements/current", filters, path)) {
+        return CLI_USAGE;
+    }
+    return remote_list_print(cli, path, columns, earning_show);
+}
+
+static const struct cli_option current_options[] = {
+    {"unit", 'U', "UNIT", "USDC or LUCID only"},
+    {"limit", 'n', "N", "at most N payees (100)"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct cli_command command_settlement_current = {
+    .group = "settlement",
+    .name = "current",
+    .arguments = "",
+    .summary = "what payees have earned since the last statement",
+    .text = "It will stand in the statement that is issued when the open epoch ends.\n",
+    .examples = "  lucid settlement current --unit USDC\n",
+    .options = current_options,
+    .run = settlement_current,
+};
+
 /* --- show ------------------------------------------------------------------------------------- */
 
 /* "1 to 5": two numbers of the object. */

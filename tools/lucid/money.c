@@ -3,23 +3,29 @@
 #include <stdio.h>
 
 #include "gas/split.h"
+#include "gas/statement.h"
 
 void money_member_show(json_t *object, const char *name, const char *unit)
 {
+    static const char zeros[] = "00000000000000000000";
     const char *text = json_string_value(json_object_get(object, name));
     enum gas_unit of;
-    uint64_t amount;
+    unsigned __int128 sum; /* over accounts: may be more than one of them holds */
     if (text == NULL || unit == NULL || !gas_unit_parse(lucid_span_str(unit), &of)) {
         return;
     }
     bool negative = text[0] == '-';
-    if (!gas_amount_parse(lucid_span_str(text + negative), &amount)) {
+    const char *digits = text + negative;
+    if (!gas_sum_parse(lucid_span_str(digits), &sum)) {
         return;
     }
-    char digits[GAS_AMOUNT_TEXT_BYTES];
-    char shown[GAS_AMOUNT_TEXT_BYTES + 16];
-    gas_amount_format(amount, of, digits);
-    (void)snprintf(shown, sizeof(shown), "%s%s %s", negative ? "-" : "", digits, unit);
+    char shown[GAS_SUM_TEXT_BYTES + 32];
+    size_t decimals = gas_unit_decimals(of);
+    size_t len = strlen(digits);
+    size_t whole = len > decimals ? len - decimals : 0;
+    (void)snprintf(shown, sizeof(shown), "%s%.*s%s.%.*s%s %s", negative ? "-" : "", (int)whole,
+                   digits, whole > 0 ? "" : "0", (int)(decimals - (len - whole)), zeros,
+                   digits + whole, unit);
     json_object_set_new(object, name, json_string(shown));
 }
 
