@@ -6,14 +6,14 @@
 #include "ledger/receipt.h"
 
 static const struct {
-    enum gas_class class;
     const char *name;
+    enum gas_class class;
     bool is_debit;
 } classes[] = {
-    {GAS_CLASS_SIGNER, "signer", false},     {GAS_CLASS_PROTOCOL, "protocol", true},
-    {GAS_CLASS_REVENUE, "revenue", false},   {GAS_CLASS_PAYEE, "payee", false},
-    {GAS_CLASS_SUSPENSE, "suspense", false}, {GAS_CLASS_CLEARING, "clearing", true},
-    {GAS_CLASS_TRANSIT, "transit", false},
+    {"signer", GAS_CLASS_SIGNER, false},     {"protocol", GAS_CLASS_PROTOCOL, true},
+    {"revenue", GAS_CLASS_REVENUE, false},   {"payee", GAS_CLASS_PAYEE, false},
+    {"suspense", GAS_CLASS_SUSPENSE, false}, {"clearing", GAS_CLASS_CLEARING, true},
+    {"transit", GAS_CLASS_TRANSIT, false},
 };
 enum { CLASSES = sizeof(classes) / sizeof(classes[0]) };
 

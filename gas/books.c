@@ -603,12 +603,11 @@ static enum lucid_error books_react(struct ledger_txn *txn, const struct ledger_
     }
     uint8_t bytes[BOOKS_POSTING_KEY_BYTES];
     uint8_t number[BOOKS_NUMBER_BYTES];
-    struct lucid_span key = books_posting_key(event->sequence, 0, bytes);
     struct lucid_span value;
     uint32_t overdrawn = 0;
     for (uint32_t leg = 0;; leg++) {
-        key = books_posting_key(event->sequence, leg, bytes);
-        enum lucid_error error = ledger_txn_get(txn, BOOKS_POSTINGS, key, &value);
+        enum lucid_error error = ledger_txn_get(
+            txn, BOOKS_POSTINGS, books_posting_key(event->sequence, leg, bytes), &value);
         if (error == LUCID_NOTE_ABSENT) {
             break;
         }

@@ -207,16 +207,14 @@ enum lucid_error gas_account_as_of(struct ledger_view *view, uint64_t as_of,
     books_history_read(value.data, &history);
     then.debits = history.debits;
     then.credits = history.credits;
-    for (uint64_t bit = BOOKS_BLOCK; block == as_of / BOOKS_BLOCK && bit-- > 0;) {
-        uint64_t sequence = block * BOOKS_BLOCK + bit;
-        if (sequence <= as_of) {
-            break;
-        }
-        if ((history.posted >> bit & 1) != 0) {
-            error = event_take_off(view, sequence, &then);
-            if (error != LUCID_OK) {
-                return error;
-            }
+    /* The events after as_of in its own block; an older block's totals hold as they are. */
+    uint64_t later = (UINT64_MAX - 1) << (as_of % BOOKS_BLOCK);
+    later = block == as_of / BOOKS_BLOCK ? history.posted & later : 0;
+    for (; later != 0; later &= later - 1) {
+        uint64_t sequence = block * BOOKS_BLOCK + (uint64_t)__builtin_ctzll(later);
+        error = event_take_off(view, sequence, &then);
+        if (error != LUCID_OK) {
+            return error;
         }
     }
     *account = then;
