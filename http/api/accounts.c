@@ -1,5 +1,7 @@
 /* Accounts of the books: balances now and as of any event; deposits and credit limits of signers.
  */
+#include <stdio.h>
+
 #include "http/api/books_internal.h"
 #include "http/api/events_internal.h"
 #include "ledger/signer.h"
@@ -176,14 +178,19 @@ static bool filter_takes(const struct filter *filter, const struct gas_account *
            account->first_sequence <= filter->as_of.sequence;
 }
 
-/* Where a list of one class begins: ids begin with their class. */
+/* A list of one class begins where its ids do: with their class. */
 static void class_start(enum gas_class class, struct api_page *page)
 {
-    if (class != 0 && page->after_len == 0) {
-        const char *name = gas_class_name(class);
-        page->after_len = strlen(name);
-        memcpy(page->after, name, page->after_len);
-        page->after[page->after_len++] = ':';
+    char first[32];
+    if (class == 0) {
+        return;
+    }
+    size_t len = (size_t)snprintf(first, sizeof(first), "%s:", gas_class_name(class));
+    size_t both = page->after_len < len ? page->after_len : len;
+    int order = memcmp(page->after, first, both);
+    if (order < 0 || (order == 0 && page->after_len < len)) {
+        memcpy(page->after, first, len);
+        page->after_len = len;
     }
 }
 

@@ -228,7 +228,6 @@ with case("a total over 2^63 - 1 is refused and leaves no trace"):
     rest = MAX - int(get("/v1/accounts/clearing:deposits:LUCID")["debits"])
     refused(deposit(quiet, rest + 1, "over"), 422, "AMOUNT_OVERFLOW", "amount")
     refused(deposit(a, rest + 1, "over"), 422, "AMOUNT_OVERFLOW", "amount")
-
     # To the last unit it is fine, in a log of its own: nothing more can be deposited there.
     brim = kit.Service()
     full = brim.new_signer("full")
@@ -237,8 +236,8 @@ with case("a total over 2^63 - 1 is refused and leaves no trace"):
                                      {"amount": str(amount)},
                                      {"Idempotency-Key": f"{amount}-{status}"}, brim.token)
         equal(answer.status, status, repr(answer))
-    got = brim.client.request("PUT", f"/v1/accounts/{full.key}/credit-limit",
-                              {"credit_limit": str(MAX)}, {}, brim.token).json()
+    path, body = f"/v1/accounts/{full.key}/credit-limit", {"credit_limit": str(MAX)}
+    got = brim.client.request("PUT", path, body, {}, brim.token).json()
     equal((got["balance"], got["available"]), (str(MAX), str(2 * MAX)))
     brim.stop()
 
@@ -433,6 +432,9 @@ with case("lists of accounts by class and unit, in pages of any size"):
             equal([i["account"] for i in items(f"/v1/accounts?unit={unit}", limit)],
                   [name for name in names if name.endswith(":" + unit)])
     equal(items("/v1/accounts?class=payee&unit=LUCID"), [])
+    cursor = get("/v1/accounts?limit=1")["next_cursor"]  # another list's position
+    equal(get(f"/v1/accounts?class=signer&cursor={cursor}")["items"],
+          items("/v1/accounts?class=signer"))
     equal([i["account"] for i in items("/v1/accounts?class=revenue&unit=USDC&as_of=%d" % END)],
           ["revenue:protocol:USDC"])
 
@@ -567,8 +569,8 @@ with case("lucid account deposit, limit, gas set-tariff: decimals are exact or r
     first = json.loads(lucid("account", "deposit", b.key, "--amount", "0.000000001", "--key", "c1",
                              "--note", "n", "--json"))
     equal((first["amount"], first["note"], first["replayed"]), ("1", "n", False))
-    equal("true" in lucid("account", "deposit", b.key, "--amount", "0.000000001", "--key", "c1",
-                          "--note", "n"), True)
+    assert "true" in lucid("account", "deposit", b.key, "--amount", "0.000000001", "--key", "c1",
+                           "--note", "n")
     for _ in range(2):  # a new key each
         equal(json.loads(lucid("account", "deposit", b.key, "--amount", "12.5",
                                "--json"))["replayed"], False)
@@ -637,8 +639,7 @@ with case("an export to a file is there whole or not at all"):
     path = os.path.join(kit.scratch(), "books.journal")
     said = json.loads(lucid("account", "export", "-o", path, "--json"))
     causes = {p.sequence for p in books.postings}
-    equal(said, {"file": path, "as_of": END, "transactions": len(causes),
-                 "postings": len(books.postings)})
+    equal(list(said.values()), [path, END, len(causes), len(books.postings)])
     with open(path, encoding="utf-8") as file:
         equal(file.read(), journal)
     lucid("account", "export", "--json", status=2)
@@ -672,7 +673,6 @@ if shutil.which("hledger") or os.environ.get("LUCID_PACKAGES") != "skip":
         codes = [row["code"] for row in csv.DictReader(io.StringIO(printed))]
         equal(list(dict.fromkeys(codes)), [str(s) for s in sorted(causes)])
         equal(len(codes), 2 * len(books.postings))
-        kit.note(f"{len(causes)} transactions, {len(now)} balances")
 
     with case("hledger has our balances as of earlier events, too"):
         for sequence in [1, *random.sample(range(2, END), 8)]:
