@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A log of format 1 as the first release left it (tests/vectors/store_v1), opened by today's
-programs: nothing changes for those who hold its heads and proofs, and it goes on."""
+"""Logs as earlier programs left them (tests/vectors/store_v1 and store_v2), opened by today's:
+nothing changes for those who hold their heads and proofs, they go on, and nobody is charged for
+what was free."""
 
 import json
 import os
@@ -11,15 +12,15 @@ import kit
 from kit import case, equal
 from kit_receipts import Maker
 
-VECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors", "store_v1")
+VECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
 maker = Maker("65")
 
 
-def copy():
+def copy(name="store_v1"):
     """The vectors' data directory, with the modes that git does not keep."""
     base = kit.scratch()
     data = os.path.join(base, "log")
-    shutil.copytree(os.path.join(VECTORS, "data"), data)
+    shutil.copytree(os.path.join(VECTORS, name, "data"), data)
     for name, mode in (("", 0o700), ("store", 0o700), ("store/data.mdb", 0o600),
                        ("log.key", 0o600), ("service.key", 0o600), ("admin.token", 0o600),
                        ("vkey", 0o644)):
@@ -34,8 +35,12 @@ def formats(base):
                 for number in re.findall(b"format(\0\0\0[\1-\t])", store.read())}
 
 
-with open(os.path.join(VECTORS, "expected.json"), encoding="utf-8") as file:
-    expected = json.load(file)
+def expectations(name):
+    with open(os.path.join(VECTORS, name, "expected.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+expected = expectations("store_v1")
 receipts = expected["receipts"]
 head = expected["checkpoint"]
 
@@ -120,5 +125,53 @@ with case("killed at any moment while it migrates: the next start goes on"):
         equal(service.ok("/v1/mmr"), expected["mmr"])
         equal(service.ok(f"/v1/receipts/{receipts[-1][0]}/verify")["valid"], True)
         service.stop()
+
+# --- before there was money -----------------------------------------------------------------------
+
+expected = expectations("store_v2")
+LUCID = 10 ** 9
+
+with case("format 2 without books: it says what it said before, and owes nothing"):
+    service = kit.Service(copy("store_v2"), init=False, epoch_seconds_max=31536000,
+                          epoch_receipts_max=50)
+    assert "store.migrated" in service.log_text(), service.log_text()
+    equal(service.get("/checkpoint").body.decode(), expected["checkpoint"])
+    equal(service.ok("/v1/mmr"), expected["mmr"])
+    equal(service.ok("/v1/epochs")["items"][:-1], expected["epochs"][:-1])
+    equal(service.ok("/v1/signers")["items"], expected["signers"])
+    equal(service.ok(f"/v1/receipts/{expected['proof']['entry'][:64]}/proof?tree_size=120"),
+          expected["proof"])
+    kit.problem(service.get("/v1/receipts/" + expected["erased"], token=service.token),
+                410, "ERASED")
+    tariff = service.ok("/v1/gas/tariff")
+    equal((tariff["igas"], tariff["mgas"]), ("0", "0"))
+    for account in service.ok("/v1/accounts", token=service.token)["items"]:
+        equal((account["debits"], account["credits"]), ("0", "0"), account["account"])
+    for envelope in expected["envelopes"]:
+        equal(service.post("/v1/receipts", envelope).status, 200)
+
+with case("charging begins with the first tariff; a root is shared by all of its epoch's leaves"):
+    answer = service.client.request("PUT", "/v1/gas/tariff", token=service.token,
+                                    body=json.dumps({"igas": str(LUCID), "mgas": str(5 * LUCID)}))
+    assert answer.status in (200, 201), repr(answer)
+    signer = service.new_signer("new")
+    service.batch_ok(signer.seal_all(maker.bodies(30)))
+    of = {}
+    for _, key, leaf, _ in expected["receipts"]:
+        if leaf >= 100:
+            of[key] = of.get(key, 0) + 1
+    of[signer.key] = 30
+    equal(sum(of.values()), 50)
+    for key, leaves in of.items():
+        account = service.ok("/v1/accounts/" + key, token=service.token)
+        own = 30 * LUCID if key == signer.key else 0
+        equal(int(account["debits"]), own + leaves * 5 * LUCID // 50, key)
+    revenue = service.ok("/v1/accounts/revenue:gas:LUCID", token=service.token)
+    equal(int(revenue["credits"]), 35 * LUCID)
+    service.restart()
+    equal(service.ok("/v1/accounts/revenue:gas:LUCID", token=service.token)["credits"],
+          revenue["credits"])
+    service.stop()
+    equal(kit.lucid("log", "fsck", "--data", service.data)[0], 0)
 
 kit.done()
