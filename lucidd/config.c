@@ -47,7 +47,7 @@ static const struct key keys[] = {
     TEXT(
         published_head_file, "",
         "where the newest published head is kept, best on another disk; empty: DIR/published.head"),
-    UINT(epoch_receipts_max, "100", 1, 1000000, "leaves that close an epoch"),
+    UINT(epoch_receipts_max, "100", 1, 100000, "leaves that close an epoch"),
     UINT(epoch_seconds_max, "3600", 1, 31536000, "age that closes an epoch, from its first leaf"),
     UINT(head_interval_ms, "1000", 10, 3600000, "a grown tree is signed at least this often"),
     UINT(receipt_future_seconds_max, "300", 0, 86400, "how far ahead a receipt's timestamp may be"),
