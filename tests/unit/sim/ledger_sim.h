@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gas/books.h"
+#include "gas/revenue.h"
+#include "gas/settlement.h"
 #include "ledger/receipt.h"
 #include "ledger/store/failing.h"
 #include "tests/unit/ledger/core_world.h"
@@ -18,6 +19,10 @@ enum {
     SIM_TOKENS_MAX = 2000,
     SIM_SIGNERS = 48,
     SIM_KEYS_MAX = 2000, /* of deposits */
+    SIM_PAYMENTS_MAX = 2000,
+    SIM_ASSETS = 3,
+    SIM_PAYEES = 3, /* 0: none */
+    SIM_WEIGHTS = 3,
     SIM_BATCH_MAX = 40,
     SIM_BODY_BYTES_MAX = 512,
 };
@@ -88,6 +93,37 @@ struct model_gas {
     struct model_deposit keys[SIM_KEYS_MAX];
 };
 
+struct model_price {
+    bool set;
+    uint8_t weights;
+    uint8_t payees[GAS_PROTOCOL];
+};
+
+struct model_split {
+    uint64_t total;
+    uint64_t legs[GAS_LEGS];
+};
+
+struct model_paid {
+    bool used;
+    uint8_t asset;
+    uint64_t amount;
+};
+
+struct model_market {
+    struct model_price prices[SIM_ASSETS];
+    struct model_split splits[SIM_ASSETS][SIM_WEIGHTS][SIM_PAYEES][SIM_PAYEES];
+    struct model_account clearing;
+    struct model_account protocol;
+    struct model_account payees[SIM_PAYEES];
+    struct model_account suspense[SIM_ASSETS][GAS_PROTOCOL];
+    struct model_paid paid[SIM_PAYMENTS_MAX];
+    uint64_t gross[SIM_ASSETS];
+    uint64_t count[SIM_ASSETS];
+    uint64_t statements;
+    bool moved; /* since the last statement */
+};
+
 struct model {
     uint64_t receipts_max;
     uint64_t seconds_max;
@@ -103,6 +139,7 @@ struct model {
     struct model_signer signers[SIM_SIGNERS];
     struct model_token tokens[SIM_TOKENS_MAX];
     struct model_gas gas;
+    struct model_market market;
     struct model_run runs[SIM_RUNS_MAX];
     struct model_epoch epochs[SIM_EPOCHS_MAX];
     struct model_head heads[SIM_HEADS_MAX];
@@ -117,8 +154,9 @@ struct expect {
     uint64_t epoch;
     enum receipt_status status;
     bool replayed;
-    /* signers, gas */
+    /* signers, gas, prices, payments */
     bool known;
+    uint64_t legs[GAS_LEGS];
     /* epochs */
     bool closed;
     uint64_t number;
@@ -138,10 +176,33 @@ uint64_t model_event_add(struct model *model);
 /* A receipt is about to be logged: may it be charged? Then it is. */
 bool model_gas_charge(struct model_gas *gas, uint8_t signer, struct expect *refusal);
 void model_gas_epoch(struct model_gas *gas);
+void model_gas_post(struct model_gas *gas, struct model_account *debit,
+                    struct model_account *credit, uint64_t amount);
 struct expect model_gas_do(struct model *model, const struct gas_books_command *command,
                            unsigned signer, unsigned key);
 /* The epoch of a leaf and its end (0 = open). */
 uint64_t model_epoch_of(const struct model *model, uint64_t leaf, uint64_t *ret_end);
+
+enum sim_market_what { SIM_PAYMENT, SIM_PRICE_SET, SIM_PRICE_DELETE };
+
+/* What a command of the market is about. */
+struct sim_market_op {
+    enum sim_market_what what;
+    uint8_t asset;
+    struct model_price price;
+    unsigned payment;
+    uint64_t amount;
+};
+
+union sim_market_command {
+    struct ledger_command command;
+    struct gas_price_command price;
+    struct gas_payment_command payment;
+};
+
+struct expect model_market_do(struct model *model, const struct sim_market_op *op);
+/* The statement at an epoch's end, if money moved. */
+void model_market_epoch(struct model *model);
 
 /* --- the simulation ----------------------------------------------------------------------------
  */
@@ -158,7 +219,9 @@ struct sim {
     unsigned run_count;     /* run_ids used so far */
     unsigned token_count;
     unsigned key_count; /* of deposits */
+    unsigned payment_count;
     struct gas_books_config gas;
+    struct gas_settlement_config settlement;
     struct ledger_ed25519_key keys[SIM_SIGNERS];
     char token_texts[SIM_TOKENS_MAX][TOKEN_TEXT_BYTES + 1];
     struct model *kept;
@@ -188,15 +251,21 @@ void sim_run_id(unsigned run, char out[RECEIPT_RUN_ID_BYTES_MAX]);
 
 /* Compares counts, the open epoch and a few receipts. */
 void sim_check_some(struct sim *sim);
-/* Compares everything that a reader can see. */
-void sim_check_all(struct sim *sim);
+/* Compares everything that a reader can see; past: also what the books were at earlier events. */
+void sim_check_all(struct sim *sim, bool past);
 /* A random tariff, deposit or limit. */
 void sim_gas_make(struct sim *sim, struct gas_books_command *command, unsigned *ret_signer,
                   unsigned *ret_key);
+void sim_market_make(struct sim *sim, union sim_market_command *command, struct sim_market_op *op);
+void sim_market_compare(struct sim *sim, const union sim_market_command *command,
+                        const struct sim_market_op *op, const struct expect *expect);
+/* Compares what the market has; gives the number of its accounts. */
+size_t sim_market_check(struct sim *sim);
+void sim_account_check(struct sim *sim, const char *id, const struct model_account *row);
 /* The accounts as they stand, and that each unit's debits are its credits. */
 void sim_gas_check(struct sim *sim);
 /* Every posting, and the accounts as of many events. */
-void sim_gas_check_all(struct sim *sim);
+void sim_gas_check_past(struct sim *sim);
 /* Replays into an empty store, and folds that from scratch: the same rows each time. */
 void sim_check_replay(struct sim *sim);
 

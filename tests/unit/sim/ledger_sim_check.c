@@ -196,7 +196,7 @@ static void check_tokens(struct sim *sim)
     }
 }
 
-void sim_check_all(struct sim *sim)
+void sim_check_all(struct sim *sim, bool past)
 {
     uint64_t taken = 0;
     sim_check(sim, ledger_view_begin(sim->world.view) == LUCID_OK);
@@ -206,7 +206,10 @@ void sim_check_all(struct sim *sim)
     check_heads(sim);
     check_signers(sim);
     check_tokens(sim);
-    sim_gas_check_all(sim);
+    sim_gas_check(sim);
+    if (past) {
+        sim_gas_check_past(sim);
+    }
     for (unsigned i = 0; i < sim->run_count; i++) {
         check_run(sim, i);
         taken += sim->kept->runs[i].taken;

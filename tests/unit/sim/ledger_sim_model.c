@@ -42,6 +42,7 @@ static void epoch_close(struct model *model, enum epoch_closed_by by)
     if (head_grows(model)) {
         head_add(model);
     }
+    model_market_epoch(model);
 }
 
 uint64_t model_epoch_of(const struct model *model, uint64_t leaf, uint64_t *ret_end)

@@ -16,13 +16,14 @@
 
 enum { COMMANDS_MEMORY = 10000, COMMANDS_LMDB = 6000, SEEDS_MEMORY = 3 };
 
-enum op_what { OP_RECEIPT, OP_SIGNER, OP_TOKEN, OP_EPOCH, OP_HEAD, OP_GAS };
+enum op_what { OP_RECEIPT, OP_SIGNER, OP_TOKEN, OP_EPOCH, OP_HEAD, OP_GAS, OP_MARKET };
 
 struct op {
     enum op_what what;
     unsigned verb;
     unsigned number; /* run, signer or token */
     unsigned key;    /* of a deposit */
+    struct sim_market_op market;
     uint8_t variant;
     uint8_t signer;
     uint64_t expires_ms;
@@ -35,6 +36,7 @@ struct op {
         struct ledger_epoch_command epoch;
         struct ledger_head_tick head;
         struct gas_books_command gas;
+        union sim_market_command market;
     } as;
 };
 
@@ -160,7 +162,7 @@ static void restart(struct sim *sim)
     sim->gas.mode = sim_random(sim, 3) == 0 ? GAS_PREPAID : GAS_POSTPAID;
     sim->kept->gas.prepaid = sim->gas.mode == GAS_PREPAID;
     ledger_start(sim, inner);
-    sim_check_all(sim);
+    sim_check_all(sim, sim->restarts % 5 == 0);
 }
 
 static void sim_start(struct sim *sim, uint64_t seed, const char *lmdb_dir)
@@ -176,6 +178,9 @@ static void sim_start(struct sim *sim, uint64_t seed, const char *lmdb_dir)
     core_world_use(&sim->world, &ledger_epoch_kind, &sim->world.epoch);
     core_world_use(&sim->world, &gas_books_kind, &sim->gas);
     core_world_use(&sim->world, &ledger_head_kind, &sim->world.head);
+    core_world_use(&sim->world, &gas_pricing_kind, NULL);
+    core_world_use(&sim->world, &gas_revenue_kind, NULL);
+    core_world_use(&sim->world, &gas_settlement_kind, &sim->settlement);
     if (sim_random(sim, 2) == 0) {
         sim->world.epoch.receipts_max = 1 + sim_random(sim, 20);
     }
@@ -191,6 +196,7 @@ static void sim_start(struct sim *sim, uint64_t seed, const char *lmdb_dir)
         uint8_t key_seed[LEDGER_ED25519_SEED_BYTES] = {(uint8_t)i, 1};
         ledger_ed25519_key_init(key_seed, &sim->keys[i]);
     }
+    sim->settlement.key = &sim->keys[0];
     struct store *inner = inner_open(sim, true);
     sim_check(sim, migrations_run(inner, &applied, NULL) == LUCID_OK && applied > 0);
     ledger_start(sim, inner);
@@ -300,22 +306,25 @@ static bool op_make(struct sim *sim, struct op *op, struct lucid_arena *arena)
 {
     uint64_t draw = sim_random(sim, 100);
     *op = (struct op){.what = OP_RECEIPT};
-    if (draw < 78) {
+    if (draw < 74) {
         return receipt_make(sim, op, arena);
     }
-    if (draw < 85) {
+    if (draw < 80) {
         op->what = OP_SIGNER;
         signer_make(sim, op);
-    } else if (draw < 88) {
+    } else if (draw < 83) {
         op->what = OP_TOKEN;
         token_make(sim, op);
-    } else if (draw < 92) {
+    } else if (draw < 87) {
         op->what = OP_EPOCH;
         op->verb = sim_random(sim, 8) == 0 ? EPOCH_FINALIZE : EPOCH_TICK;
         ledger_epoch_command_init(&op->as.epoch, (enum epoch_verb)op->verb);
-    } else if (draw < 98) {
+    } else if (draw < 91) {
         op->what = OP_GAS;
         sim_gas_make(sim, &op->as.gas, &op->number, &op->key);
+    } else if (draw < 97) {
+        op->what = OP_MARKET;
+        sim_market_make(sim, &op->as.market, &op->market);
     } else {
         op->what = OP_HEAD;
         ledger_head_tick_init(&op->as.head);
@@ -348,6 +357,8 @@ static struct expect op_expect(struct model *model, const struct op *op)
         return model_epoch_do(model, (enum epoch_verb)op->verb);
     case OP_HEAD:
         return model_head_tick(model);
+    case OP_MARKET:
+        return model_market_do(model, &op->market);
     case OP_GAS:
         return model_gas_do(model, &op->as.gas, op->number, op->key);
     }
@@ -378,6 +389,8 @@ static void op_compare(struct sim *sim, const struct op *op, const struct expect
         receipt_compare(sim, op, expect);
     } else if (op->what == OP_SIGNER) {
         sim_check(sim, op->as.signer.ret_known == expect->known);
+    } else if (op->what == OP_MARKET) {
+        sim_market_compare(sim, &op->as.market, &op->market, expect);
     } else if (op->what == OP_GAS) {
         sim_check(sim, op->as.gas.ret_known == expect->known);
     } else if (op->what == OP_EPOCH) {
@@ -484,7 +497,7 @@ static void sim_run(uint64_t seed, uint64_t commands, const char *lmdb_dir)
     while (sim.commands < commands) {
         batch_step(&sim, SIM_BATCH_MAX, &arena);
     }
-    sim_check_all(&sim);
+    sim_check_all(&sim, true);
     sim_check_replay(&sim);
     printf(
         "  %llu commands in %llu batches, %llu kept, %llu dropped, %llu restarts; "
@@ -498,6 +511,11 @@ static void sim_run(uint64_t seed, uint64_t commands, const char *lmdb_dir)
         (unsigned long long)sim.faults[STORE_FAULT_FULL],
         (unsigned long long)sim.faults[STORE_FAULT_COMMIT_LOST],
         (unsigned long long)sim.faults[STORE_FAULT_COMMIT_UNTOLD]);
+    const struct model_market *market = &sim.kept->market;
+    printf("  %llu postings, %llu payments, %llu statements\n",
+           (unsigned long long)sim.kept->gas.postings,
+           (unsigned long long)(market->count[0] + market->count[1] + market->count[2]),
+           (unsigned long long)market->statements);
     fflush(stdout);
     sim_stop(&sim);
     lucid_arena_fini(&arena);
