@@ -118,7 +118,8 @@ with case("--check judges the configuration and opens nothing"):
     for arguments in (["--check"], ["--check", "--config", bad], ["--check", "--config", nowhere],
                       ["--check", "--data", "x", "--queue-max", "0"],
                       ["--check", "--data", "x", "--listen", "x"],
-                      ["--check", "--data", "x", "--log-level", "loud"]):
+                      ["--check", "--data", "x", "--log-level", "loud"],
+                      ["--check", "--data", "x", "--gas-mode", "free"]):
         status, out, err = lucidd(*arguments)
         equal((status, out), (2, ""), repr(arguments))
         assert err.startswith("lucidd: ") and err.count("\n") == 1, err

@@ -63,6 +63,21 @@ with case("2: usage"):
                       ["receipt", "submit", "--batch", "0"], ["log", "init", "--data", here],
                       ["receipt", "submit", "--batch", "x"], ["verify", "/nonexistent"]):
         equal(kit.lucid(*arguments)[0], 2, str(arguments))
+with case("log init: the first tariff, in LUCID; a bad one makes nothing"):
+    for igas, mgas, want in (("0.5", "12", ("500000000", "12000000000")),
+                             ("0", "0.000000001", ("0", "1"))):
+        base = kit.scratch()
+        kit.run_lucid("log", "init", "--data", os.path.join(base, "log"), "--origin", kit.ORIGIN,
+                      "--igas", igas, "--mgas", mgas)
+        born = kit.Service(base, init=False)
+        tariff = born.ok("/v1/gas/tariff")
+        equal((tariff["igas"], tariff["mgas"]), want)
+        born.stop()
+    for option, text in (("--igas", "1e9"), ("--mgas", "-1"), ("--igas", "0.0000000001"),
+                         ("--mgas", "1000000.000000001"), ("--igas", "")):
+        never = os.path.join(here, "never")
+        equal(kit.lucid("log", "init", "--data", never, "--origin", kit.ORIGIN, option, text)[0], 2)
+        assert not os.path.exists(never), (option, text)
 with case("3: unreachable"):
     for arguments in (["log", "info"], ["receipt", "get", "run_0123456789"], ["epoch", "list"],
                       ["receipt", "submit", "--retries", "0", "--key-file", KEY]):
