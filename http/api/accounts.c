@@ -229,7 +229,7 @@ void api_accounts_get(struct http_request *request, const struct http_route *rou
     (void)route;
     struct api_page page;
     struct filter filter = {0};
-    if (!filter_read(request, &filter) || !api_page_begin(request, 'a', API_CURSOR_TEXT, &page)) {
+    if (!filter_read(request, &filter) || !api_page_begin(request, 'k', API_CURSOR_TEXT, &page)) {
         return;
     }
     struct ledger_view *view = api_view_begin(request);
