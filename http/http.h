@@ -6,10 +6,11 @@
  * evenly.
  *
  * Refused by the parser, with a problem document and Connection: close: bare LF line ends, missing
- * or repeated Host (HTTP/1.1), repeated or non-digit Content-Length, Content-Length together with
- * Transfer-Encoding, any Transfer-Encoding but chunked, white space before a header's colon, folded
- * headers, control characters in names or values, a target that does not start with '/', percent
- * escapes that are broken or decode to NUL, '/../' segments, versions other than 1.0 and 1.1.
+ * or repeated Host (HTTP/1.1), repeated or non-digit Content-Length, repeated Authorization or
+ * Idempotency-Key, Content-Length together with Transfer-Encoding, any Transfer-Encoding but
+ * chunked, white space before a header's colon, folded headers, control characters in names or
+ * values, a target that does not start with '/', percent escapes that are broken or decode to NUL,
+ * '/../' segments, versions other than 1.0 and 1.1.
  *
  * Deadlines are totals, not idle times: a client that sends one byte a second meets them all the
  * same. Requests on one connection are served one after the other (pipelining works, in order).
@@ -185,7 +186,7 @@ struct lucid_span http_param(const struct http_request *request, const char *nam
 /* A query parameter, decoded ('+' is a space); {NULL, 0} if absent. A repeated one: the first. */
 struct lucid_span http_query(const struct http_request *request, const char *name);
 /* A header's value, trimmed; name in lower case. {NULL, 0} if absent. Repeated ones (never Host,
- * Content-Length, Authorization: refused) give the first. */
+ * Content-Length, Authorization, Idempotency-Key: refused) give the first. */
 struct lucid_span http_header(const struct http_request *request, const char *name);
 /* The whole body (not STREAM routes). */
 struct lucid_span http_body(const struct http_request *request);

@@ -296,6 +296,7 @@ static enum http_refusal header_line(struct lucid_span line, struct http_header 
 struct framing {
     bool host;
     bool authorization;
+    bool idempotency_key;
     bool coding;
     bool close;
     bool keep_alive;
@@ -369,6 +370,11 @@ static enum http_refusal note_header(const struct http_header *header, struct ht
     case 14:
         if (equal_fold(name, "content-length", 14)) {
             return content_length(header->value, head);
+        }
+        break;
+    case 15: /* two keys: nobody can say under which of them it was done */
+        if (equal_fold(name, "idempotency-key", 15) && !once(&framing->idempotency_key)) {
+            return HTTP_REFUSED_REPEATED;
         }
         break;
     case 17:

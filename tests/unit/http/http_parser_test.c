@@ -102,6 +102,8 @@ static const struct {
     {"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", HTTP_REFUSED_REPEATED, 400},
     {"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: b\r\nauthorization: c\r\n\r\n",
      HTTP_REFUSED_REPEATED, 400},
+    {"POST / HTTP/1.1\r\nHost: a\r\nIdempotency-Key: b\r\nidempotency-key: b\r\n\r\n",
+     HTTP_REFUSED_REPEATED, 400},
     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
      HTTP_REFUSED_REPEATED, 400},
     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\ncontent-length: 2\r\n\r\n",
