@@ -96,6 +96,16 @@ void api_not_found(struct http_request *request, const char *what)
     api_problem(request, 404, "NOT_FOUND", NULL, text);
 }
 
+bool api_found(struct http_request *request, enum lucid_error error, const char *what)
+{
+    if (error == LUCID_NOTE_ABSENT) {
+        api_not_found(request, what);
+    } else if (error != LUCID_OK) {
+        api_refuse(request, error, NULL);
+    }
+    return error == LUCID_OK;
+}
+
 void api_bad_parameter(struct http_request *request, const char *param, const char *text)
 {
     api_problem(request, 400, "INVALID_PARAMETER", param, text);

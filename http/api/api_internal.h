@@ -115,6 +115,10 @@ void api_refuse(struct http_request *request, enum lucid_error error, const stru
 /* A 404 for what a path names but is not there. */
 void api_not_found(struct http_request *request, const char *what);
 
+/* Whether a read gave what the path names; else it has answered: 404 for LUCID_NOTE_ABSENT. */
+bool api_found(struct http_request *request, enum lucid_error error,
+               const char *what) LUCID_WARN_UNUSED;
+
 /* A 400 for a query parameter. */
 void api_bad_parameter(struct http_request *request, const char *param, const char *text);
 
@@ -242,6 +246,15 @@ bool api_page_begin(struct http_request *request, char kind, size_t position_len
                     struct api_page *ret) LUCID_WARN_UNUSED;
 /* Room for one more item? If so, the comma before it is written. */
 bool api_page_item(struct api_page *page) LUCID_WARN_UNUSED;
+/* The view that the page is read from. NULL: it has answered, and the page is dropped. */
+struct ledger_view *api_page_view(struct http_request *request,
+                                  struct api_page *page) LUCID_WARN_UNUSED;
+/* Drops the page and answers 400: the cursor has a position that is none of this list. */
+void api_page_lost(struct http_request *request, struct api_page *page);
+/* Ends the view and the list as its last step said: it goes on after position with LUCID_OK or
+ * LUCID_NOTE_END, is over with LUCID_NOTE_ABSENT, and any other error is what is answered. */
+void api_page_end(struct http_request *request, struct api_page *page, struct ledger_view *view,
+                  enum lucid_error error, const void *position, size_t position_len);
 /* Ends the list and answers. */
 void api_page_answer(struct http_request *request, struct api_page *page, const void *position,
                      size_t position_len);

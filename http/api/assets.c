@@ -44,9 +44,8 @@ void api_assets_get(struct http_request *request, const struct http_route *route
     if (!api_page_begin(request, 'a', API_CURSOR_TEXT, &page)) {
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     struct gas_price price;
@@ -57,13 +56,7 @@ void api_assets_get(struct http_request *request, const struct http_route *route
         memcpy(last, price.asset, sizeof(last));
         error = gas_price_next(view, lucid_span_str(last), &price);
     }
-    ledger_view_end(view);
-    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
-        api_page_drop(&page);
-        api_refuse(request, error, NULL);
-        return;
-    }
-    api_page_answer(request, &page, error == LUCID_OK ? last : NULL, strlen(last));
+    api_page_end(request, &page, view, error, last, strlen(last));
 }
 
 void api_price_history_get(struct http_request *request, const struct http_route *route)
@@ -74,33 +67,27 @@ void api_price_history_get(struct http_request *request, const struct http_route
     if (!asset_of(request, &asset) || !api_page_begin(request, 'h', 8, &page)) {
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     struct gas_price price;
     uint64_t last = page.after_len != 0 ? lucid_get_be64(page.after) : 0;
     enum lucid_error error = gas_price_history_next(view, asset, last, &price);
-    bool absent = error == LUCID_NOTE_ABSENT && last == 0;
+    if (error == LUCID_NOTE_ABSENT && last == 0) {
+        ledger_view_end(view);
+        api_page_drop(&page);
+        api_not_found(request, "asset");
+        return;
+    }
     while (error == LUCID_OK && api_page_item(&page)) {
         price_write(&price, &page.out);
         last = price.version;
         error = gas_price_history_next(view, asset, last, &price);
     }
-    ledger_view_end(view);
-    if (absent || (error != LUCID_OK && error != LUCID_NOTE_ABSENT)) {
-        api_page_drop(&page);
-        if (absent) {
-            api_not_found(request, "asset");
-        } else {
-            api_refuse(request, error, NULL);
-        }
-        return;
-    }
     uint8_t position[8];
     lucid_put_be64(position, last);
-    api_page_answer(request, &page, error == LUCID_OK ? position : NULL, sizeof(position));
+    api_page_end(request, &page, view, error, position, sizeof(position));
 }
 
 /* --- one asset -------------------------------------------------------------------------------- */
@@ -122,11 +109,7 @@ void api_price_get(struct http_request *request, const struct http_route *route)
     enum lucid_error error = newest ? gas_price_current(view, asset, &price)
                                     : gas_price_version(view, asset, version, &price);
     ledger_view_end(view);
-    if (error == LUCID_NOTE_ABSENT) {
-        api_not_found(request, newest ? "price" : "version of the price");
-    } else if (error != LUCID_OK) {
-        api_refuse(request, error, NULL);
-    } else {
+    if (api_found(request, error, newest ? "price" : "version of the price")) {
         struct lucid_buf out = {0};
         price_write(&price, &out);
         api_answer(request, 200, API_JSON, &out);
@@ -192,15 +175,10 @@ void api_revenue_get(struct http_request *request, const struct http_route *rout
     enum lucid_error error = revenues_write(view, asset, &out);
     ledger_view_end(view);
     lucid_buf_str(&out, "]}");
-    if (error == LUCID_OK) {
+    if (api_found(request, error, "asset")) {
         api_answer(request, 200, API_JSON, &out);
-        return;
-    }
-    lucid_buf_fini(&out);
-    if (error == LUCID_NOTE_ABSENT) {
-        api_not_found(request, "asset");
     } else {
-        api_refuse(request, error, NULL);
+        lucid_buf_fini(&out);
     }
 }
 

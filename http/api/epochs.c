@@ -145,9 +145,8 @@ void api_epochs_get(struct http_request *request, const struct http_route *route
         return;
     }
     uint64_t number = page.after_len != 0 ? lucid_get_be64(page.after) : 0;
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     struct ledger_epoch epoch;
@@ -158,17 +157,9 @@ void api_epochs_get(struct http_request *request, const struct http_route *route
             error = ledger_epoch_read(view, ++number, &epoch);
         }
     }
-    ledger_view_end(view);
     uint8_t position[8];
     lucid_put_be64(position, number);
-    if (error == LUCID_OK) {
-        api_page_answer(request, &page, position, sizeof(position));
-    } else if (error == LUCID_NOTE_ABSENT) {
-        api_page_answer(request, &page, NULL, 0);
-    } else {
-        api_page_drop(&page);
-        api_refuse(request, error, NULL);
-    }
+    api_page_end(request, &page, view, error, position, sizeof(position));
 }
 
 /* Placements from leaf on; *leaf ends at the first one that is not in the page. Leaves of other
@@ -207,9 +198,8 @@ void api_epoch_receipts_get(struct http_request *request, const struct http_rout
     if (!api_page_begin(request, 'r', 8, &page)) {
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     struct ledger_epoch epoch;

@@ -59,9 +59,8 @@ void api_gas_tariff_history_get(struct http_request *request, const struct http_
     if (!api_page_begin(request, 'g', 8, &page)) {
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     uint64_t last = page.after_len != 0 ? lucid_get_be64(page.after) : 0;
@@ -74,15 +73,9 @@ void api_gas_tariff_history_get(struct http_request *request, const struct http_
         last = tariff.sequence;
         error = gas_tariff_next(view, last, &tariff);
     }
-    ledger_view_end(view);
-    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
-        api_page_drop(&page);
-        api_refuse(request, error, NULL);
-        return;
-    }
     uint8_t position[8];
     lucid_put_be64(position, last);
-    api_page_answer(request, &page, error == LUCID_OK ? position : NULL, sizeof(position));
+    api_page_end(request, &page, view, error, position, sizeof(position));
 }
 
 /* --- setting it ------------------------------------------------------------------------------- */

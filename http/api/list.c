@@ -74,6 +74,35 @@ void api_page_answer(struct http_request *request, struct api_page *page, const 
     api_answer(request, 200, API_JSON, &page->out);
 }
 
+struct ledger_view *api_page_view(struct http_request *request, struct api_page *page)
+{
+    struct ledger_view *view = api_view_begin(request);
+    if (view == NULL) {
+        api_page_drop(page);
+    }
+    return view;
+}
+
+void api_page_lost(struct http_request *request, struct api_page *page)
+{
+    api_page_drop(page);
+    api_bad_parameter(request, "cursor", "not a cursor of this list");
+}
+
+void api_page_end(struct http_request *request, struct api_page *page, struct ledger_view *view,
+                  enum lucid_error error, const void *position, size_t position_len)
+{
+    ledger_view_end(view);
+    if (error == LUCID_OK || error == LUCID_NOTE_END) {
+        api_page_answer(request, page, position, position_len);
+    } else if (error == LUCID_NOTE_ABSENT) {
+        api_page_answer(request, page, NULL, 0);
+    } else {
+        api_page_drop(page);
+        api_refuse(request, error, NULL);
+    }
+}
+
 void api_page_drop(struct api_page *page)
 {
     lucid_buf_fini(&page->out);

@@ -100,9 +100,8 @@ void api_payments_get(struct http_request *request, const struct http_route *rou
         !api_page_begin(request, query.newest_first ? 'q' : 'p', 8, &page)) {
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     struct gas_payment payment;
@@ -117,15 +116,9 @@ void api_payments_get(struct http_request *request, const struct http_route *rou
         last = payment.sequence;
         error = payment_step(view, &query, last, &payment);
     }
-    ledger_view_end(view);
-    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
-        api_page_drop(&page);
-        api_refuse(request, error, NULL);
-        return;
-    }
     uint8_t position[8];
     lucid_put_be64(position, last);
-    api_page_answer(request, &page, error == LUCID_OK ? position : NULL, sizeof(position));
+    api_page_end(request, &page, view, error, position, sizeof(position));
 }
 
 void api_payment_get(struct http_request *request, const struct http_route *route)
@@ -143,11 +136,7 @@ void api_payment_get(struct http_request *request, const struct http_route *rout
     struct gas_payment payment;
     enum lucid_error error = gas_payment_read(view, sequence, &payment);
     ledger_view_end(view);
-    if (error == LUCID_NOTE_ABSENT) {
-        api_not_found(request, "payment");
-    } else if (error != LUCID_OK) {
-        api_refuse(request, error, NULL);
-    } else {
+    if (api_found(request, error, "payment")) {
         struct lucid_buf out = {0};
         payment_write(&payment, &out);
         lucid_buf_char(&out, '}');

@@ -5,15 +5,6 @@
 
 static const char INVALID[] = "INVALID_PAYOUT";
 
-static void text_or_null(struct lucid_buf *out, const char *name, const char *text)
-{
-    if (text[0] == '\0') {
-        lucid_json_member_null(out, name);
-    } else {
-        lucid_json_member_cstr(out, name, text);
-    }
-}
-
 void api_payout_write(const struct gas_payout *payout, const bool *replayed, struct lucid_buf *out)
 {
     lucid_buf_char(out, '{');
@@ -26,12 +17,12 @@ void api_payout_write(const struct gas_payout *payout, const bool *replayed, str
     lucid_json_member_cstr(out, "facilitator",
                            payout->facilitator[0] != '\0' ? payout->facilitator
                                                           : GAS_PAYOUT_FACILITATOR_DEFAULT);
-    text_or_null(out, "note", payout->note);
+    api_text_or_null(out, "note", payout->note);
     lucid_json_member_cstr(out, "status", gas_payout_state_name(payout->state));
-    text_or_null(out, "reference", payout->reference);
-    text_or_null(out, "network", payout->network);
-    text_or_null(out, "transaction", payout->transaction);
-    text_or_null(out, "reason", payout->reason);
+    api_text_or_null(out, "reference", payout->reference);
+    api_text_or_null(out, "network", payout->network);
+    api_text_or_null(out, "transaction", payout->transaction);
+    api_text_or_null(out, "reason", payout->reason);
     lucid_json_member_time(out, "started_at", payout->started_ms);
     lucid_json_member_u64(out, "started_sequence", payout->started_sequence);
     if (payout->ended_sequence == 0) {
@@ -179,12 +170,7 @@ static bool settlement_find(struct http_request *request, struct gas_payout *pay
     enum lucid_error error =
         gas_settlement_read(view, payout->unit, payout->settlement, &settlement);
     ledger_view_end(view);
-    if (error == LUCID_NOTE_ABSENT) {
-        api_not_found(request, "settlement");
-    } else if (error != LUCID_OK) {
-        api_refuse(request, error, NULL);
-    }
-    return error == LUCID_OK;
+    return api_found(request, error, "settlement");
 }
 
 void api_settlement_payout_post(struct http_request *request, const struct http_route *route)
@@ -266,11 +252,7 @@ void api_payout_get(struct http_request *request, const struct http_route *route
     struct gas_payout payout;
     enum lucid_error error = gas_payout_read(view, number, &payout);
     ledger_view_end(view);
-    if (error == LUCID_NOTE_ABSENT) {
-        api_not_found(request, "payout");
-    } else if (error != LUCID_OK) {
-        api_refuse(request, error, NULL);
-    } else {
+    if (api_found(request, error, "payout")) {
         struct lucid_buf out = {0};
         api_payout_write(&payout, NULL, &out);
         api_answer(request, 200, API_JSON, &out);
@@ -406,9 +388,8 @@ void api_payouts_get(struct http_request *request, const struct http_route *rout
     if (!filter_read(request, &filter) || !api_page_begin(request, 'o', 8, &page)) {
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     uint64_t after = page.after_len != 0 ? lucid_get_be64(page.after) : 0;
@@ -416,7 +397,11 @@ void api_payouts_get(struct http_request *request, const struct http_route *rout
     struct gas_payout payout;
     enum lucid_error error =
         after > INT64_MAX ? LUCID_NOTE_ABSENT : position_check(view, &filter, after);
-    bool lost = error == LUCID_NOTE_ABSENT;
+    if (error == LUCID_NOTE_ABSENT) {
+        ledger_view_end(view);
+        api_page_lost(request, &page);
+        return;
+    }
     if (error == LUCID_OK) {
         error = payout_next(view, &filter, &after, &looks, &payout);
     }
@@ -425,17 +410,7 @@ void api_payouts_get(struct http_request *request, const struct http_route *rout
         after = payout.number;
         error = payout_next(view, &filter, &after, &looks, &payout);
     }
-    ledger_view_end(view);
     uint8_t position[8];
     lucid_put_be64(position, after);
-    if (lost) {
-        api_page_drop(&page);
-        api_bad_parameter(request, "cursor", "not a cursor of this list");
-    } else if (error == LUCID_OK || error == LUCID_NOTE_END || error == LUCID_NOTE_ABSENT) {
-        api_page_answer(request, &page, error == LUCID_NOTE_ABSENT ? NULL : position,
-                        sizeof(position));
-    } else {
-        api_page_drop(&page);
-        api_refuse(request, error, NULL);
-    }
+    api_page_end(request, &page, view, error, position, sizeof(position));
 }

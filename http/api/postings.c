@@ -128,16 +128,10 @@ static void postings_answer(struct http_request *request, struct ledger_view *vi
         return;
     }
     enum lucid_error error = none ? LUCID_NOTE_ABSENT : postings_write(view, account, &range, page);
-    ledger_view_end(view);
-    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
-        api_page_drop(page);
-        api_refuse(request, error, NULL);
-        return;
-    }
     uint8_t position[POSITION_BYTES];
     lucid_put_be64(position, range.sequence);
     lucid_put_be32(position + 8, range.leg);
-    api_page_answer(request, page, error == LUCID_OK ? position : NULL, sizeof(position));
+    api_page_end(request, page, view, error, position, sizeof(position));
 }
 
 void api_postings_get(struct http_request *request, const struct http_route *route)
@@ -147,9 +141,8 @@ void api_postings_get(struct http_request *request, const struct http_route *rou
     if (!api_page_begin(request, 'b', POSITION_BYTES, &page)) {
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     postings_answer(request, view, NULL, false, &page);
@@ -162,23 +155,17 @@ void api_account_postings_get(struct http_request *request, const struct http_ro
     if (!api_page_begin(request, 'B', POSITION_BYTES, &page)) {
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     struct gas_account account = {0};
     bool opened = false;
     enum lucid_error error = api_account_find(view, http_param(request, "id"), &account, &opened);
-    if (error == LUCID_OK) {
+    if (api_found(request, error, "account")) {
         postings_answer(request, view, &account, !opened, &page);
         return;
     }
     ledger_view_end(view);
     api_page_drop(&page);
-    if (error == LUCID_NOTE_ABSENT) {
-        api_not_found(request, "account");
-    } else {
-        api_refuse(request, error, NULL);
-    }
 }

@@ -28,12 +28,7 @@ static bool proof_place(struct http_request *request, struct ledger_view *view, 
 {
     enum lucid_error error =
         receipt_find_event(view, http_param(request, "id"), &proof->leaf, &proof->event);
-    if (error != LUCID_OK) {
-        if (error == LUCID_NOTE_ABSENT) {
-            api_not_found(request, "receipt");
-        } else {
-            api_refuse(request, error, NULL);
-        }
+    if (!api_found(request, error, "receipt")) {
         return false;
     }
     if (proof->sized) {

@@ -321,25 +321,17 @@ void api_settlements_get(struct http_request *request, const struct http_route *
         walk.number = lucid_get_be64(page.after + 1);
     }
     if (walk.unit < GAS_LUCID || walk.unit > GAS_UNITS || walk.number > INT64_MAX) {
-        api_page_drop(&page);
-        api_bad_parameter(request, "cursor", "not a cursor of this list");
+        api_page_lost(request, &page);
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     enum lucid_error error = list_write(view, &filter, &walk, &page);
-    ledger_view_end(view);
-    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT && error != LUCID_NOTE_END) {
-        api_page_drop(&page);
-        api_refuse(request, error, NULL);
-        return;
-    }
     uint8_t position[POSITION_BYTES] = {(uint8_t)walk.unit};
     lucid_put_be64(position + 1, walk.number);
-    api_page_answer(request, &page, error == LUCID_NOTE_ABSENT ? NULL : position, sizeof(position));
+    api_page_end(request, &page, view, error, position, sizeof(position));
 }
 
 /* --- what is not yet stated ------------------------------------------------------------------- */
@@ -391,13 +383,11 @@ void api_settlement_current_get(struct http_request *request, const struct http_
         len = page.after_len;
     }
     if (page.after_len > sizeof(last) || last[0] < GAS_LUCID || last[0] > GAS_UNITS) {
-        api_page_drop(&page);
-        api_bad_parameter(request, "cursor", "not a cursor of this list");
+        api_page_lost(request, &page);
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     struct gas_settlement_line line;
@@ -410,11 +400,5 @@ void api_settlement_current_get(struct http_request *request, const struct http_
         memcpy(last + 1, line.payee, len - 1);
         error = earning_next(view, only, last[0], lucid_span(last + 1, len - 1), &line);
     }
-    ledger_view_end(view);
-    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
-        api_page_drop(&page);
-        api_refuse(request, error, NULL);
-        return;
-    }
-    api_page_answer(request, &page, error == LUCID_OK ? last : NULL, len);
+    api_page_end(request, &page, view, error, last, len);
 }

@@ -27,9 +27,8 @@ void api_signers_get(struct http_request *request, const struct http_route *rout
     if (!api_page_begin(request, 's', KEY_BYTES, &page)) {
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     struct ledger_signer signer;
@@ -41,13 +40,7 @@ void api_signers_get(struct http_request *request, const struct http_route *rout
         memcpy(last, signer.key, sizeof(last));
         error = ledger_signer_next(view, last, &signer);
     }
-    ledger_view_end(view);
-    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
-        api_page_drop(&page);
-        api_refuse(request, error, NULL);
-        return;
-    }
-    api_page_answer(request, &page, error == LUCID_OK ? last : NULL, sizeof(last));
+    api_page_end(request, &page, view, error, last, sizeof(last));
 }
 
 void api_signer_get(struct http_request *request, const struct http_route *route)
@@ -65,11 +58,7 @@ void api_signer_get(struct http_request *request, const struct http_route *route
     struct ledger_signer signer;
     enum lucid_error error = ledger_signer_read(view, key, &signer);
     ledger_view_end(view);
-    if (error == LUCID_NOTE_ABSENT) {
-        api_not_found(request, "signer");
-    } else if (error != LUCID_OK) {
-        api_refuse(request, error, NULL);
-    } else {
+    if (api_found(request, error, "signer")) {
         struct lucid_buf out = {0};
         signer_write(&signer, &out);
         api_answer(request, 200, API_JSON, &out);

@@ -55,13 +55,11 @@ void api_tokens_get(struct http_request *request, const struct http_route *route
     }
     if (page.after_len != 0 &&
         !lucid_is_hex(lucid_span(page.after, page.after_len), TOKEN_ID_BYTES)) {
-        api_page_drop(&page);
-        api_bad_parameter(request, "cursor", "not a cursor of this list");
+        api_page_lost(request, &page);
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     struct ledger_token token;
@@ -73,13 +71,7 @@ void api_tokens_get(struct http_request *request, const struct http_route *route
         memcpy(last, token.id, sizeof(last));
         error = ledger_token_next(view, last, &token);
     }
-    ledger_view_end(view);
-    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
-        api_page_drop(&page);
-        api_refuse(request, error, NULL);
-        return;
-    }
-    api_page_answer(request, &page, error == LUCID_OK ? last : NULL, TOKEN_ID_BYTES);
+    api_page_end(request, &page, view, error, last, TOKEN_ID_BYTES);
 }
 
 /* --- writes ----------------------------------------------------------------------------------- */
