@@ -24,6 +24,7 @@ struct issue {
         size_t bytes;
     } part[GAS_SETTLEMENT_PARTS_MAX];
     uint32_t part_count;
+    bool part_ends; /* what comes next belongs before the lines that are there: into a new part */
 };
 
 /* --- what is due ------------------------------------------------------------------------------ */
@@ -34,7 +35,8 @@ static enum lucid_error line_place(struct lucid_arena *arena, struct issue *issu
 {
     size_t bytes = gas_statement_line_bytes(line);
     uint32_t at = issue->part_count - 1;
-    if (issue->part_count == 0 || issue->part[at].count == GAS_STATEMENT_LINES_MAX ||
+    if (issue->part_count == 0 || issue->part_ends ||
+        issue->part[at].count == GAS_STATEMENT_LINES_MAX ||
         issue->part[at].bytes + bytes > LINES_BYTES_MAX) {
         if (issue->part_count == GAS_SETTLEMENT_PARTS_MAX) {
             return LUCID_NOTE_END;
@@ -45,18 +47,29 @@ static enum lucid_error line_place(struct lucid_arena *arena, struct issue *issu
             return LUCID_RETRY_MEMORY;
         }
         issue->part_count++;
+        issue->part_ends = false;
     }
     issue->part[at].lines[issue->part[at].count++] = *line;
     issue->part[at].bytes += bytes;
     return LUCID_OK;
 }
 
-/* The rows of a unit lie after its period's row, by payee. */
-static enum lucid_error lines_collect(struct ledger_txn *txn, enum gas_unit unit,
-                                      struct issue *issue)
+static bool payee_is_after(struct lucid_span payee, struct lucid_span other)
+{
+    size_t len = payee.len < other.len ? payee.len : other.len;
+    int order = memcmp(payee.data, other.data, len);
+    return order > 0 || (order == 0 && payee.len > other.len);
+}
+
+/* The payees whose rows lie after one payee's (len 0: from the first) and not after another's (len
+ * 0: to the last). The rows of a unit lie after its period's row, by payee. LUCID_NOTE_END: no part
+ * is left. */
+static enum lucid_error rows_collect(struct ledger_txn *txn, enum gas_unit unit,
+                                     struct lucid_span after, struct lucid_span last,
+                                     struct issue *issue)
 {
     uint8_t bytes[SETTLEMENT_KEY_BYTES];
-    struct lucid_span key = settlement_earning_key(unit, lucid_span(NULL, 0), bytes);
+    struct lucid_span key = settlement_earning_key(unit, after, bytes);
     for (;;) {
         struct lucid_span value;
         struct settlement_earning earning;
@@ -69,15 +82,60 @@ static enum lucid_error lines_collect(struct ledger_txn *txn, enum gas_unit unit
         if (error == LUCID_OK) {
             error = settlement_earning_parse(value, &earning);
         }
+        /* Nothing is written before the statements are drafted: the key stays where it is. */
+        struct lucid_span payee = lucid_span(key.data + 1, key.len - 1);
+        if (error == LUCID_OK && last.len > 0 && payee_is_after(payee, last)) {
+            return LUCID_OK;
+        }
         if (error == LUCID_OK && settlement_earning_is_news(&earning)) {
-            /* Nothing is written before the statements are drafted: the key stays where it is. */
-            settlement_earning_line(&earning, lucid_span(key.data + 1, key.len - 1), &line);
+            settlement_earning_line(&earning, payee, &line);
             error = line_place(ledger_txn_arena(txn), issue, &line);
         }
         if (error != LUCID_OK) {
-            return error == LUCID_NOTE_END ? LUCID_OK : error;
+            return error;
         }
     }
+}
+
+/* Whom the newest statement, which had all parts that there are, told last; else nobody (""). */
+static enum lucid_error told_last(struct ledger_txn *txn, const struct gas_settlement *newest,
+                                  char ret[GAS_NAME_BYTES_MAX + 1])
+{
+    uint8_t bytes[SETTLEMENT_KEY_BYTES];
+    struct lucid_span key = settlement_key(newest->unit, newest->number + 1, bytes);
+    struct lucid_span value;
+    struct gas_settlement_line line;
+    ret[0] = '\0';
+    if (newest->parts < GAS_SETTLEMENT_PARTS_MAX || newest->part < newest->parts) {
+        return LUCID_OK;
+    }
+    enum lucid_error error =
+        ledger_txn_seek(txn, SETTLEMENT_LINES, STORE_SEEK_LT, key, &key, &value);
+    if (error == LUCID_OK) {
+        error = settlement_line_parse(key, value, &line);
+    }
+    if (error == LUCID_OK && line.unit == newest->unit && line.number == newest->number) {
+        memcpy(ret, line.payee, sizeof(line.payee));
+    }
+    return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
+}
+
+/* The lines that are due. After an epoch whose parts did not suffice, it is first the turn of those
+ * who had to wait: else they would wait for as long as all before them keep earning. */
+static enum lucid_error lines_collect(struct ledger_txn *txn, enum gas_unit unit,
+                                      const struct gas_settlement *newest, struct issue *issue)
+{
+    char told[GAS_NAME_BYTES_MAX + 1] = "";
+    struct lucid_span none = {NULL, 0};
+    enum lucid_error error = newest == NULL ? LUCID_OK : told_last(txn, newest, told);
+    if (error == LUCID_OK) {
+        error = rows_collect(txn, unit, lucid_span_str(told), none, issue);
+    }
+    if (error == LUCID_OK && told[0] != '\0') {
+        issue->part_ends = true;
+        error = rows_collect(txn, unit, none, lucid_span_str(told), issue);
+    }
+    return error == LUCID_NOTE_END ? LUCID_OK : error;
 }
 
 static enum lucid_error period_read(struct ledger_txn *txn, enum gas_unit unit, struct issue *issue)
@@ -211,22 +269,22 @@ static enum lucid_error unit_issue(struct ledger_txn *txn, enum gas_unit unit,
     struct gas_statement *statement = &issue.statement;
     enum lucid_error error = period_read(txn, unit, &issue);
     if (error == LUCID_OK) {
-        error = lines_collect(txn, unit, &issue);
+        error = settlement_newest(txn, unit, &newest);
+    }
+    bool first = error == LUCID_NOTE_ABSENT;
+    if (error == LUCID_OK || first) {
+        error = lines_collect(txn, unit, first ? NULL : &newest, &issue);
     }
     if (error != LUCID_OK || (!issue.moved && issue.part_count == 0)) {
         return error;
     }
     error = epoch_read(txn, event, statement);
-    if (error == LUCID_OK) {
-        error = settlement_newest(txn, unit, &newest);
-    }
-    if (error == LUCID_OK) {
+    if (!first) {
         statement->number = newest.number + 1;
         statement->period_first = newest.period_last + 1;
         statement->has_previous = true;
         memcpy(statement->previous, newest.hash, sizeof(newest.hash));
     }
-    error = error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
     if (error == LUCID_OK) {
         error = origin_read(txn, &statement->origin);
     }

@@ -8,7 +8,7 @@
  * than it earned is carried to its next line.
  *
  * An epoch never fails because of a statement: without a key none is issued, and a payee beyond the
- * GAS_SETTLEMENT_PARTS_MAX-th part of one epoch waits for the next.
+ * GAS_SETTLEMENT_PARTS_MAX-th part of one epoch waits for the next, whose parts begin with it.
  *
  * Writing: the writer's thread. Queries: any thread, within a view. */
 #ifndef LUCID_GAS_SETTLEMENT_H

@@ -421,12 +421,21 @@ static void test_parts_limit(void **state)
     assert_string_equal(line.payee, "040000");
     assert_int_equal(line.amount, PAYEES + 1);
     ledger_view_end(world.core.view);
+    /* Who had to wait comes first, in documents of their own, however much the others earn. */
+    many_pay(6, 3);
     epoch_end(&world);
-    check_chain(GAS_USDC, GAS_SETTLEMENT_PARTS_MAX + 1);
-    struct gas_settlement last = settlement_of(&world, GAS_USDC, GAS_SETTLEMENT_PARTS_MAX, NULL);
-    assert_int_equal(last.line_count, LATE);
+    check_chain(GAS_USDC, GAS_SETTLEMENT_PARTS_MAX + 2);
+    struct gas_settlement late = settlement_of(&world, GAS_USDC, GAS_SETTLEMENT_PARTS_MAX, NULL);
+    assert_int_equal(late.line_count, LATE);
+    assert_int_equal(late.parts, 2);
+    check_line(GAS_USDC, late.number, "040000", PAYEES + 1, PAYEES + 1, 0, 0, 1);
+    check_line(GAS_USDC, late.number + 1, "000002", 3, 3, 0, 0, 1);
     epoch_end(&world);
-    assert_int_equal(statements(&world, GAS_USDC), GAS_SETTLEMENT_PARTS_MAX + 1);
+    assert_int_equal(statements(&world, GAS_USDC), GAS_SETTLEMENT_PARTS_MAX + 2);
+    /* All were told: the order is that of the names again. */
+    many_pay(6, 3);
+    epoch_end(&world);
+    check_chain(GAS_USDC, GAS_SETTLEMENT_PARTS_MAX + 3);
 }
 
 /* Without the key nothing is issued and nothing is lost. */
