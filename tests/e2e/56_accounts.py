@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import threading
@@ -572,6 +573,10 @@ with case("lucid account deposit, limit, gas set-tariff: decimals are exact or r
     equal((first["amount"], first["note"], first["replayed"]), ("1", "n", False))
     assert "true" in lucid("account", "deposit", b.key, "--amount", "0.000000001", "--key", "c1",
                            "--note", "n")
+    code, out, err = kit.lucid("account", "deposit", b.key, "--amount", "1", "--url",
+                               "http://127.0.0.1:1", "--data", service.data, "--json")
+    equal((code, json.loads(out)["error"]["exit"]), (3, 3))
+    assert re.search(rb"--key [0-9a-f]{32} ", err), err  # else it would be lost
     for _ in range(2):  # a new key each
         equal(json.loads(lucid("account", "deposit", b.key, "--amount", "12.5",
                                "--json"))["replayed"], False)

@@ -308,8 +308,12 @@ static enum cli_exit account_deposit(struct cli *cli)
     json_t *deposit = NULL;
     enum cli_exit code = remote_call_with(cli, "POST", path, header, body, &deposit);
     json_decref(body);
-    if (code == CLI_UNREACHABLE) {
-        cli_note(cli, "whether it was done is not known; with --key %s it is done once only", key);
+    if (code == CLI_UNREACHABLE) { /* also with --json: nobody else knows a key that we made */
+        fprintf(stderr, "whether it was done is not known; with --key %s it is done once only\n",
+                key);
+    }
+    if (code == CLI_OK && json_is_true(json_object_get(deposit, "replayed"))) {
+        cli_note(cli, "deposited before; nothing was added");
     }
     if (code == CLI_OK && !cli->json) {
         money_member_show(deposit, "amount", "LUCID");
