@@ -199,7 +199,7 @@ static enum lucid_error line_check(struct ledger_txn *txn, const struct gas_payo
     uint64_t open = line.amount - line.paid - line.pending;
     if (payout->amount > open) {
         return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "PAYOUT_CONFLICT", "amount",
-                            "the line has %llu open, not %llu", (unsigned long long)open,
+                            "the line has %llu base units open, not %llu", (unsigned long long)open,
                             (unsigned long long)payout->amount);
     }
     return LUCID_OK;

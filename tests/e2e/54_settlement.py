@@ -573,6 +573,11 @@ with case("texts with commas, quotes and umlauts come back whole; tables are for
     table = online("settlement", "show", newest).decode()
     assert "PAYEE" in table and "0.000400 USDC" in table and "failed" in table, table
     equal(len(online("payout", "list", "--status", "failed").splitlines()), 3)
+    # The command that started a payout which then failed says so when it is given again.
+    code, out, err = lucid("settlement", "pay", newest, "gpu-1", "--external-id", "odd", "--note",
+                           odd, "--url", f"http://127.0.0.1:{service.port}", "--data", service.data)
+    equal((code, b"0.000300 USDC" in out, b"now: failed; nothing was added" in err),
+          (0, True, True))
 
 with case("what the commands refuse"):
     online("settlement", "show", "USDC-99999", status=1)
@@ -584,6 +589,8 @@ with case("what the commands refuse"):
     online("settlement", "pay", newest, "gpu-1", "--external-id", "q", "--amount", "1e3", status=2)
     online("settlement", "pay", newest, "gpu-1", "--external-id", "q", "--amount", "9", status=1)
     online("settlement", "pay", "USDC-0", "lab", "--external-id", "q", status=1)
+    used = ("settlement", "pay", "USDC-0", "lab", "--external-id", "odd-2", "--json")
+    equal(json.loads(online(*used, status=1))["error"]["code"], "IDEMPOTENCY_CONFLICT")
     online("settlement", "export", "--csv", "--json", status=2)
     online("payout", "show", "x", status=2)
     online("payout", "fail", "1", status=2)

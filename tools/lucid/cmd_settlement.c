@@ -345,8 +345,28 @@ static const json_t *named(const json_t *list, const char *member, const char *t
     return NULL;
 }
 
-/* All that is open of the payee's line; when that external id was used before, its amount, so that
- * the same command again is the same payout. */
+/* The amount of the payout for which that external id was used before, so that the same command
+ * again is the same payout, however many there are by now; "" when it was not. */
+static enum cli_exit amount_before(struct cli *cli, const char *external_id,
+                                   char ret[GAS_AMOUNT_TEXT_BYTES])
+{
+    char path[REMOTE_PATH_BYTES_MAX];
+    json_t *found = NULL;
+    (void)snprintf(path, sizeof(path), "/v1/payouts?external_id=%s", external_id);
+    enum cli_exit code = remote_call(cli, "GET", path, NULL, &found);
+    const json_t *before = json_array_get(json_object_get(found, "items"), 0);
+    const char *amount = json_string_value(json_object_get(before, "amount"));
+    if (code == CLI_OK && before != NULL &&
+        (amount == NULL || strlen(amount) >= GAS_AMOUNT_TEXT_BYTES)) {
+        code = cli_fail(cli, CLI_REFUSED, NULL, "amount", "the answer has a payout of no amount");
+    } else if (code == CLI_OK) {
+        (void)snprintf(ret, GAS_AMOUNT_TEXT_BYTES, "%s", amount != NULL ? amount : "");
+    }
+    json_decref(found);
+    return code;
+}
+
+/* All that is open of the payee's line, or what amount_before says. */
 static enum cli_exit amount_open(struct cli *cli, const char *payee, const char *external_id,
                                  char ret[GAS_AMOUNT_TEXT_BYTES])
 {
@@ -356,15 +376,16 @@ static enum cli_exit amount_open(struct cli *cli, const char *payee, const char 
     if (!settlement_path(cli, cli->arguments[0], "", path, &unit)) {
         return CLI_USAGE;
     }
-    enum cli_exit code = remote_call(cli, "GET", path, NULL, &settlement);
+    enum cli_exit code = amount_before(cli, external_id, ret);
+    if (code != CLI_OK || ret[0] != '\0') {
+        return code;
+    }
+    code = remote_call(cli, "GET", path, NULL, &settlement);
     if (code != CLI_OK) {
         return code;
     }
-    const json_t *before =
-        named(json_object_get(settlement, "payouts"), "external_id", external_id);
     const json_t *line = named(json_object_get(settlement, "lines"), "payee", payee);
-    const char *amount = before != NULL ? json_string_value(json_object_get(before, "amount"))
-                                        : json_string_value(json_object_get(line, "open"));
+    const char *amount = json_string_value(json_object_get(line, "open"));
     if (amount == NULL || strlen(amount) >= GAS_AMOUNT_TEXT_BYTES) {
         code = cli_fail(cli, CLI_REFUSED, NULL, "PAYEE", "%s has no line of that payee",
                         cli->arguments[0]);
@@ -424,6 +445,11 @@ static enum cli_exit settlement_pay(struct cli *cli)
         code = remote_call(cli, "POST", path, body, &payout);
     }
     json_decref(body);
+    if (code == CLI_OK && json_is_true(json_object_get(payout, "replayed"))) {
+        const char *status = json_string_value(json_object_get(payout, "status"));
+        cli_note(cli, "this payout is there since before, and is now: %s; nothing was added",
+                 status != NULL ? status : "unknown");
+    }
     if (code == CLI_OK && !cli->json) {
         payout_show(payout);
     }
