@@ -299,17 +299,6 @@ with case("quorum none: every head counts; no policy: nothing of it shows"):
 
 # --- the start ----------------------------------------------------------------------------------
 
-
-def refused(data, text, *flags):
-    ended = subprocess.run([kit.LUCIDD, "--data", data, "--listen", "127.0.0.1:0", *flags],
-                           capture_output=True, check=False, timeout=30 * kit.SLOW,
-                           env=kit.environment())
-    assert ended.returncode not in (0, -9), ended
-    equal(ended.stdout, b"", "standard output")
-    assert text in ended.stderr.decode(), ended.stderr
-    assert not kit.TROUBLE.search(ended.stderr), ended.stderr
-
-
 with case("a policy that is missing, malformed, or for another log stops the start"):
     other = Cosigner("other.example/x")
     bad = {
@@ -323,7 +312,8 @@ with case("a policy that is missing, malformed, or for another log stops the sta
     for text, content in bad.items():
         path = os.path.join(service.base, "nowhere") if content is None else \
             policy(service, content, "bad")
-        refused(service.data, "" if content is None else text, "--witness-policy", path)
+        kit.refuses_to_start(service.data, "" if content is None else text, "--witness-policy",
+                             path)
 
 with case("a store that lacks what a witness has cosigned does not start"):
     copy = os.path.join(base, "copy")
@@ -332,8 +322,9 @@ with case("a store that lacks what a witness has cosigned does not start"):
     size = grow(service, signer, 5)
     witnessed(service, [first.key], size)
     service.stop()
-    refused(copy, "witness", *[f for k, v in FAST.items() for f in
-                               ("--" + k.replace("_", "-"), str(v))], "--witness-policy", one)
+    kit.refuses_to_start(copy, "witness", *[f for k, v in FAST.items() for f in
+                                            ("--" + k.replace("_", "-"), str(v))],
+                         "--witness-policy", one)
     # A witness that only claims so, without our signature, stops nothing.
     first.mode = "forged read side"
     service.start(witness_policy=one)

@@ -375,21 +375,8 @@ with case("100 payments of 1 unit are 70 / 20 / 10 on the accounts"):
 
 def race(count, body_of):
     """All clients post at the same moment; their answers."""
-    barrier = threading.Barrier(count)
-    answers = [None] * count
-
-    def post(number):
-        client = kit.Client(service.port)
-        client.get("/healthz")
-        barrier.wait(30)
-        answers[number] = ask("POST", "/v1/payments", body_of(number), client=client)
-        client.close()
-    threads = [threading.Thread(target=post, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60 * kit.SLOW)
-    return answers
+    return kit.at_once(service, count, lambda client, number: ask(
+        "POST", "/v1/payments", body_of(number), client=client))
 
 
 with case("16 clients with one external id, 10 times: one 201 and one event, the others replayed"):

@@ -10,7 +10,6 @@ import random
 import re
 import shutil
 import subprocess
-import threading
 
 import kit
 import kit_books
@@ -244,23 +243,8 @@ with case("a total over 2^63 - 1 is refused and leaves no trace"):
     brim.stop()
 
 
-def at_once(clients, question):
-    """question(client, number) of all clients at the same moment; their answers."""
-    barrier = threading.Barrier(clients)
-    answers = [None] * clients
-
-    def run(number):
-        client = kit.Client(service.port)
-        client.get("/healthz")
-        barrier.wait(30)
-        answers[number] = question(client, number)
-        client.close()
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60 * kit.SLOW)
-    return answers
+def at_once(question):
+    return kit.at_once(service, 16, question)
 
 
 def deposit_by(client, amount, key):
@@ -271,13 +255,13 @@ def deposit_by(client, amount, key):
 with case("16 clients deposit at once, 10 times: one key is one deposit, 16 keys are 16"):
     for turn in range(10):
         before = int(get("/v1/accounts/" + a.key)["credits"])
-        answers = at_once(16, lambda client, _: deposit_by(client, 100, f"same-{turn}"))
+        answers = at_once(lambda client, _: deposit_by(client, 100, f"same-{turn}"))
         equal(sorted(answer.status for answer in answers), [200] * 15 + [201])
         equal(len({answer.json()["sequence"] for answer in answers}), 1)
-        answers = at_once(16, lambda client, n: deposit_by(client, n + 1, f"race-{turn}"))
+        answers = at_once(lambda client, n: deposit_by(client, n + 1, f"race-{turn}"))
         equal(sorted(answer.status for answer in answers), [201] + [409] * 15)
         won, = (answer.json() for answer in answers if answer.status == 201)
-        answers = at_once(16, lambda client, n: deposit_by(client, 1000, f"own-{turn}-{n}"))
+        answers = at_once(lambda client, n: deposit_by(client, 1000, f"own-{turn}-{n}"))
         equal([answer.status for answer in answers], [201] * 16)
         equal(int(get("/v1/accounts/" + a.key)["credits"]),
               before + 100 + int(won["amount"]) + 16000)

@@ -4,7 +4,6 @@
 import base64
 import os
 import shutil
-import subprocess
 
 import kit
 from kit import case, equal
@@ -28,17 +27,6 @@ def side(path=SIDE):
 
 def side_size(path=SIDE):
     return int(side(path).splitlines()[1])
-
-
-def refused(data, text, *flags):
-    """The service ends by itself, says why, and never listens."""
-    ended = subprocess.run([kit.LUCIDD, "--data", data, "--listen", "127.0.0.1:0", *flags],
-                           capture_output=True, check=False, timeout=30 * kit.SLOW,
-                           env=kit.environment())
-    assert ended.returncode not in (0, -9), ended
-    equal(ended.stdout, b"", "standard output")
-    assert text in ended.stderr.decode(), ended.stderr
-    assert not kit.TROUBLE.search(ended.stderr), ended.stderr
 
 
 def copy_store(to):
@@ -67,8 +55,8 @@ with case("an older copy of the store is refused, and nothing of it or of the fi
     known = side()
     copy_store(NEW)
     put_store(OLD)
-    refused(service.data, "an old copy")
-    refused(service.data, f"a head of {newest} leaves, the store's newest has {first}")
+    kit.refuses_to_start(service.data, "an old copy")
+    kit.refuses_to_start(service.data, f"a head of {newest} leaves, the store's newest has {first}")
     equal(side(), known)
     status, _, err = kit.lucid("log", "accept-head", "--data", service.data, "--size", str(first))
     equal(status, 1, repr(err))
@@ -89,7 +77,7 @@ with case("a restored directory without the file is refused until the operator a
     shutil.rmtree(os.path.join(OTHER, "store"))
     shutil.copytree(OLD, os.path.join(OTHER, "store"))
     os.unlink(os.path.join(OTHER, "published.head"))
-    refused(OTHER, "accept-head")
+    kit.refuses_to_start(OTHER, "accept-head")
     status, _, err = kit.lucid("log", "accept-head", "--data", OTHER)
     equal(status, 2, repr(err))
     assert str(first).encode() in err, err
@@ -118,11 +106,12 @@ with case("a fork that was made so meets the other log's head: refused"):
     assert forked > newest
     with open(os.path.join(fork.data, "published.head"), "w", encoding="utf-8") as file:
         file.write(side())
-    refused(fork.data, "another root")
+    kit.refuses_to_start(fork.data, "another root")
 
 with case("the file may lie elsewhere, and what lies there must be this log's"):
     elsewhere = os.path.join(service.base, "elsewhere.head")
-    refused(service.data, "elsewhere.head is missing", "--published-head-file", elsewhere)
+    kit.refuses_to_start(service.data, "elsewhere.head is missing", "--published-head-file",
+                         elsewhere)
     kit.run_lucid("log", "accept-head", "--data", service.data, "--size", str(newest), "--file",
                   elsewhere)
     service.start(published_head_file=elsewhere)
@@ -134,7 +123,7 @@ with case("the file may lie elsewhere, and what lies there must be this log's"):
     for bad in ("", "nonsense\n", good[:-10], good.replace(f"\n{newest}\n", f"\n{newest - 1}\n")):
         with open(elsewhere, "w", encoding="utf-8") as file:
             file.write(bad)
-        refused(service.data, "not a checkpoint", "--published-head-file", elsewhere)
+        kit.refuses_to_start(service.data, "not a checkpoint", "--published-head-file", elsewhere)
     with open(elsewhere, "w", encoding="utf-8") as file:
         file.write(good)
     with open(SIDE, "w", encoding="utf-8") as file:

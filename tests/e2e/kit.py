@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -429,11 +430,40 @@ class Service:
         return wait_for(probe, seconds, f"a head of size {size}")
 
 
+def refuses_to_start(data, text, *flags):
+    """The service ends by itself, says why, and never listens."""
+    ended = subprocess.run([LUCIDD, "--data", data, "--listen", "127.0.0.1:0", *flags],
+                           capture_output=True, check=False, timeout=30 * SLOW,
+                           env=environment())
+    assert ended.returncode not in (0, -9), ended
+    equal(ended.stdout, b"", "standard output")
+    assert text in ended.stderr.decode(), ended.stderr
+    assert not TROUBLE.search(ended.stderr), ended.stderr
+
+
+def at_once(service, clients, question):
+    """question(client, number) of so many clients at the same moment; their answers."""
+    barrier = threading.Barrier(clients)
+    answers = [None] * clients
+
+    def run(number):
+        client = Client(service.port)
+        client.get("/healthz")
+        barrier.wait(30)
+        answers[number] = question(client, number)
+        client.close()
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60 * SLOW)
+    return answers
+
+
 class _Timer:
     """Kills a child that says nothing, so that reading from it ends."""
 
     def __init__(self, process, seconds):
-        import threading
         self.timer = threading.Timer(seconds, process.kill)
         self.timer.daemon = True
         self.timer.start()
