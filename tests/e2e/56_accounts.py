@@ -3,6 +3,7 @@
 held against a fold of the events as of every event; hledger reads the exported journal."""
 
 import csv
+import http.server
 import io
 import json
 import os
@@ -540,6 +541,31 @@ with case("lucid account trial-balance: both sums are the same, on the screen to
     equal(len(totals), 2)
     assert text.endswith(f"balanced after event {END}\n"), text[-200:]
     assert lucid("account", "trial-balance", "--as-of", "1").startswith("balanced")
+
+with case("lucid account trial-balance: may be longer than other answers"):
+    rows = [{"account": f"signer:{number:064x}:LUCID", "class": "signer", "debit": "0",
+             "credit": "0"} for number in range(150000)]
+    books_of_many = json.dumps({"as_of": 1, "units": [
+        {"unit": "LUCID", "decimals": 9, "accounts": rows, "debits": "0", "credits": "0",
+         "balanced": True}]}).encode()
+    assert len(books_of_many) > 16 << 20
+
+    class Many(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(books_of_many)))
+            self.end_headers()
+            self.wfile.write(books_of_many)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Many) as many:
+        threading.Thread(target=many.handle_request, daemon=True).start()
+        code, out, err = kit.lucid("account", "trial-balance", "--url",
+                                   f"http://127.0.0.1:{many.server_port}")
+        equal((code, err), (0, b""))
+        equal(out.count(b"\nsigner:"), len(rows))
 
 with case("lucid account deposit, limit, gas set-tariff: decimals are exact or refused"):
     for amount in ("1.0000000001", "1e3", "-1", "", ".5", "9223372036.854775808", "1,5"):

@@ -243,7 +243,7 @@ static enum cli_exit account_trial_balance(struct cli *cli)
     if (!path_make(cli, NULL, "/trial-balance", path, sizeof(path))) {
         return CLI_USAGE;
     }
-    enum cli_exit code = remote_call(cli, "GET", path, NULL, &trial);
+    enum cli_exit code = remote_get_long(cli, path, &trial);
     if (code == CLI_OK && !trial_print(trial, cli->json)) {
         code = CLI_REFUSED;
     }

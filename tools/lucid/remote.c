@@ -8,6 +8,9 @@
 #include "lucidd/datadir.h"
 
 enum { PAGE_TRIES = 60 }; /* of each page, while the service is busy */
+enum { IDLE_S = 60 };     /* of a long answer */
+
+#define LONG_ANSWER_BYTES_MAX ((size_t)1 << 30)
 
 static enum cli_exit token_from_environment(struct cli *cli, const char *text)
 {
@@ -145,6 +148,7 @@ struct call {
     const char *accept;
     const char *header;
     struct lucid_span body; /* data NULL: none */
+    bool is_long;           /* the answer is as long as the books are */
 };
 
 static void header_add(struct client_question *question, const char *header)
@@ -184,6 +188,10 @@ static enum cli_exit call_once(struct cli *cli, const struct call *call,
     if (call->body.data != NULL) {
         question.body = call->body;
         header_add(&question, "Content-Type: application/json");
+    }
+    if (call->is_long) {
+        question.answer_bytes_max = LONG_ANSWER_BYTES_MAX;
+        question.idle_s_max = IDLE_S;
     }
     struct lucid_why why = {0};
     enum lucid_error error = client_request(cli->client, &question, answer, &why);
@@ -230,6 +238,18 @@ enum cli_exit remote_call_with(struct cli *cli, const char *method, const char *
     }
     client_answer_fini(&answer);
     free(text);
+    return code;
+}
+
+enum cli_exit remote_get_long(struct cli *cli, const char *path, json_t **ret)
+{
+    struct client_answer answer = {0};
+    const struct call call = {.method = "GET", .path = path, .is_long = true};
+    enum cli_exit code = call_once(cli, &call, &answer);
+    if (code == CLI_OK) {
+        code = answer_take(cli, &answer, ret);
+    }
+    client_answer_fini(&answer);
     return code;
 }
 

@@ -27,6 +27,9 @@ enum cli_exit remote_call_with(struct cli *cli, const char *method, const char *
                                const char *header, const json_t *body,
                                json_t **ret) LUCID_WARN_UNUSED;
 
+/* GET of an answer without pages, up to 1 GiB: it may take its time, as long as something comes. */
+enum cli_exit remote_get_long(struct cli *cli, const char *path, json_t **ret) LUCID_WARN_UNUSED;
+
 /* GET of what may not be there: *ret is NULL after a 404, which is no error then. */
 enum cli_exit remote_find(struct cli *cli, const char *path, json_t **ret) LUCID_WARN_UNUSED;
 
