@@ -788,6 +788,10 @@ with case("lucid payment record, again, list, show"):
                       want=1)["error"]["code"], "ASSET_NOT_PRICED")
         lucid("payment", "show", "nothing", want=1)
         lucid("payment", "show", "--external", "nothing", want=1)
+        for words, hint in ((("payment", "show", "nothing", "--data", service.data), b"--external"),
+                            (("payment", "list"), b"--token-file FILE")):
+            code, _, err = kit.lucid(*words, "--url", f"http://127.0.0.1:{service.port}")
+            equal((code, hint in err), (1, True), err)
         lucid("payment", "list", want=1, data=False)
     unchanged(record_refused)
     equal(accounts(), model.now())

@@ -210,6 +210,10 @@ static enum cli_exit payment_show(struct cli *cli)
     } else if (remote_id_ok(cli, "ID", cli->arguments[0])) {
         (void)snprintf(path, sizeof(path), "/v1/payments/%s", cli->arguments[0]);
         code = remote_call(cli, "GET", path, NULL, &payment);
+        if (code == CLI_REFUSED &&
+            cli->arguments[0][strspn(cli->arguments[0], "0123456789")] != '\0') {
+            cli_note(cli, "a payment's id is a number; --external looks for an external id");
+        }
     }
     return payment_print(cli, code, payment);
 }

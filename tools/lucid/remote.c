@@ -124,6 +124,9 @@ enum cli_exit remote_fail(struct cli *cli, const struct client_answer *answer)
                    detail != NULL ? detail : "the service answered without saying why",
                    answer->status);
     json_decref(problem);
+    if (answer->status == 401 && (cli->token == NULL || cli->token[0] == '\0')) {
+        cli_note(cli, "give the token: --token-file FILE, --data DIR, or LUCID_TOKEN");
+    }
     return exit_code;
 }
 
