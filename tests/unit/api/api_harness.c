@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "gas/revenue.h"
 #include "http/server_internal.h"
 #include "ledger/erasure.h"
 #include "ledger/log.h"
@@ -160,6 +161,12 @@ static void ledger_make(struct harness *h)
     h->uses[5] = (struct ledger_use){&ledger_head_kind, &h->head};
     h->uses[6] = (struct ledger_use){&ledger_erasure_kind, NULL};
     h->uses[7] = (struct ledger_use){&ledger_witness_kind, &h->witness};
+    h->books.mode = GAS_POSTPAID;
+    h->settlement.key = &h->service_key;
+    h->uses[8] = (struct ledger_use){&gas_books_kind, &h->books};
+    h->uses[9] = (struct ledger_use){&gas_pricing_kind, NULL};
+    h->uses[10] = (struct ledger_use){&gas_revenue_kind, NULL};
+    h->uses[11] = (struct ledger_use){&gas_settlement_kind, &h->settlement};
     lucid_assert(ledger_skey_init(lucid_span_str(HARNESS_ORIGIN), seed, &h->log_key, NULL) ==
                  LUCID_OK);
     lucid_assert(store_memory_open(&h->store) == LUCID_OK);

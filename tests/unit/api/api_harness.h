@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
+#include "gas/settlement.h"
 #include "http/api/api.h"
 #include "ledger/ed25519.h"
 #include "ledger/epoch.h"
@@ -20,7 +21,7 @@
 #define HARNESS_NOW_MS      1732190000000U
 #define HARNESS_ORIGIN      "example.com/receipts"
 #define HARNESS_QUEUE_MAX   10 /* fewer than one slice of a batch */
-#define HARNESS_KINDS       8
+#define HARNESS_KINDS       12
 #define HARNESS_STREAMS_MAX 3
 
 struct harness {
@@ -32,6 +33,8 @@ struct harness {
     struct ledger_head_config head;
     struct ledger_epoch_config epoch;
     struct ledger_witness_config witness; /* no policy */
+    struct gas_books_config books;
+    struct gas_settlement_config settlement;
     struct ledger_use uses[HARNESS_KINDS];
     struct api *api;
     struct http_server *server;
