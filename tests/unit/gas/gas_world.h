@@ -8,6 +8,7 @@
 #include "base/sha256.h"
 #include "gas/books.h"
 #include "ledger/receipt_internal.h"
+#include "tests/unit/gas/till.h"
 #include "tests/unit/ledger/core_world.h"
 
 struct gas_world {
@@ -141,38 +142,5 @@ static inline void gas_books_balance(struct gas_world *world)
         lucid_assert(debits[unit] == credits[unit] && debits[unit] == posted[unit]);
     }
 }
-
-/* --- a kind that pays: any postings in one event; register it with core_world_use --------------
- */
-
-struct gas_pay_command {
-    struct ledger_command command;
-    struct gas_posting_draft postings[5];
-    size_t count;
-};
-
-static inline enum lucid_error gas_pay_decide(struct ledger_txn *txn,
-                                              struct ledger_command *command, struct lucid_why *why)
-{
-    struct gas_pay_command *pay = (struct gas_pay_command *)command;
-    struct lucid_buf out;
-    enum lucid_error error = gas_postings_check(txn, pay->postings, pay->count, "amount", why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    lucid_buf_init(&out, STORE_PAYLOAD_BYTES_MAX);
-    lucid_buf_char(&out, '{');
-    gas_postings_write(&out, pay->postings, pay->count);
-    lucid_buf_char(&out, '}');
-    struct lucid_span payload = lucid_arena_copy(ledger_txn_arena(txn), lucid_buf_span(&out));
-    lucid_buf_fini(&out);
-    struct ledger_draft draft = {.type = "payment.recorded", .payload = payload};
-    return ledger_txn_draft(txn, &draft, NULL);
-}
-
-static const struct ledger_event_type gas_pay_types[] = {{.name = "payment.recorded", .version = 1},
-                                                         {.name = NULL}};
-static const struct ledger_kind gas_pay_kind = {
-    .name = "pay", .fold_version = 1, .types = gas_pay_types, .decide = gas_pay_decide};
 
 #endif

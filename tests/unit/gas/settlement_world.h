@@ -7,58 +7,8 @@
 
 #include "base/sha256.h"
 #include "gas/payout.h"
+#include "tests/unit/gas/till.h"
 #include "tests/unit/ledger/core_world.h"
-
-/* --- kind "till" ------------------------------------------------------------------------------ */
-
-enum { TILL_POSTINGS_MAX = 4 };
-
-struct till_command {
-    struct ledger_command command;
-    const char *type;
-    struct gas_posting_draft postings[TILL_POSTINGS_MAX];
-    size_t count;
-};
-
-static inline enum lucid_error till_decide(struct ledger_txn *txn, struct ledger_command *base,
-                                           struct lucid_why *why)
-{
-    struct till_command *till = (struct till_command *)base;
-    struct lucid_buf out;
-    enum lucid_error error = gas_postings_check(txn, till->postings, till->count, "amount", why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    lucid_buf_init(&out, 0);
-    lucid_buf_char(&out, '{');
-    gas_postings_write(&out, till->postings, till->count);
-    lucid_buf_char(&out, '}');
-    struct lucid_span payload = lucid_arena_copy(ledger_txn_arena(txn), lucid_buf_span(&out));
-    lucid_buf_fini(&out);
-    struct ledger_draft draft = {.type = till->type, .payload = payload};
-    return ledger_txn_draft(txn, &draft, NULL);
-}
-
-static inline enum lucid_error till_apply(struct ledger_txn *txn, const struct ledger_event *event)
-{
-    (void)txn;
-    (void)event;
-    return LUCID_OK;
-}
-
-static const char till_payment[] = "payment.recorded";
-static const char till_release[] = "suspense.released";
-static const struct ledger_event_type till_types[] = {
-    {.name = till_payment, .version = 1}, {.name = till_release, .version = 1}, {.name = NULL}};
-static const char *const till_tables[] = {NULL};
-static const struct ledger_kind till_kind = {
-    .name = "till",
-    .fold_version = 1,
-    .types = till_types,
-    .tables = till_tables,
-    .decide = till_decide,
-    .apply = till_apply,
-};
 
 /* --- the world -------------------------------------------------------------------------------- */
 
@@ -86,18 +36,6 @@ static inline void settlement_world_start(struct settlement_world *world)
 {
     settlement_world_init(world);
     core_world_start(&world->core);
-}
-
-static inline void till_init(struct till_command *till, const char *type)
-{
-    *till = (struct till_command){.command = {.kind = &till_kind}, .type = type};
-}
-
-static inline void till_post(struct till_command *till, const char *debit, const char *credit,
-                             uint64_t amount, const char *what)
-{
-    till->postings[till->count++] = (struct gas_posting_draft){
-        .debit = debit, .credit = credit, .amount = amount, .what = what};
 }
 
 /* A payment through "external": legs of 0 have no posting. compute and model are account ids. */
@@ -176,39 +114,13 @@ static inline struct gas_account account_of(struct settlement_world *world, cons
     return account;
 }
 
-static inline enum lucid_error settlement_replay_event(void *context,
-                                                       const struct store_event *event)
-{
-    struct settlement_world *other = context;
-    if (event->sequence % 256 == 0) {
-        lucid_assert(ledger_batch_commit(other->core.ledger) == LUCID_OK);
-        lucid_assert(ledger_batch_begin(other->core.ledger, 0) == LUCID_OK);
-    }
-    return ledger_batch_replay(other->core.ledger, event, lucid_span(NULL, 0));
-}
-
 /* The log replayed into an empty store gives the same rows in every table, without the key. */
 static inline void settlement_replay(struct settlement_world *world)
 {
     static struct settlement_world other;
-    uint8_t ours[LUCID_SHA256_BYTES];
-    uint8_t theirs[LUCID_SHA256_BYTES];
-    struct store_view *view = NULL;
     settlement_world_init(&other);
     other.settlement.key = NULL;
-    lucid_assert(store_memory_open(&other.core.store) == LUCID_OK);
-    core_tables_create(&other.core, other.core.store);
-    lucid_assert(core_world_open(&other.core) == LUCID_OK);
-    lucid_assert(store_view_open(world->core.store, &view) == LUCID_OK);
-    lucid_assert(store_view_begin(view) == LUCID_OK);
-    lucid_assert(ledger_batch_begin(other.core.ledger, 0) == LUCID_OK);
-    lucid_assert(store_event_scan(view, 1, settlement_replay_event, &other) == LUCID_OK);
-    lucid_assert(ledger_batch_commit(other.core.ledger) == LUCID_OK);
-    store_view_end(view);
-    store_view_close(view);
-    core_store_digest(&world->core, world->core.store, ours);
-    core_store_digest(&world->core, other.core.store, theirs);
-    lucid_assert(memcmp(ours, theirs, sizeof(ours)) == 0);
+    lucid_assert(core_replays_same(&world->core, &other.core, 256));
     core_world_stop(&other.core);
 }
 

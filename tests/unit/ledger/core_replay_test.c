@@ -102,37 +102,6 @@ static int other_drop(void **state)
     return 0;
 }
 
-struct replay {
-    uint64_t batch_events; /* commit after so many */
-    uint64_t in_batch;
-};
-
-static enum lucid_error replay_event(void *context, const struct store_event *event)
-{
-    struct replay *replay = context;
-    if (replay->in_batch == 0) {
-        assert_int_equal(ledger_batch_begin(other.ledger, 0), LUCID_OK);
-    }
-    assert_int_equal(ledger_batch_replay(other.ledger, event, lucid_span(NULL, 0)), LUCID_OK);
-    if (++replay->in_batch == replay->batch_events) {
-        assert_int_equal(ledger_batch_commit(other.ledger), LUCID_OK);
-        replay->in_batch = 0;
-    }
-    return LUCID_OK;
-}
-
-static void replay_all(uint64_t batch_events)
-{
-    struct replay replay = {.batch_events = batch_events};
-    assert_int_equal(ledger_view_begin(world.view), LUCID_OK);
-    assert_int_equal(store_event_scan(ledger_view_store(world.view), 1, replay_event, &replay),
-                     LUCID_OK);
-    ledger_view_end(world.view);
-    if (replay.in_batch > 0) {
-        assert_int_equal(ledger_batch_commit(other.ledger), LUCID_OK);
-    }
-}
-
 static void expect_same(void)
 {
     uint8_t here[32];
@@ -146,7 +115,7 @@ static void test_same_rows(void **state)
 {
     static const uint64_t sizes[] = {1, 97, 1000000};
     for (size_t i = 0; i < 3; i++) {
-        replay_all(sizes[i]);
+        core_log_replay(&world, other.ledger, sizes[i]);
         expect_same();
         const struct ledger_identity *identity = NULL;
         assert_true(ledger_identity(other.ledger, &identity));
@@ -163,7 +132,7 @@ static void test_from_scratch(void **state)
 {
     (void)state;
     static const char *const rows[] = {"tree", "signer", "token", "leaf", "epoch", "head", NULL};
-    replay_all(500);
+    core_log_replay(&world, other.ledger, 500);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct store_batch *batch = NULL;
         uint32_t table;
@@ -185,7 +154,7 @@ static void test_from_scratch(void **state)
 static void test_goes_on(void **state)
 {
     (void)state;
-    replay_all(500);
+    core_log_replay(&world, other.ledger, 500);
     other.now_ms = world.now_ms + 1000;
     struct core_leaf_command leaf;
     struct store_counts counts;
@@ -272,8 +241,8 @@ static enum lucid_error change_event(void *context, const struct store_event *ev
                          LUCID_OK);
     ledger_batch_abort(other.ledger);
     lucid_arena_reset(arena);
-    struct replay replay = {.batch_events = 1};
-    return replay_event(&replay, event);
+    struct core_replay replay = {.ledger = other.ledger, .batch_events = 1};
+    return core_replay_event(&replay, event);
 }
 
 static void test_changed(void **state)
@@ -297,7 +266,7 @@ static void test_hostile(void **state)
     struct store_event event;
     uint8_t hash[STORE_HASH_BYTES];
     uint8_t before[STORE_HASH_BYTES];
-    replay_all(500);
+    core_log_replay(&world, other.ledger, 500);
     assert_int_equal(ledger_view_begin(world.view), LUCID_OK);
     assert_int_equal(store_event_read(ledger_view_store(world.view), 1, &event), LUCID_OK);
     struct lucid_span payload = lucid_span(event.payload.data, event.payload.len);
@@ -345,7 +314,7 @@ static void test_unknown(void **state)
     uint8_t hash[STORE_HASH_BYTES];
     uint8_t entry[STORE_ENTRY_BYTES] = {7, 7, 7};
     char type[] = "tomorrow.thing";
-    replay_all(500);
+    core_log_replay(&world, other.ledger, 500);
     uint64_t leaves = other.ledger->committed.leaves;
     struct store_event event = {
         .sequence = other.ledger->committed.events + 1,
