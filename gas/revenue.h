@@ -163,10 +163,6 @@ struct gas_asset_revenue {
 enum lucid_error gas_asset_revenue_read(struct ledger_view *view, struct lucid_span asset,
                                         enum gas_unit unit,
                                         struct gas_asset_revenue *ret) LUCID_WARN_UNUSED;
-/* The next one by asset and unit after that one (asset len 0: the first). */
-enum lucid_error gas_asset_revenue_next(struct ledger_view *view, struct lucid_span after_asset,
-                                        enum gas_unit after_unit,
-                                        struct gas_asset_revenue *ret) LUCID_WARN_UNUSED;
 
 /* T: the sum of what was split by that price's asset, unit, weights and payees; 0 for none. */
 enum lucid_error gas_revenue_total(struct ledger_view *view, const struct gas_price *price,

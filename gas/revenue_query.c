@@ -111,24 +111,6 @@ enum lucid_error gas_asset_revenue_read(struct ledger_view *view, struct lucid_s
     return error == LUCID_OK ? revenue_asset_row(key, value, ret) : error;
 }
 
-enum lucid_error gas_asset_revenue_next(struct ledger_view *view, struct lucid_span after_asset,
-                                        enum gas_unit after_unit, struct gas_asset_revenue *ret)
-{
-    uint8_t bytes[REVENUE_ASSET_KEY_BYTES_MAX];
-    struct lucid_span from = lucid_span("", 0);
-    struct lucid_span key;
-    struct lucid_span value;
-    if (after_asset.len > 0) {
-        if (!gas_name_ok(after_asset, GAS_NAME_BYTES_MAX)) {
-            return LUCID_NOTE_ABSENT;
-        }
-        from = revenue_asset_key(after_asset, after_unit, bytes);
-    }
-    enum lucid_error error = row_seek(ledger_view_store(view), table_of(view, REVENUE_ASSETS),
-                                      STORE_SEEK_GT, from, &key, &value);
-    return error == LUCID_OK ? revenue_asset_row(key, value, ret) : error;
-}
-
 enum lucid_error gas_revenue_total(struct ledger_view *view, const struct gas_price *price,
                                    uint64_t *ret)
 {

@@ -12,8 +12,7 @@ enum { SLEEP_MS_MAX = 60000 };
 
 struct upkeep_slot {
     struct upkeep_task task;
-    uint64_t due_ms; /* of the boot clock; UPKEEP_ON_POKE: not by itself */
-    atomic_bool poked;
+    uint64_t due_ms; /* of the boot clock; UPKEEP_NEVER: not again */
 };
 
 struct upkeep {
@@ -51,36 +50,22 @@ void upkeep_close(struct upkeep *upkeep)
 /* When a wait that begins at `now` ends; sums that overflow are as good as never. */
 static uint64_t due_after(uint64_t now_ms, uint64_t wait_ms)
 {
-    return wait_ms > UPKEEP_ON_POKE - now_ms ? UPKEEP_ON_POKE : now_ms + wait_ms;
+    return wait_ms > UPKEEP_NEVER - now_ms ? UPKEEP_NEVER : now_ms + wait_ms;
 }
 
-unsigned upkeep_add(struct upkeep *upkeep, const struct upkeep_task *task)
+void upkeep_add(struct upkeep *upkeep, const struct upkeep_task *task)
 {
     lucid_assert(upkeep->count < UPKEEP_TASKS_MAX && task->run != NULL);
-    upkeep->slots[upkeep->count].task = *task;
-    return upkeep->count++;
-}
-
-static void wake(struct upkeep *upkeep)
-{
-    uint64_t one = 1;
-    /* A full counter refuses more, and wakes all the same. */
-    ssize_t written = write(upkeep->wake_fd, &one, sizeof(one));
-    (void)written;
-}
-
-void upkeep_poke(struct upkeep *upkeep, unsigned task)
-{
-    lucid_assert(task < upkeep->count);
-    if (!atomic_exchange_explicit(&upkeep->slots[task].poked, true, memory_order_acq_rel)) {
-        wake(upkeep);
-    }
+    upkeep->slots[upkeep->count++].task = *task;
 }
 
 void upkeep_stop(struct upkeep *upkeep)
 {
+    uint64_t one = 1;
     atomic_store(&upkeep->stop, true);
-    wake(upkeep);
+    /* A full counter refuses more, and wakes all the same. */
+    ssize_t written = write(upkeep->wake_fd, &one, sizeof(one));
+    (void)written;
 }
 
 bool upkeep_stopping(const struct upkeep *upkeep)
@@ -90,8 +75,6 @@ bool upkeep_stopping(const struct upkeep *upkeep)
 
 static void slot_run(struct upkeep *upkeep, struct upkeep_slot *slot)
 {
-    /* Before it runs: a poke that comes meanwhile is about what it may not have seen. */
-    atomic_store_explicit(&slot->poked, false, memory_order_release);
     uint64_t again = slot->task.run(slot->task.context, lucid_wall_ms(&upkeep->clock));
     slot->due_ms = due_after(lucid_boot_ms(&upkeep->clock), again);
 }
@@ -100,14 +83,13 @@ static void due_run(struct upkeep *upkeep)
 {
     for (unsigned i = 0; i < upkeep->count && !upkeep_stopping(upkeep); i++) {
         struct upkeep_slot *slot = &upkeep->slots[i];
-        if (atomic_load_explicit(&slot->poked, memory_order_acquire) ||
-            slot->due_ms <= lucid_boot_ms(&upkeep->clock)) {
+        if (slot->due_ms <= lucid_boot_ms(&upkeep->clock)) {
             slot_run(upkeep, slot);
         }
     }
 }
 
-/* Until the next task is due, or somebody wakes us. */
+/* Until the next task is due, or the stop wakes us. */
 static void sleep_until_due(struct upkeep *upkeep)
 {
     uint64_t now = lucid_boot_ms(&upkeep->clock);
@@ -118,11 +100,7 @@ static void sleep_until_due(struct upkeep *upkeep)
         wait = left < wait ? left : wait;
     }
     struct pollfd fd = {.fd = upkeep->wake_fd, .events = POLLIN};
-    if (poll(&fd, 1, (int)wait) > 0) {
-        uint64_t count;
-        ssize_t got = read(upkeep->wake_fd, &count, sizeof(count));
-        (void)got; /* what was poked stands in the flags */
-    }
+    (void)poll(&fd, 1, (int)wait);
 }
 
 void upkeep_run(struct upkeep *upkeep)

@@ -1,4 +1,4 @@
-/* The upkeep thread: when tasks run, that pokes are not lost, and how it stops. */
+/* The upkeep thread: when tasks run, and how it stops. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,7 +57,7 @@ static struct upkeep *open_upkeep(void)
     return upkeep;
 }
 
-static unsigned add(struct upkeep *upkeep, struct probe *probe, uint64_t first_ms, bool at_stop)
+static void add(struct upkeep *upkeep, struct probe *probe, uint64_t first_ms, bool at_stop)
 {
     probe->upkeep = upkeep;
     const struct upkeep_task task = {.name = "probe",
@@ -65,7 +65,7 @@ static unsigned add(struct upkeep *upkeep, struct probe *probe, uint64_t first_m
                                      .context = probe,
                                      .first_ms = first_ms,
                                      .at_stop = at_stop};
-    return upkeep_add(upkeep, &task);
+    upkeep_add(upkeep, &task);
 }
 
 static void test_periodic(void **state)
@@ -73,11 +73,11 @@ static void test_periodic(void **state)
     (void)state;
     struct upkeep *upkeep = open_upkeep();
     struct probe often = {.again = 1, .stop_after = 20};
-    struct probe rare = {.again = UPKEEP_ON_POKE};
+    struct probe rare = {.again = UPKEEP_NEVER};
     struct probe never = {.again = 1};
     add(upkeep, &often, 0, false);
     add(upkeep, &rare, 0, false);
-    add(upkeep, &never, UPKEEP_ON_POKE, false);
+    add(upkeep, &never, UPKEEP_NEVER, false);
     upkeep_run(upkeep); /* here: the task stops it */
     assert_int_equal(often.runs, 20);
     assert_int_equal(rare.runs, 1);
@@ -100,29 +100,23 @@ static void test_busy_task_leaves_turns(void **state)
     upkeep_close(upkeep);
 }
 
-static void test_pokes(void **state)
+static void test_stop_from_outside(void **state)
 {
     (void)state;
     struct upkeep *upkeep = open_upkeep();
-    struct probe poked = {.again = UPKEEP_ON_POKE};
+    struct probe once = {.again = UPKEEP_NEVER};
     struct probe last = {.again = 3600000};
-    unsigned task = add(upkeep, &poked, UPKEEP_ON_POKE, false);
-    add(upkeep, &last, UPKEEP_ON_POKE, true);
-    upkeep_poke(upkeep, task); /* before the thread runs */
-    upkeep_poke(upkeep, task);
+    add(upkeep, &once, 0, false);
+    add(upkeep, &last, UPKEEP_NEVER, true);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, thread_main, upkeep), 0);
-    for (unsigned i = 1; i <= 200; i++) {
-        assert_true(comes(&poked, i));
-        upkeep_poke(upkeep, task);
-    }
-    assert_true(comes(&poked, 201));
+    assert_true(comes(&once, 1));
     pause_ms(20);
-    assert_int_equal(poked.runs, 201);
+    assert_int_equal(once.runs, 1);
     assert_int_equal(last.runs, 0);
-    upkeep_stop(upkeep);
+    upkeep_stop(upkeep); /* wakes the thread out of its sleep */
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(poked.runs, 201);
+    assert_int_equal(once.runs, 1);
     assert_int_equal(last.runs, 1); /* at the stop */
     upkeep_close(upkeep);
     upkeep_close(NULL);
@@ -133,7 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_periodic),
         cmocka_unit_test(test_busy_task_leaves_turns),
-        cmocka_unit_test(test_pokes),
+        cmocka_unit_test(test_stop_from_outside),
     };
     return cmocka_run_group_tests_name("upkeep", tests, NULL, NULL);
 }
