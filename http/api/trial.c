@@ -83,7 +83,8 @@ static void account_write(struct trial *trial, const struct gas_account *account
 static enum lucid_error trial_write(struct api_pages *pages, struct ledger_view *view,
                                     struct lucid_buf *out)
 {
-    struct trial *trial = (struct trial *)pages; /* first member */
+    struct trial *trial =
+        (struct trial *)(void *)pages; /* first member; arenas align for its sums */
     for (unsigned looked = 0; looked < PAGE_ACCOUNTS && !pages->over; looked++) {
         struct gas_account account;
         enum lucid_error error =

@@ -2,6 +2,8 @@
 #ifndef LUCID_TESTS_GAS_REVENUE_WORLD_H
 #define LUCID_TESTS_GAS_REVENUE_WORLD_H
 
+#include <stdio.h>
+
 #include "base/sha256.h"
 #include "gas/revenue.h"
 #include "tests/unit/ledger/core_world.h"
