@@ -8,6 +8,7 @@
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
 #include "tools/lucid/tile_source.h"
+#include "tools/lucid/vkey.h"
 
 #define CHECKPOINT_NAME   "checkpoint"
 #define PROGRESS_EVERY_MS 500
@@ -245,32 +246,14 @@ static enum lucid_error checkpoint_write(struct exporter *exporter, struct lucid
 static enum lucid_error vkey_load(struct exporter *exporter, const char *of_store,
                                   struct lucid_why *why)
 {
-    char text[LEDGER_VKEY_BYTES_MAX + 2] = "";
-    size_t len = 0;
-    const char *given = cli_value(exporter->cli, "vkey", NULL);
-    const char *file = cli_value(exporter->cli, "vkey-file", NULL);
-    enum lucid_error error = LUCID_OK;
-    if (given != NULL && strlen(given) < sizeof(text)) {
-        memcpy(text, given, strlen(given) + 1);
-    } else if (given != NULL) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, NULL, "vkey", "--vkey is too long");
-    } else if (file != NULL) {
-        error = datadir_file_read(file, false, text, sizeof(text) - 1, &len, why);
-    } else if (of_store[0] != '\0') {
-        (void)snprintf(text, sizeof(text), "%s", of_store);
-    } else if (exporter->cli->data != NULL) {
-        error = datadir_init(exporter->cli->data, &exporter->source.offline.dir, why);
-        if (error == LUCID_OK) {
-            error = datadir_file_read(exporter->source.offline.dir.vkey, false, text,
-                                      sizeof(text) - 1, &len, why);
-        }
-    } else {
+    char text[VKEY_TEXT_BYTES];
+    enum lucid_error error = vkey_option_read(exporter->cli, of_store, text, why);
+    if (error == LUCID_NOTE_END) {
         return lucid_refuse(
             why, LUCID_REFUSE_INVALID, NULL, "vkey",
             "--vkey, --vkey-file or --data is missing: what a service says can be judged "
             "only by a key that came another way");
     }
-    text[strcspn(text, "\r\n")] = '\0';
     return error == LUCID_OK ? ledger_vkey_parse(lucid_span_str(text), &exporter->vkey, why)
                              : error;
 }

@@ -6,16 +6,16 @@
 #include "tools/lucid/lines.h"
 #include "tools/lucid/mirror.h"
 #include "tools/lucid/remote.h"
+#include "tools/lucid/vkey.h"
 
 enum { PAUSE_MS_MAX = 60000 };
 
 /* The key is named by its text or by a file that holds it. False: after a message. */
-static bool vkey_read(struct cli *cli, char *ret_text, size_t max, const char **ret)
+static bool vkey_read(struct cli *cli, char ret_text[VKEY_TEXT_BYTES], const char **ret)
 {
     const char *given = cli_value(cli, "vkey", NULL);
     struct ledger_vkey vkey;
     struct lucid_why why = {0};
-    size_t len = 0;
     *ret = NULL;
     if (given == NULL) {
         return true;
@@ -24,9 +24,8 @@ static bool vkey_read(struct cli *cli, char *ret_text, size_t max, const char **
         *ret = given;
         return true;
     }
-    enum lucid_error error = datadir_file_read(given, false, ret_text, max - 1, &len, &why);
+    enum lucid_error error = vkey_file_read(given, ret_text, &why);
     if (error == LUCID_OK) {
-        ret_text[strcspn(ret_text, "\r\n")] = '\0';
         error = ledger_vkey_parse(lucid_span_str(ret_text), &vkey, &why);
         *ret = ret_text;
     }
@@ -102,12 +101,12 @@ static enum cli_exit mirror_run(struct cli *cli, struct mirror *mirror, const ch
 
 static enum cli_exit log_mirror(struct cli *cli)
 {
-    char text[LEDGER_VKEY_BYTES_MAX + 64];
+    char text[VKEY_TEXT_BYTES];
     const char *vkey;
     if (cli_flag(cli, "once") && cli_flag(cli, "follow")) {
         return cli_fail(cli, CLI_USAGE, NULL, "once", "--once and --follow exclude each other");
     }
-    if (!vkey_read(cli, text, sizeof(text), &vkey)) {
+    if (!vkey_read(cli, text, &vkey)) {
         return CLI_USAGE;
     }
     struct mirror *mirror = calloc(1, sizeof(*mirror));

@@ -10,12 +10,13 @@
 #include "lucidd/datadir.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/verify_policy.h"
+#include "tools/lucid/vkey.h"
 
 #define FILE_BYTES_MAX  ((size_t)2 << 20)
 #define ARENA_BYTES_MAX ((size_t)64 << 20)
 
 struct keys {
-    char vkey[LEDGER_VKEY_BYTES_MAX + 2];
+    char vkey[VKEY_TEXT_BYTES];
     char service[2 * LEDGER_ED25519_PUBLIC_BYTES + 1]; /* hex, or "" */
 };
 
@@ -198,31 +199,13 @@ static enum cli_exit evidence_load(struct cli *cli, struct evidence *evidence)
 
 static enum cli_exit vkey_load(struct cli *cli, struct keys *keys)
 {
-    const char *text = cli_value(cli, "vkey", NULL);
-    const char *file = cli_value(cli, "vkey-file", NULL);
     struct lucid_why why = {0};
-    enum lucid_error error = LUCID_OK;
-    size_t len = 0;
-    if (text != NULL && strlen(text) < sizeof(keys->vkey)) {
-        memcpy(keys->vkey, text, strlen(text) + 1);
-    } else if (text != NULL) {
-        return cli_fail(cli, CLI_USAGE, NULL, "vkey", "--vkey is too long");
-    } else if (file != NULL) {
-        error = datadir_file_read(file, false, keys->vkey, sizeof(keys->vkey) - 1, &len, &why);
-    } else if (cli->data != NULL) {
-        struct datadir *dir = malloc(sizeof(*dir));
-        error = dir != NULL ? datadir_init(cli->data, dir, &why) : LUCID_RETRY_MEMORY;
-        if (error == LUCID_OK) {
-            error =
-                datadir_file_read(dir->vkey, false, keys->vkey, sizeof(keys->vkey) - 1, &len, &why);
-        }
-        free(dir);
-    } else {
+    enum lucid_error error = vkey_option_read(cli, "", keys->vkey, &why);
+    if (error == LUCID_NOTE_END) {
         cli_note(cli, "no verifier key was given (--vkey, --vkey-file, --data): the checkpoint "
                       "cannot be judged");
         return CLI_OK;
     }
-    keys->vkey[strcspn(keys->vkey, "\r\n")] = '\0';
     struct ledger_vkey vkey;
     if (error == LUCID_OK) {
         error = ledger_vkey_parse(lucid_span_str(keys->vkey), &vkey, &why);

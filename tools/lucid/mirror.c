@@ -8,6 +8,7 @@
 #include "migrations/migrations.h"
 #include "tools/lucid/lines.h"
 #include "tools/lucid/remote.h"
+#include "tools/lucid/vkey.h"
 
 enum {
     IDLE_S = 60,
@@ -20,14 +21,11 @@ enum {
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static enum lucid_error vkey_pin(struct mirror *mirror, const char *given, char *ret_text,
-                                 size_t max, struct lucid_why *why)
+static enum lucid_error vkey_pin(struct mirror *mirror, const char *given,
+                                 char ret_text[VKEY_TEXT_BYTES], struct lucid_why *why)
 {
-    size_t len = 0;
-    enum lucid_error error =
-        datadir_file_read(mirror->dir.vkey, false, ret_text, max - 1, &len, why);
+    enum lucid_error error = vkey_file_read(mirror->dir.vkey, ret_text, why);
     if (error == LUCID_OK) {
-        ret_text[strcspn(ret_text, "\r\n")] = '\0';
         if (given != NULL && strcmp(given, ret_text) != 0) {
             return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "WRONG_KEY", "vkey",
                                 "%s mirrors the log of another key: %.200s", mirror->dir.root,
@@ -45,8 +43,8 @@ static enum lucid_error vkey_pin(struct mirror *mirror, const char *given, char 
     struct ledger_vkey vkey;
     error = ledger_vkey_parse(lucid_span_str(given), &vkey, why);
     if (error == LUCID_OK) {
-        int wrote = snprintf(ret_text, max, "%s\n", given);
-        lucid_assert(wrote > 0 && (size_t)wrote < max);
+        int wrote = snprintf(ret_text, VKEY_TEXT_BYTES, "%s\n", given);
+        lucid_assert(wrote > 0 && wrote < VKEY_TEXT_BYTES);
         error = datadir_file_write(mirror->dir.vkey, 0644, lucid_span_str(ret_text), why);
         ret_text[wrote - 1] = '\0';
     }
@@ -122,10 +120,10 @@ static enum lucid_error seen_load(struct mirror *mirror, struct lucid_why *why)
 static enum lucid_error open_steps(struct mirror *mirror, const char *path, const char *vkey,
                                    struct lucid_why *why)
 {
-    char pinned[LEDGER_VKEY_BYTES_MAX + 64];
+    char pinned[VKEY_TEXT_BYTES];
     enum lucid_error error = datadir_mirror_open(path, mirror->cli->url, &mirror->dir, why);
     if (error == LUCID_OK) {
-        error = vkey_pin(mirror, vkey, pinned, sizeof(pinned), why);
+        error = vkey_pin(mirror, vkey, pinned, why);
     }
     if (error == LUCID_OK) {
         error = store_open(mirror, why);
