@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import subprocess
+import threading
 
 import kit
 import kit_books
