@@ -24,7 +24,9 @@ bool api_as_of_read(struct http_request *request, struct ledger_view *view, stru
     return true;
 }
 
-bool api_account_key(struct lucid_span id, uint8_t ret[32])
+/* The key in an account's id as paths take it: 64 hex digits, signer:<them>, signer:<them>:LUCID.
+ */
+static bool account_key(struct lucid_span id, uint8_t ret[32])
 {
     static const char before[] = "signer:";
     static const char after[] = ":LUCID";
@@ -44,7 +46,7 @@ enum lucid_error api_account_find(struct ledger_view *view, struct lucid_span id
 {
     enum lucid_error error = gas_account_read(view, id, ret);
     uint8_t key[32];
-    if (error != LUCID_NOTE_ABSENT || !api_account_key(id, key)) {
+    if (error != LUCID_NOTE_ABSENT || !account_key(id, key)) {
         *ret_opened = true;
         return error;
     }
@@ -118,11 +120,7 @@ static enum lucid_error account_find_at(struct ledger_view *view, struct lucid_s
 static void account_answer(struct http_request *request, enum lucid_error error, bool now,
                            const struct gas_account *account)
 {
-    if (error == LUCID_NOTE_ABSENT) {
-        api_not_found(request, "account");
-    } else if (error != LUCID_OK) {
-        api_refuse(request, error, NULL);
-    } else {
+    if (api_found(request, error, "account")) {
         struct lucid_buf out = {0};
         account_write(account, now, &out);
         api_answer(request, 200, API_JSON, &out);
@@ -232,9 +230,8 @@ void api_accounts_get(struct http_request *request, const struct http_route *rou
     if (!filter_read(request, &filter) || !api_page_begin(request, 'k', API_CURSOR_TEXT, &page)) {
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
-        api_page_drop(&page);
         return;
     }
     if (!api_as_of_read(request, view, &filter.as_of)) {
@@ -244,15 +241,9 @@ void api_accounts_get(struct http_request *request, const struct http_route *rou
     }
     class_start(filter.class, &page);
     enum lucid_error error = accounts_write(view, &filter, &page);
-    ledger_view_end(view);
-    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
-        api_page_drop(&page);
-        api_refuse(request, error, NULL);
-        return;
-    }
     uint8_t last[API_CURSOR_BYTES_MAX];
     memcpy(last, page.after, page.after_len);
-    api_page_answer(request, &page, error == LUCID_OK ? last : NULL, page.after_len);
+    api_page_end(request, &page, view, error, last, page.after_len);
 }
 
 /* --- deposits and limits ---------------------------------------------------------------------- */
@@ -269,7 +260,7 @@ static struct account_call *account_call_make(struct http_request *request, cons
     struct lucid_span id = http_param(request, "id");
     enum gas_class class;
     enum gas_unit unit;
-    if (!api_account_key(id, ret_key)) {
+    if (!account_key(id, ret_key)) {
         if (gas_account_id_parse(id, &class, &unit)) {
             api_problem(request, 422, code, "id", "only signers' accounts can have this");
         } else {

@@ -14,10 +14,6 @@ struct api_as_of {
 bool api_as_of_read(struct http_request *request, struct ledger_view *view,
                     struct api_as_of *ret) LUCID_WARN_UNUSED;
 
-/* The key in an account's id as paths take it: 64 hex digits, signer:<them>, signer:<them>:LUCID.
- */
-bool api_account_key(struct lucid_span id, uint8_t ret[32]) LUCID_WARN_UNUSED;
-
 /* An account by its id; that of a registered signer which was never charged nor paid is there with
  * totals of 0, and *ret_opened is false. LUCID_NOTE_ABSENT. */
 enum lucid_error api_account_find(struct ledger_view *view, struct lucid_span id,
