@@ -143,6 +143,7 @@ void books_balance_read(const uint8_t *row, struct books_balance *ret)
         .epoch_leaves = lucid_get_be64(row + 32),
         .epoch_next = lucid_get_be32(row + 40),
     };
+    memcpy(ret->posted, row + 44, sizeof(ret->posted));
 }
 
 void books_balance_write(const struct books_balance *balance, uint8_t *row)
@@ -153,6 +154,7 @@ void books_balance_write(const struct books_balance *balance, uint8_t *row)
     lucid_put_be64(row + 24, balance->last_sequence);
     lucid_put_be64(row + 32, balance->epoch_leaves);
     lucid_put_be32(row + 40, balance->epoch_next);
+    memcpy(row + 44, balance->posted, sizeof(balance->posted));
 }
 
 void books_state_read(const uint8_t *row, struct books_state *ret)
@@ -183,20 +185,30 @@ void books_state_write(const struct books_state *state, uint8_t *row)
     lucid_put_be64(row + 52, state->mgas_charged);
 }
 
-void books_history_read(const uint8_t *row, struct books_history *ret)
+void books_block_read(const uint8_t *row, struct books_block *ret)
 {
-    *ret = (struct books_history){
-        .debits = lucid_get_be64(row),
-        .credits = lucid_get_be64(row + 8),
-        .posted = lucid_get_be64(row + 16),
-    };
+    ret->debits = lucid_get_be64(row);
+    ret->credits = lucid_get_be64(row + 8);
+    memcpy(ret->posted, row + 16, sizeof(ret->posted));
 }
 
-void books_history_write(const struct books_history *history, uint8_t *row)
+void books_block_write(const struct books_block *block, uint8_t *row)
 {
-    lucid_put_be64(row, history->debits);
-    lucid_put_be64(row + 8, history->credits);
-    lucid_put_be64(row + 16, history->posted);
+    lucid_put_be64(row, block->debits);
+    lucid_put_be64(row + 8, block->credits);
+    memcpy(row + 16, block->posted, sizeof(block->posted));
+}
+
+unsigned books_posted_next(const uint8_t posted[BOOKS_POSTED_BYTES], unsigned from)
+{
+    while (from < BOOKS_BLOCK) {
+        unsigned rest = (unsigned)posted[from / 8] >> from % 8;
+        if (rest != 0) {
+            return from + (unsigned)__builtin_ctz(rest);
+        }
+        from = (from / 8 + 1) * 8;
+    }
+    return BOOKS_BLOCK;
 }
 
 struct lucid_span books_number_key(uint32_t number, uint8_t key[BOOKS_NUMBER_BYTES])

@@ -118,31 +118,41 @@ static enum lucid_error account_take(struct ledger_txn *txn, struct lucid_span i
                        : side_take(txn, number, false, ret);
 }
 
+/* The account's block is over: what it was goes to the history. */
+static enum lucid_error block_close(struct ledger_txn *txn, uint32_t number,
+                                    struct books_balance *balance)
+{
+    struct books_block block = {.debits = balance->debits, .credits = balance->credits};
+    uint8_t key[BOOKS_HISTORY_KEY_BYTES];
+    uint8_t row[BOOKS_HISTORY_BYTES];
+    memcpy(block.posted, balance->posted, sizeof(block.posted));
+    memset(balance->posted, 0, sizeof(balance->posted));
+    books_block_write(&block, row);
+    return ledger_txn_put(txn, BOOKS_HISTORY,
+                          books_history_key(number, balance->last_sequence / BOOKS_BLOCK, key),
+                          lucid_span(row, sizeof(row)));
+}
+
 /* Adds to one side of an account, and notes the event in its history. */
 static enum lucid_error side_post(struct ledger_txn *txn, struct side *side, uint64_t sequence,
                                   bool debit, uint64_t amount)
 {
     struct books_balance *balance = &side->balance;
     uint64_t *total = debit ? &balance->debits : &balance->credits;
-    uint8_t key[BOOKS_HISTORY_KEY_BYTES];
-    uint8_t *row;
-    struct books_history history;
+    unsigned bit = (unsigned)(sequence % BOOKS_BLOCK);
+    if (balance->last_sequence != 0 &&
+        balance->last_sequence / BOOKS_BLOCK != sequence / BOOKS_BLOCK) {
+        enum lucid_error error = block_close(txn, side->number, balance);
+        if (error != LUCID_OK) {
+            return error;
+        }
+    }
     if (!lucid_add_u64(*total, amount, total)) {
         return LUCID_FATAL_CORRUPT; /* decide and guard keep totals far below */
     }
     balance->last_sequence = sequence;
+    balance->posted[bit / 8] |= (uint8_t)(1U << bit % 8);
     books_balance_write(balance, side->row);
-    enum lucid_error error = ledger_txn_row(
-        txn, BOOKS_HISTORY, books_history_key(side->number, sequence / BOOKS_BLOCK, key),
-        BOOKS_HISTORY_BYTES, true, &row);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    books_history_read(row, &history);
-    history.debits = balance->debits;
-    history.credits = balance->credits;
-    history.posted |= (uint64_t)1 << (sequence % BOOKS_BLOCK);
-    books_history_write(&history, row);
     return LUCID_OK;
 }
 

@@ -11,14 +11,16 @@
  *                                                      that opened it u64 ‖ account id
  *   balances         number u32, from 1              → struct books_balance
  *                    0                               → struct books_state
- *   account_history  number u32 ‖ sequence / 64 u64  → struct books_history
+ *   account_history  number u32 ‖ sequence / 512 u64 → struct books_block
  *   postings         sequence u64 ‖ leg u32          → debit u32 ‖ credit u32 ‖ amount u64 ‖ what
  *   tariffs          sequence u64                    → time u64 ‖ igas u64 ‖ mgas u64
  *   deposits         SHA-256 of the key 32           → sequence u64 ‖ time u64 ‖ content 32
  *
  * The charge of a leaf (iGas) has no row in postings: it follows from the event and the tariff in
- * force, and there is one for nearly every event. account_history says which events posted to an
- * account, one bit for each of 64, and what its totals were after them. */
+ * force, and there is one for nearly every event. Which events posted to an account is noted with a
+ * bit for each of a block of 512: the newest block's bits stand in the balance, which every posting
+ * writes anyway; when the account's next block begins, they go to account_history with the totals
+ * at its end. So a commit writes few pages, however many accounts it charges. */
 enum {
     BOOKS_ACCOUNT_IDS,
     BOOKS_ACCOUNTS,
@@ -32,19 +34,21 @@ enum {
 enum {
     BOOKS_NUMBER_BYTES = 4,
     BOOKS_ACCOUNT_FIXED_BYTES = 10,
-    BOOKS_BALANCE_BYTES = 44,
+    BOOKS_BALANCE_BYTES = 108,
     BOOKS_STATE_BYTES = 60,
     BOOKS_HISTORY_KEY_BYTES = 12,
-    BOOKS_HISTORY_BYTES = 24,
+    BOOKS_HISTORY_BYTES = 80,
     BOOKS_POSTING_KEY_BYTES = 12,
     BOOKS_POSTING_FIXED_BYTES = 16,
     BOOKS_TARIFF_BYTES = 24,
     BOOKS_DEPOSIT_BYTES = 48,
-    BOOKS_BLOCK = 64, /* events of one history row */
+    BOOKS_BLOCK = 512, /* events */
+    BOOKS_POSTED_BYTES = BOOKS_BLOCK / 8,
 };
 
 /* 0 debits u64, 8 credits u64, 16 credit limit u64, 24 newest posting's sequence u64, 32 leaves in
- * the open epoch u64, 40 the next account with leaves in it u32 (0: the last). */
+ * the open epoch u64, 40 the next account with leaves in it u32 (0: the last), 44 which events of
+ * the newest posting's block posted to it, bit n % 8 of byte n / 8 for event 512·block + n. */
 struct books_balance {
     uint64_t debits;
     uint64_t credits;
@@ -52,6 +56,7 @@ struct books_balance {
     uint64_t last_sequence;
     uint64_t epoch_leaves;
     uint32_t epoch_next;
+    uint8_t posted[BOOKS_POSTED_BYTES];
 };
 
 /* 0 accounts u32, 4 first and 8 last account with leaves in the open epoch u32, 12 leaves in it
@@ -69,19 +74,22 @@ struct books_state {
     uint64_t mgas_charged;
 };
 
-/* 0 debits u64, 8 credits u64: after the block; 16 bit n: event 64 · block + n posted to it u64. */
-struct books_history {
+/* 0 debits u64, 8 credits u64: after the block; 16 which of its events posted, as above. */
+struct books_block {
     uint64_t debits;
     uint64_t credits;
-    uint64_t posted;
+    uint8_t posted[BOOKS_POSTED_BYTES];
 };
 
 void books_balance_read(const uint8_t *row, struct books_balance *ret);
 void books_balance_write(const struct books_balance *balance, uint8_t *row);
 void books_state_read(const uint8_t *row, struct books_state *ret);
 void books_state_write(const struct books_state *state, uint8_t *row);
-void books_history_read(const uint8_t *row, struct books_history *ret);
-void books_history_write(const struct books_history *history, uint8_t *row);
+void books_block_read(const uint8_t *row, struct books_block *ret);
+void books_block_write(const struct books_block *block, uint8_t *row);
+
+/* The first event at or after bit `from` of a block that posted; BOOKS_BLOCK when none did. */
+unsigned books_posted_next(const uint8_t posted[BOOKS_POSTED_BYTES], unsigned from);
 
 /* Keys. */
 struct lucid_span books_number_key(uint32_t number, uint8_t key[BOOKS_NUMBER_BYTES]);

@@ -173,49 +173,108 @@ static enum lucid_error event_take_off(struct ledger_view *view, uint64_t sequen
     }
 }
 
-enum lucid_error gas_account_as_of(struct ledger_view *view, uint64_t as_of,
-                                   struct gas_account *account)
+/* A block of an account's history. */
+struct past {
+    uint64_t number; /* first event / BOOKS_BLOCK */
+    struct books_block block;
+};
+
+/* The account's newest block, which stands in its balance. LUCID_NOTE_ABSENT: nothing was posted.
+ */
+static enum lucid_error past_newest(struct ledger_view *view, uint32_t number, struct past *ret)
+{
+    uint8_t key[BOOKS_NUMBER_BYTES];
+    const uint8_t *row;
+    struct books_balance balance;
+    enum lucid_error error =
+        row_read(view, BOOKS_BALANCES, books_number_key(number, key), BOOKS_BALANCE_BYTES, &row);
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    books_balance_read(row, &balance);
+    if (balance.last_sequence == 0) {
+        return LUCID_NOTE_ABSENT;
+    }
+    ret->number = balance.last_sequence / BOOKS_BLOCK;
+    ret->block.debits = balance.debits;
+    ret->block.credits = balance.credits;
+    memcpy(ret->block.posted, balance.posted, sizeof(ret->block.posted));
+    return LUCID_OK;
+}
+
+/* A block of the account in the history. */
+static enum lucid_error past_seek(struct ledger_view *view, uint32_t number, enum store_seek how,
+                                  uint64_t block, struct past *ret)
 {
     uint8_t bytes[BOOKS_HISTORY_KEY_BYTES];
     struct lucid_span key;
     struct lucid_span value;
+    enum lucid_error error = row_seek(ledger_view_store(view), table_of(view, BOOKS_HISTORY), how,
+                                      books_history_key(number, block, bytes), &key, &value);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (key.len != BOOKS_HISTORY_KEY_BYTES || value.len != BOOKS_HISTORY_BYTES) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    if (lucid_get_be32(key.data) != number) {
+        return LUCID_NOTE_ABSENT;
+    }
+    ret->number = lucid_get_be64(key.data + 4);
+    books_block_read(value.data, &ret->block);
+    return LUCID_OK;
+}
+
+/* The account's last block up to that one, and its first from that one on. All blocks in the
+ * history are older than the newest. LUCID_NOTE_ABSENT. */
+static enum lucid_error past_until(struct ledger_view *view, uint32_t number, uint64_t block,
+                                   struct past *ret)
+{
+    enum lucid_error error = past_newest(view, number, ret);
+    return error == LUCID_OK && ret->number > block
+               ? past_seek(view, number, STORE_SEEK_LE, block, ret)
+               : error;
+}
+
+static enum lucid_error past_from(struct ledger_view *view, uint32_t number, uint64_t block,
+                                  struct past *ret)
+{
+    enum lucid_error error = past_seek(view, number, STORE_SEEK_GE, block, ret);
+    if (error == LUCID_NOTE_ABSENT) {
+        error = past_newest(view, number, ret);
+        if (error == LUCID_OK && ret->number < block) {
+            error = LUCID_NOTE_ABSENT;
+        }
+    }
+    return error;
+}
+
+enum lucid_error gas_account_as_of(struct ledger_view *view, uint64_t as_of,
+                                   struct gas_account *account)
+{
+    struct past past = {.number = 0};
     struct gas_account then = *account;
     if (as_of > events_of(view)) {
         return LUCID_REFUSE_INVALID;
     }
-    then.as_of = as_of;
-    enum lucid_error error =
-        row_seek(ledger_view_store(view), table_of(view, BOOKS_HISTORY), STORE_SEEK_LE,
-                 books_history_key(account->number, as_of / BOOKS_BLOCK, bytes), &key, &value);
-    bool none = error == LUCID_NOTE_ABSENT ||
-                (error == LUCID_OK && (key.len != BOOKS_HISTORY_KEY_BYTES ||
-                                       lucid_get_be32(key.data) != account->number));
-    if (error != LUCID_OK && !none) {
+    enum lucid_error error = past_until(view, account->number, as_of / BOOKS_BLOCK, &past);
+    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
         return error;
     }
-    then.debits = 0;
-    then.credits = 0;
-    if (none) {
-        *account = then;
-        return LUCID_OK;
-    }
-    if (value.len != BOOKS_HISTORY_BYTES) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    struct books_history history;
-    uint64_t block = lucid_get_be64(key.data + 4);
-    books_history_read(value.data, &history);
-    then.debits = history.debits;
-    then.credits = history.credits;
+    bool any = error == LUCID_OK;
+    then.as_of = as_of;
+    then.debits = any ? past.block.debits : 0;
+    then.credits = any ? past.block.credits : 0;
     /* The events after as_of in its own block; an older block's totals hold as they are. */
-    uint64_t later = (UINT64_MAX - 1) << (as_of % BOOKS_BLOCK);
-    later = block == as_of / BOOKS_BLOCK ? history.posted & later : 0;
-    for (; later != 0; later &= later - 1) {
-        uint64_t sequence = block * BOOKS_BLOCK + (uint64_t)__builtin_ctzll(later);
-        error = event_take_off(view, sequence, &then);
+    unsigned bit = any && past.number == as_of / BOOKS_BLOCK
+                       ? books_posted_next(past.block.posted, (unsigned)(as_of % BOOKS_BLOCK) + 1)
+                       : BOOKS_BLOCK;
+    while (bit < BOOKS_BLOCK) {
+        error = event_take_off(view, past.number * BOOKS_BLOCK + bit, &then);
         if (error != LUCID_OK) {
             return error;
         }
+        bit = books_posted_next(past.block.posted, bit + 1);
     }
     *account = then;
     return LUCID_OK;
@@ -453,34 +512,21 @@ static enum lucid_error any_next(struct ledger_view *view, const struct gas_acco
 static enum lucid_error account_event(struct ledger_view *view, const struct gas_account *account,
                                       uint64_t sequence, uint64_t *ret_sequence)
 {
-    uint8_t bytes[BOOKS_HISTORY_KEY_BYTES];
-    struct lucid_span key;
-    struct lucid_span value;
     uint64_t block = sequence / BOOKS_BLOCK;
-    uint64_t mask = UINT64_MAX << sequence % BOOKS_BLOCK;
+    unsigned from = (unsigned)(sequence % BOOKS_BLOCK);
     for (;;) {
-        struct books_history history;
-        enum lucid_error error =
-            row_seek(ledger_view_store(view), table_of(view, BOOKS_HISTORY), STORE_SEEK_GE,
-                     books_history_key(account->number, block, bytes), &key, &value);
+        struct past past;
+        enum lucid_error error = past_from(view, account->number, block, &past);
         if (error != LUCID_OK) {
             return error;
         }
-        if (key.len != BOOKS_HISTORY_KEY_BYTES || lucid_get_be32(key.data) != account->number) {
-            return LUCID_NOTE_ABSENT;
-        }
-        if (value.len != BOOKS_HISTORY_BYTES) {
-            return LUCID_FATAL_CORRUPT;
-        }
-        books_history_read(value.data, &history);
-        uint64_t found = lucid_get_be64(key.data + 4);
-        uint64_t posted = found == block ? history.posted & mask : history.posted;
-        if (posted != 0) {
-            *ret_sequence = found * BOOKS_BLOCK + (uint64_t)__builtin_ctzll(posted);
+        unsigned bit = books_posted_next(past.block.posted, past.number == block ? from : 0);
+        if (bit < BOOKS_BLOCK) {
+            *ret_sequence = past.number * BOOKS_BLOCK + bit;
             return LUCID_OK;
         }
-        block = found + 1;
-        mask = UINT64_MAX;
+        block = past.number + 1;
+        from = 0;
     }
 }
 

@@ -354,7 +354,7 @@ static void test_history(void **state)
     bool known = false;
     world.core.epoch.receipts_max = 7;
     assert_int_equal(gas_tariff(&world, 3, 10), LUCID_OK);
-    for (unsigned i = 0; i < 90; i++) {
+    for (unsigned i = 0; i < 500; i++) {
         char key[16];
         snprintf(key, sizeof(key), "k%u", i);
         receipts(i * 7 % 5, 1 + i % 3);
