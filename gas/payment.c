@@ -58,6 +58,21 @@ enum lucid_error revenue_split_key(const char *asset, enum gas_unit unit,
     return text_hash(&text, ret);
 }
 
+enum lucid_error revenue_split_row(enum lucid_error found, struct lucid_span value, uint64_t *ret)
+{
+    if (found == LUCID_NOTE_ABSENT) {
+        *ret = 0;
+        return LUCID_OK;
+    }
+    if (found == LUCID_OK && value.len != 8) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    if (found == LUCID_OK) {
+        *ret = lucid_get_be64(value.data);
+    }
+    return found;
+}
+
 static void optional_put(struct lucid_buf *text, const char *name, const char *value)
 {
     if (value[0] != '\0') {

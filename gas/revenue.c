@@ -60,22 +60,13 @@ static enum lucid_error total_peek(struct ledger_txn *txn, const struct gas_paym
                                    uint64_t *ret)
 {
     uint8_t key[LUCID_SHA256_BYTES];
-    struct lucid_span value;
+    struct lucid_span value = {NULL, 0};
     enum lucid_error error =
         revenue_split_key(share->asset, share->unit, &share->weights, share->payees, key);
     if (error == LUCID_OK) {
         error = ledger_txn_peek(txn, &gas_revenue_kind, REVENUE_SPLITS,
                                 lucid_span(key, sizeof(key)), &value);
-        if (error == LUCID_NOTE_ABSENT) {
-            *ret = 0;
-            return LUCID_OK;
-        }
-    }
-    if (error == LUCID_OK && value.len != 8) {
-        error = LUCID_FATAL_CORRUPT;
-    }
-    if (error == LUCID_OK) {
-        *ret = lucid_get_be64(value.data);
+        return revenue_split_row(error, value, ret);
     }
     return error;
 }

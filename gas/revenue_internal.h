@@ -39,6 +39,10 @@ enum lucid_error revenue_split_key(const char *asset, enum gas_unit unit,
                                    const char payees[GAS_LEGS][GAS_NAME_BYTES_MAX + 1],
                                    uint8_t ret[LUCID_SHA256_BYTES]) LUCID_WARN_UNUSED;
 
+/* T from what the look-up of its row gave: 0 when there is none; other errors are passed on. */
+enum lucid_error revenue_split_row(enum lucid_error found, struct lucid_span value,
+                                   uint64_t *ret) LUCID_WARN_UNUSED;
+
 /* What the same payment is recognised by: a hash of everything that its caller said. */
 enum lucid_error revenue_content_hash(const struct gas_payment *payment,
                                       uint8_t ret[LUCID_SHA256_BYTES]) LUCID_WARN_UNUSED;

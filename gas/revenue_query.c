@@ -115,22 +115,13 @@ enum lucid_error gas_revenue_total(struct ledger_view *view, const struct gas_pr
                                    uint64_t *ret)
 {
     uint8_t key[LUCID_SHA256_BYTES];
-    struct lucid_span value;
+    struct lucid_span value = {NULL, 0};
     enum lucid_error error =
         revenue_split_key(price->asset, price->unit, &price->weights, price->payees, key);
     if (error == LUCID_OK) {
         error = row_get(ledger_view_store(view), table_of(view, REVENUE_SPLITS),
                         lucid_span(key, sizeof(key)), &value);
-        if (error == LUCID_NOTE_ABSENT) {
-            *ret = 0;
-            return LUCID_OK;
-        }
-    }
-    if (error == LUCID_OK && value.len != 8) {
-        error = LUCID_FATAL_CORRUPT;
-    }
-    if (error == LUCID_OK) {
-        *ret = lucid_get_be64(value.data);
+        return revenue_split_row(error, value, ret);
     }
     return error;
 }

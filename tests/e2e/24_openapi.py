@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Real answers of every route and status class, held against the served OpenAPI document."""
 
-import json
 
 import kit
 import kit_schema
