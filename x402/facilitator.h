@@ -1,0 +1,127 @@
+/* What a facilitator does for the gate: see that money has moved, move it, and say later what
+ * became of it. One table of functions each; `direct` (x402/direct.h) asks nodes itself.
+ *
+ * Thread: the loop's. */
+#ifndef LUCID_X402_FACILITATOR_H
+#define LUCID_X402_FACILITATOR_H
+
+#include "x402/network.h"
+#include "x402/proof.h"
+
+/* A transfer of our token as the chain shows it. */
+struct x402_transfer {
+    struct evm_hash transaction;
+    uint64_t log_index; /* in the receipt's own `logs` */
+    struct evm_address payer;
+    uint64_t amount; /* base units; more than 2^63 − 1 is refused */
+    uint64_t block;
+    struct evm_hash block_hash;
+    uint64_t block_time;       /* Unix seconds */
+    struct evm_address sender; /* of the transaction */
+    bool has_nonce;            /* it was made by an authorization of that nonce */
+    struct evm_hash nonce;
+    bool final; /* deep enough for final_depth */
+};
+
+enum x402_charge_verb {
+    X402_CHARGE_OBSERVE, /* a transfer that the client names: receipt, depth, recipient, binding */
+    X402_CHARGE_VERIFY,  /* an authorization, before money moves: code, nonce unused, balance,
+                            simulation */
+    X402_CHARGE_SETTLE,  /* broadcast it and wait for serve_depth */
+    X402_CHARGE_ASK,     /* what became of an authorization whose outcome is not known; broadcasts
+                            again where that is safe and due */
+    X402_CHARGE_WATCH,   /* whether a transfer is still there, and final */
+};
+
+enum x402_charge_outcome {
+    X402_CHARGE_GOOD,    /* OBSERVE, SETTLE, ASK: `transfer`; VERIFY: go on; WATCH: still there */
+    X402_CHARGE_BAD,     /* for certain no money has moved by this: reason, text */
+    X402_CHARGE_PENDING, /* not known yet, or not deep enough: ask again. has_transaction says if
+                            something is on its way */
+    X402_CHARGE_STRAY,   /* settled, but not by a transaction of ours: `transfer` */
+    X402_CHARGE_LOST,    /* WATCH: a reorganisation took it */
+    X402_CHARGE_AWAY,    /* nodes cannot be asked or contradict each other; nothing was begun */
+};
+
+/* One thing asked. The caller's, zero-initialised; alive until done. */
+struct x402_charge {
+    enum x402_charge_verb verb;
+    const struct x402_network *network;
+    /* In. OBSERVE */
+    struct evm_hash transaction;
+    bool has_log_index;
+    uint64_t log_index;
+    struct evm_address pay_to;
+    uint64_t amount_min;  /* less: BAD, nothing is consumed */
+    bool signed_by_payer; /* `payer` must be the transfer's */
+    struct evm_address payer;
+    struct evm_hash
+        bound_nonce;     /* Keccak-256 of the challenge: else the transfer must have this nonce */
+    bool unbound_ok;     /* x402_accept_unbound_proofs */
+    uint64_t issued_ms;  /* of the challenge: the block must not be older */
+    uint64_t expires_ms; /* the block must not be younger */
+    uint64_t age_seconds_max; /* of the block, at now */
+    /* VERIFY, SETTLE, ASK */
+    struct evm_authorization authorization;
+    struct evm_signature signature;
+    uint64_t from_block; /* ASK: the chain's height when the intent was made. VERIFY: out */
+    struct evm_address intended_sender; /* ASK: the intent's. VERIFY: out, our gas address */
+    /* WATCH: in `transfer` */
+
+    void (*done)(struct x402_charge *charge); /* once; never from within the asking */
+    void *owner;
+
+    /* Out */
+    enum x402_charge_outcome outcome;
+    const char *reason; /* as clients know it: reference 2.4; static storage */
+    char text[160];
+    bool bound; /* OBSERVE: by signature or nonce */
+    bool has_transaction;
+    struct evm_hash sent; /* SETTLE, ASK: the newest transaction of ours */
+    struct x402_transfer transfer;
+    void *impl;
+};
+
+struct x402_facilitator_status {
+    bool reachable;                /* the newest question was answered */
+    uint64_t block;                /* the newest height seen */
+    uint64_t gas_balance_wei_high; /* UINT64_MAX when it is more */
+    uint64_t sent;
+    uint64_t replaced; /* stuck transactions sent again at a higher fee */
+};
+
+struct x402_facilitator;
+
+struct x402_facilitator_ops {
+    const char *name; /* "direct": also of its clearing account */
+    void (*ask)(struct x402_facilitator *facilitator, struct x402_charge *charge);
+    void (*cancel)(struct x402_facilitator *facilitator, struct x402_charge *charge);
+    void (*status)(const struct x402_facilitator *facilitator, const struct x402_network *network,
+                   struct x402_facilitator_status *ret);
+    void (*close)(struct x402_facilitator *facilitator);
+};
+
+struct x402_facilitator {
+    const struct x402_facilitator_ops *ops;
+};
+
+static inline void x402_charge_ask(struct x402_facilitator *facilitator, struct x402_charge *charge)
+{
+    facilitator->ops->ask(facilitator, charge);
+}
+
+struct x402_direct_options {
+    struct lucid_loop *loop;
+    struct lucid_outgoing *outgoing;
+    const struct x402_networks *networks;              /* borrowed */
+    const struct evm_key *gas_keys[X402_NETWORKS_MAX]; /* by network; NULL: none */
+    uint32_t settle_ms_max; /* after it a settlement is PENDING; it goes on being looked after */
+};
+
+/* Compares each token's DOMAIN_SEPARATOR() with ours in the background: while it differs, or is not
+ * known yet, VERIFY is AWAY. LUCID_RETRY_MEMORY. */
+enum lucid_error x402_direct_open(const struct x402_direct_options *options,
+                                  struct x402_facilitator **ret) LUCID_WARN_UNUSED;
+void x402_facilitator_close(struct x402_facilitator *facilitator); /* NULL is allowed */
+
+#endif

@@ -1,0 +1,108 @@
+/* The gate: one paid request from its header to "admitted", exactly once, whatever fails in between
+ * (CONTRACT 4). An explicit state table:
+ *
+ *   PARSED → MATCHED → BOUND     on the request's own loop: x402/proof.h, x402/offer.h
+ *   BOUND → CLAIMED              spent store: authorizations before anything else, transfers after
+ *                                OBSERVED (else strangers could lock a victim's transaction)
+ *   CLAIMED → VERIFIED → INTENT → SETTLED → RECORDED      an authorization
+ *   OBSERVED → CLAIMED → RECORDED                         a transfer
+ *   a payment that the log has already → SERVED (again, or for the first time), PENDING or SPENT
+ *
+ * Every state before INTENT may go to REFUSED, which releases the claim; after INTENT only to
+ * RECORDED, FAILED (no money has moved for certain) or PENDING, which the keeper goes on with
+ * (x402/keeper.h).
+ *
+ * Thread: the cashier's loop (lucidd/cashier.h), which owns spent store, facilitator and gates; the
+ * log is read through a view of its own. */
+#ifndef LUCID_X402_GATE_H
+#define LUCID_X402_GATE_H
+
+#include "x402/offer.h"
+#include "x402/payment.h"
+
+enum x402_gate_outcome {
+    X402_ADMITTED,    /* paid, recorded, and `paid` is done (or a read may be answered) */
+    X402_NOT_PAID,    /* 402: reason, text; nothing was consumed */
+    X402_SPENT,       /* 409 PAYMENT_ALREADY_SPENT: for another request */
+    X402_OUTSTANDING, /* 503 PAYMENT_PENDING: the outcome is not known yet, or somebody deals with
+                         it */
+    X402_UNAVAILABLE, /* 503 PAYMENT_UNAVAILABLE: store or facilitator away; nothing was consumed */
+    X402_UNSERVED,    /* the payment is recorded, but `paid` was refused: paid->error, paid->why */
+    X402_BROKEN,      /* the ledger did not take it: error, why */
+};
+
+/* One paid request. The caller's; alive until done. */
+struct x402_gate_job {
+    /* In */
+    const struct x402_network *network;
+    struct x402_proof proof; /* its spans must live until done */
+    struct x402_match match; /* X402_FITS */
+    struct x402_request_kept request;
+    char asset[GAS_NAME_BYTES_MAX + 1];
+    struct evm_address pay_to;
+    uint64_t price;
+    uint64_t price_version;
+    struct ledger_command *paid; /* a write to be committed with the payment; NULL: a read */
+    void (*done)(struct x402_gate_job *job); /* once, on the cashier's loop */
+
+    /* Out */
+    enum x402_gate_outcome outcome;
+    const char *reason; /* "settlement_pending" …; static storage */
+    char text[160];
+    enum lucid_error error;
+    struct lucid_why why;
+    bool has_payment;
+    struct x402_payment payment; /* as recorded; PENDING: id at least */
+    bool replayed;               /* it was paid and served before */
+
+    void *impl;
+};
+
+typedef void x402_written_fn(void *owner, struct ledger_command *command);
+
+struct x402_gate_options {
+    struct lucid_loop *loop;
+    struct ledger *ledger;
+    const struct x402_networks *networks;
+    struct x402_facilitator *facilitator;
+    struct x402_spent *spent;
+    /* Hands a command (with its parts) to the writer; written is called on this loop when it is
+     * done. LUCID_RETRY_BUSY, LUCID_RETRY_FULL, LUCID_FATAL_STORE: not taken. */
+    enum lucid_error (*submit)(void *context, struct ledger_command *command,
+                               x402_written_fn *written, void *owner);
+    void *context;
+    uint64_t proof_age_seconds_max; /* a transfer may be shown so long after its block */
+    bool accept_unbound_proofs;
+    bool pay_to_exclusive;
+    uint32_t reconcile_ms;  /* how often the keeper asks after an open payment */
+    uint32_t watch_seconds; /* how long a reversed payment is looked for */
+    /* Tests: called at "claimed", "intent", "settled", "recorded"; NULL. */
+    void (*at)(void *context, const char *state);
+};
+
+struct x402_gate;
+
+/* Begins to reconcile what the log has open. LUCID_RETRY_MEMORY. */
+enum lucid_error x402_gate_open(const struct x402_gate_options *options,
+                                struct x402_gate **ret) LUCID_WARN_UNUSED;
+void x402_gate_enter(struct x402_gate *gate, struct x402_gate_job *job);
+/* No more jobs are taken. Done is true when none is under way. */
+void x402_gate_stop(struct x402_gate *gate);
+bool x402_gate_is_idle(const struct x402_gate *gate);
+void x402_gate_close(struct x402_gate *gate); /* NULL is allowed */
+
+/* The spent store's view of the log, for x402_spent_*_open: reads through a view of its own. */
+struct x402_log_reader;
+enum lucid_error x402_log_reader_open(struct ledger *ledger, struct x402_log_reader **ret,
+                                      struct x402_spent_log *ret_log) LUCID_WARN_UNUSED;
+void x402_log_reader_close(struct x402_log_reader *reader);
+
+struct x402_gate_counters {
+    uint64_t admitted, not_paid, spent, outstanding, unavailable, unserved, broken;
+    uint64_t intents, settled, failed, stray, reversed; /* events made */
+    uint64_t open;                                      /* payments that the keeper looks after */
+};
+/* Thread: any. */
+void x402_gate_counters_read(const struct x402_gate *gate, struct x402_gate_counters *ret);
+
+#endif

@@ -1,0 +1,75 @@
+/* The networks that payments may come over: the built-in table of names, USDC addresses and EIP-712
+ * domains (each separator pinned), and the operator's file that says which are used and how.
+ *
+ * The file is JSON: {"networks":[{"network":"eip155:84532" (or a v1 name), "rpc":[url …],
+ *   "rpc_quorum":1, "rpc_timeout_ms":5000, "token"?, "token_name"?, "token_version"? (all three for
+ *   tokens that the table does not have), "serve_depth":1 (blocks, this one included; or "safe",
+ *   "finalized"), "final_depth":12 (likewise), "gas_key_file"?, "gas_limit":150000,
+ *   "max_fee_gwei":"100", "stuck_seconds":30}]}. Unknown members are refused.
+ *
+ * Thread: made before threads start, const afterwards. */
+#ifndef LUCID_X402_NETWORK_H
+#define LUCID_X402_NETWORK_H
+
+#include "x402/evm/evm.h"
+#include "x402/evm/rpc.h"
+
+#define X402_NETWORKS_MAX      16
+#define X402_CAIP2_BYTES_MAX   64
+#define X402_V1_NAME_BYTES_MAX 32
+#define X402_DOMAIN_BYTES_MAX  64
+#define X402_URL_BYTES_MAX     512
+#define X402_PATH_BYTES_MAX    512
+
+enum x402_depth_by { X402_BY_DEPTH, X402_BY_SAFE, X402_BY_FINALIZED };
+
+struct x402_depth {
+    enum x402_depth_by by;
+    uint32_t blocks; /* X402_BY_DEPTH: 1 = in the newest block */
+};
+
+struct x402_network {
+    char caip2[X402_CAIP2_BYTES_MAX + 1];     /* "eip155:84532" */
+    char v1_name[X402_V1_NAME_BYTES_MAX + 1]; /* "base-sepolia"; "": v1 knows none */
+    uint64_t chain_id;
+    struct evm_address token;
+    char token_name[X402_DOMAIN_BYTES_MAX + 1]; /* of the EIP-712 domain */
+    char token_version[X402_DOMAIN_BYTES_MAX + 1];
+    struct evm_hash separator;       /* of the token's domain */
+    struct evm_hash proof_separator; /* {"Lucid ledger","1",chain_id,token} */
+
+    /* Only of the operator's file. */
+    char rpc[EVM_RPC_ENDPOINTS_MAX][X402_URL_BYTES_MAX + 1];
+    size_t rpc_count;
+    unsigned rpc_quorum;
+    uint32_t rpc_timeout_ms;
+    struct x402_depth serve_depth;
+    struct x402_depth final_depth;
+    char gas_key_file[X402_PATH_BYTES_MAX + 1]; /* "": authorizations cannot be settled here */
+    uint64_t gas_limit;
+    uint64_t max_fee_wei;
+    uint32_t stuck_seconds;
+};
+
+struct x402_networks {
+    size_t count;
+    struct x402_network items[X402_NETWORKS_MAX];
+};
+
+/* The built-in table's row (without the operator's part) by CAIP-2 or v1 name; NULL. */
+const struct x402_network *x402_network_known(struct lucid_span name);
+/* The n-th row; NULL after the last. */
+const struct x402_network *x402_network_at(size_t n);
+
+/* Reads the operator's file (its bytes). Refusals: LUCID_REFUSE_INVALID, why.param names the member
+ * ("networks[0].rpc"). */
+enum lucid_error x402_networks_parse(struct lucid_span json, struct x402_networks *ret,
+                                     struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* By CAIP-2, and by v1 name; NULL. */
+const struct x402_network *x402_network_find(const struct x402_networks *networks,
+                                             struct lucid_span caip2);
+const struct x402_network *x402_network_find_v1(const struct x402_networks *networks,
+                                                struct lucid_span name);
+
+#endif

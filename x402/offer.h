@@ -1,0 +1,63 @@
+/* The offer: what a request costs, the one 402 that says so for all three headers, and whether a
+ * payment fits it (local checks only: nothing here touches a network or a store).
+ *
+ * Thread: pure functions. */
+#ifndef LUCID_X402_OFFER_H
+#define LUCID_X402_OFFER_H
+
+#include "x402/proof.h"
+
+struct x402_offer {
+    struct x402_terms terms;
+    struct x402_challenge challenge;
+    struct lucid_span description; /* "inclusion proof" */
+    struct lucid_span mime_type;
+    uint32_t
+        timeout_seconds; /* maxTimeoutSeconds: of an authorization, and until a challenge expires */
+    bool authorizations; /* v1 and v2 can be settled on that network (there is a gas key) */
+};
+
+struct x402_document {
+    struct lucid_buf body;   /* problem members, v1 members, "x402" */
+    struct lucid_buf header; /* base64 for PAYMENT-REQUIRED; empty without authorizations */
+};
+
+/* Writes the 402. error: the reason as clients know it ("payment_required" or one of reference
+ * names below); detail: a sentence. */
+void x402_document_write(const struct x402_offer *offer, const char *error, const char *detail,
+                         struct lucid_span request_id, struct x402_document *ret);
+
+/* PAYMENT-RESPONSE / X-PAYMENT-RESPONSE: base64 JSON. transaction NULL: none. reason NULL: success.
+ */
+void x402_settlement_write(enum x402_form form, const struct x402_network *network,
+                           const struct evm_hash *transaction, const struct evm_address *payer,
+                           const char *reason, struct lucid_buf *out);
+
+enum x402_verdict {
+    X402_FITS,
+    X402_MISFIT,    /* 402 with the reason */
+    X402_MALFORMED, /* 400 */
+};
+
+struct x402_match {
+    enum x402_verdict verdict;
+    const char *reason; /* "invalid_exact_evm_signature" …: as @x402/evm's facilitator says it */
+    char text[160];     /* a sentence */
+    struct evm_address payer; /* of an authorization; of a signed proof: who signed */
+    uint64_t amount;          /* of an authorization */
+    bool signed_by_payer;     /* PROOF: there is a signature, by `payer` */
+};
+
+/* Reference 3.3, steps 3 to 6, of v1 and v2: scheme, network, the echo, recipient, value (v2:
+ * equal; v1: at least), times at now_ms, signature. */
+void x402_authorization_match(const struct x402_offer *offer, const struct x402_proof *proof,
+                              uint64_t now_ms, struct x402_match *ret);
+
+/* X-Payment-Proof: the network, and the challenge against the terms; then the signature, if there
+ * is one, is recovered (logIndex is required then). offer's terms must be those of the challenge's
+ * price version. Whether the signer is the payer is judged on the chain. Expiry as well: at the
+ * paying block's time. */
+void x402_proof_match(const struct x402_keys *keys, const struct x402_offer *offer,
+                      const struct x402_proof *proof, struct x402_match *ret);
+
+#endif

@@ -1,0 +1,156 @@
+/* The kind of payments that the gate takes: what was intended, what moved, what was served for it,
+ * what a reorganisation took back. Events (docs/FORMAT.md):
+ *
+ *   payment.intent     committed before anything that can move money
+ *   payment.settled    money has moved; posted and split (gas/revenue.h). served: with what it paid
+ *                      for in the same commit, or unserved
+ *   payment.served     an unserved payment has paid for something
+ *   payment.failed     an intent has ended and for certain no money has moved
+ *   payment.stray      an authorization was settled by a transaction that is not ours: to suspense
+ *   payment.reversed   a reorganisation took the transfer: postings reversed. The keys stay
+ *                      reserved; mined again it is settled again
+ *   payment.final      deep enough: it is not looked after any more (a list of ids)
+ *
+ * A payment's id is the first 16 bytes of SHA-256 of its first key, so it is known before anything
+ * is committed, and equal at every front end. Keys: x402/spent.h; a settled authorization has two.
+ * payment.recorded (gas/revenue.h) occupies keys too: eip155:CHAIN/TX/LOGINDEX when its transaction
+ * is "0xTX/LOGINDEX", and with "0xTX" every transfer of that transaction (key …/TX/all). The guard
+ * of this kind refuses one whose transfer has a key already: PAYMENT_ALREADY_SPENT.
+ *
+ * Preparing: any thread. Writing: the writer's thread. Queries: any thread, within a view. */
+#ifndef LUCID_X402_PAYMENT_H
+#define LUCID_X402_PAYMENT_H
+
+#include "gas/revenue.h"
+#include "x402/facilitator.h"
+#include "x402/spent.h"
+
+extern const struct ledger_kind x402_payment_kind;
+
+/* The kind's configuration: to decide only. */
+struct x402_payment_config {
+    const struct gas_revenue_config *revenue;
+};
+
+enum x402_status {
+    X402_PENDING = 1, /* intent */
+    X402_FAILED = 2,
+    X402_SETTLED = 3,
+    X402_STRAY = 4,
+    X402_REVERSED = 5,
+};
+const char *x402_status_name(enum x402_status status); /* "pending" … */
+
+enum x402_payment_scheme { X402_SCHEME_EIP3009 = 1, X402_SCHEME_TRANSFER = 2 };
+
+struct x402_request_kept {
+    uint8_t digest[32]; /* x402_request_digest */
+    uint8_t place[32];  /* x402_place_digest */
+    char method[X402_METHOD_BYTES_MAX + 1];
+    char resource[X402_RESOURCE_BYTES_MAX + 1];
+};
+
+/* A payment as it stands. */
+struct x402_payment {
+    uint8_t id[X402_PAYMENT_ID_BYTES];
+    enum x402_status status;
+    enum x402_payment_scheme scheme;
+    bool served;
+    bool final;
+    bool bound; /* a transfer: by signature or nonce; an authorization: true */
+    char asset[GAS_NAME_BYTES_MAX + 1];
+    uint64_t price;   /* what was asked, base units */
+    uint64_t amount;  /* what was (or is to be) paid */
+    uint64_t version; /* of the price */
+    char network[X402_CAIP2_BYTES_MAX + 1];
+    char facilitator[GAS_NAME_BYTES_MAX + 1];
+    struct evm_address token;
+    struct evm_address payer;
+    struct evm_address pay_to;
+    struct x402_request_kept request; /* that it was made for or, once served, that it served */
+    /* EIP3009: what ASK needs. */
+    struct evm_authorization authorization;
+    struct evm_signature signature;
+    struct evm_address sender; /* our gas address when it was intended */
+    uint64_t from_block;
+    /* Settled, stray, reversed. */
+    struct x402_transfer transfer;
+    uint64_t intent_sequence;  /* 0: none */
+    uint64_t settled_sequence; /* of the newest payment.settled (or stray); 0: none. Its number in
+                                  gas/revenue.h */
+    uint64_t time_ms;          /* of the newest event */
+    uint64_t sequence;         /* likewise */
+};
+
+enum x402_payment_verb {
+    X402_INTEND,
+    X402_SETTLE,
+    X402_SERVE,
+    X402_FAIL,
+    X402_RECORD_STRAY,
+    X402_REVERSE,
+    X402_FINISH,
+};
+
+/* In, by verb: INTEND: payment (scheme, asset … from_block). SETTLE: payment (all of a transfer or,
+ * after an intent, its id and transfer). SERVE: payment.id and payment.request. FAIL: payment.id,
+ * reason. RECORD_STRAY: payment.id and transfer. REVERSE: payment.id. FINISH: payment.id.
+ *
+ * paid: the command that the payment pays for, an earlier part of the same chain (SETTLE, SERVE):
+ * the payment is served if that part decided well. NULL with `reads`: a read was paid for, which is
+ * served by the commit. Neither (reconciling): unserved. Parts with this command are marked
+ * commit_alone. Set `next_part` of the paid command to this one. */
+struct x402_payment_command {
+    struct ledger_command command;
+    struct x402_payment payment;
+    const struct ledger_command *paid;
+    bool reads;
+    const char *reason; /* FAIL; static storage */
+    /* Results: payment as it stands after. */
+    bool ret_known; /* nothing new: it stood like this already */
+    const struct ledger_draft *draft;
+};
+
+/* Makes a command; the caller fills what the verb needs. Refusals come from the writer, all without
+ * a trace: PAYMENT_ALREADY_SPENT (LUCID_REFUSE_CONFLICT: a key is another payment's, or this one
+ * has served another request), PAYMENT_PENDING (LUCID_RETRY_BUSY: INTEND while an intent of the
+ * same key is open), NOT_FOUND, and of SETTLE those of gas_revenue_payload. A SETTLE whose price is
+ * gone, or whose accounts have no room, must not lose the money: it is recorded as stray into
+ * suspense instead when that is possible. */
+void x402_payment_prepare(struct x402_payment_command *command, enum x402_payment_verb verb);
+
+/* The id of a payment whose first key is that. */
+void x402_payment_id(struct lucid_span key, uint8_t ret[X402_PAYMENT_ID_BYTES]);
+/* "eip155:84532/0x…/0x…/0x…" and "eip155:84532/0x…/7". */
+void x402_key_authorization(const struct x402_network *network, const struct evm_address *from,
+                            const struct evm_hash *nonce, struct x402_spent_key *ret);
+void x402_key_transfer(const struct x402_network *network, const struct evm_hash *transaction,
+                       uint64_t log_index, struct x402_spent_key *ret);
+
+/* --- queries; all: LUCID_NOTE_ABSENT, LUCID_FATAL_CORRUPT --------------------------------------
+ */
+
+enum lucid_error x402_payment_read(struct ledger_view *view,
+                                   const uint8_t id[X402_PAYMENT_ID_BYTES],
+                                   struct x402_payment *ret) LUCID_WARN_UNUSED;
+/* By a key, also of …/all when a transfer's transaction was recorded as a whole (then only the id
+ * is set: ret->sequence 0 and settled_sequence that of the payment.recorded). */
+enum lucid_error x402_payment_find(struct ledger_view *view, struct lucid_span key,
+                                   struct x402_payment *ret) LUCID_WARN_UNUSED;
+/* The payment that this event settled (its number in gas/revenue.h). */
+enum lucid_error x402_payment_of(struct ledger_view *view, uint64_t settled_sequence,
+                                 struct x402_payment *ret) LUCID_WARN_UNUSED;
+/* The next payment by its first event after that sequence, of all or only of those in that status
+ * (0: all); and only the open ones (pending, or settled or reversed and not final), for
+ * reconciling. */
+enum lucid_error x402_payment_next(struct ledger_view *view, uint64_t after_sequence,
+                                   enum x402_status status,
+                                   struct x402_payment *ret) LUCID_WARN_UNUSED;
+enum lucid_error x402_payment_open_next(struct ledger_view *view, uint64_t after_sequence,
+                                        struct x402_payment *ret) LUCID_WARN_UNUSED;
+/* The next spent key after that one (len 0: the first), and whose it is. */
+enum lucid_error x402_payment_key_next(struct ledger_view *view, struct lucid_span after,
+                                       struct x402_spent_key *ret,
+                                       struct x402_payment *ret_payment) LUCID_WARN_UNUSED;
+
+#endif

@@ -1,0 +1,52 @@
+/* The three payment headers, read: X-PAYMENT (v1), PAYMENT-SIGNATURE (v2), X-Payment-Proof. Strict:
+ * standard base64 of UTF-8 JSON without duplicate members, bounded in bytes, depth and values; only
+ * shapes are judged here, what they mean is x402/offer.h's.
+ *
+ * Thread: pure functions; texts live in the arena given. */
+#ifndef LUCID_X402_PROOF_H
+#define LUCID_X402_PROOF_H
+
+#include "base/arena.h"
+#include "base/jcs/jcs.h"
+#include "x402/challenge.h"
+#include "x402/evm/eip712.h"
+#include "x402/evm/sign.h"
+
+#define X402_HEADER_BYTES_MAX ((size_t)16 * 1024)
+
+enum x402_form {
+    X402_FORM_V1,    /* X-PAYMENT */
+    X402_FORM_V2,    /* PAYMENT-SIGNATURE */
+    X402_FORM_PROOF, /* X-Payment-Proof */
+};
+/* "X-PAYMENT" … */
+const char *x402_form_header(enum x402_form form);
+
+struct x402_proof {
+    enum x402_form form;
+    struct lucid_span network; /* v1: a name; else CAIP-2 */
+
+    /* V1, V2 */
+    struct lucid_span scheme;
+    struct evm_authorization authorization;
+    struct evm_signature signature; /* also of PROOF, if signed */
+    bool has_signature;
+    bool smart_wallet; /* the signature is not of 65 bytes (ERC-1271, ERC-6492): refused with a
+                          reason by the direct facilitator */
+    const struct jcs_value *accepted; /* V2: the client's echo of the offer */
+    struct lucid_span resource_url;   /* V2: data NULL when absent */
+
+    /* PROOF */
+    struct evm_hash transaction;
+    bool has_log_index;
+    uint64_t log_index;
+    struct x402_challenge challenge;
+};
+
+/* LUCID_REFUSE_INVALID, code PAYMENT_MALFORMED, param the header's name, text says what;
+ * LUCID_REFUSE_TOO_LARGE (code PAYMENT_MALFORMED); LUCID_RETRY_MEMORY. */
+enum lucid_error x402_proof_parse(enum x402_form form, struct lucid_span value,
+                                  struct lucid_arena *arena, struct x402_proof *ret,
+                                  struct lucid_why *why) LUCID_WARN_UNUSED;
+
+#endif

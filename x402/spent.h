@@ -1,0 +1,130 @@
+/* The store of spent proofs: who is just now dealing with a payment, and which are spent. It is the
+ * fast gate in front of the log, which has the last word (x402/payment.h).
+ *
+ * Keys (CONTRACT 4), all lower case:
+ *   eip155:CHAIN/TOKEN/FROM/NONCE    an authorization
+ *   eip155:CHAIN/TX/LOGINDEX         a transfer
+ *
+ * States of a key: absent → claimed(request digest, holder) → spent(payment id) or absent again.
+ * A claim never times out into absent: whoever claimed it must promote or release it, and a process
+ * that died is replaced by its next start, which asks the log (x402_spent_recover).
+ *
+ * Two implementations with one conformance suite: x402_spent_memory (one process; the log is asked
+ * for what is spent), x402_spent_redis (several front ends). Thread: the loop's. */
+#ifndef LUCID_X402_SPENT_H
+#define LUCID_X402_SPENT_H
+
+#include "base/loop.h"
+#include "ledger/ledger.h"
+
+#define X402_SPENT_KEY_BYTES_MAX 255
+#define X402_SPENT_KEYS_MAX      2
+#define X402_PAYMENT_ID_BYTES    16 /* 32 hex digits outside */
+
+enum x402_claim_outcome {
+    X402_CLAIMED,
+    X402_CLAIM_HELD,  /* somebody deals with it just now; same_request says if with this request */
+    X402_CLAIM_SPENT, /* by payment_id; `here`: it is in our own log */
+    X402_CLAIM_UNREADY, /* the store is away, or was emptied and not all members have reloaded */
+};
+
+struct x402_spent_key {
+    char text[X402_SPENT_KEY_BYTES_MAX + 1];
+};
+
+enum x402_spent_verb {
+    X402_SPENT_CLAIM,   /* all keys or none; those that this claim holds already are fine */
+    X402_SPENT_PROMOTE, /* claimed by this claim (or absent) → spent; conflicts are left as they are
+                         */
+    X402_SPENT_RELEASE, /* claimed by this claim → absent; anything else is left as it is */
+};
+
+/* One claim from beginning to end: the same struct is used for claiming and for promoting or
+ * releasing, because it holds the secret that says whose claim it is. The caller's,
+ * zero-initialised; alive until done. */
+struct x402_claim {
+    enum x402_spent_verb verb;
+    struct x402_spent_key keys[X402_SPENT_KEYS_MAX];
+    size_t key_count;
+    uint8_t digest[32];                        /* of the request */
+    uint8_t payment_id[X402_PAYMENT_ID_BYTES]; /* PROMOTE: in; X402_CLAIM_SPENT: out */
+    void (*done)(struct x402_claim *claim);    /* once; never from within x402_spent_ask */
+    void *owner;
+
+    enum x402_claim_outcome outcome; /* of CLAIM. PROMOTE and RELEASE always succeed for the caller:
+                                        what Redis could not be told is told when it is back */
+    bool same_request;               /* HELD, SPENT: digest is equal */
+    bool here;                       /* SPENT: by a payment in our log */
+    uint64_t token;                  /* the store's: whose claim */
+    void *impl;
+};
+
+/* What the log knows of a key. LUCID_NOTE_ABSENT: nothing (also: an intent that failed). */
+struct x402_spent_log {
+    enum lucid_error (*find)(void *context, struct lucid_span key,
+                             uint8_t ret_payment_id[X402_PAYMENT_ID_BYTES], uint8_t ret_digest[32],
+                             bool *ret_pending); /* an intent without an end: spent for others */
+    /* The next key in the log after that one (len 0: the first), for loading: LUCID_NOTE_ABSENT. */
+    enum lucid_error (*next)(void *context, struct lucid_span after, struct x402_spent_key *ret,
+                             uint8_t ret_payment_id[X402_PAYMENT_ID_BYTES], uint8_t ret_digest[32]);
+    void *context;
+};
+
+struct x402_spent_status {
+    bool ready;
+    uint64_t claims; /* held now by this process */
+    uint64_t losses; /* times that the store's content was found gone */
+    uint64_t reconnects;
+};
+
+struct x402_spent;
+
+struct x402_spent_ops {
+    void (*ask)(struct x402_spent *spent, struct x402_claim *claim);
+    void (*cancel)(struct x402_spent *spent, struct x402_claim *claim); /* done is not called */
+    void (*status)(const struct x402_spent *spent, struct x402_spent_status *ret);
+    void (*close)(struct x402_spent *spent);
+};
+
+struct x402_spent {
+    const struct x402_spent_ops *ops;
+};
+
+static inline void x402_spent_ask(struct x402_spent *spent, struct x402_claim *claim)
+{
+    spent->ops->ask(spent, claim);
+}
+
+/* LUCID_RETRY_MEMORY. The log is asked on this thread and borrowed. */
+enum lucid_error x402_spent_memory_open(struct lucid_loop *loop, const struct x402_spent_log *log,
+                                        struct x402_spent **ret) LUCID_WARN_UNUSED;
+
+#define X402_SPENT_MEMBERS_MAX 16
+
+struct x402_spent_redis_options {
+    const char *url;            /* redis://[:PASSWORD@]HOST[:PORT][/DB] or unix:PATH */
+    const char *password_file;  /* NULL: none, or that in the URL */
+    const char *prefix;         /* of all keys: "lucid" */
+    const char *const *members; /* all front ends by name */
+    size_t member_count;
+    const char *self; /* one of them */
+    uint32_t timeout_ms;
+};
+
+/* Connects in the background; until every member has loaded its log, claims are X402_CLAIM_UNREADY.
+ * A server that may evict, or that does not persist, is refused at each connect: unready, with a
+ * line in the log that says why. Refusals: LUCID_REFUSE_INVALID (url, members, self). */
+enum lucid_error x402_spent_redis_open(struct lucid_loop *loop, const struct x402_spent_log *log,
+                                       const struct x402_spent_redis_options *options,
+                                       struct x402_spent **ret,
+                                       struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* Asks that Redis now, blocking, whether it is fit to hold spent proofs: for the start of the
+ * service. LUCID_REFUSE_INVALID (REDIS_EVICTS, REDIS_VOLATILE, REDIS_AUTH), LUCID_RETRY_IO. */
+enum lucid_error x402_spent_redis_check(const struct x402_spent_redis_options *options,
+                                        struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* NULL is allowed. What this process still holds is left to its next start. */
+void x402_spent_close(struct x402_spent *spent);
+
+#endif
