@@ -19,6 +19,7 @@ struct evm_authorization {
     struct evm_hash nonce;
 };
 
+/* What the payer of an authorization has signed. */
 struct evm_hash evm_authorization_digest(const struct evm_hash *separator,
                                          const struct evm_authorization *authorization);
 
@@ -36,6 +37,7 @@ struct evm_payment_proof {
     uint64_t expires;          /* Unix seconds, as the 402 says */
 };
 
+/* What the payer of a transfer has signed; the separator is the network's proof_separator. */
 struct evm_hash evm_payment_proof_digest(const struct evm_hash *separator,
                                          const struct evm_payment_proof *proof);
 
