@@ -1,6 +1,6 @@
 #include "x402/evm/evm.h"
 
-static bool digit_value(uint8_t c, uint8_t *ret)
+bool evm_hex_digit(uint8_t c, uint8_t *ret)
 {
     if (c >= '0' && c <= '9') {
         *ret = (uint8_t)(c - '0');
@@ -24,7 +24,8 @@ static bool prefixed_decode(struct lucid_span text, uint8_t *out, size_t len)
     for (size_t i = 0; i < len; i++) {
         uint8_t high;
         uint8_t low;
-        if (!digit_value(text.data[2 + 2 * i], &high) || !digit_value(text.data[3 + 2 * i], &low)) {
+        if (!evm_hex_digit(text.data[2 + 2 * i], &high) ||
+            !evm_hex_digit(text.data[3 + 2 * i], &low)) {
             return false;
         }
         bytes[i] = (uint8_t)(high << 4 | low);
@@ -59,4 +60,16 @@ void evm_address_text(const struct evm_address *address, char ret[EVM_ADDRESS_TE
 void evm_hash_text(const struct evm_hash *hash, char ret[EVM_HASH_TEXT_BYTES + 1])
 {
     prefixed_encode(hash->bytes, sizeof(hash->bytes), ret);
+}
+
+void evm_address_eip55(const struct evm_address *address, char ret[EVM_ADDRESS_TEXT_BYTES + 1])
+{
+    evm_address_text(address, ret);
+    struct evm_hash hash = evm_keccak256(lucid_span(ret + 2, 2 * sizeof(address->bytes)));
+    for (size_t i = 0; i < 2 * sizeof(address->bytes); i++) {
+        unsigned nibble = i % 2 == 0 ? hash.bytes[i / 2] >> 4 : hash.bytes[i / 2] & 15;
+        if (nibble >= 8 && ret[2 + i] >= 'a') {
+            ret[2 + i] = (char)(ret[2 + i] - 'a' + 'A');
+        }
+    }
 }

@@ -10,6 +10,7 @@
 #define EVM_ADDRESS_TEXT_BYTES 42 /* "0x" and 40 hex digits */
 #define EVM_HASH_BYTES         32
 #define EVM_HASH_TEXT_BYTES    66
+#define EVM_U256_DIGITS_MAX    78 /* decimal */
 
 struct evm_address {
     uint8_t bytes[EVM_ADDRESS_BYTES];
@@ -29,6 +30,8 @@ struct evm_hash evm_keccak256(struct lucid_span data);
 /* The same over several spans, one after the other. */
 struct evm_hash evm_keccak256_parts(const struct lucid_span *parts, size_t count);
 
+/* The value of one hex digit of either case. */
+bool evm_hex_digit(uint8_t c, uint8_t *ret) LUCID_WARN_UNUSED;
 /* "0x" and hex digits of either case, exactly that many bytes. */
 bool evm_address_parse(struct lucid_span text, struct evm_address *ret) LUCID_WARN_UNUSED;
 bool evm_hash_parse(struct lucid_span text, struct evm_hash *ret) LUCID_WARN_UNUSED;
@@ -45,7 +48,7 @@ int evm_u256_compare(const struct evm_u256 *a, const struct evm_u256 *b);
 bool evm_u256_parse_decimal(struct lucid_span text, struct evm_u256 *ret) LUCID_WARN_UNUSED;
 /* A JSON-RPC quantity: "0x" and 1 to 64 hex digits without leading zeros ("0x0" is zero). */
 bool evm_u256_parse_quantity(struct lucid_span text, struct evm_u256 *ret) LUCID_WARN_UNUSED;
-/* Decimal digits and a NUL; at most 78 digits. */
-void evm_u256_decimal(const struct evm_u256 *value, char ret[79]);
+/* Decimal digits and a NUL. */
+void evm_u256_decimal(const struct evm_u256 *value, char ret[EVM_U256_DIGITS_MAX + 1]);
 
 #endif
