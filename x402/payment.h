@@ -6,10 +6,10 @@
  *                      for in the same commit, or unserved
  *   payment.served     an unserved payment has paid for something
  *   payment.failed     an intent has ended and for certain no money has moved
- *   payment.stray      an authorization was settled by a transaction that is not ours: to suspense
- *   payment.reversed   a reorganisation took the transfer: postings reversed. The keys stay
- *                      reserved; mined again it is settled again
- *   payment.final      deep enough: it is not looked after any more (a list of ids)
+ *   payment.stray      money that is in no split: an authorization was settled by a transaction
+ * that is not ours, or the books have no room for the legs. To suspense:payment payment.reversed a
+ * reorganisation took the transfer: postings reversed. The keys stay reserved; mined again it is
+ * settled again payment.final      deep enough: it is not looked after any more (a list of ids)
  *
  * A payment's id is the first 16 bytes of SHA-256 of its first key, so it is known before anything
  * is committed, and equal at every front end. Keys: x402/spent.h; a settled authorization has two.
@@ -27,7 +27,7 @@
 
 extern const struct ledger_kind x402_payment_kind;
 
-/* The kind's configuration: to decide only. */
+/* The kind's configuration: to decide only. NULL: the split's table is made for each payment. */
 struct x402_payment_config {
     const struct gas_revenue_config *revenue;
 };
@@ -40,6 +40,9 @@ enum x402_status {
     X402_REVERSED = 5,
 };
 const char *x402_status_name(enum x402_status status); /* "pending" … */
+bool x402_status_parse(struct lucid_span name, enum x402_status *ret) LUCID_WARN_UNUSED;
+
+#define X402_REASON_BYTES_MAX 64
 
 enum x402_payment_scheme { X402_SCHEME_EIP3009 = 1, X402_SCHEME_TRANSFER = 2 };
 
@@ -57,7 +60,8 @@ struct x402_payment {
     enum x402_payment_scheme scheme;
     bool served;
     bool final;
-    bool bound; /* a transfer: by signature or nonce; an authorization: true */
+    bool bound;   /* a transfer: by signature or nonce; an authorization: true */
+    bool foreign; /* STRAY: by a transaction that is not ours; admits nothing */
     char asset[GAS_NAME_BYTES_MAX + 1];
     uint64_t price;   /* what was asked, base units */
     uint64_t amount;  /* what was (or is to be) paid */
@@ -73,11 +77,15 @@ struct x402_payment {
     struct evm_signature signature;
     struct evm_address sender; /* our gas address when it was intended */
     uint64_t from_block;
-    /* Settled, stray, reversed. */
+    /* Settled, stray, reversed: the newest. */
+    bool has_transfer;
     struct x402_transfer transfer;
-    uint64_t intent_sequence;  /* 0: none */
-    uint64_t settled_sequence; /* of the newest payment.settled (or stray); 0: none. Its number in
-                                  gas/revenue.h */
+    char reason[X402_REASON_BYTES_MAX + 1]; /* FAILED: why; else "" */
+    uint64_t reversals;                     /* how often a reorganisation took it */
+    uint64_t first_sequence;                /* of its first event: its place in lists */
+    uint64_t intent_sequence;               /* of the newest payment.intent; 0: none */
+    uint64_t settled_sequence; /* of the newest payment.settled (its number in gas/revenue.h) or
+                                  payment.stray; 0: none */
     uint64_t time_ms;          /* of the newest event */
     uint64_t sequence;         /* likewise */
 };
@@ -89,17 +97,27 @@ enum x402_payment_verb {
     X402_FAIL,
     X402_RECORD_STRAY,
     X402_REVERSE,
-    X402_FINISH,
+    X402_FINISH, /* deep enough; or, of a reversed one: it is not looked for any more */
 };
 
-/* In, by verb: INTEND: payment (scheme, asset … from_block). SETTLE: payment (all of a transfer or,
- * after an intent, its id and transfer). SERVE: payment.id and payment.request. FAIL: payment.id,
- * reason. RECORD_STRAY: payment.id and transfer. REVERSE: payment.id. FINISH: payment.id.
+/* In, by verb:
+ *
+ *   INTEND        payment: asset, price, amount, version, network, facilitator, token, payer,
+ * pay_to, request, authorization, signature, sender, from_block. (Scheme and id follow.) SETTLE a
+ * transfer: payment with scheme X402_SCHEME_TRANSFER and all of it, bound and transfer included
+ * (amount, payer and id follow from it). After an intent, or one that was reversed: payment.id
+ * (scheme 0 or X402_SCHEME_EIP3009) and transfer; the request is the intent's (a digest that is
+ * given must be it) SERVE         payment.id, payment.request: of the same method and path as the
+ * payment's FAIL          payment.id, reason RECORD_STRAY  payment.id, transfer REVERSE, FINISH
+ * payment.id
  *
  * paid: the command that the payment pays for, an earlier part of the same chain (SETTLE, SERVE):
  * the payment is served if that part decided well. NULL with `reads`: a read was paid for, which is
- * served by the commit. Neither (reconciling): unserved. Parts with this command are marked
- * commit_alone. Set `next_part` of the paid command to this one. */
+ * served by the commit. Neither (reconciling): unserved. Set `next_part` of the paid command to
+ * this one; do not mark the paid one commit_alone, so that it falls when the payment is refused.
+ *
+ * What is so already is no event: ret_known. A payment that has served the same request is good for
+ * it again (ret_known, served); one that is there unserved is served by a SETTLE as by a SERVE. */
 struct x402_payment_command {
     struct ledger_command command;
     struct x402_payment payment;
@@ -111,12 +129,23 @@ struct x402_payment_command {
     const struct ledger_draft *draft;
 };
 
-/* Makes a command; the caller fills what the verb needs. Refusals come from the writer, all without
- * a trace: PAYMENT_ALREADY_SPENT (LUCID_REFUSE_CONFLICT: a key is another payment's, or this one
- * has served another request), PAYMENT_PENDING (LUCID_RETRY_BUSY: INTEND while an intent of the
- * same key is open), NOT_FOUND, and of SETTLE those of gas_revenue_payload. A SETTLE whose price is
- * gone, or whose accounts have no room, must not lose the money: it is recorded as stray into
- * suspense instead when that is possible. */
+/* Makes a command; the caller fills what the verb needs. It is committed alone if the paid part is
+ * refused. Refusals come from the writer, all without a trace:
+ *
+ *   PAYMENT_ALREADY_SPENT  LUCID_REFUSE_CONFLICT: a key is another payment's (or that of a recorded
+ *                          one: then the money is in the books; an intent may be ended by FAIL), or
+ *                          this one has served another request, is stray, or is of another place
+ *   PAYMENT_PENDING        LUCID_RETRY_BUSY: INTEND while an intent of the same key is open; SERVE
+ *                          of a payment that is pending or reversed
+ *   PAYMENT_STATE          LUCID_REFUSE_CONFLICT: FAIL, RECORD_STRAY, REVERSE, FINISH of a payment
+ *                          in a state that has no such end
+ *   NOT_FOUND              LUCID_REFUSE_INVALID: no such payment, or it failed
+ *   INVALID_PAYMENT, ASSET_NOT_PRICED, AMOUNT_OVERFLOW: INTEND, before any money moves
+ *
+ * A SETTLE that cannot be split (no room in the accounts) must not lose the money: it is recorded
+ * as stray into suspense, and serves as a settled one does. If even that has no room, or the amount
+ * is over 2^63 − 1: AMOUNT_OVERFLOW (LUCID_REFUSE_TOO_LARGE), and a line in the log that says so.
+ */
 void x402_payment_prepare(struct x402_payment_command *command, enum x402_payment_verb verb);
 
 /* The id of a payment whose first key is that. */
@@ -133,22 +162,24 @@ void x402_key_transfer(const struct x402_network *network, const struct evm_hash
 enum lucid_error x402_payment_read(struct ledger_view *view,
                                    const uint8_t id[X402_PAYMENT_ID_BYTES],
                                    struct x402_payment *ret) LUCID_WARN_UNUSED;
-/* By a key, also of …/all when a transfer's transaction was recorded as a whole (then only the id
- * is set: ret->sequence 0 and settled_sequence that of the payment.recorded). */
+/* By a key, also of …/all when a transfer's transaction was recorded as a whole. Of a key that a
+ * payment.recorded occupies only the id is set: ret->sequence is 0 and settled_sequence that of the
+ * payment.recorded. LUCID_NOTE_ABSENT also for an intent that failed. */
 enum lucid_error x402_payment_find(struct ledger_view *view, struct lucid_span key,
                                    struct x402_payment *ret) LUCID_WARN_UNUSED;
-/* The payment that this event settled (its number in gas/revenue.h). */
+/* The payment that this event settled (its number in gas/revenue.h), or recorded as stray. */
 enum lucid_error x402_payment_of(struct ledger_view *view, uint64_t settled_sequence,
                                  struct x402_payment *ret) LUCID_WARN_UNUSED;
-/* The next payment by its first event after that sequence, of all or only of those in that status
- * (0: all); and only the open ones (pending, or settled or reversed and not final), for
- * reconciling. */
+/* The next payment by its first event (first_sequence) after that sequence, of all or only of those
+ * in that status (0: all); and only the open ones (pending, or settled, stray or reversed and not
+ * final), for reconciling. */
 enum lucid_error x402_payment_next(struct ledger_view *view, uint64_t after_sequence,
                                    enum x402_status status,
                                    struct x402_payment *ret) LUCID_WARN_UNUSED;
 enum lucid_error x402_payment_open_next(struct ledger_view *view, uint64_t after_sequence,
                                         struct x402_payment *ret) LUCID_WARN_UNUSED;
-/* The next spent key after that one (len 0: the first), and whose it is. */
+/* The next spent key after that one (len 0: the first), and whose it is; of a recorded one as
+ * x402_payment_find gives it. Those of failed intents are not spent. */
 enum lucid_error x402_payment_key_next(struct ledger_view *view, struct lucid_span after,
                                        struct x402_spent_key *ret,
                                        struct x402_payment *ret_payment) LUCID_WARN_UNUSED;
