@@ -8,11 +8,28 @@
 void http_add_header(struct http_request *request, const char *name, const char *value)
 {
     lucid_assert(strpbrk(name, "\r\n: ") == NULL && strpbrk(value, "\r\n") == NULL);
+    if (request->private &&
+        (strcasecmp(name, "Cache-Control") == 0 || strcasecmp(name, "ETag") == 0)) {
+        return;
+    }
     request->retry_after |= strcasecmp(name, "Retry-After") == 0;
     lucid_buf_str(&request->extra, name);
     lucid_buf_put(&request->extra, ": ", 2);
     lucid_buf_str(&request->extra, value);
     lucid_buf_put(&request->extra, "\r\n", 2);
+}
+
+void http_keep_private(struct http_request *request)
+{
+    if (!request->private) {
+        http_add_header(request, "Cache-Control", "private, no-store");
+        request->private = true;
+    }
+}
+
+bool http_is_private(const struct http_request *request)
+{
+    return request->private;
 }
 
 void http_add_lines(struct http_request *request, struct lucid_span lines)

@@ -188,6 +188,8 @@ struct lucid_span http_query(const struct http_request *request, const char *nam
 /* A header's value, trimmed; name in lower case. {NULL, 0} if absent. Repeated ones (never Host,
  * Content-Length, Authorization, Idempotency-Key: refused) give the first. */
 struct lucid_span http_header(const struct http_request *request, const char *name);
+/* How often a header is there; name in lower case. */
+size_t http_header_count(const struct http_request *request, const char *name);
 /* The whole body (not STREAM routes). */
 struct lucid_span http_body(const struct http_request *request);
 /* The declared length of the body, or −1 for a chunked one. */
@@ -258,6 +260,11 @@ bool http_answer_is_coded(const struct http_request *request, const char *conten
 bool http_answer_varies(const char *content_type, size_t len);
 /* The coming answer goes out as it is. */
 void http_keep_identity(struct http_request *request);
+
+/* The coming answer is for this client alone: it says Cache-Control: private, no-store whatever is
+ * added later, and bears no entity tag. */
+void http_keep_private(struct http_request *request);
+bool http_is_private(const struct http_request *request);
 
 /* RFC 9457: {"type","title","status","detail","code","param"?,"request_id"}, application/
  * problem+json. code is upper snake case; type is "about:blank" plus nothing else: the code is the

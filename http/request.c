@@ -301,6 +301,15 @@ struct lucid_span http_header(const struct http_request *request, const char *na
     return http_head_find(&request->head, name);
 }
 
+size_t http_header_count(const struct http_request *request, const char *name)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < request->head.header_count; i++) {
+        count += http_name_is(request->head.headers[i].name, name);
+    }
+    return count;
+}
+
 struct lucid_span http_body(const struct http_request *request)
 {
     return lucid_buf_span(&request->body);

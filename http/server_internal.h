@@ -159,6 +159,7 @@ struct http_request {
     bool retry_after;       /* was added */
     bool throttled;         /* respond_data said stop */
     bool identity;          /* must not be compressed */
+    bool private;           /* must not be kept by others, or asked about again */
     bool coded;             /* the streamed answer is compressed */
     struct http_gzip *gzip; /* its coder; NULL: none */
     struct http_feed *feed; /* a large body that is answered as a stream */

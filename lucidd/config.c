@@ -8,7 +8,8 @@
 #include "base/assert.h"
 #include "http/limit.h"
 
-enum { NAME_BYTES_MAX = 64 };
+/* SALES_HEADER_BYTES: a payment header of 16 KiB and what else a request has. */
+enum { NAME_BYTES_MAX = 64, SALES_HEADER_BYTES = 24 * 1024 };
 
 enum key_type { KEY_TEXT, KEY_UINT, KEY_BOOL };
 
@@ -35,6 +36,13 @@ struct key {
 #member, KEY_BOOL, offsetof(struct config, member), initial, 0, 0, help                    \
     }
 
+/* Keys of one thing have a dot; a member's name has none. */
+#define CLASS(class, help)                                                                         \
+    {                                                                                              \
+        "price_class." #class, KEY_TEXT, offsetof(struct config, price_class_##class), "", 0, 0,   \
+            help                                                                                   \
+    }
+
 #define GIB ((uint64_t)1 << 30)
 
 static const struct key keys[] = {
@@ -53,6 +61,30 @@ static const struct key keys[] = {
     UINT(receipt_future_seconds_max, "300", 0, 86400, "how far ahead a receipt's timestamp may be"),
     TEXT(gas_mode, "postpaid", "postpaid, or prepaid: who cannot pay for a receipt is refused"),
     BOOL(public_reads, "false", "open what needs a token with scope read"),
+    TEXT(public_url, "", "how clients reach this service, https://HOST; empty: http://listen"),
+    CLASS(proof, "the asset that GET /v1/receipts/{id}/proof is sold as; empty: it is free"),
+    CLASS(receipt, "the asset that POST /v1/receipts is sold as; empty: it is free"),
+    CLASS(batch, "the asset that POST /v1/receipts/batch is sold as; empty: it is free"),
+    CLASS(match, "the asset that a plugin's matching is sold as; empty: it is free"),
+    CLASS(appraise, "the asset that a plugin's appraisal is sold as; empty: it is free"),
+    CLASS(passport, "the asset that a plugin's passports are sold as; empty: they are free"),
+    TEXT(x402_networks_file, "", "JSON file: the networks that payments may come over"),
+    UINT(payment_seconds_max, "300", 30, 86400, "how long after a 402 a payment may be made"),
+    UINT(proof_age_seconds_max, "300", 30, 31536000,
+         "how long after its block a payment may be shown"),
+    BOOL(x402_accept_unbound_proofs, "false",
+         "take a bare transaction hash as payment: whoever shows it first"),
+    BOOL(pay_to_exclusive, "false", "nothing else takes payments to the prices' addresses"),
+    UINT(settle_ms_max, "30000", 1000, 600000, "how long a request waits for its payment"),
+    UINT(reconcile_ms, "2000", 100, 3600000, "how often a payment without an end is asked about"),
+    UINT(reorg_watch_seconds, "3600", 0, 31536000,
+         "how long a payment that a reorganisation took is looked for"),
+    TEXT(spent_store, "memory", "memory, or redis: what several front ends share"),
+    TEXT(redis_url, "", "redis://HOST:PORT/DB or unix:PATH"),
+    TEXT(redis_password_file, "", "file with its password, mode 0600"),
+    TEXT(redis_members, "", "names of all front ends that share it, with commas between them"),
+    TEXT(redis_self, "", "which of them this one is"),
+    UINT(redis_timeout_ms, "500", 10, 60000, "how long Redis may take to answer"),
     TEXT(witness_policy, "", "file with witnesses and quorum (C2SP tlog-policy); none: not asked"),
     UINT(witness_interval_ms, "10000", 100, 86400000, "a witness is asked this often at most"),
     UINT(witness_timeout_ms, "5000", 100, 60000, "how long a witness may take to answer"),
@@ -75,7 +107,8 @@ static const struct key keys[] = {
     UINT(rate_limit_window_seconds, "60", 1, HTTP_LIMIT_WINDOW_S_MAX, "window of both limits"),
     UINT(rate_limit_clients_max, "65536", 8, 1 << 24, "clients whose use is remembered"),
     UINT(connections_max, "1024", 1, 1000000, "open connections; more wait"),
-    UINT(header_bytes_max, "16384", 1024, 65535, "request line and headers: 431 over it"),
+    UINT(header_bytes_max, "16384", 1024, 65535,
+         "request line and headers: 431 over it; where something is sold at least 24576"),
     UINT(header_ms_max, "10000", 10, 3600000, "total time for the headers: 408"),
     UINT(body_ms_max, "60000", 10, 3600000, "total time for a body: 408"),
     UINT(idle_ms_max, "60000", 10, 3600000, "idle connections are closed"),
@@ -138,7 +171,18 @@ static enum lucid_error set_value(struct config *config, const struct key *key, 
     lucid_assert(false);
 }
 
-/* Finds a key by name, with '-' taken for '_'. */
+/* Whether a key has that name; an environment variable has '_' for a dot. */
+static bool key_is(const struct key *key, const char *name)
+{
+    size_t i = 0;
+    while (key->name[i] != 0 &&
+           (key->name[i] == name[i] || (key->name[i] == '.' && name[i] == '_'))) {
+        i++;
+    }
+    return key->name[i] == 0 && name[i] == 0;
+}
+
+/* Finds a key by name, with '-' taken for '_', and '_' also for '.'. */
 static const struct key *key_find(const char *name, size_t len)
 {
     char plain[NAME_BYTES_MAX];
@@ -150,7 +194,7 @@ static const struct key *key_find(const char *name, size_t len)
     }
     plain[len] = 0;
     for (size_t i = 0; i < KEYS; i++) {
-        if (strcmp(keys[i].name, plain) == 0) {
+        if (key_is(&keys[i], plain)) {
             return &keys[i];
         }
     }
@@ -377,7 +421,7 @@ static enum lucid_error check_whole(const struct config *config, struct lucid_wh
     if (config->tls_listen[0] != 0 && config->tls_key[0] == 0) {
         return refuse_value(why, "tls_key", "is missing: tls_listen needs it");
     }
-    return LUCID_OK;
+    return config_sales_check(config, why);
 }
 
 enum lucid_error config_read(int argc, char *const *argv, char *const *environment,
@@ -507,6 +551,9 @@ void config_limits(const struct config *config, struct http_limits *ret)
     http_limits_default(ret);
     ret->connections_max = (uint32_t)config->connections_max;
     ret->header_bytes_max = (uint32_t)config->header_bytes_max;
+    if (config_sells(config) && ret->header_bytes_max < SALES_HEADER_BYTES) {
+        ret->header_bytes_max = SALES_HEADER_BYTES;
+    }
     ret->header_ms_max = (uint32_t)config->header_ms_max;
     ret->body_ms_max = (uint32_t)config->body_ms_max;
     ret->idle_ms_max = (uint32_t)config->idle_ms_max;

@@ -11,6 +11,7 @@
 
 #define CONFIG_TEXT_BYTES_MAX 1024
 #define CONFIG_TRUSTED_MAX    32
+#define CONFIG_MEMBERS_MAX    16
 
 struct config {
     char data[CONFIG_TEXT_BYTES_MAX];
@@ -27,6 +28,27 @@ struct config {
     uint64_t receipt_future_seconds_max;
     char gas_mode[CONFIG_TEXT_BYTES_MAX];
     bool public_reads;
+    char public_url[CONFIG_TEXT_BYTES_MAX]; /* "": of listen */
+    char price_class_proof[CONFIG_TEXT_BYTES_MAX];
+    char price_class_receipt[CONFIG_TEXT_BYTES_MAX];
+    char price_class_batch[CONFIG_TEXT_BYTES_MAX];
+    char price_class_match[CONFIG_TEXT_BYTES_MAX];
+    char price_class_appraise[CONFIG_TEXT_BYTES_MAX];
+    char price_class_passport[CONFIG_TEXT_BYTES_MAX];
+    char x402_networks_file[CONFIG_TEXT_BYTES_MAX];
+    uint64_t payment_seconds_max;
+    uint64_t proof_age_seconds_max;
+    bool x402_accept_unbound_proofs;
+    bool pay_to_exclusive;
+    uint64_t settle_ms_max;
+    uint64_t reconcile_ms;
+    uint64_t reorg_watch_seconds;
+    char spent_store[CONFIG_TEXT_BYTES_MAX];
+    char redis_url[CONFIG_TEXT_BYTES_MAX];
+    char redis_password_file[CONFIG_TEXT_BYTES_MAX];
+    char redis_members[CONFIG_TEXT_BYTES_MAX];
+    char redis_self[CONFIG_TEXT_BYTES_MAX];
+    uint64_t redis_timeout_ms;
     char witness_policy[CONFIG_TEXT_BYTES_MAX];
     uint64_t witness_interval_ms;
     uint64_t witness_timeout_ms;
@@ -97,6 +119,24 @@ void config_limits(const struct config *config, struct http_limits *ret);
 
 /* gas_mode as gas/books.h wants it; it was checked by config_read. */
 enum gas_mode config_gas_mode(const struct config *config);
+
+/* --- config_sales.c: what is sold ------------------------------------------------------------- */
+
+/* Whether anything is sold: then there is a cashier (lucidd/cashier.h). */
+bool config_sells(const struct config *config);
+
+/* The front ends of redis_members. */
+struct config_members {
+    char text[CONFIG_TEXT_BYTES_MAX];
+    const char *names[CONFIG_MEMBERS_MAX]; /* into text */
+    size_t count;
+};
+/* False: not names with commas between them, or too many. */
+bool config_members(const struct config *config, struct config_members *ret) LUCID_WARN_UNUSED;
+
+/* Judges the keys of what is sold, together; config_read does. LUCID_REFUSE_INVALID. */
+enum lucid_error config_sales_check(const struct config *config,
+                                    struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* log_level as base/log.h wants it. */
 enum lucid_log_level config_log_level(const struct config *config);

@@ -29,7 +29,7 @@ def said(*command):
 def keys(lucidd):
     """[(key, help, default)] of the service's configuration."""
     text = said(lucidd, "--help")
-    found = re.findall(r"^  --([a-z0-9-]+)  +(\S.*)$", text, re.M)
+    found = re.findall(r"^  --([a-z0-9.-]+)  +(\S.*)$", text, re.M)
     assert found, "lucidd --help has no keys"
     listed = []
     for name, rest in found:

@@ -35,7 +35,7 @@ static bool content_known(struct http_request *request, const uint8_t hash[LUCID
     char plain[TAG_TEXT_BYTES];
     char coded[TAG_TEXT_BYTES];
     struct lucid_span list = http_header(request, "if-none-match");
-    if (list.data == NULL) {
+    if (list.data == NULL || http_is_private(request)) {
         return false;
     }
     tag_make(hash, false, plain);

@@ -88,11 +88,11 @@ else:
 
 with case("the example configuration: every key, with its default"):
     text = read("lucidd.conf")
-    assignments = re.findall(r"^#?([a-z][a-z0-9_]*) =(?: (.*))?$", text, re.M)
+    assignments = re.findall(r"^#?([a-z][a-z0-9_.]*) =(?: (.*))?$", text, re.M)
     equal([name for name, _ in assignments], [name for name, _, _ in keys])
     whole = os.path.join(kit.scratch(), "whole.conf")
     with open(whole, "w", encoding="utf-8") as file:
-        file.write(re.sub(r"^#([a-z][a-z0-9_]*) =", r"\1 =", text, flags=re.M))
+        file.write(re.sub(r"^#([a-z][a-z0-9_.]*) =", r"\1 =", text, flags=re.M))
     want = {**printed(), "data": "/var/lib/lucid/log"}
     equal(printed("--config", os.path.join(MADE, "lucidd.conf")), want)
     equal(printed("--config", whole), want)
@@ -123,6 +123,24 @@ with case("--check judges the configuration and opens nothing"):
         status, out, err = lucidd(*arguments)
         equal((status, out), (2, ""), repr(arguments))
         assert err.startswith("lucidd: ") and err.count("\n") == 1, err
+
+with case("keys of what is sold: a dot in the name, judged together"):
+    networks = ["--x402-networks-file", "/etc/lucid/networks.json"]
+    equal(printed(*networks, "--price-class.proof", "inference")["price_class.proof"], "inference")
+    equal(printed(*networks, LUCID_PRICE_CLASS_BATCH="bulk")["price_class.batch"], "bulk")
+    redis = ["--spent-store", "redis", "--redis-url", "redis://127.0.0.1:6379/0"]
+    equal(printed(*redis, "--redis-members", "a,b", "--redis-self", "b")["redis_self"], "b")
+    for arguments, key in ((["--price-class.proof", "inference"], "x402_networks_file"),
+                           ([*networks, "--price-class.receipt", "no name"], "price_class.receipt"),
+                           (["--public-url", "https://host/"], "public_url"),
+                           (["--public-url", "ftp://host"], "public_url"),
+                           (["--spent-store", "paper"], "spent_store"),
+                           ([*redis, "--redis-members", "a,b"], "redis_self"),
+                           ([*redis, "--redis-members", "a,,b"], "redis_members"),
+                           (["--spent-store", "redis"], "redis_url")):
+        status, out, err = lucidd("--print-config", *arguments)
+        equal((status, out), (2, ""), repr(arguments))
+        assert err.startswith(f"lucidd: {key} "), err
 
 COMPLETE = """
 . "$1"; shift
