@@ -58,6 +58,8 @@ struct x402_gate_job {
     void *impl;
 };
 
+#define X402_WAIT_MS_DEFAULT 5000
+
 typedef void x402_written_fn(void *owner, struct ledger_command *command);
 
 struct x402_gate_options {
@@ -76,6 +78,9 @@ struct x402_gate_options {
     bool pay_to_exclusive;
     uint32_t reconcile_ms;  /* how often the keeper asks after an open payment */
     uint32_t watch_seconds; /* how long a reversed payment is looked for */
+    /* How long a job waits for somebody else's outcome of the same payment before it is
+     * OUTSTANDING; 0: X402_WAIT_MS_DEFAULT. */
+    uint32_t wait_ms_max;
     /* Tests: called at "claimed", "intent", "settled", "recorded"; NULL. */
     void (*at)(void *context, const char *state);
 };

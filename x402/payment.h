@@ -7,9 +7,11 @@
  *   payment.served     an unserved payment has paid for something
  *   payment.failed     an intent has ended and for certain no money has moved
  *   payment.stray      money that is in no split: an authorization was settled by a transaction
- * that is not ours, or the books have no room for the legs. To suspense:payment payment.reversed a
- * reorganisation took the transfer: postings reversed. The keys stay reserved; mined again it is
- * settled again payment.final      deep enough: it is not looked after any more (a list of ids)
+ *                      that is not ours, or the books have no room for the legs. To
+ *                      suspense:payment
+ *   payment.reversed   a reorganisation took the transfer: postings reversed. The keys stay
+ *                      reserved; mined again it is settled again
+ *   payment.final      deep enough: it is not looked after any more (a list of ids)
  *
  * A payment's id is the first 16 bytes of SHA-256 of its first key, so it is known before anything
  * is committed, and equal at every front end. Keys: x402/spent.h; a settled authorization has two.
@@ -100,16 +102,24 @@ enum x402_payment_verb {
     X402_FINISH, /* deep enough; or, of a reversed one: it is not looked for any more */
 };
 
+#define X402_FINISH_MAX 256
+
 /* In, by verb:
  *
- *   INTEND        payment: asset, price, amount, version, network, facilitator, token, payer,
- * pay_to, request, authorization, signature, sender, from_block. (Scheme and id follow.) SETTLE a
- * transfer: payment with scheme X402_SCHEME_TRANSFER and all of it, bound and transfer included
- * (amount, payer and id follow from it). After an intent, or one that was reversed: payment.id
- * (scheme 0 or X402_SCHEME_EIP3009) and transfer; the request is the intent's (a digest that is
- * given must be it) SERVE         payment.id, payment.request: of the same method and path as the
- * payment's FAIL          payment.id, reason RECORD_STRAY  payment.id, transfer REVERSE, FINISH
- * payment.id
+ *   INTEND           payment: asset, price, amount, version, network, facilitator, token, payer,
+ *                    pay_to, request, authorization, signature, sender, from_block. (Scheme and id
+ *                    follow.)
+ *   SETTLE           a transfer: payment with scheme X402_SCHEME_TRANSFER and all of it, bound and
+ *                    transfer included (amount, payer and id follow from it).
+ *                    After an intent, or one that was reversed: payment.id (scheme 0 or
+ *                    X402_SCHEME_EIP3009) and transfer; the request is the intent's (a digest that
+ *                    is given must be it)
+ *   SERVE            payment.id, payment.request: of the same method and path as the payment's
+ *   FAIL             payment.id, reason
+ *   RECORD_STRAY     payment.id, transfer
+ *   REVERSE          payment.id
+ *   FINISH           ids (id_count 1 … X402_FINISH_MAX): one event for all of them; those that have
+ *                    ended already, or are not in a state to end, are left out
  *
  * paid: the command that the payment pays for, an earlier part of the same chain (SETTLE, SERVE):
  * the payment is served if that part decided well. NULL with `reads`: a read was paid for, which is
@@ -123,7 +133,9 @@ struct x402_payment_command {
     struct x402_payment payment;
     const struct ledger_command *paid;
     bool reads;
-    const char *reason; /* FAIL; static storage */
+    const char *reason;                          /* FAIL; static storage */
+    const uint8_t (*ids)[X402_PAYMENT_ID_BYTES]; /* FINISH; borrowed until the command is back */
+    size_t id_count;
     /* Results: payment as it stands after. */
     bool ret_known; /* nothing new: it stood like this already */
     const struct ledger_draft *draft;
