@@ -13,6 +13,11 @@ static bool reader_counts(const struct x402_payment *payment)
     return payment->sequence == 0 || payment->status != X402_FAILED;
 }
 
+static bool reader_pending(const struct x402_payment *payment)
+{
+    return payment->sequence != 0 && payment->status == X402_PENDING;
+}
+
 static enum lucid_error reader_find(void *context, struct lucid_span key,
                                     uint8_t ret_payment_id[X402_PAYMENT_ID_BYTES],
                                     uint8_t ret_digest[32], bool *ret_pending)
@@ -31,7 +36,7 @@ static enum lucid_error reader_find(void *context, struct lucid_span key,
     if (error == LUCID_OK) {
         memcpy(ret_payment_id, payment.id, X402_PAYMENT_ID_BYTES);
         memcpy(ret_digest, payment.request.digest, sizeof(payment.request.digest));
-        *ret_pending = payment.sequence != 0 && payment.status == X402_PENDING;
+        *ret_pending = reader_pending(&payment);
     }
     return error;
 }
@@ -39,7 +44,7 @@ static enum lucid_error reader_find(void *context, struct lucid_span key,
 static enum lucid_error reader_next(void *context, struct lucid_span after,
                                     struct x402_spent_key *ret,
                                     uint8_t ret_payment_id[X402_PAYMENT_ID_BYTES],
-                                    uint8_t ret_digest[32])
+                                    uint8_t ret_digest[32], bool *ret_pending)
 {
     struct x402_log_reader *reader = context;
     struct x402_payment payment;
@@ -59,6 +64,7 @@ static enum lucid_error reader_next(void *context, struct lucid_span after,
         *ret = key;
         memcpy(ret_payment_id, payment.id, X402_PAYMENT_ID_BYTES);
         memcpy(ret_digest, payment.request.digest, sizeof(payment.request.digest));
+        *ret_pending = reader_pending(&payment);
     }
     return error;
 }

@@ -39,9 +39,14 @@ enum x402_spent_verb {
     X402_SPENT_RELEASE, /* claimed by this claim → absent; anything else is left as it is */
 };
 
-/* One claim from beginning to end: the same struct is used for claiming and for promoting or
- * releasing, because it holds the secret that says whose claim it is. The caller's,
- * zero-initialised; alive until done. */
+/* One claim from beginning to end: the same struct (or one with its token) is used for claiming and
+ * for promoting or releasing, because it holds the secret that says whose claim it is. The
+ * caller's, zero-initialised; alive until done. Whoever claims keeps the token until it has
+ * promoted or released; claiming again adds keys.
+ *
+ * Token 0 is for those who act on what the log says, without a claim of their own (the keeper after
+ * a restart, a payment recorded by hand): PROMOTE then takes whatever this process holds of the
+ * keys, RELEASE only what was taken over from the process before. */
 struct x402_claim {
     enum x402_spent_verb verb;
     struct x402_spent_key keys[X402_SPENT_KEYS_MAX];
@@ -56,6 +61,7 @@ struct x402_claim {
     bool same_request;               /* HELD, SPENT: digest is equal */
     bool here;                       /* SPENT: by a payment in our log */
     uint64_t token;                  /* the store's: whose claim */
+    struct x402_claim *next;         /* the store's */
     void *impl;
 };
 
@@ -64,9 +70,11 @@ struct x402_spent_log {
     enum lucid_error (*find)(void *context, struct lucid_span key,
                              uint8_t ret_payment_id[X402_PAYMENT_ID_BYTES], uint8_t ret_digest[32],
                              bool *ret_pending); /* an intent without an end: spent for others */
-    /* The next key in the log after that one (len 0: the first), for loading: LUCID_NOTE_ABSENT. */
+    /* The next key in the log after that one (len 0: the first), for loading: LUCID_NOTE_ABSENT.
+     * Pending as above. */
     enum lucid_error (*next)(void *context, struct lucid_span after, struct x402_spent_key *ret,
-                             uint8_t ret_payment_id[X402_PAYMENT_ID_BYTES], uint8_t ret_digest[32]);
+                             uint8_t ret_payment_id[X402_PAYMENT_ID_BYTES], uint8_t ret_digest[32],
+                             bool *ret_pending);
     void *context;
 };
 
@@ -81,7 +89,7 @@ struct x402_spent;
 
 struct x402_spent_ops {
     void (*ask)(struct x402_spent *spent, struct x402_claim *claim);
-    void (*cancel)(struct x402_spent *spent, struct x402_claim *claim); /* done is not called */
+    void (*cancel)(struct x402_spent *spent, struct x402_claim *claim);
     void (*status)(const struct x402_spent *spent, struct x402_spent_status *ret);
     void (*close)(struct x402_spent *spent);
 };
@@ -95,7 +103,23 @@ static inline void x402_spent_ask(struct x402_spent *spent, struct x402_claim *c
     spent->ops->ask(spent, claim);
 }
 
-/* LUCID_RETRY_MEMORY. The log is asked on this thread and borrowed. */
+/* Not asked, or done: does nothing. Done is not called, the struct is the caller's at once. What a
+ * CLAIM got, or may yet get, is released; a PROMOTE or RELEASE goes on. */
+static inline void x402_spent_cancel(struct x402_spent *spent, struct x402_claim *claim)
+{
+    spent->ops->cancel(spent, claim);
+}
+
+static inline void x402_spent_status(const struct x402_spent *spent, struct x402_spent_status *ret)
+{
+    spent->ops->status(spent, ret);
+}
+
+/* Keys that one process may hold; more are X402_CLAIM_UNREADY. */
+#define X402_SPENT_HOLDS_MAX 65536
+
+/* Holds claims only: what is spent, or has an intent without an end, is asked of the log. Always
+ * ready. LUCID_RETRY_MEMORY. The log is asked on this thread and borrowed. */
 enum lucid_error x402_spent_memory_open(struct lucid_loop *loop, const struct x402_spent_log *log,
                                         struct x402_spent **ret) LUCID_WARN_UNUSED;
 
@@ -105,9 +129,9 @@ struct x402_spent_redis_options {
     const char *url;            /* redis://[:PASSWORD@]HOST[:PORT][/DB] or unix:PATH */
     const char *password_file;  /* NULL: none, or that in the URL */
     const char *prefix;         /* of all keys: "lucid" */
-    const char *const *members; /* all front ends by name */
+    const char *const *members; /* all front ends by name: 1 to 63 of A-Z a-z 0-9 . _ - */
     size_t member_count;
-    const char *self; /* one of them */
+    const char *self; /* one of them; never two processes at a time */
     uint32_t timeout_ms;
 };
 
@@ -120,11 +144,13 @@ enum lucid_error x402_spent_redis_open(struct lucid_loop *loop, const struct x40
                                        struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* Asks that Redis now, blocking, whether it is fit to hold spent proofs: for the start of the
- * service. LUCID_REFUSE_INVALID (REDIS_EVICTS, REDIS_VOLATILE, REDIS_AUTH), LUCID_RETRY_IO. */
+ * service. LUCID_REFUSE_INVALID (REDIS_EVICTS, REDIS_VOLATILE, REDIS_AUTH, REDIS_REPLICA),
+ * LUCID_RETRY_IO. */
 enum lucid_error x402_spent_redis_check(const struct x402_spent_redis_options *options,
                                         struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* NULL is allowed. What this process still holds is left to its next start. */
+/* NULL is allowed. Not from within a done; what is under way is cancelled. What this process still
+ * holds is left to its next start. */
 void x402_spent_close(struct x402_spent *spent);
 
 #endif
