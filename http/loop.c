@@ -1,7 +1,5 @@
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "http/gzip_internal.h"
@@ -60,9 +58,9 @@ static void ready_round(struct http_loop *loop)
 static bool is_finished(struct http_loop *loop)
 {
     return loop->stopping && loop->connections == NULL && loop->requests_live == 0 &&
-           loop->ready_first == NULL && loop->pending_first == NULL &&
-           loop->deferred_first == NULL && loop->delayed_first == NULL &&
-           atomic_load(&loop->server->accept_finished) && atomic_load(&loop->posted) == NULL;
+           loop->ready_first == NULL && loop->pending.first == NULL &&
+           loop->deferred.first == NULL && loop->delayed.first == NULL &&
+           atomic_load(&loop->server->accept_finished) && http_posts_is_empty(&loop->posts);
 }
 
 void http_loop_settle(struct http_loop *loop)
@@ -91,71 +89,15 @@ void http_loop_again(struct http_loop *loop)
 
 /* --- posts ------------------------------------------------------------------------------------ */
 
-static struct http_post *reversed(struct http_post *post)
-{
-    struct http_post *out = NULL;
-    while (post != NULL) {
-        struct http_post *next = post->next;
-        post->next = out;
-        out = post;
-        post = next;
-    }
-    return out;
-}
-
-void http_loop_wake(struct http_loop *loop)
-{
-    uint64_t one = 1;
-    ssize_t len = write(loop->wake_fd, &one, sizeof(one));
-    (void)len; /* a full counter has woken it already */
-}
-
 void http_loop_post(struct http_loop *loop, struct http_post *first)
 {
-    lucid_assert(first != NULL);
-    struct http_post *tail = first; /* the last one on the stack, once reversed */
-    struct http_post *head = reversed(first);
-    struct http_post *old = atomic_load_explicit(&loop->posted, memory_order_relaxed);
-    do {
-        tail->next = old;
-    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &old, head, memory_order_acq_rel,
-                                                    memory_order_relaxed));
-    if (old == NULL) {
-        http_loop_wake(loop); /* else whoever found it empty wakes, and the loop takes all */
-    }
-}
-
-static void append(struct http_post **first, struct http_post **last, struct http_post *post)
-{
-    while (post != NULL) {
-        struct http_post *next = post->next;
-        post->next = NULL;
-        if (*last == NULL) {
-            *first = post;
-        } else {
-            (*last)->next = post;
-        }
-        *last = post;
-        post = next;
-    }
-}
-
-static void run_some(struct http_post **first, struct http_post **last, size_t max)
-{
-    for (size_t i = 0; i < max && *first != NULL; i++) {
-        struct http_post *post = *first;
-        *first = post->next;
-        if (*first == NULL) {
-            *last = NULL;
-        }
-        post->run(post); /* may free or requeue it */
-    }
+    http_posts_put(&loop->posts, first);
 }
 
 static void run_pending(struct http_loop *loop)
 {
-    run_some(&loop->pending_first, &loop->pending_last, HTTP_TURN_POSTS_MAX);
-    if (loop->pending_first != NULL) {
+    http_post_list_run(&loop->pending, HTTP_TURN_POSTS_MAX);
+    if (loop->pending.first != NULL) {
         http_loop_again(loop);
     }
 }
@@ -163,7 +105,7 @@ static void run_pending(struct http_loop *loop)
 void http_loop_defer(struct http_loop *loop, struct http_post *post)
 {
     post->next = NULL;
-    append(&loop->deferred_first, &loop->deferred_last, post);
+    http_post_list_add(&loop->deferred, post);
     http_loop_again(loop);
 }
 
@@ -171,7 +113,7 @@ void http_loop_delay(struct http_loop *loop, struct http_post *post)
 {
     struct timeval delay = {.tv_sec = 0, .tv_usec = DELAY_US};
     post->next = NULL;
-    append(&loop->delayed_first, &loop->delayed_last, post);
+    http_post_list_add(&loop->delayed, post);
     if (!evtimer_pending(&loop->on_delay, NULL)) {
         event_add(&loop->on_delay, &delay);
     }
@@ -218,13 +160,10 @@ static void stop_check(struct http_loop *loop)
 static void on_wake(evutil_socket_t fd, short what, void *context)
 {
     struct http_loop *loop = context;
+    (void)fd;
     (void)what;
-    uint64_t count;
-    ssize_t len = read(fd, &count, sizeof(count));
-    (void)len;
     http_loop_enter(loop);
-    struct http_post *posted = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acq_rel);
-    append(&loop->pending_first, &loop->pending_last, reversed(posted));
+    http_posts_take(&loop->posts, &loop->pending);
     run_pending(loop);
     stop_check(loop);
     http_loop_settle(loop);
@@ -238,11 +177,9 @@ static void on_again(evutil_socket_t fd, short what, void *context)
     http_loop_enter(loop);
     run_pending(loop);
     /* Those that are deferred while these run wait for the next round. */
-    struct http_post *first = loop->deferred_first;
-    struct http_post *last = loop->deferred_last;
-    loop->deferred_first = NULL;
-    loop->deferred_last = NULL;
-    run_some(&first, &last, SIZE_MAX);
+    struct http_post_list list = loop->deferred;
+    loop->deferred = (struct http_post_list){0};
+    http_post_list_run(&list, SIZE_MAX);
     http_loop_settle(loop);
 }
 
@@ -252,11 +189,9 @@ static void on_delay(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     http_loop_enter(loop);
-    struct http_post *first = loop->delayed_first;
-    struct http_post *last = loop->delayed_last;
-    loop->delayed_first = NULL;
-    loop->delayed_last = NULL;
-    run_some(&first, &last, SIZE_MAX);
+    struct http_post_list list = loop->delayed;
+    loop->delayed = (struct http_post_list){0};
+    http_post_list_run(&list, SIZE_MAX);
     http_loop_settle(loop);
 }
 
@@ -331,9 +266,7 @@ static void loop_free(struct http_loop *loop)
     if (loop->base != NULL) {
         event_base_free(loop->base);
     }
-    if (loop->wake_fd >= 0) {
-        close(loop->wake_fd);
-    }
+    http_posts_close(&loop->posts);
     free(loop->read_buffer);
     free(loop->record_buffer);
     free(loop->access_buffer);
@@ -351,24 +284,24 @@ enum lucid_error http_loop_open(struct http_server *server, struct http_loop **r
     }
     loop->server = server;
     loop->index = server->loop_count;
-    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    enum lucid_error error = http_posts_open(&loop->posts);
     loop->base = base_new();
     loop->read_buffer = malloc(HTTP_READ_BYTES);
     bool tls = server->secure.fd >= 0;
     loop->record_buffer = tls ? malloc(HTTP_RECORD_BYTES) : NULL;
     bool access = server->options.access_log;
     loop->access_buffer = access ? malloc(HTTP_ACCESS_BYTES) : NULL;
-    if (loop->wake_fd < 0 || loop->base == NULL || loop->read_buffer == NULL ||
+    if (error != LUCID_OK || loop->base == NULL || loop->read_buffer == NULL ||
         (tls && loop->record_buffer == NULL) || (access && loop->access_buffer == NULL)) {
-        enum lucid_error error = loop->wake_fd < 0 ? LUCID_RETRY_IO : LUCID_RETRY_MEMORY;
         loop_free(loop);
-        return error;
+        return error != LUCID_OK ? error : LUCID_RETRY_MEMORY;
     }
     uint8_t id[8];
     lucid_random(id, sizeof(id));
     lucid_hex_encode(id, sizeof(id), loop->id_prefix);
     loop->tick_ms = tick_of(&server->options.limits);
-    event_assign(&loop->on_wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
+    event_assign(&loop->on_wake, loop->base, loop->posts.wake_fd, EV_READ | EV_PERSIST, on_wake,
+                 loop);
     event_assign(&loop->on_tick, loop->base, -1, EV_PERSIST, on_tick, loop);
     evtimer_assign(&loop->on_again, loop->base, on_again, loop);
     evtimer_assign(&loop->on_delay, loop->base, on_delay, loop);

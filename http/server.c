@@ -189,7 +189,7 @@ void http_server_stop(struct http_server *server, uint32_t grace_ms)
         }
     }
     for (size_t i = 0; i < server->loop_count; i++) {
-        http_loop_wake(server->loops[i]);
+        http_posts_wake(&server->loops[i]->posts);
     }
 }
 

@@ -16,6 +16,7 @@
 
 #include "http/http.h"
 #include "http/parser_internal.h"
+#include "http/posts_internal.h"
 #include "http/router_internal.h"
 
 enum {
@@ -187,7 +188,6 @@ struct http_loop {
     struct event on_again;
     struct event on_delay;
     struct event on_accept_retry;
-    int wake_fd;
     size_t index;
     void *user;
     void (*tick)(struct http_loop *loop);
@@ -197,13 +197,10 @@ struct http_loop {
     bool stopping;
     bool finished;
 
-    _Atomic(struct http_post *) posted; /* newest first */
-    struct http_post *pending_first;    /* taken from posted, in order */
-    struct http_post *pending_last;
-    struct http_post *deferred_first;
-    struct http_post *deferred_last;
-    struct http_post *delayed_first;
-    struct http_post *delayed_last;
+    struct http_posts posts;
+    struct http_post_list pending; /* taken from posts */
+    struct http_post_list deferred;
+    struct http_post_list delayed;
 
     struct http_connection *connections;
     struct http_connection *ready_first;
@@ -256,7 +253,6 @@ void http_loop_ready(struct http_connection *connection);
 /* Asks for another round after other events had their turn. */
 void http_loop_again(struct http_loop *loop);
 void http_loop_ticking(struct http_loop *loop, bool wanted);
-void http_loop_wake(struct http_loop *loop);
 
 /* --- accept.c --------------------------------------------------------------------------------- */
 
