@@ -2,7 +2,6 @@
 which sells needs. In plain Python, by kit_evm."""
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
@@ -120,7 +119,6 @@ def challenge_nonce(answer):
     return keccak(answer.json()["x402"]["challenge"].encode())
 
 
-@contextlib.contextmanager
 def networks_file(folder, *networks):
     """A networks file; gas_key: a wallet, whose key file is written beside it."""
     entries = []
@@ -136,4 +134,4 @@ def networks_file(folder, *networks):
     path = os.path.join(folder, "networks.json")
     with open(path, "w", encoding="ascii") as file:
         json.dump({"networks": entries}, file)
-    yield path
+    return path

@@ -22,8 +22,8 @@ class Shop(kit.Service):
         self.price = price
         super().__init__(start=False, head_interval_ms=50)
         more = {"gas_key": FACILITATOR} if gas else {}
-        with kit_pay.networks_file(self.base, *(networks or [chain.network(**more)])) as path:
-            self.networks_path = path
+        self.networks_path = kit_pay.networks_file(self.base, *(networks or
+                                                                [chain.network(**more)]))
         self.settings.update({f"price_class.{name}": asset for name, asset in self.classes.items()})
         self.settings.update({"x402_networks_file": self.networks_path, "reconcile_ms": 200})
         self.settings.update(settings)
