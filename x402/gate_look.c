@@ -1,0 +1,156 @@
+/* What the log says about a payment, and waiting for somebody else's outcome. */
+#include "x402/gate_internal.h"
+
+/* Whether the proof shows that this recorded payment is the client's: an authorization does by its
+ * signature; a transfer by the payer's signature or by the authorization's nonce, now on the
+ * chain's word or before by what was recorded of it. */
+static bool look_is_theirs(const struct gate_run *run, const struct x402_payment *payment)
+{
+    const struct x402_gate_job *job = run->job;
+    if (job->proof.form != X402_FORM_PROOF || run->observed ||
+        run->gate->options.accept_unbound_proofs) {
+        return true;
+    }
+    if (job->match.signed_by_payer) {
+        return memcmp(&job->match.payer, &payment->payer, sizeof(payment->payer)) == 0;
+    }
+    struct evm_hash nonce = x402_challenge_hash(&job->proof.challenge);
+    return payment->has_transfer && payment->transfer.has_nonce &&
+           memcmp(&nonce, &payment->transfer.nonce, sizeof(nonce)) == 0;
+}
+
+static enum gate_event look_judge(const struct gate_run *run, const struct x402_payment *payment)
+{
+    const struct x402_request_kept *request = &run->job->request;
+    bool same = memcmp(request->digest, payment->request.digest, sizeof(request->digest)) == 0;
+    bool here = memcmp(request->place, payment->request.place, sizeof(request->place)) == 0;
+    if (payment->sequence == 0) {
+        return GATE_USED; /* recorded by hand */
+    }
+    if (!look_is_theirs(run, payment)) {
+        return GATE_STRANGER;
+    }
+    switch (payment->status) {
+    case X402_PENDING:
+        return same || here ? GATE_OPEN : GATE_OPEN_OTHER;
+    case X402_REVERSED:
+        return (same || (here && !payment->served)) && !payment->final ? GATE_REVERSED : GATE_USED;
+    case X402_STRAY:
+        if (payment->foreign) {
+            return GATE_FOREIGN;
+        }
+        break; /* no room in the books is no reason to give the client less */
+    case X402_SETTLED:
+        break;
+    case X402_FAILED:
+        return GATE_NEW;
+    }
+    if (payment->served) {
+        return same ? GATE_SERVED : GATE_USED;
+    }
+    return here ? GATE_UNSERVED : GATE_USED;
+}
+
+/* The keys that the proof names, as far as they are known. */
+static void look_keys(struct gate_run *run)
+{
+    const struct x402_gate_job *job = run->job;
+    struct x402_claim *claim = &run->claim;
+    if (job->proof.form != X402_FORM_PROOF) {
+        x402_key_authorization(job->network, &job->proof.authorization.from,
+                               &job->proof.authorization.nonce, &claim->keys[0]);
+        claim->key_count = 1;
+    } else if (run->observed) {
+        const struct x402_transfer *transfer = &run->charge.transfer;
+        x402_key_transfer(job->network, &transfer->transaction, transfer->log_index,
+                          &claim->keys[0]);
+        claim->key_count = 1;
+        if (transfer->has_nonce) {
+            x402_key_authorization(job->network, &transfer->payer, &transfer->nonce,
+                                   &claim->keys[1]);
+            claim->key_count = 2;
+        }
+    } else if (job->proof.has_log_index) {
+        x402_key_transfer(job->network, &job->proof.transaction, job->proof.log_index,
+                          &claim->keys[0]);
+        claim->key_count = 1;
+    }
+    if (claim->key_count > 0) {
+        x402_payment_id(lucid_span_str(claim->keys[0].text), run->id);
+        run->has_id = true;
+    }
+}
+
+static enum lucid_error look_find(struct gate_run *run)
+{
+    enum lucid_error error = ledger_view_begin(run->gate->view);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    error = LUCID_NOTE_ABSENT;
+    for (size_t i = 0; error == LUCID_NOTE_ABSENT && i < run->claim.key_count; i++) {
+        error = x402_payment_find(run->gate->view, lucid_span_str(run->claim.keys[i].text),
+                                  &run->known);
+    }
+    ledger_view_end(run->gate->view);
+    return error;
+}
+
+enum gate_event gate_look(struct gate_run *run)
+{
+    enum gate_event event = GATE_NEW;
+    if (++run->looks > GATE_LOOKS_MAX) {
+        return GATE_LATE; /* log and spent store contradict each other: not to be decided here */
+    }
+    look_keys(run);
+    enum lucid_error error = look_find(run);
+    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
+        return GATE_UNREADABLE;
+    }
+    if (error == LUCID_OK) {
+        event = look_judge(run, &run->known);
+        memcpy(run->wait_id, run->known.id, sizeof(run->wait_id));
+    } else {
+        memcpy(run->wait_id, run->id, sizeof(run->wait_id));
+    }
+    if (event == GATE_NEW && run->job->proof.form == X402_FORM_PROOF && !run->observed) {
+        event = GATE_NEW_UNSEEN;
+    }
+    if (event == GATE_STRANGER && !run->observed) {
+        /* The row may be poorer than the chain, e.g. of an intent: the chain decides. */
+        event = GATE_NEW_UNSEEN;
+    }
+    if (event == GATE_OPEN) {
+        keeper_hurry(run->gate, run->known.id);
+    }
+    return event;
+}
+
+static void wait_over(struct lucid_timer *timer)
+{
+    struct gate_run *run = (struct gate_run *)((char *)timer - offsetof(struct gate_run, timer));
+    gate_step(run, gate_now_ms(run->gate) >= run->wait_until_ms ? GATE_LATE : GATE_WOKEN);
+}
+
+/* Until the payment's owner is done with it: it wakes us; others are asked again now and then. */
+enum gate_event gate_wait(struct gate_run *run)
+{
+    struct x402_gate *gate = run->gate;
+    uint64_t now_ms = gate_now_ms(gate);
+    if (gate->stopping) {
+        return GATE_STOP;
+    }
+    if (run->wait_until_ms == 0) {
+        run->wait_until_ms = now_ms + gate->options.wait_ms_max;
+        run->poll_ms = GATE_POLL_MS_MIN;
+    }
+    if (now_ms >= run->wait_until_ms) {
+        return GATE_LATE;
+    }
+    run->timer.fire = wait_over;
+    if (lucid_timer_set(gate->options.loop, &run->timer, run->poll_ms) != LUCID_OK) {
+        return GATE_LATE;
+    }
+    run->poll_ms = run->poll_ms * 2 > GATE_POLL_MS_MAX ? GATE_POLL_MS_MAX : run->poll_ms * 2;
+    return GATE_NOTHING;
+}

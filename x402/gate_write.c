@@ -1,0 +1,104 @@
+/* What gate and keeper share: keys, and what facilitator and writer said. */
+#include "x402/gate_internal.h"
+
+void gate_payment_keys(const struct x402_network *network, const struct x402_payment *payment,
+                       struct x402_claim *claim)
+{
+    const struct x402_transfer *transfer = &payment->transfer;
+    claim->key_count = 0;
+    if (payment->scheme == X402_SCHEME_EIP3009) {
+        x402_key_authorization(network, &payment->authorization.from, &payment->authorization.nonce,
+                               &claim->keys[claim->key_count++]);
+    }
+    if (payment->has_transfer) {
+        x402_key_transfer(network, &transfer->transaction, transfer->log_index,
+                          &claim->keys[claim->key_count++]);
+    }
+    if (payment->scheme == X402_SCHEME_TRANSFER && transfer->has_nonce) {
+        x402_key_authorization(network, &transfer->payer, &transfer->nonce,
+                               &claim->keys[claim->key_count++]);
+    }
+    lucid_assert(claim->key_count > 0);
+}
+
+enum gate_event gate_charge_event(const struct x402_gate *gate, const struct x402_charge *charge)
+{
+    enum x402_charge_verb verb = charge->verb;
+    switch (charge->outcome) {
+    case X402_CHARGE_GOOD:
+        return GATE_GOOD;
+    case X402_CHARGE_BAD:
+        return verb == X402_CHARGE_WATCH ? GATE_AWAY : GATE_BAD;
+    case X402_CHARGE_PENDING:
+        return GATE_PENDING;
+    case X402_CHARGE_STRAY:
+        if (verb == X402_CHARGE_OBSERVE || verb == X402_CHARGE_WATCH) {
+            break;
+        }
+        /* Before the intent it only says how to go on (GATE_WRITTEN_SETTLED). */
+        return gate->options.pay_to_exclusive && verb != X402_CHARGE_VERIFY ? GATE_GOOD
+                                                                            : GATE_STRAY;
+    case X402_CHARGE_LOST:
+        return verb == X402_CHARGE_WATCH ? GATE_LOST : GATE_AWAY;
+    case X402_CHARGE_AWAY:
+        break;
+    }
+    return GATE_AWAY;
+}
+
+static void write_count(struct x402_gate *gate, enum x402_payment_verb verb)
+{
+    struct gate_counts *counts = &gate->counts;
+    switch (verb) {
+    case X402_INTEND:
+        gate_count(&counts->intents);
+        break;
+    case X402_SETTLE:
+        gate_count(&counts->settled);
+        break;
+    case X402_FAIL:
+        gate_count(&counts->failed);
+        break;
+    case X402_RECORD_STRAY:
+        gate_count(&counts->stray);
+        break;
+    case X402_REVERSE:
+        gate_count(&counts->reversed);
+        break;
+    case X402_SERVE:
+    case X402_FINISH:
+        break;
+    }
+}
+
+static bool refused(const struct ledger_command *command)
+{
+    return lucid_category(command->error) > LUCID_CATEGORY_NOTE;
+}
+
+enum gate_event gate_write_event(struct x402_gate *gate, const struct x402_payment_command *write)
+{
+    const struct ledger_command *command = &write->command;
+    const char *code = command->why.code;
+    if (!refused(command)) {
+        if (!write->ret_known) {
+            write_count(gate, (enum x402_payment_verb)command->verb);
+        }
+        return write->paid != NULL && refused(write->paid) ? GATE_PAID_REFUSED : GATE_WRITTEN;
+    }
+    if (command->error == LUCID_REFUSE_CONFLICT) {
+        return GATE_CONFLICT;
+    }
+    if (command->error == LUCID_RETRY_BUSY && code != NULL &&
+        strcmp(code, "PAYMENT_PENDING") == 0) {
+        return GATE_STILL_OPEN;
+    }
+    return lucid_category(command->error) == LUCID_CATEGORY_FATAL ? GATE_UNKNOWN : GATE_UNWRITTEN;
+}
+
+void gate_test_at(struct x402_gate *gate, const char *state)
+{
+    if (gate->options.at != NULL) {
+        gate->options.at(gate->options.context, state);
+    }
+}
