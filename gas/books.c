@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "gas/books_internal.h"
 #include "gas/member_internal.h"
+#include "gas/payment_types.h"
 #include "ledger/payload.h"
 #include "ledger/receipt.h"
 
@@ -29,7 +30,7 @@ static const char *const listens[] = {"*", NULL};
 
 /* Events whose payload has a member "postings". */
 static const char *const posting_types[] = {
-    books_type_deposited, "payment.recorded", "suspense.released",
+    books_type_deposited, GAS_PAYMENT_TYPES,  GAS_TYPE_PAYMENT_STRAY,
     "payout.started",     "payout.completed", "payout.failed",
 };
 
@@ -655,7 +656,7 @@ static enum lucid_error books_react(struct ledger_txn *txn, const struct ledger_
 
 const struct ledger_kind gas_books_kind = {
     .name = "books",
-    .fold_version = 1,
+    .fold_version = 2,
     .types = types,
     .tables = tables,
     .listens = listens,

@@ -7,7 +7,8 @@
  *   suspense → payee      released
  *   any of these → clearing   taken back
  *
- * Anything else moves nothing that a statement speaks of. */
+ * Anything else moves nothing that a statement speaks of, nor does money that is in no split
+ * (suspense:payment). */
 #include "base/checked.h"
 #include "gas/settlement_internal.h"
 #include "ledger/payload.h"
@@ -17,6 +18,7 @@ enum { PAYLOAD_ARENA_BYTES = 1 << 20 };
 static const char what_model[] = "split.model";
 static const char suspense_compute[] = "suspense:compute:";
 static const char suspense_model[] = "suspense:model:";
+static const char suspense_payment[] = "suspense:payment:";
 
 /* One side of a posting. */
 struct side {
@@ -148,6 +150,9 @@ static enum lucid_error posting_fold(struct ledger_txn *txn, const struct ledger
     enum lucid_error error = side_parse(posting->debit, &debit);
     if (error == LUCID_OK) {
         error = side_parse(posting->credit, &credit);
+    }
+    if (error == LUCID_OK && begins_with(debit.id, suspense_payment)) {
+        return LUCID_OK;
     }
     if (error == LUCID_OK) {
         error = period_add(txn, event, posting->unit, &debit, &credit, posting->amount);

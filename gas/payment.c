@@ -168,15 +168,6 @@ enum lucid_error gas_payment_prepare(struct gas_payment_command *command,
 
 /* --- writing payloads ------------------------------------------------------------------------- */
 
-static void split_put(struct lucid_buf *out, const struct gas_payment *share)
-{
-    lucid_json_member(out, "split");
-    lucid_buf_char(out, '{');
-    member_weights_put(out, "bps", &share->weights);
-    member_payees_put(out, share->payees);
-    lucid_buf_char(out, '}');
-}
-
 static void member_put(struct lucid_buf *out, const struct gas_revenue_member *member)
 {
     if (member->text.data != NULL) {
@@ -187,46 +178,113 @@ static void member_put(struct lucid_buf *out, const struct gas_revenue_member *m
     }
 }
 
+/* One of our own members, by its name. */
+struct own_member {
+    const char *name;
+    void (*put)(struct lucid_buf *out, const char *name, const struct gas_payment *payment,
+                const struct gas_posting_draft *postings);
+};
+
+static void amount_put(struct lucid_buf *out, const char *name, const struct gas_payment *payment,
+                       const struct gas_posting_draft *postings)
+{
+    (void)postings;
+    gas_amount_member(out, name, payment->amount);
+}
+
+static void asset_name_put(struct lucid_buf *out, const char *name,
+                           const struct gas_payment *payment,
+                           const struct gas_posting_draft *postings)
+{
+    (void)postings;
+    lucid_json_member_cstr(out, name, payment->asset);
+}
+
+static void postings_put(struct lucid_buf *out, const char *name, const struct gas_payment *payment,
+                         const struct gas_posting_draft *postings)
+{
+    (void)name;
+    (void)payment;
+    gas_postings_write(out, postings, GAS_LEGS);
+}
+
+static void settled_put(struct lucid_buf *out, const char *name, const struct gas_payment *payment,
+                        const struct gas_posting_draft *postings)
+{
+    (void)postings;
+    lucid_json_member_u64(out, name, payment->sequence);
+}
+
+static void split_put(struct lucid_buf *out, const char *name, const struct gas_payment *payment,
+                      const struct gas_posting_draft *postings)
+{
+    (void)postings;
+    lucid_json_member(out, name);
+    lucid_buf_char(out, '{');
+    member_weights_put(out, "bps", &payment->weights);
+    member_payees_put(out, payment->payees);
+    lucid_buf_char(out, '}');
+}
+
+static void unit_put(struct lucid_buf *out, const char *name, const struct gas_payment *payment,
+                     const struct gas_posting_draft *postings)
+{
+    (void)postings;
+    lucid_json_member_cstr(out, name, gas_unit_name(payment->unit));
+}
+
+static void version_put(struct lucid_buf *out, const char *name, const struct gas_payment *payment,
+                        const struct gas_posting_draft *postings)
+{
+    (void)postings;
+    lucid_json_member_u64(out, name, payment->version);
+}
+
+/* Our members (ended by name NULL) and the caller's as one object. JCS sorts ASCII as strcmp. */
+static void object_write(const struct own_member *own, const struct gas_payment *payment,
+                         const struct gas_posting_draft *postings,
+                         const struct gas_revenue_member *members, size_t count,
+                         struct lucid_buf *out)
+{
+    size_t at = 0;
+    lucid_buf_char(out, '{');
+    for (;; own++) {
+        for (; at < count && (own->name == NULL || strcmp(members[at].name, own->name) < 0); at++) {
+            lucid_assert(at == 0 || strcmp(members[at - 1].name, members[at].name) < 0);
+            member_put(out, &members[at]);
+        }
+        if (own->name == NULL) {
+            break;
+        }
+        lucid_assert(at == count || strcmp(members[at].name, own->name) != 0);
+        own->put(out, own->name, payment, postings);
+    }
+    lucid_buf_char(out, '}');
+}
+
 void revenue_payload_write(const struct gas_payment *share,
                            const struct gas_posting_draft postings[GAS_LEGS],
                            const struct gas_revenue_member *members, size_t count,
                            struct lucid_buf *out)
 {
-    static const char *const names[] = {"amount", "asset", "postings", "split", "unit", "version"};
-    enum { NAMES = sizeof(names) / sizeof(names[0]) };
-    size_t at = 0;
-    lucid_buf_char(out, '{');
-    for (size_t i = 0; i <= NAMES; i++) {
-        /* The caller's members that come before the next of ours; JCS sorts ASCII as strcmp. */
-        for (; at < count && (i == NAMES || strcmp(members[at].name, names[i]) < 0); at++) {
-            lucid_assert(at == 0 || strcmp(members[at - 1].name, members[at].name) < 0);
-            member_put(out, &members[at]);
-        }
-        lucid_assert(i == NAMES || at == count || strcmp(members[at].name, names[i]) != 0);
-        switch (i) {
-        case 0:
-            gas_amount_member(out, names[i], share->amount);
-            break;
-        case 1:
-            lucid_json_member_cstr(out, names[i], share->asset);
-            break;
-        case 2:
-            gas_postings_write(out, postings, GAS_LEGS);
-            break;
-        case 3:
-            split_put(out, share);
-            break;
-        case 4:
-            lucid_json_member_cstr(out, names[i], gas_unit_name(share->unit));
-            break;
-        case 5:
-            lucid_json_member_u64(out, names[i], share->version);
-            break;
-        default:
-            break;
-        }
-    }
-    lucid_buf_char(out, '}');
+    static const struct own_member own[] = {
+        {"amount", amount_put}, {"asset", asset_name_put}, {"postings", postings_put},
+        {"split", split_put},   {"unit", unit_put},        {"version", version_put},
+        {NULL, NULL},
+    };
+    object_write(own, share, postings, members, count, out);
+}
+
+void revenue_reversal_write(const struct gas_payment *payment,
+                            const struct gas_posting_draft postings[GAS_LEGS],
+                            const struct gas_revenue_member *members, size_t count,
+                            struct lucid_buf *out)
+{
+    static const struct own_member own[] = {
+        {"amount", amount_put},   {"asset", asset_name_put}, {"postings", postings_put},
+        {"settled", settled_put}, {"unit", unit_put},        {NULL, NULL},
+    };
+    object_write(own, payment, postings, members, count, out);
 }
 
 /* --- reading payloads and rows ---------------------------------------------------------------- */
@@ -375,6 +433,14 @@ static size_t asset_row_numbers(struct gas_asset_revenue *revenue, uint64_t *ret
     }
     for (size_t i = 0; i < GAS_LEGS; i++) {
         ret[count++] = &revenue->released[i];
+    }
+    ret[count++] = &revenue->reversals;
+    ret[count++] = &revenue->reversed_gross;
+    for (size_t i = 0; i < GAS_LEGS; i++) {
+        ret[count++] = &revenue->reversed[i];
+    }
+    for (size_t i = 0; i < GAS_LEGS; i++) {
+        ret[count++] = &revenue->withdrawn[i];
     }
     ret[count++] = &revenue->last_sequence;
     return count;

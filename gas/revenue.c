@@ -9,21 +9,23 @@
  * Table `payment_keys`: key = SHA-256 of the external id; value = sequence u64 ‖ content hash.
  * Table `splits`: key = SHA-256 of JCS {"asset","bps","payees","unit"}; value = T u64.
  * Table `asset_revenue`: key = asset ‖ 0 ‖ unit u8; value = payments u64 ‖ gross u64 ‖ legs 3 u64 ‖
- * suspended 3 u64 ‖ released 3 u64 ‖ last sequence u64. */
+ * suspended 3 u64 ‖ released 3 u64 ‖ reversals u64 ‖ reversed gross u64 ‖ reversed 3 u64 ‖
+ * withdrawn 3 u64 ‖ last sequence u64. Also releases (gas/reversal.c). */
 #include "base/assert.h"
+#include "gas/payment_types.h"
 #include "gas/revenue_internal.h"
 #include "ledger/payload.h"
 
-static const char type_recorded[] = "payment.recorded";
-static const char type_released[] = "suspense.released";
+static const char type_recorded[] = GAS_TYPE_PAYMENT_RECORDED;
+static const char type_released[] = GAS_TYPE_SUSPENSE_RELEASED;
+static const char type_reversed[] = GAS_TYPE_PAYMENT_REVERSED;
 static const char type_price[] = "price.set";
 
 static const struct ledger_event_type types[] = {
     {.name = type_recorded, .version = 1}, {.name = type_released, .version = 1}, {.name = NULL}};
 static const char *const tables[] = {"payments", "payment_keys", "splits", "asset_revenue", NULL};
-/* price.set, and every type of another kind whose payload gas_revenue_payload wrote: those are
- * folded as payments. */
-static const char *const listens[] = {type_price, NULL};
+/* Its own and those of the payments kind (x402/), which are folded as payments; and price.set. */
+static const char *const listens[] = {type_price, GAS_PAYMENT_TYPES, NULL};
 
 /* The legs that a payee can have. */
 static const enum gas_leg payee_legs[] = {GAS_COMPUTE, GAS_MODEL};
@@ -334,7 +336,7 @@ static enum lucid_error releases_find(struct ledger_txn *txn, const struct gas_p
     }
     for (size_t i = 0; i < PAYEE_LEGS; i++) {
         enum gas_leg leg = payee_legs[i];
-        uint64_t held = revenue.suspended[leg] - revenue.released[leg];
+        uint64_t held = gas_asset_suspense(&revenue, leg);
         if (price->payees[leg][0] == '\0' || held == 0) {
             continue;
         }
@@ -536,6 +538,7 @@ struct released {
     enum gas_unit unit;
     size_t leg;
     uint64_t amount;
+    char payee[GAS_NAME_BYTES_MAX + 1];
 };
 
 static enum lucid_error released_read(const struct jcs_value *root, struct released *ret)
@@ -549,6 +552,9 @@ static enum lucid_error released_read(const struct jcs_value *root, struct relea
     }
     if (error == LUCID_OK) {
         error = payload_text(root, "leg", &name);
+    }
+    if (error == LUCID_OK) {
+        error = member_text(root, "payee", ret->payee, sizeof(ret->payee));
     }
     if (error == LUCID_OK &&
         (postings == NULL || jcs_type(postings) != JCS_ARRAY || jcs_count(postings) != 1)) {
@@ -597,14 +603,14 @@ static enum lucid_error released_apply(struct ledger_txn *txn, const struct ledg
     if (error != LUCID_OK) {
         return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
     }
-    uint64_t held = revenue.suspended[released.leg] - revenue.released[released.leg];
-    if (released.amount > held) {
+    if (released.amount > gas_asset_suspense(&revenue, (enum gas_leg)released.leg)) {
         return LUCID_FATAL_CORRUPT;
     }
     revenue.released[released.leg] += released.amount;
     revenue.last_sequence = event->sequence;
     revenue_asset_row_put(&revenue, row);
-    return LUCID_OK;
+    return revenue_release_note(txn, event, lucid_span_str(released.asset), released.unit,
+                                (enum gas_leg)released.leg, released.payee);
 }
 
 static enum lucid_error revenue_apply(struct ledger_txn *txn, const struct ledger_event *event)
@@ -612,13 +618,16 @@ static enum lucid_error revenue_apply(struct ledger_txn *txn, const struct ledge
     if (lucid_span_is(event->type, type_price)) {
         return LUCID_OK;
     }
-    return lucid_span_is(event->type, type_released) ? released_apply(txn, event)
+    if (lucid_span_is(event->type, type_released)) {
+        return released_apply(txn, event);
+    }
+    return lucid_span_is(event->type, type_reversed) ? revenue_reversed_apply(txn, event)
                                                      : payment_apply(txn, event);
 }
 
 const struct ledger_kind gas_revenue_kind = {
     .name = "revenue",
-    .fold_version = 1,
+    .fold_version = 2,
     .types = types,
     .tables = tables,
     .listens = listens,

@@ -105,8 +105,8 @@ struct gas_revenue_request {
 /* Writes the payload of an event that posts a payment: one canonical JSON object with the members
  * of the share, "amount", "asset", "postings", "split", "unit" and "version", and the request's
  * own, each in its place. For the decide of any kind, on the writer's thread; it drafts and writes
- * nothing. The event is folded here if its type stands in `listens` of gas/revenue.c (or is
- * payment.recorded), and by the books if it stands in their list.
+ * nothing. The event is folded here, posted and earned from if its type stands in
+ * gas/payment_types.h.
  *
  * Legs follow the cumulative split at the total T of (asset, unit, weights, payees) as this batch
  * has it; weights and payees are those of the version. A leg without a payee there takes the payee
@@ -117,17 +117,31 @@ struct gas_revenue_request {
  * INVALID_PAYMENT (unit is not the price's; amount 0), AMOUNT_OVERFLOW. Nothing is written to out
  * then. LUCID_RETRY_MEMORY.
  *
- * Reversals and refunds (payments kind of x402/) do not go through here. They carry postings of
- * their own, the payment's turned round for a reversal, for a refund its sum split once by the same
- * rule with the payment's legs as weights (CONTRACT 5); T stays as it is, so that the split of
- * later payments depends on payments alone. A kind that brings such an event adds its type to
- * `listens` of gas/revenue.c, and its fold takes the amounts off in columns of their own of
- * asset_revenue, and raises fold_version. What was released from suspense meanwhile is owed by the
- * payee then. */
+ * Reversals go through gas_revenue_reversal. Refunds will carry postings of their own: their sum
+ * split once by the same rule with the payment's legs as weights (CONTRACT 5). T stays as it is for
+ * both, so that the split of later payments depends on payments alone. */
 enum lucid_error gas_revenue_payload(struct ledger_txn *txn,
                                      const struct gas_revenue_request *request,
                                      struct lucid_buf *out,
                                      struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* What the posting of a reversal is for that takes back money which was in no split: it is none of
+ * revenue's. */
+#define GAS_REVERSAL_STRAY "reversal.stray"
+
+/* Writes the payload of the event that takes a payment back (payment.reversed), whose sequence is
+ * given: one canonical JSON object with "amount", "asset", "postings", "settled" (that sequence)
+ * and "unit", and the caller's members as in gas_revenue_request. Its postings turned round: what
+ * was released from suspense meanwhile is owed by the payee that got it; a payee's account may
+ * become negative, which its next statements carry over. For the decide of any kind, on the
+ * writer's thread; it drafts nothing. The caller sees to it that a payment is taken back once.
+ *
+ * Refusals: NOT_FOUND (LUCID_REFUSE_INVALID: no payment has that sequence), AMOUNT_OVERFLOW.
+ * LUCID_RETRY_MEMORY. */
+enum lucid_error gas_revenue_reversal(struct ledger_txn *txn, uint64_t sequence,
+                                      const struct gas_revenue_member *members, size_t member_count,
+                                      struct lucid_buf *out,
+                                      struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* --- queries; all: LUCID_NOTE_ABSENT, LUCID_FATAL_CORRUPT --------------------------------------
  */
@@ -151,13 +165,23 @@ enum lucid_error gas_payment_previous(struct ledger_view *view, struct lucid_spa
 struct gas_asset_revenue {
     char asset[GAS_NAME_BYTES_MAX + 1];
     enum gas_unit unit;
-    uint64_t payments;            /* how many */
+    uint64_t payments;            /* how many, those taken back included */
     uint64_t gross;               /* sum of their amounts; at most GAS_AMOUNT_MAX */
     uint64_t legs[GAS_LEGS];      /* sums by leg, suspense included; together gross */
     uint64_t suspended[GAS_LEGS]; /* what of a leg went to suspense, released or not */
-    uint64_t released[GAS_LEGS];  /* what of that was paid from suspense; the rest is in suspense */
+    uint64_t released[GAS_LEGS];  /* what of that was paid from suspense */
+    uint64_t reversals;           /* how many payments a reorganisation took back */
+    uint64_t reversed_gross;      /* sum of their amounts; the asset has earned gross less this */
+    uint64_t reversed[GAS_LEGS];  /* likewise by leg */
+    uint64_t withdrawn[GAS_LEGS]; /* what of reversed was taken out of suspense */
     uint64_t last_sequence;       /* of the newest event that changed it */
 };
+
+/* What of a leg is in suspense now. */
+static inline uint64_t gas_asset_suspense(const struct gas_asset_revenue *revenue, enum gas_leg leg)
+{
+    return revenue->suspended[leg] - revenue->released[leg] - revenue->withdrawn[leg];
+}
 
 /* LUCID_NOTE_ABSENT: nothing was paid for it in that unit. */
 enum lucid_error gas_asset_revenue_read(struct ledger_view *view, struct lucid_span asset,

@@ -17,8 +17,9 @@ enum {
 enum {
     REVENUE_PAYLOAD_BYTES_MAX = 8192,
     REVENUE_PAYLOAD_ARENA_BYTES = 32768,
-    /* payments u64 ‖ gross ‖ legs ‖ suspended ‖ released ‖ last sequence */
-    REVENUE_ASSET_ROW_BYTES = 8 * (3 + 3 * GAS_LEGS),
+    /* payments u64 ‖ gross ‖ legs ‖ suspended ‖ released ‖ reversals ‖ reversed gross ‖ reversed ‖
+     * withdrawn ‖ last sequence */
+    REVENUE_ASSET_ROW_BYTES = 8 * (5 + 5 * GAS_LEGS),
     REVENUE_KEY_ROW_BYTES = 8 + LUCID_SHA256_BYTES,
     REVENUE_ASSET_KEY_BYTES_MAX = GAS_NAME_BYTES_MAX + 9,
 };
@@ -65,5 +66,20 @@ void revenue_payload_write(const struct gas_payment *share,
                            const struct gas_posting_draft postings[GAS_LEGS],
                            const struct gas_revenue_member *members, size_t count,
                            struct lucid_buf *out);
+/* The same of a reversal (gas_revenue_reversal). */
+void revenue_reversal_write(const struct gas_payment *payment,
+                            const struct gas_posting_draft postings[GAS_LEGS],
+                            const struct gas_revenue_member *members, size_t count,
+                            struct lucid_buf *out);
+
+/* --- reversal.c ------------------------------------------------------------------------------- */
+
+/* Folds payment.reversed. */
+enum lucid_error revenue_reversed_apply(struct ledger_txn *txn,
+                                        const struct ledger_event *event) LUCID_WARN_UNUSED;
+/* Notes whom a leg's suspense was released to by the event. apply only. */
+enum lucid_error revenue_release_note(struct ledger_txn *txn, const struct ledger_event *event,
+                                      struct lucid_span asset, enum gas_unit unit, enum gas_leg leg,
+                                      const char *payee) LUCID_WARN_UNUSED;
 
 #endif

@@ -1,6 +1,7 @@
 /* The settlement kind: what it listens to, who folds what, and its rows within the writer. */
 #include "gas/settlement.h"
 
+#include "gas/payment_types.h"
 #include "gas/settlement_internal.h"
 
 const char settlement_type_issued[] = "settlement.issued";
@@ -28,8 +29,7 @@ static const char *const tables[] = {
 /* The events whose postings carry payments, their release and their reversal: what earns. Then the
  * one that makes statements due. */
 static const char *const listens[] = {
-    "payment.recorded",
-    "suspense.released",
+    GAS_PAYMENT_TYPES,
     type_epoch_closed,
     NULL,
 };
@@ -58,7 +58,7 @@ static enum lucid_error settlement_react(struct ledger_txn *txn, const struct le
 
 const struct ledger_kind gas_settlement_kind = {
     .name = "settlement",
-    .fold_version = 1,
+    .fold_version = 2,
     .types = types,
     .tables = tables,
     .listens = listens,

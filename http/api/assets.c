@@ -129,7 +129,15 @@ static void revenue_write(const struct gas_asset_revenue *revenue, struct lucid_
     lucid_buf_char(out, '{');
     for (size_t leg = 0; leg < GAS_PROTOCOL; leg++) {
         gas_amount_member(out, gas_leg_name((enum gas_leg)leg),
-                          revenue->suspended[leg] - revenue->released[leg]);
+                          gas_asset_suspense(revenue, (enum gas_leg)leg));
+    }
+    lucid_buf_char(out, '}');
+    lucid_json_member(out, "reversed");
+    lucid_buf_char(out, '{');
+    lucid_json_member_u64(out, "payments", revenue->reversals);
+    gas_amount_member(out, "gross", revenue->reversed_gross);
+    for (size_t leg = 0; leg < GAS_LEGS; leg++) {
+        gas_amount_member(out, gas_leg_name((enum gas_leg)leg), revenue->reversed[leg]);
     }
     lucid_buf_str(out, "}}");
 }

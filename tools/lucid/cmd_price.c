@@ -346,10 +346,12 @@ const struct cli_command command_price_delete = {
 
 static void revenue_show(json_t *row)
 {
-    static const char *const amounts[] = {"gross",    "compute",          "model",
-                                          "protocol", "compute_suspense", "model_suspense"};
+    static const char *const amounts[] = {
+        "gross", "compute", "model", "protocol", "compute_suspense", "model_suspense", "reversed"};
     const char *unit = json_string_value(json_object_get(row, "unit"));
     const json_t *suspense = json_object_get(row, "suspense");
+    /* The object makes room for its sum. */
+    json_object_set(row, "reversed", json_object_get(json_object_get(row, "reversed"), "gross"));
     json_object_set(row, "compute_suspense", json_object_get(suspense, "compute"));
     json_object_set(row, "model_suspense", json_object_get(suspense, "model"));
     for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++) {
@@ -361,7 +363,7 @@ static enum cli_exit asset_revenue(struct cli *cli)
 {
     static const char *const revenue_columns[] = {"payments",       "gross",    "compute",
                                                   "model",          "protocol", "compute_suspense",
-                                                  "model_suspense", NULL};
+                                                  "model_suspense", "reversed", NULL};
     char path[REMOTE_PATH_BYTES_MAX];
     json_t *revenue = NULL;
     if (!price_path(cli, "revenue", path)) {
@@ -388,7 +390,9 @@ const struct cli_command command_asset_revenue = {
     .name = "revenue",
     .arguments = "ASSET",
     .summary = "what an asset has earned, by leg, and what waits in suspense",
-    .text = "COMPUTE and MODEL include what waits in suspense, because no payee was named.\n",
+    .text = "COMPUTE and MODEL include what waits in suspense, because no payee was named. "
+            "REVERSED is what\n"
+            "a reorganisation took back of GROSS; --json has it by leg.\n",
     .examples = "  lucid asset revenue inference\n  lucid asset revenue inference --json\n",
     .arguments_min = 1,
     .arguments_max = 1,
