@@ -15,6 +15,7 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
                   .seconds_max = EPOCH_SECONDS_MAX_DEFAULT},
         .head = {.key = log_key, .interval_ms_max = HEAD_INTERVAL_MS_DEFAULT},
         .books = {.counters = &kinds->gas_counters},
+        .payment = {.revenue = &kinds->revenue},
     };
     const struct ledger_use uses[] = {
         {&ledger_log_kind, NULL},
@@ -28,6 +29,7 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         {&gas_books_kind, &kinds->books},
         {&gas_pricing_kind, NULL},
         {&gas_revenue_kind, &kinds->revenue},
+        {&x402_payment_kind, &kinds->payment},
         {&gas_settlement_kind, &kinds->settlement},
     };
     _Static_assert(sizeof(uses) <= sizeof(kinds->uses), "KINDS_MAX is too small");

@@ -10,8 +10,9 @@
 #include "ledger/head.h"
 #include "ledger/ledger.h"
 #include "ledger/witness.h"
+#include "x402/payment.h"
 
-#define KINDS_MAX 12
+#define KINDS_MAX 13
 
 struct kinds {
     struct ledger_epoch_config epoch;
@@ -20,6 +21,7 @@ struct kinds {
     struct gas_books_config books;
     struct gas_books_counters gas_counters;
     struct gas_revenue_config revenue;       /* who records payments may lend it a cache */
+    struct x402_payment_config payment;      /* split as revenue is */
     struct gas_settlement_config settlement; /* key NULL: no statement is issued */
     struct ledger_use uses[KINDS_MAX];
     size_t count;

@@ -2,7 +2,35 @@
 #ifndef LUCID_X402_PAYMENT_INTERNAL_H
 #define LUCID_X402_PAYMENT_INTERNAL_H
 
+#include "base/jcs/jcs.h"
+#include "ledger/payload.h"
 #include "x402/payment.h"
+
+/* Indices of the kind's tables (docs/FORMAT.md). */
+enum {
+    PAYMENT_ROWS,    /* id → struct x402_payment */
+    PAYMENT_KEYS,    /* key text → whose */
+    PAYMENT_ORDER,   /* status u8 (0: all) ‖ first sequence u64 → id */
+    PAYMENT_OPEN,    /* first sequence u64 → id */
+    PAYMENT_SETTLED, /* sequence u64 of a payment.settled or .stray → id */
+};
+
+enum {
+    PAYMENT_PAYLOAD_BYTES_MAX = 16384,
+    PAYMENT_ARENA_BYTES = 65536,
+    PAYMENT_KEY_ROW_BYTES = 1 + X402_PAYMENT_ID_BYTES + 8,
+    PAYMENT_ORDER_KEY_BYTES = 9,
+    /* The fixed members, the longest texts with their lengths, and room. */
+    PAYMENT_ROW_BYTES_MAX = 4096,
+};
+
+extern const char payment_type_intent[];
+extern const char payment_type_settled[];
+extern const char payment_type_served[];
+extern const char payment_type_failed[];
+extern const char payment_type_stray[];
+extern const char payment_type_reversed[];
+extern const char payment_type_final[];
 
 /* --- payment_key.c ---------------------------------------------------------------------------- */
 
@@ -19,5 +47,79 @@ bool payment_key_recorded(const char *network, const char *transaction,
                           struct x402_spent_key *ret) LUCID_WARN_UNUSED;
 /* The length of "eip155:CHAIN/TX/" when it is the key of a transfer (or …/all); else 0. */
 size_t payment_key_prefix(struct lucid_span key);
+
+/* The keys of a payment with its transfer, the first one first (its id's). Returns how many. */
+size_t payment_keys(const struct x402_payment *payment,
+                    struct x402_spent_key ret[X402_SPENT_KEYS_MAX]);
+
+/* --- payment_row.c ---------------------------------------------------------------------------- */
+
+/* Whether it is to be looked after: x402_payment_open_next. */
+bool payment_is_open(const struct x402_payment *payment);
+
+/* Returns the length. */
+size_t payment_row_write(const struct x402_payment *payment, uint8_t ret[PAYMENT_ROW_BYTES_MAX]);
+enum lucid_error payment_row_read(struct lucid_span row,
+                                  struct x402_payment *ret) LUCID_WARN_UNUSED;
+
+/* Whose a key is. */
+struct payment_owner {
+    bool recorded; /* of a payment.recorded, with its sequence */
+    uint8_t id[X402_PAYMENT_ID_BYTES];
+    uint64_t sequence;
+};
+void payment_owner_write(const struct payment_owner *owner, uint8_t ret[PAYMENT_KEY_ROW_BYTES]);
+enum lucid_error payment_owner_read(struct lucid_span row,
+                                    struct payment_owner *ret) LUCID_WARN_UNUSED;
+
+struct lucid_span payment_order_key(unsigned status, uint64_t first_sequence,
+                                    uint8_t ret[PAYMENT_ORDER_KEY_BYTES]);
+
+/* --- payment_payload.c: the payloads, written and read ---------------------------------------- */
+
+void payment_intent_write(const struct x402_payment *payment, struct lucid_buf *out);
+enum lucid_error payment_intent_read(const struct jcs_value *root,
+                                     struct x402_payment *ret) LUCID_WARN_UNUSED;
+
+enum { PAYMENT_MEMBERS_MAX = 16 };
+/* The members of payment.settled beside those of the share; texts go to `text`. */
+struct payment_members {
+    struct gas_revenue_member items[PAYMENT_MEMBERS_MAX];
+    size_t count;
+    struct lucid_buf text;
+    char transaction[GAS_TRANSACTION_BYTES_MAX + 1];
+    char hex[4][EVM_HASH_TEXT_BYTES + 1];
+    char price[24];
+};
+/* LUCID_RETRY_MEMORY. payment_members_fini in any case. */
+enum lucid_error payment_members_make(const struct x402_payment *payment,
+                                      struct payment_members *ret) LUCID_WARN_UNUSED;
+void payment_members_fini(struct payment_members *members);
+/* Of payment.stray: the same members with the one posting. */
+void payment_stray_write(const struct x402_payment *payment, const struct payment_members *members,
+                         const struct gas_posting_draft *posting, struct lucid_buf *out);
+/* Reads payment.settled or payment.stray over what is known (an intent's members stay). */
+enum lucid_error payment_settled_read(const struct jcs_value *root,
+                                      struct x402_payment *ret) LUCID_WARN_UNUSED;
+
+/* {"id":…,"request":{…}} and {"id":…,"reason":…}. */
+void payment_served_write(const struct x402_payment *payment, struct lucid_buf *out);
+void payment_failed_write(const struct x402_payment *payment, const char *reason,
+                          struct lucid_buf *out);
+void payment_final_write(const struct x402_payment *payment, struct lucid_buf *out);
+enum lucid_error payment_request_read(const struct jcs_value *root,
+                                      struct x402_request_kept *ret) LUCID_WARN_UNUSED;
+enum lucid_error payment_id_read(const struct jcs_value *value,
+                                 uint8_t ret[X402_PAYMENT_ID_BYTES]) LUCID_WARN_UNUSED;
+
+/* --- payment_fold.c --------------------------------------------------------------------------- */
+
+enum lucid_error payment_apply(struct ledger_txn *txn,
+                               const struct ledger_event *event) LUCID_WARN_UNUSED;
+/* The row of a payment as the batch has it. LUCID_NOTE_ABSENT. */
+enum lucid_error payment_get(struct ledger_txn *txn, const uint8_t id[X402_PAYMENT_ID_BYTES],
+                             struct x402_payment *ret) LUCID_WARN_UNUSED;
+enum lucid_error payment_owner_get(struct ledger_txn *txn, const char *key,
+                                   struct payment_owner *ret) LUCID_WARN_UNUSED;
 
 #endif

@@ -188,3 +188,23 @@ size_t payment_key_prefix(struct lucid_span key)
     }
     return found == SEPARATORS ? last + 1 : 0;
 }
+
+size_t payment_keys(const struct x402_payment *payment,
+                    struct x402_spent_key ret[X402_SPENT_KEYS_MAX])
+{
+    const struct x402_transfer *transfer = &payment->transfer;
+    size_t count = 0;
+    if (payment->scheme == X402_SCHEME_EIP3009) {
+        payment_key_authorization(payment->network, &payment->token, &payment->authorization.from,
+                                  &payment->authorization.nonce, &ret[count++]);
+    }
+    if (payment->has_transfer) {
+        payment_key_transfer(payment->network, &transfer->transaction, transfer->log_index,
+                             &ret[count++]);
+    }
+    if (payment->scheme == X402_SCHEME_TRANSFER && transfer->has_nonce) {
+        payment_key_authorization(payment->network, &payment->token, &transfer->payer,
+                                  &transfer->nonce, &ret[count++]);
+    }
+    return count;
+}
