@@ -42,3 +42,34 @@ void lucid_sha256_pair(uint8_t prefix, const uint8_t left[LUCID_SHA256_BYTES],
         lucid_put_be32(out + 4 * i, context.h[i]);
     }
 }
+
+/* The context with one block of key ^ pad taken in. */
+static void hmac_begin(SHA256_CTX *context, struct lucid_span key, uint8_t pad)
+{
+    uint8_t block[SHA256_CBLOCK];
+    memset(block, pad, sizeof(block));
+    for (size_t i = 0; i < key.len; i++) {
+        block[i] ^= key.data[i];
+    }
+    lucid_assert(SHA256_Init(context) == 1);
+    lucid_assert(SHA256_Update(context, block, sizeof(block)) == 1);
+    lucid_wipe(block, sizeof(block));
+}
+
+void lucid_hmac_sha256_parts(struct lucid_span key, const struct lucid_span *parts, size_t count,
+                             uint8_t out[LUCID_SHA256_BYTES])
+{
+    SHA256_CTX context;
+    uint8_t inner[LUCID_SHA256_BYTES];
+    lucid_assert(key.len <= SHA256_CBLOCK); /* a longer one would be hashed first */
+    hmac_begin(&context, key, 0x36);
+    for (size_t i = 0; i < count; i++) {
+        lucid_assert(SHA256_Update(&context, parts[i].data, parts[i].len) == 1);
+    }
+    lucid_assert(SHA256_Final(inner, &context) == 1);
+    hmac_begin(&context, key, 0x5c);
+    lucid_assert(SHA256_Update(&context, inner, sizeof(inner)) == 1);
+    lucid_assert(SHA256_Final(out, &context) == 1);
+    lucid_wipe(inner, sizeof(inner));
+    lucid_wipe(&context, sizeof(context));
+}

@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/io.h"
+#include "base/secret.h"
 
 /* The store's own files (ledger/store/lmdb.h). */
 static const char *const store_files[] = {"data.mdb", "lock.mdb", "writer.lock"};
@@ -492,23 +492,10 @@ enum lucid_error datadir_token_read(const char *path, char *ret_text, size_t max
 
 void *datadir_secret_new(size_t len)
 {
-    lucid_assert(len > 0);
-    void *pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED) {
-        return NULL;
-    }
-    (void)mlock(pages, len);
-    (void)madvise(pages, len, MADV_DONTDUMP);
-    (void)madvise(pages, len, MADV_WIPEONFORK);
-    return pages;
+    return lucid_secret_new(len);
 }
 
 void datadir_secret_free(void *secret, size_t len)
 {
-    if (secret == NULL) {
-        return;
-    }
-    lucid_wipe(secret, len);
-    (void)munlock(secret, len);
-    (void)munmap(secret, len);
+    lucid_secret_free(secret, len);
 }

@@ -124,12 +124,36 @@ static void test_threads(void **state)
     }
 }
 
+/* RFC 4231, case 2; and every key and message length against libsodium. */
+static void test_hmac(void **state)
+{
+    (void)state;
+    uint8_t got[LUCID_SHA256_BYTES];
+    char hex[2 * LUCID_SHA256_BYTES + 1] = {0};
+    struct lucid_span parts[] = {lucid_span_str("what do ya want "), lucid_span_str(""),
+                                 lucid_span_str("for nothing?")};
+    lucid_hmac_sha256_parts(lucid_span_str("Jefe"), parts, 3, got);
+    lucid_hex_encode(got, sizeof(got), hex);
+    assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    for (size_t len = 0; len < 200; len++) {
+        uint8_t want[crypto_auth_hmacsha256_BYTES];
+        crypto_auth_hmacsha256_state sodium;
+        struct lucid_span key = lucid_span(data, len % 65);
+        struct lucid_span message = lucid_span(data + 65, len);
+        assert_int_equal(crypto_auth_hmacsha256_init(&sodium, key.data, key.len), 0);
+        assert_int_equal(crypto_auth_hmacsha256_update(&sodium, message.data, message.len), 0);
+        assert_int_equal(crypto_auth_hmacsha256_final(&sodium, want), 0);
+        lucid_hmac_sha256_parts(key, &message, 1, got);
+        assert_memory_equal(got, want, sizeof(want));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published), cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_parts),     cmocka_unit_test(test_pair),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_hmac),      cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests_name("base sha256", tests, setup, NULL);
 }
