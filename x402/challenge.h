@@ -23,11 +23,15 @@ struct x402_keys; /* in locked memory */
 /* From the bytes of the file. LUCID_REFUSE_INVALID (line named), LUCID_RETRY_MEMORY. */
 enum lucid_error x402_keys_parse(struct lucid_span text, struct x402_keys **ret,
                                  struct lucid_why *why) LUCID_WARN_UNUSED;
-/* Appends a line with a new key to the file's bytes. */
+/* Appends a line with a new key to the file's bytes, which are a file that parses or empty; the
+ * oldest goes when there would be more than X402_KEYS_MAX. Wipe the bytes after use. A rotation is
+ * this, and old lines go once nothing made with them can be presented any more. */
 void x402_keys_add(struct lucid_buf *file, uint64_t now_ms);
-void x402_keys_close(struct x402_keys *keys);
+void x402_keys_close(struct x402_keys *keys); /* wipes; NULL is allowed */
 
-/* What is asked for, and for what. Spans are borrowed. */
+#define X402_KEYS_FILE_BYTES_MAX ((size_t)X402_KEYS_MAX * 128)
+
+/* What is asked for, and for what. Spans are borrowed. resource is valid UTF-8. */
 struct x402_terms {
     struct lucid_span origin; /* of the log */
     struct lucid_span asset;
@@ -56,7 +60,17 @@ struct x402_challenge {
     uint8_t mac[32];
 };
 
-/* Makes the challenge for the terms with the newest key. */
+#define X402_CHALLENGE_NUMBER_MAX (((uint64_t)1 << 53) - 1)
+
+/* The end of its lifetime: the last second (Unix) that a paying block may have. What PaymentProof
+ * calls `expires`. */
+static inline uint64_t x402_challenge_expires(const struct x402_challenge *challenge)
+{
+    return (challenge->issued_ms + 1000 * (uint64_t)challenge->lifetime_s) / 1000;
+}
+
+/* Makes the challenge for the terms with the newest key. Version and time of at most
+ * X402_CHALLENGE_NUMBER_MAX (asserted). */
 void x402_challenge_make(const struct x402_keys *keys, const struct x402_terms *terms,
                          uint64_t now_ms, uint32_t lifetime_s, struct x402_challenge *ret);
 /* LUCID_REFUSE_INVALID: not of that form. */

@@ -1,11 +1,12 @@
-/* The networks that payments may come over: the built-in table of names, USDC addresses and EIP-712
- * domains (each separator pinned), and the operator's file that says which are used and how.
+/* The networks that payments may come over: the built-in table of names, tokens and EIP-712 domains
+ * (each separator pinned), and the operator's file that says which are used and how.
  *
  * The file is JSON: {"networks":[{"network":"eip155:84532" (or a v1 name), "rpc":[url …],
- *   "rpc_quorum":1, "rpc_timeout_ms":5000, "token"?, "token_name"?, "token_version"? (all three for
- *   tokens that the table does not have), "serve_depth":1 (blocks, this one included; or "safe",
- *   "finalized"), "final_depth":12 (likewise), "gas_key_file"?, "gas_limit":150000,
- *   "max_fee_gwei":"100", "stuck_seconds":30}]}. Unknown members are refused.
+ *   "rpc_quorum":1, "rpc_timeout_ms":5000, "rpc_insecure":false, "token"?, "token_name"?,
+ *   "token_version"? (all three for tokens that the table does not have), "serve_depth":1 (blocks,
+ *   this one included; or "safe", "finalized"), "final_depth":12 (likewise), "gas_key_file"?,
+ *   "gas_limit":150000, "max_fee_gwei":"100", "stuck_seconds":30}]}. Unknown members are refused.
+ *   URLs are https; http only to loopback, or anywhere with rpc_insecure.
  *
  * Thread: made before threads start, const afterwards. */
 #ifndef LUCID_X402_NETWORK_H
@@ -37,6 +38,7 @@ struct x402_network {
     char token_version[X402_DOMAIN_BYTES_MAX + 1];
     struct evm_hash separator;       /* of the token's domain */
     struct evm_hash proof_separator; /* {"Lucid ledger","1",chain_id,token} */
+    bool eip3009;                    /* the token has transferWithAuthorization */
 
     /* Only of the operator's file. */
     char rpc[EVM_RPC_ENDPOINTS_MAX][X402_URL_BYTES_MAX + 1];
@@ -56,13 +58,16 @@ struct x402_networks {
     struct x402_network items[X402_NETWORKS_MAX];
 };
 
-/* The built-in table's row (without the operator's part) by CAIP-2 or v1 name; NULL. */
-const struct x402_network *x402_network_known(struct lucid_span name);
-/* The n-th row; NULL after the last. */
-const struct x402_network *x402_network_at(size_t n);
+/* The built-in table's network (without the operator's part) by CAIP-2 or v1 name, with its USDC.
+ * False: the table has no USDC there. */
+bool x402_network_known(struct lucid_span name, struct x402_network *ret) LUCID_WARN_UNUSED;
+/* The n-th token of the table; false after the last. A network may have several. */
+bool x402_network_at(size_t n, struct x402_network *ret) LUCID_WARN_UNUSED;
+
+#define X402_NETWORKS_FILE_BYTES_MAX ((size_t)256 * 1024)
 
 /* Reads the operator's file (its bytes). Refusals: LUCID_REFUSE_INVALID, why.param names the member
- * ("networks[0].rpc"). */
+ * ("networks[0].rpc[1]"); LUCID_REFUSE_TOO_LARGE; LUCID_RETRY_MEMORY. */
 enum lucid_error x402_networks_parse(struct lucid_span json, struct x402_networks *ret,
                                      struct lucid_why *why) LUCID_WARN_UNUSED;
 

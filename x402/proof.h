@@ -14,6 +14,9 @@
 
 #define X402_HEADER_BYTES_MAX ((size_t)16 * 1024)
 
+/* Enough for whatever a header of that size holds. */
+#define X402_PROOF_ARENA_BYTES ((size_t)512 * 1024)
+
 enum x402_form {
     X402_FORM_V1,    /* X-PAYMENT */
     X402_FORM_V2,    /* PAYMENT-SIGNATURE */
@@ -31,8 +34,9 @@ struct x402_proof {
     struct evm_authorization authorization;
     struct evm_signature signature; /* also of PROOF, if signed */
     bool has_signature;
-    bool smart_wallet; /* the signature is not of 65 bytes (ERC-1271, ERC-6492): refused with a
-                          reason by the direct facilitator */
+    bool smart_wallet; /* the signature is not of 65 bytes (ERC-1271, ERC-6492): `signature` is not
+                          set; it cannot be checked here and is refused with a reason by matching,
+                          because an unchecked payment must not be claimed */
     const struct jcs_value *accepted; /* V2: the client's echo of the offer */
     struct lucid_span resource_url;   /* V2: data NULL when absent */
 
@@ -43,7 +47,9 @@ struct x402_proof {
     struct x402_challenge challenge;
 };
 
-/* LUCID_REFUSE_INVALID, code PAYMENT_MALFORMED, param the header's name, text says what;
+/* Members that are not named here are allowed and ignored; optional ones may be null. Payloads of
+ * other transfer methods than EIP-3009 (permit2, erc7710) are refused by name.
+ * LUCID_REFUSE_INVALID, code PAYMENT_MALFORMED, param the header's name, text says what;
  * LUCID_REFUSE_TOO_LARGE (code PAYMENT_MALFORMED); LUCID_RETRY_MEMORY. */
 enum lucid_error x402_proof_parse(enum x402_form form, struct lucid_span value,
                                   struct lucid_arena *arena, struct x402_proof *ret,

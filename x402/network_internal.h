@@ -1,0 +1,28 @@
+/* The built-in tables, as x402/network.c reads them. */
+#ifndef LUCID_X402_NETWORK_INTERNAL_H
+#define LUCID_X402_NETWORK_INTERNAL_H
+
+#include "x402/network.h"
+
+/* A token as the official clients know it. */
+struct x402_token_row {
+    uint64_t chain_id;
+    const char *symbol;
+    unsigned decimals;
+    bool eip3009;
+    const char *address; /* EIP-55 */
+    const char *name;    /* of the EIP-712 domain */
+    const char *version;
+    const char *separator; /* of that domain, pinned */
+};
+
+/* The n-th row; NULL after the last. */
+const struct x402_token_row *x402_token_row_at(size_t n);
+/* The row of a token; of a chain's USDC when token is NULL. NULL: none. */
+const struct x402_token_row *x402_token_row_find(uint64_t chain_id,
+                                                 const struct evm_address *token);
+/* The v1 name of a chain; "": none. And its chain; false: no such name. */
+const char *x402_chain_name(uint64_t chain_id);
+bool x402_chain_named(struct lucid_span name, uint64_t *ret_chain_id) LUCID_WARN_UNUSED;
+
+#endif
