@@ -62,6 +62,7 @@ static void job_refuse(struct x402_gate *gate, struct x402_gate_job *job, const 
 {
     job->outcome = X402_UNAVAILABLE;
     job->reason = reason;
+    gate_explain(job);
     gate_count(&gate->counts.outcomes[job->outcome]);
     job->done(job);
 }

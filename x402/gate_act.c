@@ -317,6 +317,11 @@ enum gate_event gate_fail(struct gate_run *run)
     return run_fail(run, run->charge.reason);
 }
 
+enum gate_event gate_undo(struct gate_run *run)
+{
+    return run_fail(run, "facilitator_unavailable");
+}
+
 enum gate_event gate_drop(struct gate_run *run)
 {
     return run_fail(run, "recorded_elsewhere");

@@ -26,6 +26,7 @@ enum gate_event {
     GATE_USED,       /* it is spent on something else */
     GATE_FOREIGN,    /* somebody else's transaction settled it: it admits nothing */
     GATE_REVERSED,   /* a reorganisation took it, and it may come back */
+    GATE_UNSIGNED,   /* a smart wallet's signature, which has not been checked */
     GATE_STRANGER,   /* it is there, but the proof does not show that it is the client's */
     GATE_UNREADABLE, /* the log cannot be read just now */
 
@@ -77,6 +78,7 @@ enum gate_state {
     GATE_RECORDING,
     GATE_STRAYING,
     GATE_FAILING,
+    GATE_UNDOING,
     GATE_DROPPING,
     GATE_SERVING,
     GATE_REPLAYING,
@@ -219,6 +221,8 @@ void gate_wake(struct x402_gate *gate, const uint8_t id[X402_PAYMENT_ID_BYTES]);
 
 /* Feeds an event to a run; it may end in that (and its memory go). */
 void gate_step(struct gate_run *run, enum gate_event event);
+/* Fills the text that goes with the job's reason. */
+void gate_explain(struct x402_gate_job *job);
 
 /* --- gate_look.c, gate_act.c: actions, which answer with an event or GATE_NOTHING --------------
  */
@@ -234,6 +238,7 @@ gate_action gate_settle;
 gate_action gate_record;
 gate_action gate_record_stray;
 gate_action gate_fail;
+gate_action gate_undo;
 gate_action gate_drop;
 gate_action gate_serve;
 gate_action gate_replay;

@@ -102,6 +102,9 @@ enum gate_event gate_look(struct gate_run *run)
     if (++run->looks > GATE_LOOKS_MAX) {
         return GATE_LATE; /* log and spent store contradict each other: not to be decided here */
     }
+    if (run->job->proof.form != X402_FORM_PROOF && run->job->proof.smart_wallet) {
+        return GATE_UNSIGNED; /* anybody could name this payer and nonce */
+    }
     look_keys(run);
     enum lucid_error error = look_find(run);
     if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {

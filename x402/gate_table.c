@@ -17,6 +17,8 @@
  * whatever is not certain is parked: the claim stays, the client gets OUTSTANDING, and the keeper
  * goes on. A transfer has moved before it comes here: from RECORDING on it is parked until it is in
  * the log. */
+#include <stdio.h>
+
 #include "x402/gate_internal.h"
 
 struct gate_row {
@@ -47,6 +49,7 @@ static const struct gate_row gate_rows[GATE_STATES][GATE_EVENTS] = {
         [GATE_USED]          = SAY(ENDED, NULL, SPENT, "payment_already_spent"),
         [GATE_FOREIGN]       = SAY(ENDED, NULL, SPENT, "settled_by_another"),
         [GATE_REVERSED]      = SAY(ENDED, NULL, OUTSTANDING, "payment_reversed"),
+        [GATE_UNSIGNED]      = SAY(ENDED, NULL, NOT_PAID, "invalid_exact_evm_signature"),
         [GATE_STRANGER]      = SAY(ENDED, NULL, NOT_PAID, "payment_not_bound"),
         [GATE_UNREADABLE]    = SAY(ENDED, NULL, UNAVAILABLE, "log_unavailable"),
         [GATE_LATE]          = SAY(ENDED, NULL, OUTSTANDING, "settlement_pending"),
@@ -93,8 +96,8 @@ static const struct gate_row gate_rows[GATE_STATES][GATE_EVENTS] = {
         [GATE_GOOD]          = GO(RECORDING, gate_record),
         [GATE_BAD]           = GO(FAILING, gate_fail),
         [GATE_STRAY]         = GO(STRAYING, gate_record_stray),
+        [GATE_AWAY]          = GO(UNDOING, gate_undo),
         [GATE_PENDING]       = SAY(PARKED, gate_park, OUTSTANDING, "settlement_pending"),
-        [GATE_AWAY]          = SAY(PARKED, gate_park, OUTSTANDING, "settlement_pending"),
         [GATE_STOP]          = SAY(PARKED, gate_park, OUTSTANDING, "settlement_pending"),
     },
     [GATE_RECORDING] = {
@@ -116,6 +119,14 @@ static const struct gate_row gate_rows[GATE_STATES][GATE_EVENTS] = {
     /* No money has moved, for certain: payment.failed. */
     [GATE_FAILING] = {
         [GATE_WRITTEN]         = SAY(RELEASING, gate_release, NOT_PAID, NULL),
+        [GATE_CONFLICT_INTENT] = SAY(PARKED, gate_park, OUTSTANDING, "settlement_pending"),
+        [GATE_STILL_OPEN]      = SAY(PARKED, gate_park, OUTSTANDING, "settlement_pending"),
+        [GATE_UNWRITTEN]       = SAY(PARKED, gate_park, OUTSTANDING, "settlement_pending"),
+        [GATE_UNKNOWN]         = SAY(PARKED, gate_park, OUTSTANDING, "settlement_pending"),
+    },
+    /* Nothing was begun: likewise, and the client is not to blame. */
+    [GATE_UNDOING] = {
+        [GATE_WRITTEN]       = SAY(RELEASING, gate_release, UNAVAILABLE, "facilitator_unavailable"),
         [GATE_CONFLICT_INTENT] = SAY(PARKED, gate_park, OUTSTANDING, "settlement_pending"),
         [GATE_STILL_OPEN]      = SAY(PARKED, gate_park, OUTSTANDING, "settlement_pending"),
         [GATE_UNWRITTEN]       = SAY(PARKED, gate_park, OUTSTANDING, "settlement_pending"),
@@ -156,12 +167,46 @@ static const struct gate_row gate_rows[GATE_STATES][GATE_EVENTS] = {
 };
 /* clang-format on */
 
+/* What a client reads. */
+static const struct {
+    const char *reason;
+    const char *text;
+} gate_texts[] = {
+    {"settlement_pending", "the payment's outcome is not known yet: send the same request again"},
+    {"payment_held", "the payment is being dealt with for another request"},
+    {"payment_reversed", "a reorganisation took the payment's transaction; it may come back"},
+    {"transfer_not_final", "the transfer is not known, or not deep enough yet"},
+    {"not_recorded_yet", "the money has moved and is being recorded: send the request again"},
+    {"not_recorded", "the payment could not be recorded; no money was taken by it"},
+    {"payment_already_spent", "the payment has been spent on another request"},
+    {"settled_by_another", "the authorization was settled by a transaction that is not ours"},
+    {"payment_not_bound", "the proof does not show that the payment is the client's"},
+    {"invalid_exact_evm_signature", "the signature must be of 65 bytes: not of a smart wallet"},
+    {"log_unavailable", "the log cannot be read just now; nothing was taken"},
+    {"spent_store_unavailable", "the store of spent proofs is not ready; nothing was taken"},
+    {"facilitator_unavailable", "the chain cannot be asked just now; nothing was taken"},
+    {"stopping", "the service is stopping; nothing was taken"},
+    {"too_many_payments", "too many payments are under way; nothing was taken"},
+};
+
+void gate_explain(struct x402_gate_job *job)
+{
+    job->text[0] = '\0';
+    for (size_t i = 0; i < sizeof(gate_texts) / sizeof(gate_texts[0]); i++) {
+        if (strcmp(gate_texts[i].reason, job->reason) == 0) {
+            snprintf(job->text, sizeof(job->text), "%s", gate_texts[i].text);
+        }
+    }
+}
+
 static void gate_answer(struct gate_run *run, const struct gate_row *row)
 {
     struct x402_gate_job *job = run->job;
     job->outcome = row->outcome;
     job->reason = row->reason;
-    if (row->reason == NULL) {
+    if (row->reason != NULL) {
+        gate_explain(job);
+    } else {
         const char *reason = run->charge.reason;
         job->reason = reason == NULL ? "invalid_transaction_state" : reason;
         memcpy(job->text, run->charge.text, sizeof(job->text));
