@@ -30,7 +30,8 @@ enum x402_charge_verb {
     X402_CHARGE_SETTLE,  /* broadcast it and wait for serve_depth */
     X402_CHARGE_ASK,     /* what became of an authorization whose outcome is not known; broadcasts
                             again where that is safe and due */
-    X402_CHARGE_WATCH,   /* whether a transfer is still there, and final */
+    X402_CHARGE_WATCH,   /* whether a transfer is still there, and final. In another block than it
+                            was: GOOD with what it is now, once that is serve_depth deep */
 };
 
 enum x402_charge_outcome {
@@ -38,10 +39,14 @@ enum x402_charge_outcome {
     X402_CHARGE_BAD,     /* for certain no money has moved by this: reason, text */
     X402_CHARGE_PENDING, /* not known yet, or not deep enough: ask again. has_transaction says if
                             something is on its way */
-    X402_CHARGE_STRAY,   /* settled, but not by a transaction of ours: `transfer` */
-    X402_CHARGE_LOST,    /* WATCH: a reorganisation took it */
+    X402_CHARGE_STRAY,   /* settled, but not by a transaction of ours: `transfer`. VERIFY too */
+    X402_CHARGE_LOST,    /* WATCH: a reorganisation took it (seen twice) */
     X402_CHARGE_AWAY,    /* nodes cannot be asked or contradict each other; nothing was begun */
 };
+
+/* Clocks of chains may be behind ours: a transfer's block may be so much older than the challenge.
+ * Its end is judged strictly. */
+#define X402_CHARGE_SKEW_SECONDS 15
 
 /* One thing asked. The caller's, zero-initialised; alive until done. */
 struct x402_charge {
@@ -64,16 +69,18 @@ struct x402_charge {
     /* VERIFY, SETTLE, ASK */
     struct evm_authorization authorization;
     struct evm_signature signature;
-    uint64_t from_block; /* ASK: the chain's height when the intent was made. VERIFY: out */
-    struct evm_address intended_sender; /* ASK: the intent's. VERIFY: out, our gas address */
-    /* WATCH: in `transfer` */
+    bool smart_wallet;   /* VERIFY, SETTLE: the signature is not of 65 bytes: BAD */
+    uint64_t from_block; /* SETTLE, ASK: the chain's height when the intent was made. VERIFY: out */
+    struct evm_address
+        intended_sender; /* SETTLE, ASK: the intent's. VERIFY: out, our gas address */
+    /* WATCH: in `transfer`; pay_to too, unless it is all zero */
 
     void (*done)(struct x402_charge *charge); /* once; never from within the asking */
     void *owner;
 
     /* Out */
     enum x402_charge_outcome outcome;
-    const char *reason; /* as clients know it: reference 2.4; static storage */
+    const char *reason; /* not of GOOD: as clients know it: reference 2.4; static storage */
     char text[160];
     bool bound; /* OBSERVE: by signature or nonce */
     bool has_transaction;
@@ -118,8 +125,8 @@ struct x402_direct_options {
     uint32_t settle_ms_max; /* after it a settlement is PENDING; it goes on being looked after */
 };
 
-/* Compares each token's DOMAIN_SEPARATOR() with ours in the background: while it differs, or is not
- * known yet, VERIFY is AWAY. LUCID_RETRY_MEMORY. */
+/* The separator of each token's domain is compared with ours before the first VERIFY and now and
+ * then: while it differs, VERIFY is AWAY. Decision 0024. LUCID_RETRY_MEMORY. */
 enum lucid_error x402_direct_open(const struct x402_direct_options *options,
                                   struct x402_facilitator **ret) LUCID_WARN_UNUSED;
 void x402_facilitator_close(struct x402_facilitator *facilitator); /* NULL is allowed */

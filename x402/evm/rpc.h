@@ -6,7 +6,9 @@
  * With quorum 1 an endpoint that fails is passed over for the next. With quorum n the question goes
  * to all, and an answer counts when n endpoints gave the same; two that can no longer agree give
  * LUCID_RETRY_IO with code RPC_CONTRADICTORY, never one of the answers. eth_sendRawTransaction goes
- * to all endpoints; one that takes it is enough.
+ * to all endpoints; one that takes it is enough. Where honest nodes differ for a moment, the n-th
+ * answer counts: of BLOCK at a tag and of COUNT the n-th highest (so many have come so far), of TIP
+ * and BALANCE the n-th lowest.
  *
  * Thread: that of the loop that outgoing runs on. */
 #ifndef LUCID_X402_EVM_RPC_H

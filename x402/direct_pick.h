@@ -1,0 +1,34 @@
+/* Which Transfer of a receipt is meant, and whether it is what is wanted (reference 6.1, steps 3, 4
+ * and 7; 6.2).
+ *
+ * Thread: pure functions. */
+#ifndef LUCID_X402_DIRECT_PICK_H
+#define LUCID_X402_DIRECT_PICK_H
+
+#include "x402/facilitator.h"
+
+/* What a Transfer must be. The token's address always counts; the rest where it is asked for. */
+struct direct_wanted {
+    struct evm_address token;
+    bool has_log_index; /* else the first that fits */
+    uint64_t log_index;
+    bool has_recipient;
+    struct evm_address recipient;
+    uint64_t amount_min;
+    bool has_payer;
+    struct evm_address payer;
+    bool has_nonce; /* AuthorizationUsed(payer, nonce) of the token stands directly before it */
+    struct evm_hash nonce;
+};
+
+struct direct_refusal {
+    const char *reason; /* as clients know it; NULL: nothing is refused */
+    const char *text;   /* a sentence */
+};
+
+/* The transfer's own members of *ret (log_index, payer, amount, has_nonce, nonce) on true; else
+ * *ret_refusal says why of the one that came nearest. Transfers are never added up. */
+bool direct_pick(const struct evm_receipt *receipt, const struct direct_wanted *wanted,
+                 struct x402_transfer *ret, struct direct_refusal *ret_refusal) LUCID_WARN_UNUSED;
+
+#endif
