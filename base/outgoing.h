@@ -29,7 +29,7 @@ struct lucid_outgoing_call {
 
     /* Out. LUCID_OK: there is an answer, whatever its status. LUCID_RETRY_IO (no connection, broken
      * off, out of time), LUCID_REFUSE_TOO_LARGE, LUCID_REFUSE_FORBIDDEN (certificate),
-     * LUCID_REFUSE_INVALID (URL), LUCID_RETRY_MEMORY. */
+     * LUCID_REFUSE_INVALID (URL), LUCID_RETRY_BUSY (too many wait), LUCID_RETRY_MEMORY. */
     enum lucid_error error;
     int status;
     uint32_t retry_after_s;

@@ -15,13 +15,12 @@
 
 struct client;
 
-#define CLIENT_HEADERS_MAX             16
-#define CLIENT_CONTENT_TYPE_MAX        127
-#define CLIENT_CONNECT_MS_DEFAULT      5000
-#define CLIENT_TOTAL_MS_DEFAULT        30000
-#define CLIENT_ANSWER_BYTES_DEFAULT    ((size_t)16 << 20)
-#define CLIENT_LINE_BYTES_DEFAULT      ((size_t)256 << 10)
-#define CLIENT_RETRY_AFTER_SECONDS_MAX 3600
+#define CLIENT_HEADERS_MAX          16
+#define CLIENT_CONTENT_TYPE_MAX     127
+#define CLIENT_CONNECT_MS_DEFAULT   5000
+#define CLIENT_TOTAL_MS_DEFAULT     30000
+#define CLIENT_ANSWER_BYTES_DEFAULT ((size_t)16 << 20)
+#define CLIENT_LINE_BYTES_DEFAULT   ((size_t)256 << 10)
 
 /* One line of a streamed answer, without its line end; good for the call. Any error but LUCID_OK
  * ends the transfer and is what client_request returns. */
@@ -52,7 +51,7 @@ struct client_question {
 /* The caller's, zero-initialised before its first use; client_answer_fini frees it. */
 struct client_answer {
     int status;
-    uint32_t retry_after_s; /* Retry-After in seconds, 0 when absent or a date */
+    uint32_t retry_after_s; /* Retry-After in seconds, at most an hour; 0: absent or a date */
     char content_type[CLIENT_CONTENT_TYPE_MAX + 1];
     struct lucid_buf body;
 };

@@ -234,7 +234,7 @@ void http_event_loop_run(struct http_event_loop *loop)
     loop->running = true;
     event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
     loop->running = false;
-    lucid_assert(atomic_load(&loop->stopping));
+    lucid_assert(atomic_exchange(&loop->stopping, false));
 }
 
 void http_event_loop_close(struct http_event_loop *loop)

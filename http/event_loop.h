@@ -21,7 +21,7 @@ void http_event_loop_close(struct http_event_loop *loop);
 /* For those who use it; good until close. */
 struct lucid_loop *http_event_loop_base(struct http_event_loop *loop);
 
-/* Returns once it was stopped and what was posted before has run. */
+/* Returns once it was stopped and what was posted before has run. It may be run again. */
 void http_event_loop_run(struct http_event_loop *loop);
 /* Thread: any; not from a signal handler. */
 void http_event_loop_stop(struct http_event_loop *loop);
