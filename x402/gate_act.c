@@ -74,7 +74,7 @@ static void claim_ended(struct x402_claim *claim)
 enum gate_event gate_promote(struct gate_run *run)
 {
     gate_test_at(run->gate, "recorded");
-    gate_payment_keys(run->job->network, &run->write.payment, &run->claim);
+    gate_payment_keys(&run->write.payment, &run->claim);
     memcpy(run->claim.payment_id, run->write.payment.id, sizeof(run->claim.payment_id));
     run->claim.verb = X402_SPENT_PROMOTE;
     run->claim.done = claim_ended;
@@ -149,6 +149,7 @@ enum gate_event gate_verify(struct gate_run *run)
     run->charge = (struct x402_charge){
         .authorization = run->job->proof.authorization,
         .signature = run->job->proof.signature,
+        .smart_wallet = run->job->proof.smart_wallet,
     };
     return charge_begin(run, X402_CHARGE_VERIFY);
 }

@@ -252,10 +252,8 @@ void gate_run_cancel(struct gate_run *run);
 /* --- shared by gate and keeper (gate_write.c) ---------------------------------------------------
  */
 
-/* The keys of a payment: of an authorization its own first, and that of its transfer once it has
- * one; of a transfer its own first, and that of the authorization that made it. */
-void gate_payment_keys(const struct x402_network *network, const struct x402_payment *payment,
-                       struct x402_claim *claim);
+/* Fills in the keys of a payment. */
+void gate_payment_keys(const struct x402_payment *payment, struct x402_claim *claim);
 /* The facilitator's answer as an event: outcomes that the verb cannot have are GATE_AWAY. */
 enum gate_event gate_charge_event(const struct x402_gate *gate, const struct x402_charge *charge);
 /* What came of a command of the payment kind. Counts the event made. */

@@ -1,23 +1,10 @@
 /* What gate and keeper share: keys, and what facilitator and writer said. */
 #include "x402/gate_internal.h"
+#include "x402/payment_internal.h"
 
-void gate_payment_keys(const struct x402_network *network, const struct x402_payment *payment,
-                       struct x402_claim *claim)
+void gate_payment_keys(const struct x402_payment *payment, struct x402_claim *claim)
 {
-    const struct x402_transfer *transfer = &payment->transfer;
-    claim->key_count = 0;
-    if (payment->scheme == X402_SCHEME_EIP3009) {
-        x402_key_authorization(network, &payment->authorization.from, &payment->authorization.nonce,
-                               &claim->keys[claim->key_count++]);
-    }
-    if (payment->has_transfer) {
-        x402_key_transfer(network, &transfer->transaction, transfer->log_index,
-                          &claim->keys[claim->key_count++]);
-    }
-    if (payment->scheme == X402_SCHEME_TRANSFER && transfer->has_nonce) {
-        x402_key_authorization(network, &transfer->payer, &transfer->nonce,
-                               &claim->keys[claim->key_count++]);
-    }
+    claim->key_count = payment_keys(payment, claim->keys);
     lucid_assert(claim->key_count > 0);
 }
 

@@ -6,8 +6,9 @@
  *                            → FAILING → RELEASING → GONE
  *                            → STRAYING → PROMOTING → rest
  *   settled, stray    WATCHING → rest, → FINISHING → GONE, → REVERSING → rest
- *   reversed          WATCHING → rest, → RECORDING (settled again) …; looked for long enough:
- *                     FINISHING
+ *   reversed          WATCHING (a transfer), ASKING (an authorization: any transaction may bring it
+ *                     back, and it is broadcast again while it is good) → rest, → RECORDING
+ *                     (settled again) …; looked for long enough, or over: FINISHING
  *   not recorded yet  RECORDING → PROMOTING → rest; of another payment: RELEASING → GONE
  *
  * A claim that was taken over from a job goes only in PROMOTING, or in RELEASING once
@@ -24,7 +25,8 @@ enum keeper_event {
     /* The log. */
     KEEPER_IS_PENDING,
     KEEPER_IS_SETTLED,
-    KEEPER_IS_REVERSED,
+    KEEPER_IS_REVERSED, /* a transfer */
+    KEEPER_IS_REVERSED_AUTHORIZATION,
     KEEPER_IS_UNRECORDED,
     KEEPER_IS_GIVEN_UP,  /* reversed, and looked for long enough */
     KEEPER_IS_OVER,      /* nothing is open any more */
@@ -36,6 +38,7 @@ enum keeper_event {
     KEEPER_FINAL, /* WATCH: there, and deep enough */
     KEEPER_BACK,  /* WATCH: what was reversed is there again */
     KEEPER_BAD,
+    KEEPER_NEVER, /* ASK: what was reversed cannot come back any more */
     KEEPER_STRAY,
     KEEPER_LOST,
     KEEPER_NOT_YET,
@@ -92,6 +95,7 @@ static const struct keeper_row keeper_rows[KEEPER_STATES][KEEPER_EVENTS] = {
         [KEEPER_IS_PENDING]      = GO(ASKING, work_ask),
         [KEEPER_IS_SETTLED]      = GO(WATCHING, work_watch),
         [KEEPER_IS_REVERSED]     = GO(WATCHING, work_watch),
+        [KEEPER_IS_REVERSED_AUTHORIZATION] = GO(ASKING, work_ask),
         [KEEPER_IS_UNRECORDED]   = GO(RECORDING, work_record),
         [KEEPER_IS_GIVEN_UP]     = FINISH,
         [KEEPER_IS_OVER]         = GONE,
@@ -101,6 +105,7 @@ static const struct keeper_row keeper_rows[KEEPER_STATES][KEEPER_EVENTS] = {
     [KEEPER_ASKING] = {
         [KEEPER_GOOD]            = GO(RECORDING, work_record),
         [KEEPER_BAD]             = GO(FAILING, work_fail),
+        [KEEPER_NEVER]           = FINISH,
         [KEEPER_STRAY]           = GO(STRAYING, work_stray),
         [KEEPER_NOT_YET]         = REST,
     },
@@ -209,7 +214,11 @@ static enum keeper_event work_judge(const struct keeper_work *work)
         return KEEPER_IS_PENDING;
     }
     if (payment->status == X402_REVERSED) {
-        return given_up(work->gate, payment) ? KEEPER_IS_GIVEN_UP : KEEPER_IS_REVERSED;
+        if (given_up(work->gate, payment)) {
+            return KEEPER_IS_GIVEN_UP;
+        }
+        return payment->scheme == X402_SCHEME_EIP3009 ? KEEPER_IS_REVERSED_AUTHORIZATION
+                                                      : KEEPER_IS_REVERSED;
     }
     return KEEPER_IS_SETTLED;
 }
@@ -303,7 +312,7 @@ static void work_charged(struct x402_charge *charge)
     } else if (event == GATE_GOOD) {
         work_step(work, KEEPER_GOOD);
     } else if (event == GATE_BAD) {
-        work_step(work, KEEPER_BAD);
+        work_step(work, work->payment.status == X402_REVERSED ? KEEPER_NEVER : KEEPER_BAD);
     } else if (event == GATE_STRAY) {
         work_step(work, KEEPER_STRAY);
     } else {
@@ -460,14 +469,11 @@ static enum keeper_event work_spent(struct keeper_work *work, enum x402_spent_ve
         memcpy(claim->keys, held->claim.keys, sizeof(claim->keys));
         memcpy(claim->digest, held->claim.digest, sizeof(claim->digest));
     }
-    if (work->network != NULL) {
-        const struct x402_payment *payment =
-            verb == X402_SPENT_PROMOTE ? &work->write.payment : &work->payment;
-        gate_payment_keys(work->network, payment, claim);
+    const struct x402_payment *payment =
+        verb == X402_SPENT_PROMOTE ? &work->write.payment : &work->payment;
+    if (payment->scheme != 0) { /* 0: no such payment, whose keys the claim knows itself */
+        gate_payment_keys(payment, claim);
         memcpy(claim->payment_id, payment->id, sizeof(claim->payment_id));
-    }
-    if (claim->key_count == 0) {
-        return KEEPER_DONE; /* of a network that is not configured any more */
     }
     claim->verb = verb;
     claim->done = work_claimed;

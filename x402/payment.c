@@ -578,11 +578,40 @@ static enum lucid_error reverse_decide(struct ledger_txn *txn, struct x402_payme
     return text_draft(txn, command, payment_type_reversed, &text);
 }
 
+/* Of several, those that can end. */
+static enum lucid_error finish_several(struct ledger_txn *txn, struct x402_payment_command *command)
+{
+    uint8_t ids[X402_FINISH_MAX][X402_PAYMENT_ID_BYTES];
+    struct x402_payment standing;
+    struct lucid_buf text;
+    size_t count = 0;
+    lucid_assert(command->id_count >= 1 && command->id_count <= X402_FINISH_MAX);
+    for (size_t i = 0; i < command->id_count; i++) {
+        enum lucid_error error = payment_get(txn, command->ids[i], &standing);
+        if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
+            return error;
+        }
+        if (error == LUCID_OK && payment_is_open(&standing) && standing.status != X402_PENDING) {
+            memcpy(ids[count++], standing.id, sizeof(standing.id));
+        }
+    }
+    command->ret_known = count == 0;
+    if (command->ret_known) {
+        return LUCID_OK;
+    }
+    lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
+    payment_final_write((const uint8_t(*)[X402_PAYMENT_ID_BYTES])ids, count, &text);
+    return text_draft(txn, command, payment_type_final, &text);
+}
+
 static enum lucid_error finish_decide(struct ledger_txn *txn, struct x402_payment_command *command,
                                       struct lucid_why *why)
 {
     struct x402_payment standing;
     struct lucid_buf text;
+    if (command->ids != NULL) {
+        return finish_several(txn, command);
+    }
     enum lucid_error error = payment_want(txn, command->payment.id, &standing, why);
     if (error != LUCID_OK) {
         return error;
@@ -595,7 +624,7 @@ static enum lucid_error finish_decide(struct ledger_txn *txn, struct x402_paymen
         return state_refuse(why, &standing);
     }
     lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
-    payment_final_write(&standing, &text);
+    payment_final_write((const uint8_t(*)[X402_PAYMENT_ID_BYTES])standing.id, 1, &text);
     return text_draft(txn, command, payment_type_final, &text);
 }
 
@@ -622,53 +651,13 @@ static void payment_conclude(struct ledger_txn *txn, struct ledger_command *base
 {
     struct x402_payment_command *command = (struct x402_payment_command *)base;
     command->draft = NULL; /* the batch's memory */
+    if (command->ids != NULL) {
+        return; /* of several: no one of them is the result */
+    }
     base->error = payment_get(txn, command->payment.id, &command->payment);
     if (base->error == LUCID_NOTE_ABSENT) {
         base->error = LUCID_FATAL_CORRUPT;
     }
-}
-
-/* Whether any key begins with that. */
-static enum lucid_error prefix_seek(struct ledger_txn *txn, struct lucid_span prefix)
-{
-    struct lucid_span key;
-    struct lucid_span row;
-    enum lucid_error error = ledger_txn_seek(txn, PAYMENT_KEYS, STORE_SEEK_GE, prefix, &key, &row);
-    if (error == LUCID_OK &&
-        (key.len < prefix.len || memcmp(key.data, prefix.data, prefix.len) != 0)) {
-        error = LUCID_NOTE_ABSENT;
-    }
-    return error;
-}
-
-/* An external payment that is to be recorded must not be of a transfer that counts already. */
-static enum lucid_error payment_guard(struct ledger_txn *txn, const struct ledger_command *base,
-                                      struct lucid_why *why)
-{
-    const struct gas_payment *payment = &((const struct gas_payment_command *)base)->payment;
-    struct x402_spent_key key;
-    struct payment_owner owner;
-    enum lucid_error error;
-    if (!payment_key_recorded(payment->network, payment->transaction, &key)) {
-        return LUCID_OK;
-    }
-    struct lucid_span text = lucid_span_str(key.text);
-    size_t prefix = payment_key_prefix(text);
-    bool whole = prefix > 0 && strcmp(key.text + prefix, "all") == 0;
-    error = whole ? prefix_seek(txn, lucid_span(text.data, prefix))
-                  : payment_owner_get(txn, key.text, &owner);
-    if (error == LUCID_NOTE_ABSENT && prefix > 0 && !whole) {
-        memcpy(key.text + prefix, "all", 4);
-        error = payment_owner_get(txn, key.text, &owner);
-    }
-    if (error == LUCID_NOTE_ABSENT) {
-        return LUCID_OK;
-    }
-    if (error != LUCID_OK) {
-        return error;
-    }
-    return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "PAYMENT_ALREADY_SPENT", "transaction",
-                        "a payment by this transaction was recorded");
 }
 
 const struct ledger_kind x402_payment_kind = {

@@ -118,8 +118,9 @@ enum x402_payment_verb {
  *   FAIL             payment.id, reason
  *   RECORD_STRAY     payment.id, transfer
  *   REVERSE          payment.id
- *   FINISH           ids (id_count 1 … X402_FINISH_MAX): one event for all of them; those that have
- *                    ended already, or are not in a state to end, are left out
+ *   FINISH           payment.id; or ids (id_count 1 … X402_FINISH_MAX): one event for all of them,
+ *                    but for those that have ended already or are in no state to end; then there is
+ *                    no payment in the result
  *
  * paid: the command that the payment pays for, an earlier part of the same chain (SETTLE, SERVE):
  * the payment is served if that part decided well. NULL with `reads`: a read was paid for, which is

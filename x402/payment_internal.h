@@ -52,6 +52,11 @@ size_t payment_key_prefix(struct lucid_span key);
 size_t payment_keys(const struct x402_payment *payment,
                     struct x402_spent_key ret[X402_SPENT_KEYS_MAX]);
 
+/* --- payment_guard.c -------------------------------------------------------------------------- */
+
+enum lucid_error payment_guard(struct ledger_txn *txn, const struct ledger_command *base,
+                               struct lucid_why *why);
+
 /* --- payment_row.c ---------------------------------------------------------------------------- */
 
 /* Whether it is to be looked after: x402_payment_open_next. */
@@ -106,7 +111,8 @@ enum lucid_error payment_settled_read(const struct jcs_value *root,
 void payment_served_write(const struct x402_payment *payment, struct lucid_buf *out);
 void payment_failed_write(const struct x402_payment *payment, const char *reason,
                           struct lucid_buf *out);
-void payment_final_write(const struct x402_payment *payment, struct lucid_buf *out);
+void payment_final_write(const uint8_t (*ids)[X402_PAYMENT_ID_BYTES], size_t count,
+                         struct lucid_buf *out);
 enum lucid_error payment_request_read(const struct jcs_value *root,
                                       struct x402_request_kept *ret) LUCID_WARN_UNUSED;
 enum lucid_error payment_id_read(const struct jcs_value *value,

@@ -107,11 +107,16 @@ void payment_failed_write(const struct x402_payment *payment, const char *reason
     lucid_buf_char(out, '}');
 }
 
-void payment_final_write(const struct x402_payment *payment, struct lucid_buf *out)
+void payment_final_write(const uint8_t (*ids)[X402_PAYMENT_ID_BYTES], size_t count,
+                         struct lucid_buf *out)
 {
-    lucid_buf_str(out, "{\"ids\":[\"");
-    lucid_buf_hex(out, payment->id, sizeof(payment->id));
-    lucid_buf_str(out, "\"]}");
+    lucid_buf_str(out, "{\"ids\":[");
+    for (size_t i = 0; i < count; i++) {
+        lucid_buf_str(out, i == 0 ? "\"" : ",\"");
+        lucid_buf_hex(out, ids[i], X402_PAYMENT_ID_BYTES);
+        lucid_buf_char(out, '"');
+    }
+    lucid_buf_str(out, "]}");
 }
 
 /* --- the members of a settled payment --------------------------------------------------------- */
