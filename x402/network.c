@@ -27,8 +27,6 @@ enum {
 #define MAX_FEE_GWEI     "100"
 #define MAX_FEE_WEI_MAX  ((uint64_t)100000 * 1000000000) /* 100,000 gwei */
 #define CAIP2_NAMESPACE  "eip155:"
-#define PROOF_NAME       "Lucid ledger"
-#define PROOF_VERSION    "1"
 #define DECIMALS_OF_USDC 6
 
 static const struct jcs_limits limits = {.depth_max = 6, .values_max = 4096};
@@ -76,9 +74,9 @@ static void separators_make(struct x402_network *network)
     network->separator = evm_domain_separator(lucid_span_str(network->token_name),
                                               lucid_span_str(network->token_version),
                                               network->chain_id, &network->token);
-    network->proof_separator =
-        evm_domain_separator(lucid_span_str(PROOF_NAME), lucid_span_str(PROOF_VERSION),
-                             network->chain_id, &network->token);
+    network->proof_separator = evm_domain_separator(lucid_span_str(X402_PROOF_DOMAIN_NAME),
+                                                    lucid_span_str(X402_PROOF_DOMAIN_VERSION),
+                                                    network->chain_id, &network->token);
 }
 
 static void row_set(struct x402_network *network, const struct x402_token_row *row)

@@ -4,6 +4,10 @@
 
 #include "x402/network.h"
 
+/* The EIP-712 domain of PaymentProof (CONTRACT 4). */
+#define X402_PROOF_DOMAIN_NAME    "Lucid ledger"
+#define X402_PROOF_DOMAIN_VERSION "1"
+
 /* A token as the official clients know it. */
 struct x402_token_row {
     uint64_t chain_id;

@@ -22,13 +22,15 @@ struct x402_document {
     struct lucid_buf header; /* base64 for PAYMENT-REQUIRED; empty without authorizations */
 };
 
-/* Writes the 402. error: the reason as clients know it ("payment_required" or one of reference
- * names below); detail: a sentence. */
+/* Writes the 402, the same bytes for the same offer; ret's buffers are cleared first. error: the
+ * reason as clients know it ("payment_required" or that of a match); detail: a sentence. Texts are
+ * valid UTF-8. `accepts` (v1) is empty and there is no header where authorizations are not settled;
+ * it is empty as well where version 1 has no name for the network. */
 void x402_document_write(const struct x402_offer *offer, const char *error, const char *detail,
                          struct lucid_span request_id, struct x402_document *ret);
 
-/* PAYMENT-RESPONSE / X-PAYMENT-RESPONSE: base64 JSON. transaction NULL: none. reason NULL: success.
- */
+/* PAYMENT-RESPONSE / X-PAYMENT-RESPONSE (v1 names the network as v1 does): base64 JSON, appended.
+ * transaction NULL: none. payer NULL: not known. reason NULL: success. */
 void x402_settlement_write(enum x402_form form, const struct x402_network *network,
                            const struct evm_hash *transaction, const struct evm_address *payer,
                            const char *reason, struct lucid_buf *out);
@@ -36,27 +38,30 @@ void x402_settlement_write(enum x402_form form, const struct x402_network *netwo
 enum x402_verdict {
     X402_FITS,
     X402_MISFIT,    /* 402 with the reason */
-    X402_MALFORMED, /* 400 */
+    X402_MALFORMED, /* 400: what must be there together is not */
 };
 
 struct x402_match {
     enum x402_verdict verdict;
-    const char *reason; /* "invalid_exact_evm_signature" …: as @x402/evm's facilitator says it */
+    const char *reason; /* "invalid_exact_evm_signature" …: as @x402/evm's facilitator says it;
+                           static storage; NULL when it fits */
     char text[160];     /* a sentence */
-    struct evm_address payer; /* of an authorization; of a signed proof: who signed */
-    uint64_t amount;          /* of an authorization */
+    struct evm_address payer; /* who an authorization says it is from (X402_FITS: and is); of a
+                                 signed proof: who signed */
+    uint64_t amount;          /* of an authorization; not above GAS_AMOUNT_MAX */
     bool signed_by_payer;     /* PROOF: there is a signature, by `payer` */
 };
 
 /* Reference 3.3, steps 3 to 6, of v1 and v2: scheme, network, the echo, recipient, value (v2:
- * equal; v1: at least), times at now_ms, signature. */
+ * equal; v1: at least), times at now_ms, signature. Of the echo all that was offered must have come
+ * back (addresses compared by bytes); what a client adds is ignored. */
 void x402_authorization_match(const struct x402_offer *offer, const struct x402_proof *proof,
                               uint64_t now_ms, struct x402_match *ret);
 
 /* X-Payment-Proof: the network, and the challenge against the terms; then the signature, if there
- * is one, is recovered (logIndex is required then). offer's terms must be those of the challenge's
- * price version. Whether the signer is the payer is judged on the chain. Expiry as well: at the
- * paying block's time. */
+ * is one, is recovered (without logIndex it is malformed). offer's terms must be those of the
+ * challenge's price version. Whether the signer is the payer is judged on the chain. Expiry as
+ * well: at the paying block's time. */
 void x402_proof_match(const struct x402_keys *keys, const struct x402_offer *offer,
                       const struct x402_proof *proof, struct x402_match *ret);
 

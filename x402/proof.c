@@ -335,9 +335,6 @@ static enum lucid_error proof_read(struct reading *reading, const struct jcs_val
         if (error == LUCID_OK) {
             error = signature_read(reading, "", signature);
         }
-        if (error == LUCID_OK && !proof->has_log_index) {
-            return malformed(reading, "a signed proof must name the transfer by logIndex");
-        }
     }
     return error;
 }

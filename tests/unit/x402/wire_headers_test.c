@@ -201,7 +201,6 @@ static const struct {
     {X402_FORM_PROOF, "network"},
     {X402_FORM_PROOF, "transaction"},
     {X402_FORM_PROOF, "challenge"},
-    {X402_FORM_PROOF, "logIndex"}, /* of a signed proof */
 };
 
 static bool is_needed(enum x402_form form, const char *path)
@@ -366,10 +365,6 @@ static void test_faults(void **state)
          "{\"x402Version\":2,\"accepted\":{\"scheme\":\"exact\",\"network\":\"eip155:1/2\"},"
          "\"payload\":{\"signature\":\"0x00\"," AUTHORIZATION "}}",
          "CAIP-2"},
-        {X402_FORM_PROOF,
-         "{\"network\":\"eip155:1\",\"transaction\":\"0x" HASH32 "\",\"challenge\":\"" CHALLENGE
-         "\",\"signature\":\"" SIGNATURE "\"}",
-         "logIndex"},
         {X402_FORM_PROOF,
          "{\"network\":\"eip155:1\",\"transaction\":\"0x" HASH32 "\",\"challenge\":\"lc1\"}",
          "challenge"},

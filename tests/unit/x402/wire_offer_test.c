@@ -1,0 +1,205 @@
+/* x402/offer.h: the 402 in all its parts, and the header that tells of a settlement. */
+#include "tests/unit/x402/wire_world.h"
+
+#define TOKEN "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
+#define CHALLENGE                                                                                  \
+    "lc1.00000002.3.1795290259000.300."                                                            \
+    "60e792d3d4c14910e105bbe040f0ef87481c597245cb46074e540fe5acfcf7de"
+#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+/* Byte for byte: clients have these members in their code. */
+#define PROBLEM                                                                                    \
+    "{\"type\":\"about:blank\",\"title\":\"Payment Required\",\"status\":402,\"detail\":\"This "   \
+    "costs 0.01 USDC.\",\"code\":\"PAYMENT_REQUIRED\",\"request_id\":\"r-1\",\"x402Version\":1,"   \
+    "\"error\":\"payment_required\",\"accepts\":["
+#define ACCEPTS                                                                                    \
+    "{\"scheme\":\"exact\",\"network\":\"base-sepolia\",\"maxAmountRequired\":\"10000\","          \
+    "\"resource\":\"" WIRE_RESOURCE "\",\"description\":\"inclusion proof\",\"mimeType\":"         \
+    "\"application/json\",\"payTo\":\"" WIRE_PAYEE                                                 \
+    "\",\"maxTimeoutSeconds\":60,\"asset\":\"" TOKEN                                               \
+    "\",\"extra\":{\"name\":\"USDC\",\"version\":\"2\"}}"
+#define OURS                                                                                       \
+    "],\"x402\":{\"version\":\"2\",\"asset\":\"proof\",\"description\":\"inclusion proof\","       \
+    "\"price_version\":3,\"challenge\":\"" CHALLENGE "\",\"issued_at\":\"2026-11-21T19:44:19.000Z" \
+    "\",\"expires\":\"2026-11-21T19:49:19.000Z\",\"expires_unix\":1795290559,\"resource\":"        \
+    "\"" WIRE_RESOURCE "\",\"method\":\"GET\",\"body_sha256\":\"" EMPTY_SHA256 "\",\"payment\":{"  \
+    "\"network\":\"eip155:84532\",\"chain\":\"base-sepolia\",\"chainId\":84532,\"token\":"         \
+    "\"USDC\",\"tokenAddress\":\"" TOKEN "\",\"decimals\":6,\"amount\":\"10000\",\"recipient\":"   \
+    "\"" WIRE_PAYEE "\",\"scheme\":\"exact\"},\"typedData\":{\"domain\":{\"name\":\"Lucid "        \
+    "ledger\",\"version\":\"1\",\"chainId\":84532,\"verifyingContract\":\"" TOKEN "\"},"           \
+    "\"primaryType\":\"PaymentProof\",\"types\":{\"PaymentProof\":[{\"name\":\"transaction\","     \
+    "\"type\":\"bytes32\"},{\"name\":\"logIndex\",\"type\":\"uint256\"},{\"name\":\"payTo\","      \
+    "\"type\":\"address\"},{\"name\":\"amount\",\"type\":\"uint256\"},{\"name\":\"method\","       \
+    "\"type\":\"string\"},{\"name\":\"resource\",\"type\":\"string\"},{\"name\":\"bodyHash\","     \
+    "\"type\":\"bytes32\"},{\"name\":\"challenge\",\"type\":\"bytes32\"},{\"name\":\"expires\","   \
+    "\"type\":\"uint256\"}]}}}}"
+#define HEADER                                                                                     \
+    "{\"x402Version\":2,\"error\":\"payment_required\",\"resource\":{\"url\":\"" WIRE_RESOURCE     \
+    "\",\"description\":\"inclusion proof\",\"mimeType\":\"application/json\"},\"accepts\":[{"     \
+    "\"scheme\":\"exact\",\"network\":\"eip155:84532\",\"amount\":\"10000\",\"asset\":\"" TOKEN    \
+    "\",\"payTo\":\"" WIRE_PAYEE "\",\"maxTimeoutSeconds\":60,\"extra\":{\"name\":\"USDC\","       \
+    "\"version\":\"2\"}}],\"extensions\":{}}"
+
+static struct x402_offer make_offer(void)
+{
+    struct x402_keys *keys = wire_keys(WIRE_KEYS);
+    struct x402_offer offer = {
+        .terms = wire_terms(),
+        .description = lucid_span_str("inclusion proof"),
+        .mime_type = lucid_span_str("application/json"),
+        .timeout_seconds = 60,
+        .authorizations = true,
+    };
+    x402_challenge_make(keys, &offer.terms, WIRE_NOW_MS, 300, &offer.challenge);
+    x402_keys_close(keys);
+    return offer;
+}
+
+static void write(const struct x402_offer *offer, struct x402_document *document)
+{
+    x402_document_write(offer, "payment_required", "This costs 0.01 USDC.", lucid_span_str("r-1"),
+                        document);
+    assert_true(lucid_buf_ok(&document->body) && lucid_buf_ok(&document->header));
+}
+
+static void fini(struct x402_document *document)
+{
+    lucid_buf_fini(&document->body);
+    lucid_buf_fini(&document->header);
+}
+
+static void text_is(const struct lucid_buf *buf, const char *want)
+{
+    char *text = calloc(1, buf->len + 1);
+    assert_non_null(text);
+    memcpy(text, buf->data, buf->len);
+    assert_string_equal(text, want);
+    free(text);
+}
+
+static void decoded_is(const struct lucid_buf *buf, const char *want)
+{
+    char *text = calloc(1, buf->len + 1);
+    size_t len;
+    assert_non_null(text);
+    assert_true(lucid_base64_decode(lucid_buf_span(buf), text, buf->len, &len));
+    assert_string_equal(text, want);
+    free(text);
+}
+
+static void test_bytes(void **state)
+{
+    (void)state;
+    const struct x402_offer offer = make_offer();
+    struct x402_document document = {.body = {.bytes_max = 0}};
+    for (int again = 0; again < 2; again++) {
+        write(&offer, &document);
+        text_is(&document.body, PROBLEM ACCEPTS OURS);
+        decoded_is(&document.header, HEADER);
+    }
+    fini(&document);
+}
+
+/* Without a gas key there is nothing for v1 and v2. */
+static void test_transfers_only(void **state)
+{
+    (void)state;
+    struct x402_offer offer = make_offer();
+    struct x402_document document = {.body = {.bytes_max = 0}};
+    offer.authorizations = false;
+    write(&offer, &document);
+    text_is(&document.body, PROBLEM OURS);
+    assert_int_equal(document.header.len, 0);
+    fini(&document);
+}
+
+/* A network that v1 has no name for: v2 and our own can pay. */
+static void test_no_v1_name(void **state)
+{
+    (void)state;
+    struct x402_offer offer = make_offer();
+    struct x402_document document = {.body = {.bytes_max = 0}};
+    struct x402_network network;
+    assert_true(x402_network_known(lucid_span_str("eip155:42161"), &network));
+    offer.terms.network = &network;
+    write(&offer, &document);
+    json_t *root = json_loadb((const char *)document.body.data, document.body.len, 0, NULL);
+    assert_non_null(root);
+    assert_int_equal(json_array_size(vectors_get(root, "accepts")), 0);
+    const json_t *payment = vectors_get(vectors_get(root, "x402"), "payment");
+    assert_true(json_is_null(vectors_get(payment, "chain")));
+    assert_true(lucid_span_is(vectors_text(vectors_get(payment, "network")), "eip155:42161"));
+    assert_true(document.header.len > 0);
+    json_decref(root);
+    fini(&document);
+}
+
+/* What a client puts into its query cannot break the JSON; lengths are those of the route's. */
+static void test_hostile_resource(void **state)
+{
+    (void)state;
+    struct x402_offer offer = make_offer();
+    struct x402_document document = {.body = {.bytes_max = 0}};
+    char resource[X402_RESOURCE_BYTES_MAX + 1];
+    memset(resource, '"', sizeof(resource) - 1);
+    memcpy(resource, "http://h/?a=\\\",\"x\":{\n", 21);
+    resource[sizeof(resource) - 1] = '\0';
+    offer.terms.resource = lucid_span_str(resource);
+    write(&offer, &document);
+    json_t *root = json_loadb((const char *)document.body.data, document.body.len,
+                              JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(root);
+    assert_true(
+        lucid_span_is(vectors_text(vectors_get(vectors_get(root, "x402"), "resource")), resource));
+    json_decref(root);
+    fini(&document);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    const struct x402_offer offer = make_offer();
+    struct x402_document document = {.body = {.bytes_max = 100}, .header = {.bytes_max = 100}};
+    x402_document_write(&offer, "payment_required", "d", lucid_span_str("r"), &document);
+    assert_false(lucid_buf_ok(&document.body) || lucid_buf_ok(&document.header));
+    fini(&document);
+}
+
+static void test_settlement(void **state)
+{
+    (void)state;
+    json_t *root = vectors_load("x402/client-headers.json");
+    size_t index;
+    json_t *run;
+    json_array_foreach(vectors_get(root, "runs"), index, run)
+    {
+        /* What the official server answered, byte for byte. */
+        const json_t *response = vectors_get(run, "response_200");
+        const json_t *decoded = vectors_get(response, "decoded");
+        struct evm_hash transaction = evm_vectors_hash(decoded, "transaction");
+        struct evm_address payer = evm_vectors_address(decoded, "payer");
+        struct lucid_buf out = {.bytes_max = 0};
+        enum x402_form form =
+            vectors_u64(vectors_get(run, "version")) == 2 ? X402_FORM_V2 : X402_FORM_V1;
+        x402_settlement_write(form, wire_network(), &transaction, &payer, NULL, &out);
+        assert_true(
+            lucid_span_equal(lucid_buf_span(&out), vectors_text(vectors_get(response, "value"))));
+        lucid_buf_fini(&out);
+    }
+    json_decref(root);
+    struct lucid_buf out = {.bytes_max = 0};
+    x402_settlement_write(X402_FORM_V2, wire_network(), NULL, NULL, "settlement_pending", &out);
+    decoded_is(&out, "{\"success\":false,\"errorReason\":\"settlement_pending\",\"transaction\":"
+                     "\"\",\"network\":\"eip155:84532\"}");
+    lucid_buf_fini(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_transfers_only),
+        cmocka_unit_test(test_no_v1_name), cmocka_unit_test(test_hostile_resource),
+        cmocka_unit_test(test_no_memory),  cmocka_unit_test(test_settlement),
+    };
+    return cmocka_run_group_tests_name("x402 offer", tests, NULL, NULL);
+}
