@@ -58,7 +58,8 @@ class Account:
 
 class Earning:
     def __init__(self):
-        self.compute = self.model = self.released = self.payments = 0
+        self.compute = self.model = self.released = self.payments = self.reversed = 0
+        self.brought = 0  # owed since the statement before
 
 
 class Books:
@@ -72,6 +73,7 @@ class Books:
         self.epochs = []  # (leaves by signer, mGas shares)
         self.prices = {}
         self.versions = {}
+        self.all_prices = {}  # (asset, version) -> price.set
         self.tables = {}
         self.totals = collections.Counter()  # of each split
         self.earned = collections.defaultdict(lambda: collections.defaultdict(Earning))
@@ -79,6 +81,9 @@ class Books:
         self.due = set()  # units whose statement must come before anything else
         self.statements = collections.defaultdict(list)
         self.payments = {}
+        self.shares = {}  # sequence of a payment -> ([(account, amount)] by leg, payload)
+        self.releases = {}  # (asset, unit, leg) -> [(sequence, payee)]
+        self.strays = {}  # sequence -> payload
         self.payouts = {}
         self.charged = collections.Counter()  # by what
         self.sums = collections.defaultdict(lambda: [0, 0])  # by unit
@@ -171,18 +176,31 @@ class Books:
         equal(payload["version"], version, "version of a price")
         self.versions[payload["asset"]] = version
         self.prices[payload["asset"]] = payload
+        self.all_prices[payload["asset"], version] = payload
 
     def price_deleted(self, payload):
         del self.prices[payload["asset"]]
 
     def payment_recorded(self, payload):
-        price = self.prices[payload["asset"]]
+        equal(payload["version"], self.prices[payload["asset"]]["version"], "price in force")
+        self.share(payload)
+        assert payload["external_id"] not in self.payments, payload
+        self.payments[payload["external_id"]] = payload
+
+    def payment_settled(self, payload):
+        """Of the gate: by the price that was quoted, at the moment it is settled."""
+        assert int(payload["amount"]) >= int(payload["price"]), payload
+        self.share(payload)
+
+    def share(self, payload):
         asset, unit, amount = payload["asset"], payload["unit"], int(payload["amount"])
+        price = self.all_prices[asset, payload["version"]]
+        newest = self.prices.get(asset, {})
         bps = tuple(payload["split"]["bps"])
         payees = tuple(payload["split"]["payees"])
-        equal((list(bps), list(payees), payload["version"]),
-              (price["split_bps"], [price.get("compute_payee"), price.get("model_payee")],
-               price["version"]), "the price that the payment was split by")
+        want = [price.get(leg) or newest.get(leg) for leg in ("compute_payee", "model_payee")]
+        equal((list(bps), list(payees)), (price["split_bps"], want),
+              "the price that the payment was split by")
         key = (asset, unit, bps, payees)
         if bps not in self.tables:
             self.tables[bps] = kit_split.Split(bps)
@@ -206,8 +224,37 @@ class Books:
                 earning.payments += payee not in told
                 told.add(payee)
         self.moved.add(unit)
-        assert payload["external_id"] not in self.payments, payload
-        self.payments[payload["external_id"]] = payload
+        self.shares[self.sequence] = (list(zip(accounts, parts)), payload)
+
+    def payment_stray(self, payload):
+        account = f"suspense:payment:{payload['asset']}:{payload['unit']}"
+        self.post_as_said(payload, [(f"clearing:{payload['facilitator']}:{payload['unit']}",
+                                     account, int(payload["amount"]), "stray")])
+        self.strays[self.sequence] = payload
+
+    def payment_reversed(self, payload):
+        """Back from where each leg is by now; T stays."""
+        unit, asset = payload["unit"], payload["asset"]
+        if payload["settled"] in self.strays:
+            stray = self.strays.pop(payload["settled"])
+            self.post_as_said(payload, [(f"suspense:payment:{asset}:{unit}",
+                                         f"clearing:{stray['facilitator']}:{unit}",
+                                         int(stray["amount"]), "reversal.stray")])
+            return
+        legs, settled = self.shares.pop(payload["settled"])
+        back = []
+        for (account, part), leg in zip(legs, kit_split.LEGS):
+            if account.startswith("suspense:"):
+                later = [payee for sequence, payee in self.releases.get((asset, unit, leg), [])
+                         if sequence > payload["settled"]]
+                account = f"payee:{later[0]}:{unit}" if later else account
+            back.append((account, f"clearing:{settled['facilitator']}:{unit}", part,
+                         f"reversal.{leg}"))
+        self.post_as_said(payload, back)
+        for account, _, part, _ in back:
+            if account.startswith("payee:") and part:
+                self.earned[unit][account.split(":")[1]].reversed += part
+        self.moved.add(unit)
 
     def suspense_released(self, payload):
         account = f"suspense:{payload['leg']}:{payload['asset']}:{payload['unit']}"
@@ -216,20 +263,30 @@ class Books:
                                      "suspense.release")])
         self.earned[payload["unit"]][payload["payee"]].released += rest
         self.moved.add(payload["unit"])
+        self.releases.setdefault((payload["asset"], payload["unit"], payload["leg"]), []).append(
+            (self.sequence, payload["payee"]))
 
     def settlement_issued(self, payload):
         statement = payload["statement"]
         unit = statement["unit"]
         equal(statement["number"], len(self.statements[unit]), "number of a statement")
         equal(statement["epoch"], len(self.epochs) - 1, "epoch of a statement")
-        want = {payee: (e.compute + e.model + e.released, e.compute, e.model, e.released,
-                        e.payments) for payee, e in self.earned[unit].items()}
-        got = {line["payee"]: tuple(int(line[name]) for name in
-                                    ("amount", "compute", "model", "released", "payments"))
+        want, owing = {}, {}
+        for payee, e in self.earned[unit].items():
+            due = e.compute + e.model + e.released - e.reversed - e.brought
+            want[payee] = (max(due, 0), e.compute, e.model, e.released, e.payments, e.reversed,
+                           e.brought, max(-due, 0))
+            owing[payee] = max(-due, 0)
+        got = {line["payee"]: tuple(int(line.get(name, 0)) for name in
+                                    ("amount", "compute", "model", "released", "payments",
+                                     "reversed", "brought", "carried"))
                for line in statement["lines"]}
         equal(got, want, f"lines of statement {statement['number']}")
         self.statements[unit].append(statement)
         self.earned[unit].clear()
+        for payee, owed in owing.items():
+            if owed:
+                self.earned[unit][payee].brought = owed
         self.moved.discard(unit)
         self.due.discard(unit)
 

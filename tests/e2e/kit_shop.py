@@ -3,6 +3,7 @@
 import os
 
 import kit
+import kit_books
 import kit_pay
 import kit_receipts
 from kit_chain import FACILITATOR, NETWORK, PAYEE
@@ -83,10 +84,23 @@ class Shop(kit.Service):
         text = "&".join(f"{name}={value}" for name, value in query.items())
         return self.ok("/v1/payments" + (f"?{text}" if text else ""), token=self.token)["items"]
 
-    def events(self, kind):
-        answer = self.get("/v1/events?limit=1000", token=self.token)
+    def events(self, kind=""):
+        """All events whose type begins with kind."""
+        answer = self.get("/v1/events", token=self.token)
         kit.equal(answer.status, 200)
-        return [event for event in answer.lines() if event.get("type", "").startswith(kind)]
+        return [event for event in answer.lines() if event["type"].startswith(kind)]
+
+    def audit(self):
+        """The whole books worked out again from the events, every posting checked; the books."""
+        books = kit_books.Books()
+        for event in self.events():
+            books.feed(event)
+        for unit, (debits, credits_) in books.sums.items():
+            kit.equal(debits, credits_, unit)
+        for name in books.accounts:
+            if name.endswith(":USDC"):
+                kit.equal(self.balance(name), books.balance(name), name)
+        return books
 
     def balance(self, account):
         answer = self.get(f"/v1/accounts/{account}", token=self.token)
