@@ -44,6 +44,26 @@ struct spent_hold *spent_table_find(const struct spent_table *table,
     return hold;
 }
 
+static void list_append(struct spent_table *table, struct spent_hold *hold)
+{
+    hold->before = table->newest;
+    hold->after = NULL;
+    *(table->newest != NULL ? &table->newest->after : &table->oldest) = hold;
+    table->newest = hold;
+}
+
+static void list_unlink(struct spent_table *table, struct spent_hold *hold)
+{
+    *(hold->before != NULL ? &hold->before->after : &table->oldest) = hold->after;
+    *(hold->after != NULL ? &hold->after->before : &table->newest) = hold->before;
+}
+
+void spent_table_touch(struct spent_table *table, struct spent_hold *hold)
+{
+    list_unlink(table, hold);
+    list_append(table, hold);
+}
+
 struct spent_hold *spent_table_add(struct spent_table *table, const struct x402_spent_key *key,
                                    uint64_t token, const uint8_t digest[32])
 {
@@ -59,9 +79,7 @@ struct spent_hold *spent_table_add(struct spent_table *table, const struct x402_
     struct spent_hold **bucket = bucket_of(table, hold->hash);
     hold->next_in_bucket = *bucket;
     *bucket = hold;
-    hold->before = table->newest;
-    *(table->newest != NULL ? &table->newest->after : &table->oldest) = hold;
-    table->newest = hold;
+    list_append(table, hold);
     table->count++;
     return hold;
 }
@@ -74,8 +92,7 @@ void spent_table_remove(struct spent_table *table, struct spent_hold *hold)
         at = &(*at)->next_in_bucket;
     }
     *at = hold->next_in_bucket;
-    *(hold->before != NULL ? &hold->before->after : &table->oldest) = hold->after;
-    *(hold->after != NULL ? &hold->after->before : &table->newest) = hold->before;
+    list_unlink(table, hold);
     table->count--;
     free(hold);
 }

@@ -17,7 +17,8 @@ struct spent_hold {
     struct spent_hold *after;
     uint64_t hash;
     uint64_t token;
-    uint64_t stamp; /* Redis: of the newest command about it; its reply settles the hold */
+    uint64_t sync;  /* Redis: the round in which it was told last */
+    bool busy;      /* Redis: a command about it is under way */
     enum spent_hold_state state;
     bool announced; /* its claimer has been told */
     bool adopted;   /* from the process before: an intent without an end */
@@ -48,6 +49,8 @@ struct spent_hold *spent_table_find(const struct spent_table *table,
 struct spent_hold *spent_table_add(struct spent_table *table, const struct x402_spent_key *key,
                                    uint64_t token, const uint8_t digest[32]);
 void spent_table_remove(struct spent_table *table, struct spent_hold *hold);
+/* To the end of the list of all. */
+void spent_table_touch(struct spent_table *table, struct spent_hold *hold);
 
 /* Claims whose done is to be called, in order: never from within ask. */
 struct spent_queue {
