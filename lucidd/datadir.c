@@ -42,6 +42,7 @@ enum lucid_error datadir_init(const char *path, struct datadir *ret, struct luci
     path_join(ret->log_key, sizeof(ret->log_key), ret->root, "log.key");
     path_join(ret->service_key, sizeof(ret->service_key), ret->root, "service.key");
     path_join(ret->admin_token, sizeof(ret->admin_token), ret->root, "admin.token");
+    path_join(ret->x402_keys, sizeof(ret->x402_keys), ret->root, "x402.keys");
     path_join(ret->vkey, sizeof(ret->vkey), ret->root, "vkey");
     path_join(ret->published_head, sizeof(ret->published_head), ret->root, "published.head");
     path_join(ret->mirror, sizeof(ret->mirror), ret->root, "mirror");
@@ -170,6 +171,7 @@ void datadir_remove(const struct datadir *dir)
         (void)unlink(dir->log_key);
         (void)unlink(dir->service_key);
         (void)unlink(dir->admin_token);
+        (void)unlink(dir->x402_keys);
         (void)unlink(dir->vkey);
         (void)unlink(dir->published_head);
     }

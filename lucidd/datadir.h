@@ -5,6 +5,7 @@
  *   DIR/log.key       0600  the log's note key, C2SP / golang.org/x/mod skey text and LF
  *   DIR/service.key   0600  Ed25519: 128 hex digits, seed ‖ public key, and LF
  *   DIR/admin.token   0600  the first bearer token and LF
+ *   DIR/x402.keys     0600  the keys of challenges (x402/challenge.h)
  *   DIR/vkey          0644  the log's verifier key, C2SP text and LF
  *   DIR/published.head 0644 the newest head known to be published (lucidd/published.h)
  *
@@ -34,6 +35,7 @@ struct datadir {
     char log_key[DATADIR_PATH_BYTES_MAX + 32];
     char service_key[DATADIR_PATH_BYTES_MAX + 32];
     char admin_token[DATADIR_PATH_BYTES_MAX + 32];
+    char x402_keys[DATADIR_PATH_BYTES_MAX + 32];
     char vkey[DATADIR_PATH_BYTES_MAX + 32];
     char published_head[DATADIR_PATH_BYTES_MAX + 32];
     char mirror[DATADIR_PATH_BYTES_MAX + 32];

@@ -339,11 +339,13 @@ static void jobs_fail(struct api_job *jobs, enum lucid_error error)
     bool unknown = lucid_category(error) == LUCID_CATEGORY_FATAL;
     const char *code = error == LUCID_RETRY_FULL ? "STORE_FULL" : "OVERLOADED";
     for (struct api_job *job = jobs; job != NULL; job = job->next) {
-        job->command->error =
-            lucid_refuse(&job->command->why, error, unknown ? "INTERNAL" : code, NULL,
-                         unknown ? "%s; whether this was kept is not known: ask again later"
-                                 : "nothing was stored: %s",
-                         lucid_error_name(error));
+        for (struct ledger_command *part = job->command; part != NULL; part = part->next_part) {
+            part->error =
+                lucid_refuse(&part->why, error, unknown ? "INTERNAL" : code, NULL,
+                             unknown ? "%s; whether this was kept is not known: ask again later"
+                                     : "nothing was stored: %s",
+                             lucid_error_name(error));
+        }
     }
 }
 
@@ -472,7 +474,9 @@ static void jobs_run(struct writer *writer, struct api_job *jobs, uint32_t count
         return;
     }
     for (struct api_job *job = jobs; job != NULL; job = job->next) {
-        job->command->error = LUCID_OK;
+        for (struct ledger_command *part = job->command; part != NULL; part = part->next_part) {
+            part->error = LUCID_OK;
+        }
     }
     if (!jobs_have_room(writer, jobs)) {
         jobs = NULL;

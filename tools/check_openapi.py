@@ -6,7 +6,7 @@ usage: check_openapi.py [ROOT] | --self-test
 
 Codes come from: the table in http/api/codes.c; `STATUS, "CODE"` in http/; and lucid_refuse in
 ledger/ and gas/, whose codes must be in the table unless INSIDE says that they never reach an
-answer.
+answer; and x402/, which says some of them.
 docs/API.md must name every code, too."""
 
 import os
@@ -101,6 +101,8 @@ def emitted(root):
             if code not in codes and code not in INSIDE:
                 findings.append(f"{code}: {path} refuses with it: put it into {TABLE} and "
                                 f"{DOCUMENT}, or, if no answer bears it, into INSIDE here")
+    for _, text in sources(root, "x402"):
+        said.update(set(re.findall(WORD, text)) & set(codes))
     findings += [f"{code}: {TABLE} has it, nothing says it" for code in sorted(set(codes) - said)]
     return codes, findings
 

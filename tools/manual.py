@@ -46,7 +46,7 @@ def commands(lucid):
         match = re.fullmatch(r"  (\S.*?)  +(\S.*)", line)
         assert match, line
         words = match.group(1).split(" ")
-        name = [word for word in words if re.fullmatch(r"[a-z][a-z-]*", word)]
+        name = [word for word in words if re.fullmatch(r"[a-z][a-z0-9-]*", word)]
         found.append((" ".join(name), " ".join(words[len(name):]), match.group(2)))
     return found
 

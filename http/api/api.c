@@ -14,15 +14,18 @@ struct route_row {
     enum api_access access;
     uint32_t body_bytes_max;
     bool reads; /* a POST that changes nothing: for browsers of any origin, as public GETs are */
+    enum api_price_class price_class;
 };
 
 static const struct route_row rows[] = {
-    {"POST", "/v1/receipts", api_receipt_post, API_PUBLIC, API_REQUEST_BYTES_MAX},
-    {"POST", "/v1/receipts/batch", api_batch_post, API_PUBLIC, API_BATCH_BYTES_MAX},
+    {"POST", "/v1/receipts", api_receipt_post, API_PUBLIC, API_REQUEST_BYTES_MAX, false,
+     API_SELLS_RECEIPT},
+    {"POST", "/v1/receipts/batch", api_batch_post, API_PUBLIC, API_BATCH_BYTES_MAX, false,
+     API_SELLS_BATCH},
     {"GET", "/v1/receipts/{id}", api_receipt_get, API_READ, 0},
     {"DELETE", "/v1/receipts/{id}/body", api_receipt_body_delete, API_ADMIN,
      API_DOCUMENT_BYTES_MAX},
-    {"GET", "/v1/receipts/{id}/proof", api_proof_get, API_PUBLIC, 0},
+    {"GET", "/v1/receipts/{id}/proof", api_proof_get, API_PUBLIC, 0, false, API_SELLS_PROOF},
     {"GET", "/v1/receipts/{id}/verify", api_receipt_verify_get, API_PUBLIC, 0},
     {"POST", "/v1/verify", api_verify_post, API_PUBLIC, API_REQUEST_BYTES_MAX, true},
     {"GET", "/v1/consistency", api_consistency_get, API_PUBLIC, 0},
@@ -86,11 +89,20 @@ static const struct route_row rows[] = {
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 _Static_assert(2 * ROWS <= API_ROUTES_MAX, "every row may bring a preflight route");
 
+/* Whether what the row serves is sold here. */
+static bool row_is_sold(const struct api *api, const struct route_row *row)
+{
+    const struct api_sales *sales = api->options.sales;
+    return sales != NULL && row->price_class != API_NOT_SOLD &&
+           sales->assets[row->price_class] != NULL;
+}
+
 static void route_add(struct api *api, const struct route_row *row, const char *method,
                       enum api_access access, api_handler *handle)
 {
     size_t i = api->route_count++;
-    bool stream = handle == api_batch_post;
+    bool sold = handle == row->handle && row_is_sold(api, row);
+    bool stream = handle == api_batch_post && !sold;
     bool get = strcmp(row->method, "GET") == 0;
     bool open = row->access == API_PUBLIC || (row->access == API_READ && api->options.public_reads);
     const char *cors = get ? "GET, HEAD" : row->reads ? "POST" : NULL;
@@ -100,13 +112,15 @@ static void route_add(struct api *api, const struct route_row *row, const char *
         .cors = open ? cors : NULL,
         .unlimited =
             handle == api_healthz_get || handle == api_readyz_get || handle == api_preflight,
+        .price_class = row->price_class,
+        .free_handle = row->handle == api_batch_post ? api_batch_whole_post : row->handle,
     };
     api->routes[i] = (struct http_route){
         .method = method,
         .pattern = row->pattern,
         .flags = stream ? HTTP_ROUTE_STREAM | HTTP_ROUTE_COUNTS : 0,
         .body_bytes_max = row->body_bytes_max,
-        .handle = handle,
+        .handle = sold ? api_paid : handle,
         .data = stream ? api_batch_data : NULL,
         .context = &api->about[i],
     };
@@ -213,6 +227,7 @@ void api_loop_close(struct api *api, struct http_loop *loop)
     }
     lucid_assert(self->api == api);
     http_loop_set_user(loop, NULL);
+    api_paid_loop_close(self);
     ledger_view_close(self->view);
     gas_split_cache_close(self->splits);
     free(self);

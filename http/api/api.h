@@ -8,6 +8,7 @@
 #include "ledger/ed25519.h"
 #include "ledger/ledger.h"
 #include "ledger/policy.h"
+#include "x402/gate.h"
 
 /* A command on its way to the writer and back. The submitter owns it and keeps it alive until done;
  * done runs on the loop that it was submitted from. */
@@ -84,6 +85,37 @@ struct api_witnesses {
     void *context;
 };
 
+/* What routes are sold as. */
+enum api_price_class {
+    API_NOT_SOLD,
+    API_SELLS_PROOF,   /* GET /v1/receipts/{id}/proof */
+    API_SELLS_RECEIPT, /* POST /v1/receipts */
+    API_SELLS_BATCH,   /* POST /v1/receipts/batch: its admission */
+    API_PRICE_CLASSES
+};
+
+/* A job on its way to the gate. */
+struct api_gate_entry {
+    struct http_post post; /* first member: the way's own */
+    void *way;             /* likewise */
+    struct x402_gate_job job;
+};
+
+/* What is sold, and the way to the gate (x402/gate.h). Borrowed. */
+struct api_sales {
+    const char *assets[API_PRICE_CLASSES]; /* NULL: free */
+    const struct x402_networks *networks;
+    const struct x402_keys *keys;
+    const char *public_url; /* how clients reach us, without a slash at its end */
+    uint32_t payment_seconds_max;
+    /* Hands a job to the gate; its done is called on the gate's thread, or never if the service
+     * stops before. Thread: any loop's. */
+    void (*enter)(void *context, struct api_gate_entry *entry);
+    /* What the gate has to say to /readyz: names of warnings. Thread: any. */
+    size_t (*warnings)(void *context, const char **ret, size_t max);
+    void *context;
+};
+
 struct api_options {
     struct ledger *ledger;
     struct lucid_clock clock;                     /* its wall time is the log's: never back */
@@ -116,6 +148,7 @@ struct api_options {
     void (*metrics)(void *metrics_context, struct lucid_buf *out);
     void *metrics_context;
     const struct api_witnesses *witnesses; /* NULL: no witness policy */
+    const struct api_sales *sales;         /* NULL: nothing is sold */
 };
 
 struct api;

@@ -39,6 +39,9 @@ struct api_route {
     enum api_access access;
     const char *cors; /* methods that browsers of any origin may use; NULL: none */
     bool unlimited;   /* probes of the service's health are not counted */
+    enum api_price_class price_class;
+    /* Sold: what an administrator gets without paying. */
+    void (*free_handle)(struct http_request *request, const struct http_route *route);
 };
 
 enum { API_ROUTES_MAX = 192, API_LOOPS_MAX = 64, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
@@ -51,6 +54,7 @@ struct api_metrics {
     _Atomic uint64_t verification_failures; /* what was to be served did not verify */
     _Atomic uint64_t batch_lines;
     _Atomic uint64_t payments_recorded;
+    _Atomic uint64_t payments_demanded;
     _Atomic uint64_t batch_unsent_bytes;
     _Atomic uint64_t quota_refusals;
     _Atomic uint64_t streams_open;
@@ -81,6 +85,8 @@ struct api_loop {
     struct api_stream *streams; /* open on this loop */
     _Atomic uint64_t stream_count;
     _Atomic bool wake_posted;
+    struct paid_call *paid_calls; /* with the gate */
+    size_t paid_count;
 };
 
 typedef void api_handler(struct http_request *request, const struct http_route *route);
@@ -140,6 +146,10 @@ void api_code_of(enum lucid_error error, const struct lucid_why *why, struct api
 
 /* http's admit hook: who may, and the headers that every answer of the route bears. */
 bool api_admit(struct http_request *request, const struct http_route *route, void *context);
+
+/* Whether the request bears an administrator's token. False: it has answered. */
+bool api_admin_find(struct http_request *request, const struct api *api,
+                    bool *ret_admin) LUCID_WARN_UNUSED;
 
 /* Whether what was admitted with scope read would be admitted still; for answers that last. */
 bool api_still_admitted(struct http_request *request, const struct api *api,
@@ -312,6 +322,26 @@ void api_placement_write(const struct api *api, const struct receipt_placement *
 void api_witnesses_write(const struct api_options *options, struct lucid_buf *out);
 /* Whether a witness speaks of a size beyond our log. */
 bool api_witness_ahead(const struct api_options *options);
+
+/* --- paid.c: what is sold --------------------------------------------------------------------- */
+
+/* The handler of every route that is sold. */
+api_handler api_paid;
+/* Drops what waits for a gate that will not answer any more. */
+void api_paid_loop_close(struct api_loop *loop);
+
+/* The parts of handlers of what is sold. check: everything that would refuse the request, short of
+ * doing it; false: it has answered. *ret lives in the request's arena. */
+bool api_proof_check(struct http_request *request, void **ret) LUCID_WARN_UNUSED;
+void api_proof_serve(struct http_request *request, const struct http_route *route,
+                     const void *checked);
+/* A batch whose body was read whole. */
+bool api_batch_check(struct http_request *request) LUCID_WARN_UNUSED;
+api_handler api_batch_whole_post;
+/* One envelope, as a command; text and arena must outlive it. */
+bool api_receipt_prepare(struct http_request *request, struct receipt_command *command,
+                         struct lucid_span text, struct lucid_arena *arena) LUCID_WARN_UNUSED;
+void api_receipt_answer(struct http_request *request, const struct receipt_command *command);
 
 /* --- routes ----------------------------------------------------------------------------------- */
 

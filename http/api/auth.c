@@ -185,6 +185,14 @@ bool api_admit(struct http_request *request, const struct http_route *route, voi
     return coding_admits(request);
 }
 
+bool api_admin_find(struct http_request *request, const struct api *api, bool *ret_admin)
+{
+    struct ledger_token token;
+    enum token_found found = token_find(request, api, &token);
+    *ret_admin = found == TOKEN_FOUND && (token.scopes & TOKEN_ADMIN) != 0;
+    return found != TOKEN_FAILED;
+}
+
 bool api_still_admitted(struct http_request *request, const struct api *api,
                         struct ledger_view *view)
 {

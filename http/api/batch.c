@@ -612,3 +612,44 @@ void api_batch_post(struct http_request *request, const struct http_route *route
     http_set_user(request, batch, batch_over);
     http_on_drained(request, batch_drained);
 }
+
+/* --- sold: read whole before anybody pays ------------------------------------------------------
+ */
+
+/* Lines as lines_internal.h counts them: what is empty at the end is none. */
+static uint64_t lines_count(struct lucid_span body)
+{
+    size_t len = body.len;
+    uint64_t count = 0;
+    while (len > 0 && (body.data[len - 1] == '\n' || body.data[len - 1] == '\r')) {
+        len--;
+    }
+    for (size_t i = 0; i < len; i++) {
+        count += body.data[i] == '\n';
+    }
+    return len > 0 ? count + 1 : 0;
+}
+
+bool api_batch_check(struct http_request *request)
+{
+    if (!api_media_ok(request)) {
+        return false;
+    }
+    uint64_t count = lines_count(http_body(request));
+    if (count == 0) {
+        api_problem(request, 400, "INVALID_JSON", NULL, "the batch is empty");
+    } else if (count > API_BATCH_LINES_MAX) {
+        api_problem(request, 413, "BATCH_TOO_LARGE", NULL, "a batch has at most 10000 lines");
+    }
+    return count > 0 && count <= API_BATCH_LINES_MAX;
+}
+
+void api_batch_whole_post(struct http_request *request, const struct http_route *route)
+{
+    http_hold(request);
+    api_batch_post(request, route);
+    if (http_user(request) != NULL && !http_is_gone(request)) {
+        api_batch_data(request, http_body(request), true);
+    }
+    http_release(request);
+}

@@ -6,8 +6,10 @@
 static const struct api_code codes[] = {
     {"INVALID_JSON", 400},
     {"INVALID_PARAMETER", 400},
+    {"PAYMENT_MALFORMED", 400},
     {"UNAUTHORIZED", 401},
     {"GAS_EXHAUSTED", 402},
+    {"PAYMENT_REQUIRED", 402},
     {"FORBIDDEN", 403},
     {"SIGNER_UNKNOWN", 403},
     {"SIGNER_REVOKED", 403},
@@ -16,6 +18,7 @@ static const struct api_code codes[] = {
     {"RUN_ID_CONFLICT", 409},
     {"TOKEN_EXISTS", 409},
     {"PAYMENT_CONFLICT", 409},
+    {"PAYMENT_ALREADY_SPENT", 409},
     {"EPOCH_NOT_OPEN", 409},
     {"IDEMPOTENCY_CONFLICT", 409},
     {"PAYOUT_CONFLICT", 409},
@@ -43,6 +46,9 @@ static const struct api_code codes[] = {
     {"INTERNAL", 500},
     {"NOT_COVERED", 503},
     {"OVERLOADED", 503},
+    {"PAYMENT_PENDING", 503},
+    {"PAYMENT_UNAVAILABLE", 503},
+    {"PRICE_UNAVAILABLE", 503},
     {"STORE_FULL", 507},
 };
 /* clang-format on */

@@ -9,6 +9,8 @@ void api_healthz_get(struct http_request *request, const struct http_route *rout
     api_answer(request, 200, API_JSON, &out);
 }
 
+enum { SALES_WARNINGS_MAX = 2 };
+
 struct cause {
     bool given;
     const char *name;
@@ -44,10 +46,16 @@ void api_readyz_get(struct http_request *request, const struct http_route *route
         {health.queue_max > 0 && health.queue_length >= health.queue_max, "queue_full"},
         {!ledger_identity(options->ledger, &identity), "no_log"},
     };
+    const struct api_sales *sales = options->sales;
+    const char *said[SALES_WARNINGS_MAX] = {NULL};
+    size_t said_count =
+        sales == NULL ? 0 : sales->warnings(sales->context, said, SALES_WARNINGS_MAX);
     const struct cause warnings[] = {
         {health.clock_stepped, "clock_stepped"},
         {health.store_damaged, "store_damaged"},
         {api_witness_ahead(options), "witness_ahead"},
+        {said_count > 0, said[0]},
+        {said_count > 1, said[1]},
     };
     struct lucid_buf list = {0};
     bool ready = causes_write(causes, sizeof(causes) / sizeof(causes[0]), &list) == 0;

@@ -134,6 +134,11 @@ static void payment_metrics(struct api *api, struct ledger_view *view, struct lu
     struct gas_account transit = own_account(view, GAS_CLASS_TRANSIT, "payouts", GAS_USDC);
     lucid_prom_counter(out, "lucid_payments_total", read_relaxed(&api->metrics.payments_recorded),
                        "Payments recorded since the start.");
+    if (api->options.sales != NULL) {
+        lucid_prom_counter(out, "lucid_payment_demands_total",
+                           read_relaxed(&api->metrics.payments_demanded),
+                           "Requests answered 402 with what they cost.");
+    }
     lucid_prom_counter(out, "lucid_protocol_revenue_total",
                        own_account(view, GAS_CLASS_REVENUE, "protocol", GAS_USDC).credits,
                        "The protocol's legs of payments, in base units of USDC.");

@@ -1,61 +1,46 @@
 /* Payments: recording what was paid elsewhere, and how every payment was shared. */
 #include <stdio.h>
+#include <strings.h>
 
-#include "gas/revenue.h"
-#include "http/api/api_internal.h"
-
-static void leg_write(const struct gas_payment *payment, enum gas_leg leg, struct lucid_buf *out)
-{
-    const char *payee = payment->payees[leg];
-    lucid_buf_char(out, '{');
-    lucid_json_member_cstr(out, "role", gas_leg_name(leg));
-    api_text_or_null(out, "payee", payee);
-    lucid_json_member_bool(out, "suspense",
-                           leg != GAS_PROTOCOL && payee[0] == '\0' && payment->legs[leg] > 0);
-    lucid_json_member_u64(out, "bps", payment->weights.bps[leg]);
-    gas_amount_member(out, "amount", payment->legs[leg]);
-    lucid_buf_char(out, '}');
-}
-
-/* All members but the closing brace. */
-static void payment_write(const struct gas_payment *payment, struct lucid_buf *out)
-{
-    char id[24];
-    snprintf(id, sizeof(id), "%llu", (unsigned long long)payment->sequence);
-    lucid_buf_char(out, '{');
-    lucid_json_member_cstr(out, "id", id);
-    lucid_json_member_cstr(out, "external_id", payment->external_id);
-    lucid_json_member_cstr(out, "asset", payment->asset);
-    gas_amount_member(out, "amount", payment->amount);
-    lucid_json_member_cstr(out, "unit", gas_unit_name(payment->unit));
-    lucid_json_member_u64(out, "price_version", payment->version);
-    lucid_json_member(out, "legs");
-    for (size_t leg = 0; leg < GAS_LEGS; leg++) {
-        lucid_buf_char(out, leg == 0 ? '[' : ',');
-        leg_write(payment, (enum gas_leg)leg, out);
-    }
-    lucid_buf_char(out, ']');
-    lucid_json_member_cstr(out, "facilitator", payment->facilitator);
-    api_text_or_null(out, "payer", payment->payer);
-    api_text_or_null(out, "network", payment->network);
-    api_text_or_null(out, "transaction", payment->transaction);
-    api_text_or_null(out, "note", payment->note);
-    lucid_json_member_u64(out, "sequence", payment->sequence);
-    lucid_json_member_time(out, "recorded_at", payment->time_ms);
-}
+#include "http/api/payments_internal.h"
 
 /* --- reads ------------------------------------------------------------------------------------ */
+
+enum { LOOKED_AT_MAX = 2000 }; /* payments for one page, also when a filter passes few of them */
 
 struct payment_query {
     struct lucid_span asset;       /* len 0: all */
     struct lucid_span external_id; /* data NULL: all */
+    struct lucid_span payer;       /* data NULL: all */
     bool newest_first;
+    bool recorded;           /* only those that were recorded */
+    enum x402_status status; /* only those of the gate in that status; 0: as the books have them */
 };
+
+static bool status_read(struct http_request *request, struct payment_query *query)
+{
+    static const enum x402_status statuses[] = {X402_PENDING, X402_FAILED, X402_SETTLED, X402_STRAY,
+                                                X402_REVERSED};
+    struct lucid_span text = http_query(request, "status");
+    query->recorded = lucid_span_is(text, "recorded");
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        if (lucid_span_is(text, x402_status_name(statuses[i]))) {
+            query->status = statuses[i];
+        }
+    }
+    if (text.data != NULL && !query->recorded && query->status == 0) {
+        api_bad_parameter(request, "status",
+                          "must be pending, failed, settled, stray, reversed or recorded");
+        return false;
+    }
+    return true;
+}
 
 static bool query_read(struct http_request *request, struct payment_query *ret)
 {
     *ret = (struct payment_query){.asset = http_query(request, "asset"),
-                                  .external_id = http_query(request, "external_id")};
+                                  .external_id = http_query(request, "external_id"),
+                                  .payer = http_query(request, "payer")};
     if (ret->asset.data != NULL && !gas_name_ok(ret->asset, GAS_NAME_BYTES_MAX)) {
         api_bad_parameter(request, "asset", "not the name of an asset");
         return false;
@@ -66,29 +51,90 @@ static bool query_read(struct http_request *request, struct payment_query *ret)
         api_bad_parameter(request, "order", "the order must be asc or desc");
         return false;
     }
+    if (!status_read(request, ret)) {
+        return false;
+    }
+    if (ret->status != 0 && ret->newest_first) {
+        api_bad_parameter(request, "order", "with that status the oldest come first");
+        return false;
+    }
     return true;
 }
 
+/* The next payment after `from` by the query's order, and its place there; both parts of it. */
 static enum lucid_error payment_step(struct ledger_view *view, const struct payment_query *query,
-                                     uint64_t from, struct gas_payment *ret)
+                                     uint64_t from, struct shown_payment *ret, uint64_t *ret_place)
 {
-    return query->newest_first ? gas_payment_previous(view, query->asset, from, ret)
-                               : gas_payment_next(view, query->asset, from, ret);
+    enum lucid_error error;
+    ret->gated = query->status != 0;
+    ret->posted = !ret->gated;
+    if (ret->gated) {
+        error = x402_payment_next(view, from, query->status, &ret->gate);
+        *ret_place = ret->gate.first_sequence;
+    } else {
+        error = query->newest_first ? gas_payment_previous(view, query->asset, from, &ret->payment)
+                                    : gas_payment_next(view, query->asset, from, &ret->payment);
+        *ret_place = ret->payment.sequence;
+    }
+    return error == LUCID_OK ? payment_complete(view, ret) : error;
+}
+
+static bool payer_is(const struct shown_payment *shown, struct lucid_span payer)
+{
+    char text[EVM_ADDRESS_TEXT_BYTES + 1];
+    if (!shown->gated) {
+        return lucid_span_is(payer, shown->payment.payer);
+    }
+    evm_address_text(&shown->gate.payer, text);
+    return payer.len == EVM_ADDRESS_TEXT_BYTES &&
+           strncasecmp((const char *)payer.data, text, payer.len) == 0;
+}
+
+static bool query_wants(const struct payment_query *query, const struct shown_payment *shown)
+{
+    const char *asset = shown->posted ? shown->payment.asset : shown->gate.asset;
+    return (query->asset.len == 0 || lucid_span_is(query->asset, asset)) &&
+           (query->payer.data == NULL || payer_is(shown, query->payer)) &&
+           (!query->recorded || !shown->gated);
+}
+
+static void item_write(const struct shown_payment *shown, struct api_page *page)
+{
+    payment_write(shown, &page->out);
+    lucid_buf_char(&page->out, '}');
 }
 
 /* A list of the one payment of an external id, or of none. */
 static enum lucid_error found_write(struct ledger_view *view, const struct payment_query *query,
                                     struct api_page *page)
 {
-    struct gas_payment payment;
-    enum lucid_error error = gas_payment_find(view, query->external_id, &payment);
-    if (error == LUCID_OK &&
-        (query->asset.len == 0 || lucid_span_is(query->asset, payment.asset)) &&
+    struct shown_payment shown = {.posted = true};
+    enum lucid_error error = gas_payment_find(view, query->external_id, &shown.payment);
+    if (error == LUCID_OK && query->status == 0 && query_wants(query, &shown) &&
         api_page_item(page)) {
-        payment_write(&payment, &page->out);
-        lucid_buf_char(&page->out, '}');
+        item_write(&shown, page);
     }
     return error == LUCID_OK ? LUCID_NOTE_ABSENT : error;
+}
+
+/* *last: the place of what was looked at last. */
+static enum lucid_error items_write(struct ledger_view *view, const struct payment_query *query,
+                                    struct api_page *page, uint64_t *last)
+{
+    struct shown_payment shown;
+    uint64_t place = *last;
+    enum lucid_error error = payment_step(view, query, *last, &shown, &place);
+    for (unsigned looked = 0; error == LUCID_OK && looked < LOOKED_AT_MAX; looked++) {
+        if (query_wants(query, &shown)) {
+            if (!api_page_item(page)) {
+                return LUCID_OK;
+            }
+            item_write(&shown, page);
+        }
+        *last = place;
+        error = payment_step(view, query, *last, &shown, &place);
+    }
+    return error;
 }
 
 void api_payments_get(struct http_request *request, const struct http_route *route)
@@ -97,48 +143,54 @@ void api_payments_get(struct http_request *request, const struct http_route *rou
     struct payment_query query;
     struct api_page page;
     if (!query_read(request, &query) ||
-        !api_page_begin(request, query.newest_first ? 'q' : 'p', 8, &page)) {
+        !api_page_begin(request,
+                        query.newest_first  ? 'q'
+                        : query.status != 0 ? (char)('0' + query.status)
+                                            : 'p',
+                        8, &page)) {
         return;
     }
     struct ledger_view *view = api_page_view(request, &page);
     if (view == NULL) {
         return;
     }
-    struct gas_payment payment;
     uint64_t last = query.newest_first ? UINT64_MAX : 0;
     last = page.after_len != 0 ? lucid_get_be64(page.after) : last;
     enum lucid_error error = query.external_id.data != NULL
                                  ? found_write(view, &query, &page)
-                                 : payment_step(view, &query, last, &payment);
-    while (error == LUCID_OK && api_page_item(&page)) {
-        payment_write(&payment, &page.out);
-        lucid_buf_char(&page.out, '}');
-        last = payment.sequence;
-        error = payment_step(view, &query, last, &payment);
-    }
+                                 : items_write(view, &query, &page, &last);
     uint8_t position[8];
     lucid_put_be64(position, last);
     api_page_end(request, &page, view, error, position, sizeof(position));
 }
 
+/* By the number of its event, or by the 32 hex digits of X-Payment-Id. */
+static enum lucid_error payment_find(struct ledger_view *view, struct lucid_span id,
+                                     struct shown_payment *ret)
+{
+    uint8_t bytes[X402_PAYMENT_ID_BYTES];
+    uint64_t sequence;
+    if (id.len == 2 * X402_PAYMENT_ID_BYTES) {
+        return lucid_hex_decode(id, bytes, sizeof(bytes)) ? payment_by_id(view, bytes, ret)
+                                                          : LUCID_NOTE_ABSENT;
+    }
+    return api_decimal(id, &sequence) ? payment_by_sequence(view, sequence, ret)
+                                      : LUCID_NOTE_ABSENT;
+}
+
 void api_payment_get(struct http_request *request, const struct http_route *route)
 {
     (void)route;
-    uint64_t sequence;
-    if (!api_decimal(http_param(request, "id"), &sequence)) {
-        api_not_found(request, "payment");
-        return;
-    }
     struct ledger_view *view = api_view_begin(request);
     if (view == NULL) {
         return;
     }
-    struct gas_payment payment;
-    enum lucid_error error = gas_payment_read(view, sequence, &payment);
+    struct shown_payment shown;
+    enum lucid_error error = payment_find(view, http_param(request, "id"), &shown);
     ledger_view_end(view);
     if (api_found(request, error, "payment")) {
         struct lucid_buf out = {0};
-        payment_write(&payment, &out);
+        payment_write(&shown, &out);
         lucid_buf_char(&out, '}');
         api_answer(request, 200, API_JSON, &out);
     }
@@ -157,10 +209,38 @@ static void payment_answer(struct api_call *call)
     struct lucid_buf out = {0};
     atomic_fetch_add_explicit(&call->api->metrics.payments_recorded, !command->ret_known,
                               memory_order_relaxed);
-    payment_write(&command->payment, &out);
+    const struct shown_payment shown = {.posted = true, .payment = command->payment};
+    payment_write(&shown, &out);
     lucid_json_member_bool(&out, "replayed", command->ret_known);
     lucid_buf_char(&out, '}');
     api_answer(call->request, command->ret_known ? 200 : 201, API_JSON, &out);
+}
+
+/* A transfer is named as "TRANSACTION/LOGINDEX" in the log. False: it has answered. */
+static bool log_index_add(struct http_request *request, const struct jcs_value *document,
+                          struct gas_payment_request *asked)
+{
+    const struct jcs_value *member = jcs_member(document, "log_index");
+    uint64_t log_index;
+    char text[24];
+    if (member == NULL || jcs_type(member) == JCS_NULL) {
+        return true;
+    }
+    if (asked->transaction.data == NULL || !jcs_uint(member, &log_index)) {
+        api_problem(request, 422, "INVALID_PAYMENT", "log_index",
+                    "must be a whole number, beside a transaction");
+        return false;
+    }
+    int len = snprintf(text, sizeof(text), "/%llu", (unsigned long long)log_index);
+    uint8_t *whole = lucid_arena_alloc(http_arena(request), asked->transaction.len + (size_t)len);
+    if (whole == NULL) {
+        api_refuse(request, LUCID_RETRY_MEMORY, NULL);
+        return false;
+    }
+    memcpy(whole, asked->transaction.data, asked->transaction.len);
+    memcpy(whole + asked->transaction.len, text, (size_t)len);
+    asked->transaction = lucid_span(whole, asked->transaction.len + (size_t)len);
+    return true;
 }
 
 static bool payment_read(struct http_request *request, const struct jcs_value *document,
@@ -175,7 +255,8 @@ static bool payment_read(struct http_request *request, const struct jcs_value *d
            api_text_member(request, document, "payer", code, false, &ret->payer) &&
            api_text_member(request, document, "network", code, false, &ret->network) &&
            api_text_member(request, document, "transaction", code, false, &ret->transaction) &&
-           api_text_member(request, document, "note", code, false, &ret->note);
+           api_text_member(request, document, "note", code, false, &ret->note) &&
+           log_index_add(request, document, ret);
 }
 
 void api_payments_post(struct http_request *request, const struct http_route *route)

@@ -9,6 +9,13 @@ static const char *const media_types[] = {API_JSON, API_COSE, "text/plain"};
 /* Consistency is not to be had as text. */
 enum form { FORM_JSON, FORM_COSE, FORM_TLOG, CONSISTENCY_FORMS = FORM_TLOG, PROOF_FORMS };
 
+/* What is asked for. */
+struct proof_ask {
+    uint64_t size;
+    size_t form;
+    bool sized; /* the client named the size */
+};
+
 /* A proof in the making. */
 struct proof {
     uint64_t leaf;
@@ -117,22 +124,56 @@ static enum lucid_error proof_write(const struct api *api, struct ledger_view *v
     }
 }
 
-void api_proof_get(struct http_request *request, const struct http_route *route)
+static bool ask_read(struct http_request *request, struct proof_ask *ret)
+{
+    ret->sized = http_query(request, "tree_size").data != NULL;
+    return api_form_choose(request, media_types, PROOF_FORMS, &ret->form) &&
+           api_query_decimal(request, "tree_size", 0, &ret->size);
+}
+
+/* Begins the view and finds leaf and head. NULL: it has answered. */
+static struct ledger_view *proof_begin(struct http_request *request, const struct proof_ask *ask,
+                                       struct proof *proof)
+{
+    proof->size = ask->size;
+    proof->form = ask->form;
+    proof->sized = ask->sized;
+    struct ledger_view *view = api_view_begin(request);
+    if (view != NULL && !proof_place(request, view, proof)) {
+        ledger_view_end(view);
+        return NULL;
+    }
+    return view;
+}
+
+bool api_proof_check(struct http_request *request, void **ret)
+{
+    struct proof proof; /* not cleared whole: the path is 2 KiB */
+    struct proof_ask *ask = lucid_arena_zalloc(http_arena(request), sizeof(*ask));
+    if (ask == NULL) {
+        api_refuse(request, LUCID_RETRY_MEMORY, NULL);
+        return false;
+    }
+    if (!ask_read(request, ask)) {
+        return false;
+    }
+    struct ledger_view *view = proof_begin(request, ask, &proof);
+    if (view == NULL) {
+        return false;
+    }
+    ledger_view_end(view);
+    *ret = ask;
+    return true;
+}
+
+void api_proof_serve(struct http_request *request, const struct http_route *route,
+                     const void *checked)
 {
     static const char *const types[PROOF_FORMS] = {
         [FORM_JSON] = API_JSON, [FORM_COSE] = API_COSE, [FORM_TLOG] = API_TEXT};
     struct proof proof; /* not cleared whole: the path is 2 KiB */
-    proof.sized = http_query(request, "tree_size").data != NULL;
-    if (!api_form_choose(request, media_types, PROOF_FORMS, &proof.form) ||
-        !api_query_decimal(request, "tree_size", 0, &proof.size)) {
-        return;
-    }
-    struct ledger_view *view = api_view_begin(request);
+    struct ledger_view *view = proof_begin(request, checked, &proof);
     if (view == NULL) {
-        return;
-    }
-    if (!proof_place(request, view, &proof)) {
-        ledger_view_end(view);
         return;
     }
     struct lucid_buf out = {0};
@@ -151,6 +192,14 @@ void api_proof_get(struct http_request *request, const struct http_route *route)
     } else {
         /* Of the tlog-proof, cosignatures may come later. */
         api_answer(request, 200, type, &out);
+    }
+}
+
+void api_proof_get(struct http_request *request, const struct http_route *route)
+{
+    struct proof_ask ask;
+    if (ask_read(request, &ask)) {
+        api_proof_serve(request, route, &ask);
     }
 }
 

@@ -6,45 +6,55 @@ struct receipt_call {
     struct receipt_command command;
 };
 
-static void receipt_answer(struct api_call *call)
+void api_receipt_answer(struct http_request *request, const struct receipt_command *command)
 {
-    const struct receipt_command *command = &((struct receipt_call *)call)->command;
     struct lucid_buf out = {0};
     lucid_buf_char(&out, '{');
-    api_placement_write(call->api, &command->placement, &out);
+    api_placement_write(api_of(request), &command->placement, &out);
     lucid_buf_char(&out, '}');
-    api_answer(call->request, command->placement.replayed ? 200 : 201, API_JSON, &out);
+    api_answer(request, command->placement.replayed ? 200 : 201, API_JSON, &out);
+}
+
+static void receipt_answer(struct api_call *call)
+{
+    api_receipt_answer(call->request, &((struct receipt_call *)call)->command);
+}
+
+bool api_receipt_prepare(struct http_request *request, struct receipt_command *command,
+                         struct lucid_span text, struct lucid_arena *arena)
+{
+    const struct api_options *options = &api_of(request)->options;
+    if (!api_media_ok(request)) {
+        return false;
+    }
+    struct ledger_view *view = api_view_begin(request);
+    if (view == NULL) {
+        return false;
+    }
+    struct receipt_rules rules = {
+        .now_ms = lucid_wall_ms(&options->clock),
+        .future_seconds_max = options->receipt_future_seconds_max,
+    };
+    struct lucid_why why = {0};
+    enum lucid_error error = receipt_prepare(command, text, &rules, view, arena, &why);
+    ledger_view_end(view);
+    if (error != LUCID_OK) {
+        api_refuse(request, error, &why);
+    }
+    return error == LUCID_OK;
 }
 
 void api_receipt_post(struct http_request *request, const struct http_route *route)
 {
-    struct api *api = api_of_route(route);
-    if (!api_media_ok(request)) {
-        return;
-    }
     struct receipt_call *call = lucid_arena_zalloc(http_arena(request), sizeof(*call));
     if (call == NULL) {
         api_refuse(request, LUCID_RETRY_MEMORY, NULL);
         return;
     }
-    struct ledger_view *view = api_view_begin(request);
-    if (view == NULL) {
-        return;
+    if (api_receipt_prepare(request, &call->command, http_body(request), http_arena(request))) {
+        call->call.answer = receipt_answer;
+        api_call_submit(&call->call, request, api_of_route(route), &call->command.command);
     }
-    struct receipt_rules rules = {
-        .now_ms = lucid_wall_ms(&api->options.clock),
-        .future_seconds_max = api->options.receipt_future_seconds_max,
-    };
-    struct lucid_why why = {0};
-    enum lucid_error error = receipt_prepare(&call->command, http_body(request), &rules, view,
-                                             http_arena(request), &why);
-    ledger_view_end(view);
-    if (error != LUCID_OK) {
-        api_refuse(request, error, &why);
-        return;
-    }
-    call->call.answer = receipt_answer;
-    api_call_submit(&call->call, request, api, &call->command.command);
 }
 
 static void record_write(const struct api *api, const struct receipt_record *record,

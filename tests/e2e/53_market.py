@@ -370,7 +370,9 @@ with case("100 payments of 1 unit are 70 / 20 / 10 on the accounts"):
            "revenue:protocol:USDC": 10})
     equal(service.ok("/v1/assets/cent/revenue", token=reader)["units"],
           [{"unit": "USDC", "payments": 100, "gross": "100", "compute": "70", "model": "20",
-            "protocol": "10", "suspense": {"compute": "0", "model": "0"}}])
+            "protocol": "10", "suspense": {"compute": "0", "model": "0"},
+            "reversed": {"payments": 0, "gross": "0", "compute": "0", "model": "0",
+                         "protocol": "0"}}])
 
 
 def race(count, body_of):
@@ -772,9 +774,9 @@ with case("lucid payment record, again, list, show"):
     equal(json_of("payment", "list", "--asset", "cent", "--limit", "2")["items"],
           service.ok("/v1/payments?asset=cent&limit=2", token=reader)["items"])
     lines = lucid("payment", "list", "--asset", "wait").splitlines()
-    equal(lines[0].split(), ["ID", "RECORDED_AT", "ASSET", "AMOUNT", "COMPUTE", "MODEL", "PROTOCOL",
-                             "SUSPENSE", "EXTERNAL_ID"])
-    waiting = [line.split()[11] for line in lines[1:]]
+    equal(lines[0].split(), ["ID", "RECORDED_AT", "STATUS", "SERVED", "ASSET", "AMOUNT", "COMPUTE",
+                             "MODEL", "PROTOCOL", "SUSPENSE", "PAYER", "EXTERNAL_ID"])
+    waiting = [line.split()[13] for line in lines[1:]]
     assert {"compute", "compute,model", "-"} <= set(waiting), waiting
 
     def record_refused():

@@ -9,6 +9,7 @@
 #include "ledger/note.h"
 #include "lucidd/offline.h"
 #include "lucidd/published.h"
+#include "lucidd/x402_keys.h"
 #include "migrations/migrations.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
@@ -70,6 +71,10 @@ static enum lucid_error keys_write(const struct birth *birth, struct lucid_why *
         token[len] = '\n';
         error = datadir_file_write(dir->admin_token, 0600, lucid_span(token, len + 1), why);
         token[len] = '\0';
+    }
+    if (error == LUCID_OK) {
+        struct lucid_clock clock = lucid_clock_system();
+        error = x402_keys_file_rotate(dir, lucid_wall_ms(&clock), why);
     }
     if (error == LUCID_OK) {
         char line[sizeof(birth->identity.vkey) + 1];
@@ -272,7 +277,8 @@ const struct cli_command command_log_init = {
     .name = "init",
     .arguments = "",
     .summary = "make a data directory: store, keys, admin token",
-    .text = "Makes DIR (0700) with store/, log.key, service.key, admin.token (0600) and vkey, and\n"
+    .text = "Makes DIR (0700) with store/, log.key, service.key, admin.token, x402.keys (0600), "
+            "vkey, and\n"
             "writes the log's first events. Refuses a directory that holds a log, or anything.\n"
             "The first tariff is one of these events; it may be changed later.\n",
     .examples = "  lucid log init --data /var/lib/lucid --origin log.example.org/receipts\n"

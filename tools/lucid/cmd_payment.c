@@ -30,7 +30,23 @@ static void payment_row(json_t *payment)
     json_object_set_new(payment, "suspense",
                         json_array_size(suspense) > 0 ? json_incref(suspense) : json_null());
     json_decref(suspense);
+    json_t *served = json_object_get(json_object_get(payment, "x402"), "served");
+    if (served != NULL) {
+        json_object_set(payment, "served", served);
+    }
     money_member_show(payment, "amount", unit);
+}
+
+/* What only the gate's payments have goes beside the rest. */
+static void gate_flatten(json_t *payment, const char *unit)
+{
+    json_t *gate = json_incref(json_object_get(payment, "x402"));
+    json_object_del(payment, "x402");
+    if (json_is_object(gate)) {
+        json_object_update(payment, gate);
+        money_member_show(payment, "price", unit);
+    }
+    json_decref(gate);
 }
 
 static enum cli_exit payment_print(struct cli *cli, enum cli_exit code, json_t *payment)
@@ -52,6 +68,7 @@ static enum cli_exit payment_print(struct cli *cli, enum cli_exit code, json_t *
     }
     money_member_show(payment, "amount", unit);
     json_object_del(payment, "legs");
+    gate_flatten(payment, unit);
     json_object_del(payment, "unit");
     cli_print_object(payment);
     fputc('\n', stdout);
@@ -92,6 +109,11 @@ static enum cli_exit payment_record(struct cli *cli)
             return cli_fail(cli, CLI_USAGE, NULL, needed[i], "--%s is missing", needed[i]);
         }
     }
+    const char *log_index = cli_value(cli, "log-index", NULL);
+    uint64_t index = 0;
+    if (log_index != NULL && !cli_value_u64(cli, "log-index", 0, 0, UINT32_MAX, &index)) {
+        return CLI_USAGE;
+    }
     if (!money_unit_option(cli, &unit) ||
         !money_option(cli, "amount", "amount-units", unit, amount)) {
         return CLI_USAGE;
@@ -102,6 +124,9 @@ static enum cli_exit payment_record(struct cli *cli)
     json_t *body = json_pack("{s:s, s:s}", "amount", amount, "unit", gas_unit_name(unit));
     json_t *payment = NULL;
     enum cli_exit code = members_set(cli, body) ? CLI_OK : CLI_USAGE;
+    if (log_index != NULL) {
+        json_object_set_new(body, "log_index", json_integer((json_int_t)index));
+    }
     if (code == CLI_OK) {
         code = remote_call(cli, "POST", "/v1/payments", body, &payment);
     }
@@ -122,6 +147,7 @@ static const struct cli_option record_options[] = {
     {"payer", 0, "TEXT", "who paid"},
     {"network", 0, "NETWORK", "where it was paid, CAIP-2"},
     {"transaction", 0, "ID", "the transaction there"},
+    {"log-index", 0, "N", "which of the transaction's logs, if it made several payments"},
     {"note", 0, "TEXT", "up to 256 bytes"},
     {NULL, 0, NULL, NULL},
 };
@@ -145,22 +171,33 @@ const struct cli_command command_payment_record = {
 
 static enum cli_exit payment_list(struct cli *cli)
 {
-    static const char *const columns[] = {"id",          "recorded_at", "asset",    "amount",
-                                          "compute",     "model",       "protocol", "suspense",
-                                          "external_id", NULL};
+    static const char *const columns[] = {"id",     "recorded_at", "status", "served",   "asset",
+                                          "amount", "compute",     "model",  "protocol", "suspense",
+                                          "payer",  "external_id", NULL};
+    static const char *const filters[] = {"asset", "status", "payer"};
     char path[REMOTE_PATH_BYTES_MAX];
-    const char *asset = cli_value(cli, "asset", NULL);
-    if (asset != NULL && !remote_id_ok(cli, "asset", asset)) {
-        return CLI_USAGE;
+    int len = snprintf(path, sizeof(path), "/v1/payments?order=%s",
+                       cli_flag(cli, "newest") ? "desc" : "asc");
+    for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+        const char *text = cli_value(cli, filters[i], NULL);
+        if (text == NULL) {
+            continue;
+        }
+        if (!remote_id_ok(cli, filters[i], text)) {
+            return CLI_USAGE;
+        }
+        len += snprintf(path + len, sizeof(path) - (size_t)len, "&%s=%s", filters[i], text);
+        if ((size_t)len >= sizeof(path)) {
+            return cli_fail(cli, CLI_USAGE, NULL, filters[i], "--%s is too long", filters[i]);
+        }
     }
-    (void)snprintf(path, sizeof(path), "/v1/payments?order=%s%s%s",
-                   cli_flag(cli, "newest") ? "desc" : "asc", asset != NULL ? "&asset=" : "",
-                   asset != NULL ? asset : "");
     return remote_list_print(cli, path, columns, payment_row);
 }
 
 static const struct cli_option list_options[] = {
     {"asset", 'a', "ASSET", "only payments for that asset"},
+    {"status", 's', "STATUS", "only pending, failed, settled, stray, reversed or recorded ones"},
+    {"payer", 'p', "PAYER", "only those of that payer"},
     {"newest", 0, NULL, "the newest first"},
     {"limit", 'n', "N", "at most N payments (100)"},
     {NULL, 0, NULL, NULL},
@@ -171,9 +208,12 @@ const struct cli_command command_payment_list = {
     .name = "list",
     .arguments = "",
     .summary = "payments and how they were shared",
-    .text = "SUSPENSE: the legs that had no payee when the payment was recorded.\n",
+    .text =
+        "SUSPENSE: the legs that had no payee when the payment was recorded. Payments that never\n"
+        "were in the books (pending, failed, stray) are listed by their --status only.\n",
     .examples = "  lucid payment list --newest --limit 20\n"
-                "  lucid payment list --asset inference --json\n",
+                "  lucid payment list --asset inference --json\n"
+                "  lucid payment list --status pending\n",
     .options = list_options,
     .run = payment_list,
 };
@@ -212,7 +252,8 @@ static enum cli_exit payment_show(struct cli *cli)
         code = remote_call(cli, "GET", path, NULL, &payment);
         if (code == CLI_REFUSED &&
             cli->arguments[0][strspn(cli->arguments[0], "0123456789")] != '\0') {
-            cli_note(cli, "a payment's id is a number; --external looks for an external id");
+            cli_note(cli, "a payment's id is a number, or the 32 hex digits of X-Payment-Id; "
+                          "--external looks for an external id");
         }
     }
     return payment_print(cli, code, payment);
@@ -228,7 +269,8 @@ const struct cli_command command_payment_show = {
     .name = "show",
     .arguments = "ID",
     .summary = "one payment with its legs",
-    .examples = "  lucid payment show 57\n  lucid payment show --external inv-2026-117 --json\n",
+    .examples = "  lucid payment show 57\n  lucid payment show 3f6c…\n  lucid payment show "
+                "--external inv-2026-117 --json\n",
     .options = show_options,
     .arguments_min = 1,
     .arguments_max = 1,

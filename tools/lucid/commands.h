@@ -30,6 +30,7 @@ extern const struct cli_command command_asset_revenue;
 extern const struct cli_command command_payment_record;
 extern const struct cli_command command_payment_list;
 extern const struct cli_command command_payment_show;
+extern const struct cli_command command_x402_rotate_key;
 extern const struct cli_command command_settlement_list;
 extern const struct cli_command command_settlement_current;
 extern const struct cli_command command_settlement_show;

@@ -1,0 +1,292 @@
+/* Requests that are sold: rehearse, ask for a payment or match the one shown, and hand it to the
+ * gate (x402/gate.h), which lives on the cashier's thread. Order: what would refuse the request
+ * anyway comes before any payment is asked for or looked at. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "http/api/paid_internal.h"
+
+static const enum x402_form forms[] = {X402_FORM_V1, X402_FORM_V2, X402_FORM_PROOF};
+static const char *const form_names[] = {
+    [X402_FORM_V1] = "x-payment",
+    [X402_FORM_V2] = "payment-signature",
+    [X402_FORM_PROOF] = "x-payment-proof",
+};
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void call_over(struct http_request *request, void *user)
+{
+    (void)request;
+    ((struct paid_call *)user)->request = NULL;
+}
+
+static struct paid_call *call_open(struct http_request *request, const struct http_route *route)
+{
+    struct paid_call *call = calloc(1, sizeof(*call));
+    if (call == NULL) {
+        api_refuse(request, LUCID_RETRY_MEMORY, NULL);
+        return NULL;
+    }
+    const struct api_route *about = route->context;
+    lucid_arena_init(&call->arena, PAID_ARENA_BYTES_MAX);
+    call->api = about->api;
+    call->loop = http_loop_user(http_request_loop(request));
+    call->route = route;
+    call->class = paid_class_of(about->price_class);
+    call->request = request;
+    return call;
+}
+
+static void call_close(struct paid_call *call)
+{
+    lucid_arena_fini(&call->arena);
+    free(call);
+}
+
+static void call_list(struct paid_call *call)
+{
+    struct api_loop *loop = call->loop;
+    call->next = loop->paid_calls;
+    if (call->next != NULL) {
+        call->next->previous = call;
+    }
+    loop->paid_calls = call;
+    loop->paid_count++;
+}
+
+static void call_unlist(struct paid_call *call)
+{
+    struct api_loop *loop = call->loop;
+    if (call->previous != NULL) {
+        call->previous->next = call->next;
+    } else {
+        loop->paid_calls = call->next;
+    }
+    if (call->next != NULL) {
+        call->next->previous = call->previous;
+    }
+    loop->paid_count--;
+}
+
+void api_paid_loop_close(struct api_loop *loop)
+{
+    while (loop->paid_calls != NULL) {
+        struct paid_call *call = loop->paid_calls;
+        call_unlist(call);
+        call_close(call);
+    }
+}
+
+/* --- the payment shown ------------------------------------------------------------------------ */
+
+/* Which payment header there is. False: it has answered 400: a proxy may have merged two clients'
+ * headers, and which one counts must not depend on who reads them. */
+static bool header_find(struct paid_call *call)
+{
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        size_t count = http_header_count(call->request, form_names[forms[i]]);
+        if (count > 1 || (count == 1 && call->has_header)) {
+            api_problem(call->request, 400, "PAYMENT_MALFORMED", x402_form_header(forms[i]),
+                        count > 1 ? "the payment header is repeated"
+                                  : "there is more than one payment header");
+            return false;
+        }
+        if (count == 1) {
+            call->has_header = true;
+            call->form = forms[i];
+            call->header = http_header(call->request, form_names[forms[i]]);
+        }
+    }
+    return true;
+}
+
+static bool header_parse(struct paid_call *call)
+{
+    struct lucid_why why = {0};
+    enum lucid_error error = LUCID_RETRY_MEMORY;
+    call->header = lucid_arena_copy(&call->arena, call->header);
+    if (call->header.data != NULL) {
+        error =
+            x402_proof_parse(call->form, call->header, &call->arena, &call->entry.job.proof, &why);
+    }
+    if (error != LUCID_OK) {
+        api_refuse(call->request, error, &why);
+    }
+    return error == LUCID_OK;
+}
+
+/* What the log knows already of an authorization. LUCID_NOTE_ABSENT: nothing, or that it has
+ * failed. */
+static enum lucid_error known_find(const struct paid_call *call, struct ledger_view *view,
+                                   struct x402_payment *ret)
+{
+    const struct x402_proof *proof = &call->entry.job.proof;
+    const struct x402_networks *networks = call->api->options.sales->networks;
+    const struct x402_network *network = call->form == X402_FORM_V1
+                                             ? x402_network_find_v1(networks, proof->network)
+                                             : x402_network_find(networks, proof->network);
+    struct x402_spent_key key;
+    if (network == NULL) {
+        return LUCID_NOTE_ABSENT;
+    }
+    x402_key_authorization(network, &proof->authorization.from, &proof->authorization.nonce, &key);
+    enum lucid_error error = x402_payment_find(view, lucid_span_str(key.text), ret);
+    bool failed = error == LUCID_OK && (ret->sequence == 0 || ret->status == X402_FAILED);
+    return failed ? LUCID_NOTE_ABSENT : error;
+}
+
+/* The terms that the payment was made for: a quoted price holds although it has changed since, and
+ * what was taken once is not judged by today's price or time again.
+ * *ret_now_ms: what an authorization's times are held against. False: it has answered. */
+static bool quoted_terms(struct paid_call *call, uint64_t *ret_now_ms)
+{
+    struct x402_payment *known =
+        &call->entry.job.payment; /* large, and free until the gate is done */
+    const struct x402_proof *proof = &call->entry.job.proof;
+    uint64_t before_s;
+    uint64_t version = 0;
+    bool proves = call->form == X402_FORM_PROOF;
+    *ret_now_ms = lucid_wall_ms(&call->api->options.clock);
+    struct ledger_view *view = api_view_begin(call->request);
+    if (view == NULL) {
+        return false;
+    }
+    enum lucid_error error = LUCID_NOTE_ABSENT;
+    if (proves) {
+        version = proof->challenge.price_version;
+    } else {
+        error = known_find(call, view, known);
+    }
+    if (error == LUCID_OK) {
+        version = known->version;
+        if (evm_u256_u64(&proof->authorization.valid_before, &before_s) && before_s > 6 &&
+            before_s < UINT64_MAX / 1000 && *ret_now_ms > (before_s - 6) * 1000) {
+            *ret_now_ms = (before_s - 6) * 1000;
+        }
+    }
+    if (error == LUCID_OK || error == LUCID_NOTE_ABSENT) {
+        error = paid_offer_make(call, view, version);
+    }
+    ledger_view_end(view);
+    memset(known, 0, sizeof(*known));
+    if (error == LUCID_NOTE_ABSENT) { /* says 503 itself where nothing is in force */
+        paid_demand(call, "invalid_payment_requirements", "that price was never asked for here");
+    } else if (error != LUCID_OK) {
+        api_refuse(call->request, error, NULL);
+    }
+    return error == LUCID_OK;
+}
+
+/* False: it has answered. */
+static bool payment_fits(struct paid_call *call)
+{
+    struct x402_gate_job *job = &call->entry.job;
+    uint64_t now_ms;
+    if (!header_parse(call) || !quoted_terms(call, &now_ms)) {
+        return false;
+    }
+    if (call->form == X402_FORM_PROOF) {
+        x402_proof_match(call->api->options.sales->keys, &call->offer, &job->proof, &job->match);
+    } else {
+        x402_authorization_match(&call->offer, &job->proof, now_ms, &job->match);
+    }
+    switch (job->match.verdict) {
+    case X402_FITS:
+        return true;
+    case X402_MISFIT:
+        paid_demand(call, job->match.reason, job->match.text);
+        return false;
+    case X402_MALFORMED:
+        api_problem(call->request, 400, "PAYMENT_MALFORMED", x402_form_header(call->form),
+                    job->match.text);
+        return false;
+    }
+    lucid_assert(false);
+}
+
+/* --- to the gate and back --------------------------------------------------------------------- */
+
+/* On the request's loop. */
+static void call_back(struct http_post *post)
+{
+    struct paid_call *call = (struct paid_call *)post; /* post is the first member */
+    call_unlist(call);
+    if (call->request != NULL) {
+        http_set_user(call->request, NULL, NULL);
+        paid_answer(call);
+    }
+    call_close(call);
+}
+
+/* On the cashier's thread. */
+static void gate_done(struct x402_gate_job *job)
+{
+    struct paid_call *call =
+        (struct paid_call *)(void *)((uint8_t *)job - offsetof(struct paid_call, entry.job));
+    call->post = (struct http_post){.run = call_back};
+    http_loop_post(call->loop->http, &call->post);
+}
+
+static void request_keep(const struct x402_terms *terms, struct x402_request_kept *ret)
+{
+    x402_request_digest(terms, ret->digest);
+    x402_place_digest(terms, ret->place);
+    lucid_assert(terms->method.len < sizeof(ret->method));
+    lucid_assert(terms->resource.len < sizeof(ret->resource));
+    memcpy(ret->method, terms->method.data, terms->method.len);
+    memcpy(ret->resource, terms->resource.data, terms->resource.len);
+}
+
+/* The request waits without being held: the client may go away, what it pays for goes on. */
+static bool gate_enter(struct paid_call *call)
+{
+    const struct api_sales *sales = call->api->options.sales;
+    const struct x402_terms *terms = &call->offer.terms;
+    struct x402_gate_job *job = &call->entry.job;
+    if (call->loop->paid_count >= PAID_CALLS_MAX) {
+        api_problem(call->request, 503, "PAYMENT_UNAVAILABLE", NULL,
+                    "too many payments are under way; nothing was taken, send it again");
+        return false;
+    }
+    job->network = terms->network;
+    request_keep(terms, &job->request);
+    lucid_assert(terms->asset.len < sizeof(job->asset));
+    memcpy(job->asset, terms->asset.data, terms->asset.len);
+    job->pay_to = terms->pay_to;
+    job->price = terms->amount;
+    job->price_version = terms->price_version;
+    job->done = gate_done;
+    http_set_user(call->request, call, call_over);
+    call_list(call);
+    sales->enter(sales->context, &call->entry);
+    return true;
+}
+
+void api_paid(struct http_request *request, const struct http_route *route)
+{
+    const struct api_route *about = route->context;
+    bool admin = false;
+    if (!api_admin_find(request, about->api, &admin)) {
+        return;
+    }
+    if (admin) {
+        about->free_handle(request, route);
+        return;
+    }
+    struct paid_call *call = call_open(request, route);
+    if (call == NULL) {
+        return;
+    }
+    bool entered = false;
+    if (header_find(call) && paid_place_read(call) && call->class->rehearse(call)) {
+        if (!call->has_header) {
+            paid_demand(call, "payment_required", "this is sold: pay as `accepts` or `x402` says");
+        } else {
+            entered = payment_fits(call) && gate_enter(call);
+        }
+    }
+    if (!entered) {
+        call_close(call);
+    }
+}

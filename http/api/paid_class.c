@@ -1,0 +1,62 @@
+/* What can be sold. */
+#include "base/assert.h"
+#include "http/api/paid_internal.h"
+
+/* --- proof: a read; repeats are answered afresh ------------------------------------------------
+ */
+
+static bool proof_rehearse(struct paid_call *call)
+{
+    return api_proof_check(call->request, &call->prepared);
+}
+
+static void proof_serve(struct paid_call *call)
+{
+    api_proof_serve(call->request, call->route, call->prepared);
+}
+
+/* --- receipt: a write, committed with the payment ----------------------------------------------
+ */
+
+static bool receipt_rehearse(struct paid_call *call)
+{
+    struct receipt_command *command = lucid_arena_zalloc(&call->arena, sizeof(*command));
+    struct lucid_span text = lucid_arena_copy(&call->arena, http_body(call->request));
+    if (command == NULL || text.data == NULL) {
+        api_refuse(call->request, LUCID_RETRY_MEMORY, NULL);
+        return false;
+    }
+    call->prepared = command;
+    call->entry.job.paid = &command->command;
+    return api_receipt_prepare(call->request, command, text, &call->arena);
+}
+
+static void receipt_serve(struct paid_call *call)
+{
+    api_receipt_answer(call->request, call->prepared);
+}
+
+/* --- batch: its admission is paid for; the lines stand alone -----------------------------------
+ */
+
+static bool batch_rehearse(struct paid_call *call)
+{
+    return api_batch_check(call->request);
+}
+
+static void batch_serve(struct paid_call *call)
+{
+    api_batch_whole_post(call->request, call->route);
+}
+
+const struct paid_class *paid_class_of(enum api_price_class which)
+{
+    static const struct paid_class classes[API_PRICE_CLASSES] = {
+        [API_SELLS_PROOF] = {"inclusion proof of a receipt", API_JSON, proof_rehearse, proof_serve},
+        [API_SELLS_RECEIPT] = {"one receipt logged", API_JSON, receipt_rehearse, receipt_serve},
+        [API_SELLS_BATCH] = {"a batch of receipts admitted", API_NDJSON, batch_rehearse,
+                             batch_serve},
+    };
+    lucid_assert(which > API_NOT_SOLD && which < API_PRICE_CLASSES);
+    return &classes[which];
+}

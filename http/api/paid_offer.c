@@ -1,0 +1,132 @@
+/* What a request that is sold costs now, and the 402 that says so. */
+#include "base/assert.h"
+#include "http/api/paid_internal.h"
+
+bool paid_place_read(struct paid_call *call)
+{
+    const char *base = call->api->options.sales->public_url;
+    struct lucid_span target = http_target(call->request);
+    size_t base_len = strlen(base);
+    if (base_len + target.len > X402_RESOURCE_BYTES_MAX) {
+        api_problem(call->request, 414, "URI_TOO_LONG", NULL,
+                    "the address of what is sold has at most 2048 bytes");
+        return false;
+    }
+    for (size_t i = 0; i < target.len; i++) {
+        if (target.data[i] <= 0x20 || target.data[i] >= 0x7f) {
+            api_problem(call->request, 400, "INVALID_PARAMETER", NULL,
+                        "the address of what is sold must be ASCII, the rest percent-encoded");
+            return false;
+        }
+    }
+    uint8_t *text = lucid_arena_alloc(&call->arena, base_len + target.len);
+    if (text == NULL) {
+        api_refuse(call->request, LUCID_RETRY_MEMORY, NULL);
+        return false;
+    }
+    memcpy(text, base, base_len);
+    memcpy(text + base_len, target.data, target.len);
+    const uint8_t *query = memchr(text + base_len, '?', target.len);
+    size_t path_len = query == NULL ? target.len : (size_t)(query - text) - base_len;
+    call->resource = lucid_span(text, base_len + target.len);
+    call->path = lucid_span(text + base_len, path_len);
+    lucid_sha256(http_body(call->request), call->body_sha256);
+    return true;
+}
+
+static enum lucid_error price_read(const struct paid_call *call, struct ledger_view *view,
+                                   uint64_t version, struct gas_price *ret)
+{
+    const struct api_route *about = call->route->context;
+    struct lucid_span asset = lucid_span_str(call->api->options.sales->assets[about->price_class]);
+    return version == 0 ? gas_price_current(view, asset, ret)
+                        : gas_price_version(view, asset, version, ret);
+}
+
+enum lucid_error paid_offer_make(struct paid_call *call, struct ledger_view *view, uint64_t version)
+{
+    const struct api_sales *sales = call->api->options.sales;
+    const struct ledger_identity *identity;
+    struct gas_price price;
+    enum lucid_error error = price_read(call, view, version, &price);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    const struct x402_network *network =
+        x402_network_find(sales->networks, lucid_span_str(price.network));
+    struct evm_address pay_to;
+    if (network == NULL || price.unit != GAS_USDC ||
+        !evm_address_parse(lucid_span_str(price.pay_to), &pay_to) ||
+        !ledger_identity(call->api->options.ledger, &identity)) {
+        return LUCID_NOTE_ABSENT;
+    }
+    const struct api_route *about = call->route->context;
+    call->offer = (struct x402_offer){
+        .terms =
+            {
+                .origin = lucid_span_str(identity->origin),
+                .asset = lucid_span_str(sales->assets[about->price_class]),
+                .network = network,
+                .pay_to = pay_to,
+                .amount = price.price_per_call,
+                .price_version = price.version,
+                /* Of the route: HEAD is a GET whose answer is not wanted. */
+                .method = lucid_span_str(call->route->method),
+                .resource = call->resource,
+                .path = call->path,
+            },
+        .description = lucid_span_str(call->class->description),
+        .mime_type = lucid_span_str(call->class->mime_type),
+        .timeout_seconds = sales->payment_seconds_max,
+        .authorizations = network->gas_key_file[0] != '\0',
+    };
+    memcpy(call->offer.terms.body_sha256, call->body_sha256, sizeof(call->body_sha256));
+    return LUCID_OK;
+}
+
+/* The offer in force, with a challenge of now. False: it has answered. */
+static bool offer_now(struct paid_call *call)
+{
+    struct ledger_view *view = api_view_begin(call->request);
+    if (view == NULL) {
+        return false;
+    }
+    enum lucid_error error = paid_offer_make(call, view, 0);
+    ledger_view_end(view);
+    if (error == LUCID_NOTE_ABSENT) {
+        api_problem(call->request, 503, "PRICE_UNAVAILABLE", NULL,
+                    "this is sold, but has no price just now that could be paid here");
+        return false;
+    }
+    if (error != LUCID_OK) {
+        api_refuse(call->request, error, NULL);
+        return false;
+    }
+    x402_challenge_make(call->api->options.sales->keys, &call->offer.terms,
+                        lucid_wall_ms(&call->api->options.clock), call->offer.timeout_seconds,
+                        &call->offer.challenge);
+    return true;
+}
+
+void paid_demand(struct paid_call *call, const char *reason, const char *text)
+{
+    struct x402_document document = {.body = {0}};
+    if (!offer_now(call)) {
+        return;
+    }
+    x402_document_write(&call->offer, reason, text, http_request_id(call->request), &document);
+    lucid_buf_char(&document.header, '\0');
+    if (lucid_buf_ok(&document.header) && document.header.len > 1) {
+        http_add_header(call->request, "PAYMENT-REQUIRED", (const char *)document.header.data);
+    }
+    bool ok = lucid_buf_ok(&document.header);
+    lucid_buf_fini(&document.header);
+    if (!ok) {
+        lucid_buf_fini(&document.body);
+        api_refuse(call->request, LUCID_RETRY_MEMORY, NULL);
+        return;
+    }
+    atomic_fetch_add_explicit(&call->api->metrics.payments_demanded, 1, memory_order_relaxed);
+    http_add_header(call->request, "Cache-Control", "no-store");
+    http_respond(call->request, 402, "application/problem+json", &document.body);
+}
