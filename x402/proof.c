@@ -128,20 +128,6 @@ static enum lucid_error network_read(struct reading *reading, const struct jcs_v
     return error;
 }
 
-static bool digit_value(uint8_t c, uint8_t *ret)
-{
-    if (c >= '0' && c <= '9') {
-        *ret = (uint8_t)(c - '0');
-    } else if (c >= 'a' && c <= 'f') {
-        *ret = (uint8_t)(c - 'a' + 10);
-    } else if (c >= 'A' && c <= 'F') {
-        *ret = (uint8_t)(c - 'A' + 10);
-    } else {
-        return false;
-    }
-    return true;
-}
-
 static enum lucid_error signature_read(struct reading *reading, const char *where,
                                        struct lucid_span text)
 {
@@ -154,7 +140,7 @@ static enum lucid_error signature_read(struct reading *reading, const char *wher
     for (size_t i = 2; i < text.len; i += 2) {
         uint8_t high;
         uint8_t low;
-        if (!digit_value(text.data[i], &high) || !digit_value(text.data[i + 1], &low)) {
+        if (!evm_hex_digit(text.data[i], &high) || !evm_hex_digit(text.data[i + 1], &low)) {
             return malformed(reading, "%ssignature must be \"0x\" and hex digits", where);
         }
         if (!proof->smart_wallet) {
