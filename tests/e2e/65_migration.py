@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Logs as earlier programs left them (tests/vectors/store_v1 and store_v2), opened by today's:
-nothing changes for those who hold their heads and proofs, they go on, and nobody is charged for
-what was free."""
+"""Logs as earlier programs left them (tests/vectors/store_v1, store_v2 and store_v3), opened by
+today's: nothing changes for those who hold their heads and proofs, they go on, nobody is charged
+for what was free, and what was paid stays paid."""
 
 import json
 import os
@@ -171,6 +171,52 @@ with case("charging begins with the first tariff; a root is shared by all of its
     service.restart()
     equal(service.ok("/v1/accounts/revenue:gas:LUCID", token=service.token)["credits"],
           revenue["credits"])
+    service.stop()
+    equal(kit.lucid("log", "fsck", "--data", service.data)[0], 0)
+
+# --- before the gate ----------------------------------------------------------------------------
+
+expected = expectations("store_v3")
+
+
+def holds(got, want, where):
+    """What was there is there; members may have come with the time, and events go on."""
+    if isinstance(want, dict):
+        for name, value in want.items():
+            if name != "as_of":
+                holds(got[name], value, f"{where}.{name}")
+    elif isinstance(want, list):
+        equal(len(got), len(want), where)
+        for number, (one, other) in enumerate(zip(got, want)):
+            holds(one, other, f"{where}[{number}]")
+    else:
+        equal(got, want, where)
+
+
+with case("with money, before the gate: whatever stood in a payment's texts, all sums stand"):
+    service = kit.Service(copy("store_v3"), init=False, epoch_seconds_max=31536000,
+                          epoch_receipts_max=50)
+    assert "store.migrated" in service.log_text(), service.log_text()
+    equal(service.get("/checkpoint").body.decode(), expected["checkpoint"])
+    equal(service.ok("/v1/mmr"), expected["mmr"])
+    for path, want in expected["same"].items():
+        holds(service.ok(path, token=service.token), want, path)
+
+with case("the transfers that it had recorded are spent, by their log or as a whole"):
+    transaction, other = "0x" + "ab" * 32, "0x" + "cd" * 32
+
+    def record(number, text):
+        return service.post("/v1/payments",
+                            {"external_id": f"new-{number}", "asset": "proof", "amount": "10",
+                             "network": "eip155:8453", "transaction": text}, token=service.token)
+
+    for number, text in enumerate((transaction, transaction + "/3", transaction + "/4", other,
+                                   other + "/7", other + "/8")):
+        kit.problem(record(number, text), 409, "PAYMENT_ALREADY_SPENT", "transaction")
+    equal(record(10, other + "/9").status, 201)
+    kit.problem(record(11, other + "/9"), 409, "PAYMENT_ALREADY_SPENT", "transaction")
+    service.restart()
+    kit.problem(record(12, other + "/9"), 409, "PAYMENT_ALREADY_SPENT", "transaction")
     service.stop()
     equal(kit.lucid("log", "fsck", "--data", service.data)[0], 0)
 
