@@ -409,7 +409,7 @@ static void broadcast_again(struct direct_job *job)
         text = "unused so far; without a gas key it cannot be broadcast again";
     } else if (x402_wallet_send(job->net->wallet, &charge->authorization, &charge->signature, true,
                                 NULL) != LUCID_OK) {
-        text = "unused so far; too many settlements are under way";
+        text = "unused so far; other transactions must come through first";
     }
     direct_finish(job, X402_CHARGE_PENDING, NULL, "%s", text);
 }

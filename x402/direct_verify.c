@@ -142,11 +142,12 @@ bool direct_settleable(struct direct_job *job)
     const struct x402_charge *charge = job->charge;
     const struct evm_authorization *authorization = &charge->authorization;
     uint64_t value;
-    if (job->net->wallet == NULL) {
+    if (job->net->wallet == NULL || !job->net->network->eip3009) {
         direct_finish(job, X402_CHARGE_BAD, "unsupported_scheme",
-                      "authorizations cannot be settled on %s here (no gas key): pay by a "
-                      "transfer and X-Payment-Proof",
-                      job->net->network->caip2);
+                      "authorizations cannot be settled on %s here (%s): pay by a transfer and "
+                      "X-Payment-Proof",
+                      job->net->network->caip2,
+                      job->net->wallet == NULL ? "no gas key" : "the token has no EIP-3009");
     } else if (charge->smart_wallet) {
         direct_finish(job, X402_CHARGE_BAD, "invalid_exact_evm_signature",
                       "signatures of smart wallets (ERC-1271, ERC-6492) are not taken: the "

@@ -169,10 +169,9 @@ static bool has_foreign(struct x402_wallet *wallet)
 struct wallet_order *wallet_order_next(struct x402_wallet *wallet)
 {
     struct wallet_order *first = NULL;
-    bool foreign = has_foreign(wallet);
     for (size_t i = 0; i < WALLET_ORDERS; i++) {
         struct wallet_order *order = &wallet->orders[i];
-        if (order->is_used && !order->ended && order->slot == NULL && !(order->again && foreign) &&
+        if (order->is_used && !order->ended && order->slot == NULL &&
             (first == NULL || order->sequence < first->sequence)) {
             first = order;
         }
@@ -183,7 +182,7 @@ struct wallet_order *wallet_order_next(struct x402_wallet *wallet)
 /* Transactions of an earlier try stay known (count): one of them may be mined all the same. */
 static void order_begin(struct x402_wallet *wallet, struct wallet_order *order,
                         const struct evm_authorization *authorization,
-                        const struct evm_signature *signature, bool again)
+                        const struct evm_signature *signature)
 {
     for (size_t i = 0; i < WALLET_SLOTS; i++) {
         if (wallet->slots[i].order == order) {
@@ -192,7 +191,6 @@ static void order_begin(struct x402_wallet *wallet, struct wallet_order *order,
     }
     order->is_used = true;
     order->ended = false;
-    order->again = again;
     order->sequence = ++wallet->sequence;
     order->authorization = *authorization;
     order->signature = *signature;
@@ -211,11 +209,12 @@ enum lucid_error x402_wallet_send(struct x402_wallet *wallet,
     size_t at = order_find(wallet, &authorization->from, &authorization->nonce);
     struct wallet_order *order = at < WALLET_ORDERS ? &wallet->orders[at] : NULL;
     if (order == NULL || order->ended) {
-        if (wallet_order_count(wallet) >= X402_WALLET_ORDERS_MAX) {
+        if (wallet_order_count(wallet) >= X402_WALLET_ORDERS_MAX ||
+            (again && (!wallet->opened || has_foreign(wallet)))) {
             return LUCID_RETRY_BUSY;
         }
         order = order != NULL ? order : order_place(wallet);
-        order_begin(wallet, order, authorization, signature, again);
+        order_begin(wallet, order, authorization, signature);
     } else if (order->watch != NULL && watch != NULL) {
         return LUCID_RETRY_BUSY;
     }

@@ -56,9 +56,9 @@ enum lucid_error x402_wallet_open(const struct x402_wallet_options *options,
 void x402_wallet_close(struct x402_wallet *wallet); /* NULL is allowed */
 
 /* Broadcasts an authorization, or watches one that is under way. `again`: it may be on its way
- * already by a transaction that this process does not know; it waits for such ones. watch may be
- * NULL. LUCID_RETRY_BUSY: X402_WALLET_ORDERS_MAX are under way, or somebody else watches this one.
- */
+ * already by a transaction of an earlier run. watch may be NULL. LUCID_RETRY_BUSY:
+ * X402_WALLET_ORDERS_MAX are under way, somebody else watches this one, or `again` and such
+ * transactions are still in the nodes' pools. */
 enum lucid_error x402_wallet_send(struct x402_wallet *wallet,
                                   const struct evm_authorization *authorization,
                                   const struct evm_signature *signature, bool again,

@@ -20,7 +20,6 @@ typedef void wallet_step_fn(struct x402_wallet *wallet);
 struct wallet_order {
     bool is_used; /* this entry */
     bool ended;
-    bool again;
     uint64_t sequence;
     struct evm_authorization authorization;
     struct evm_signature signature;

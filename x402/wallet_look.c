@@ -146,8 +146,11 @@ static void unstick(struct x402_wallet *wallet)
     case WALLET_ORDER:
     case WALLET_FILLER:
         if (slot->taken && now - since >= stuck_ms) {
-            lucid_log(LUCID_LOG_INFO, "wallet.stuck", "%s: a transaction hangs: it is sent again",
-                      wallet->options.network->caip2);
+            if (slot->version_count == 1) {
+                lucid_log(LUCID_LOG_INFO, "wallet.stuck",
+                          "%s: a transaction hangs: it is sent again for more",
+                          wallet->options.network->caip2);
+            }
             slot->taken = false;
             slot->bump = true;
             slot->wait_ms = 0;
