@@ -3,8 +3,10 @@
  * lengths, types and the hashes asked for are compared, counts are bounded, and an endpoint whose
  * eth_chainId is not ours is not used (asked once per endpoint and after it failed).
  *
- * With quorum 1 an endpoint that fails is passed over for the next. With quorum n the question goes
- * to all, and an answer counts when n endpoints gave the same; two that can no longer agree give
+ * With quorum 1 an endpoint that fails is passed over for the next, and rests: it is asked only
+ * where nobody else is left, for half a second that doubles up to half a minute, or as long as it
+ * asks for. With quorum n the question goes to all that do not rest (to all, where these are
+ * fewer), and an answer counts when n endpoints gave the same; two that can no longer agree give
  * LUCID_RETRY_IO with code RPC_CONTRADICTORY, never one of the answers. eth_sendRawTransaction goes
  * to all endpoints; one that takes it is enough. Where honest nodes differ for a moment, the n-th
  * answer counts: of BLOCK at a tag and of COUNT the n-th highest (so many have come so far), of TIP
@@ -86,10 +88,10 @@ struct evm_rpc_call {
     enum evm_rpc_tag tag;    /* BLOCK */
     uint64_t number;         /* BLOCK with EVM_RPC_NUMBER */
     struct evm_address to;   /* CALL, CODE; LOGS: the contract; COUNT, BALANCE: the account */
-    struct evm_address from; /* CALL */
+    struct evm_address from; /* CALL; zeros: not said */
     struct lucid_span data;  /* CALL, SEND */
     bool pending;            /* COUNT */
-    struct evm_hash topics[EVM_RPC_TOPICS_MAX]; /* LOGS */
+    struct evm_hash topics[EVM_RPC_TOPICS_MAX]; /* LOGS; one of zeros: any */
     size_t topic_count;
     uint64_t from_block; /* LOGS, to_block included */
     uint64_t to_block;
@@ -98,8 +100,9 @@ struct evm_rpc_call {
 
     /* Out. LUCID_OK; LUCID_NOTE_ABSENT (RECEIPT: unknown or pending; BLOCK: none such);
      * LUCID_REFUSE_INVALID (CALL: it reverts, reason in why.text); LUCID_RETRY_IO (why.code
-     * RPC_UNREACHABLE, RPC_MALFORMED, RPC_WRONG_CHAIN, RPC_ERROR, RPC_CONTRADICTORY);
-     * LUCID_RETRY_MEMORY. */
+     * RPC_UNREACHABLE, RPC_MALFORMED, RPC_WRONG_CHAIN, RPC_ERROR (LOGS: also when there are more
+     * than may be), RPC_CONTRADICTORY; SEND: some endpoint may have taken it);
+     * LUCID_RETRY_MEMORY. Of SEND with LUCID_OK why.text is what the node said. */
     enum lucid_error error;
     struct lucid_why why;
     struct evm_receipt receipt;
@@ -113,7 +116,8 @@ struct evm_rpc_call {
     struct evm_log *logs; /* LOGS */
     size_t log_count;
 
-    void *impl;
+    void *impl; /* the client's own, as is the next */
+    struct evm_rpc_call *next_starved;
 };
 
 struct evm_rpc_options {
