@@ -151,6 +151,23 @@ static void answer_head_read(const struct http_transfer *transfer, struct client
     answer->content_type[len] = '\0';
 }
 
+/* False: no memory. */
+static bool captures_take(CURL *curl, const struct client_question *question)
+{
+    bool ok = true;
+    for (size_t i = 0; i < question->capture_count; i++) {
+        struct client_capture *capture = &question->captures[i];
+        struct curl_header *header = NULL;
+        lucid_buf_clear(&capture->value);
+        if (curl_easy_header(curl, capture->name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
+            header->amount == 1 && strlen(header->value) <= CLIENT_CAPTURE_BYTES_MAX) {
+            lucid_buf_str(&capture->value, header->value);
+        }
+        ok = ok && lucid_buf_ok(&capture->value);
+    }
+    return ok;
+}
+
 static long milliseconds(uint32_t value, uint32_t otherwise)
 {
     return (long)(value != 0 ? value : otherwise);
@@ -204,7 +221,9 @@ enum lucid_error client_request(struct client *client, const struct client_quest
     if (waiting_set(&asking)) {
         CURLcode code = curl_easy_perform(client->curl);
         answer_head_read(&asking.transfer, answer);
+        bool captured = captures_take(client->curl, question);
         error = http_transfer_result(&asking.transfer, code, why);
+        error = error == LUCID_OK && !captured ? LUCID_RETRY_MEMORY : error;
     }
     http_transfer_end(&asking.transfer);
     lucid_buf_fini(&asking.line);

@@ -22,6 +22,15 @@ struct client;
 #define CLIENT_ANSWER_BYTES_DEFAULT ((size_t)16 << 20)
 #define CLIENT_LINE_BYTES_DEFAULT   ((size_t)256 << 10)
 
+#define CLIENT_CAPTURE_BYTES_MAX ((size_t)64 * 1024)
+
+/* A header of the answer that the caller wants to see. */
+struct client_capture {
+    const char *name;       /* the caller's */
+    struct lucid_buf value; /* empty: absent, repeated, or over CLIENT_CAPTURE_BYTES_MAX; the caller
+                               frees it (lucid_buf_fini) */
+};
+
 /* One line of a streamed answer, without its line end; good for the call. Any error but LUCID_OK
  * ends the transfer and is what client_request returns. */
 typedef enum lucid_error client_line_fn(void *context, struct lucid_span line);
@@ -46,6 +55,8 @@ struct client_question {
      * then bounds the sum. An unfinished last line of a truncated answer is dropped. */
     client_line_fn *line;
     void *context;
+    struct client_capture *captures; /* filled anew by each request; NULL: none */
+    size_t capture_count;
 };
 
 /* The caller's, zero-initialised before its first use; client_answer_fini frees it. */

@@ -45,6 +45,7 @@ const struct cli_command *const cli_commands[] = {
     &command_price_set,
     &command_price_delete,
     &command_asset_revenue,
+    &command_pay,
     &command_payment_record,
     &command_payment_list,
     &command_payment_show,

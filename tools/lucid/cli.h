@@ -13,7 +13,7 @@
 
 #define CLI_URL_DEFAULT     "http://127.0.0.1:8402"
 #define CLI_TOKEN_BYTES_MAX 256
-#define CLI_OPTIONS_MAX     16
+#define CLI_OPTIONS_MAX     20
 #define CLI_VALUES_MAX      32
 
 /* Exit codes of the program (CONTRACT 7). */

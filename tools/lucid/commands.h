@@ -27,6 +27,7 @@ extern const struct cli_command command_price_history;
 extern const struct cli_command command_price_set;
 extern const struct cli_command command_price_delete;
 extern const struct cli_command command_asset_revenue;
+extern const struct cli_command command_pay;
 extern const struct cli_command command_payment_record;
 extern const struct cli_command command_payment_list;
 extern const struct cli_command command_payment_show;
