@@ -136,6 +136,39 @@ static void test_flushall(void **state)
     losses_are(pair, 1, 0);
 }
 
+/* Not all of it: only what says that it is all there. */
+static void test_marks_lost(void **state)
+{
+    struct pair *pair = *state;
+    struct suite_claim held;
+    before_trouble(pair, &held);
+    redis_server_do(&rig_server, "HDEL test{spent}:loaded b");
+    assert_int_equal(pair_probe(pair, 0, "eip155:1/0xcc/1"), X402_CLAIM_UNREADY);
+    pair_wait(pair);
+    assert_int_equal(pair_probe(pair, 0, "eip155:1/0xcc/1"), X402_CLAIMED);
+    redis_server_do(&rig_server, "DEL test{spent}:generation");
+    assert_int_equal(pair_probe(pair, 0, "eip155:1/0xcc/1"), X402_CLAIM_UNREADY);
+    after_trouble(pair, &held);
+    losses_are(pair, 1, 0);
+}
+
+/* A server that comes back with its content but for the last second, as after a power cut or as a
+ * replica that was behind. */
+static void test_restart_older(void **state)
+{
+    struct pair *pair = *state;
+    struct suite_claim held;
+    before_trouble(pair, &held);
+    assert_int_equal(redis_server_do(&rig_server, "DEL test{spent}:k:eip155:1/0xaa/1"), 1);
+    assert_int_equal(redis_server_do(&rig_server, "DEL test{spent}:k:eip155:1/0xbb/1"), 1);
+    redis_server_stop(&rig_server, SIGTERM);
+    rig_wait_ready(pair->stores[0], false);
+    rig_wait_ready(pair->stores[1], false);
+    redis_server_start(&rig_server);
+    after_trouble(pair, &held);
+    losses_are(pair, 0, 1);
+}
+
 static void test_client_kill(void **state)
 {
     struct pair *pair = *state;
@@ -332,6 +365,8 @@ int main(void)
         RIG_PAIR(test_restart_emptied),
         RIG_PAIR(test_emptied_while_one_is_away),
         RIG_PAIR(test_flushall),
+        RIG_PAIR(test_marks_lost),
+        RIG_PAIR(test_restart_older),
         RIG_PAIR(test_client_kill),
         RIG_PAIR(test_script_flush),
         RIG_PAIR(test_slow),
