@@ -35,7 +35,7 @@ def authorize(wallet, to, value, nonce=None, after=0, before=None):
     }
 
 
-def _payload(authorization):
+def payload(authorization):
     return {
         "signature": enhex(authorization["signature"]),
         "authorization": {
@@ -62,7 +62,7 @@ def pay_v2(answer, wallet, value=None, **more):
     signed = authorize(wallet, unhex(accepted["payTo"]), value, **more)
     document = {
         "x402Version": 2,
-        "payload": _payload(signed),
+        "payload": payload(signed),
         "resource": required["resource"],
         "accepted": accepted,
     }
@@ -78,7 +78,7 @@ def pay_v1(answer, wallet, value=None, **more):
         "x402Version": 1,
         "scheme": accepted["scheme"],
         "network": accepted["network"],
-        "payload": _payload(signed),
+        "payload": payload(signed),
     }
     return "X-PAYMENT", b64(document)
 
