@@ -11,6 +11,7 @@
 #include "ledger/receipt.h"
 #include "ledger/store/failing.h"
 #include "tests/unit/ledger/core_world.h"
+#include "x402/payment.h"
 
 enum {
     SIM_RUNS_MAX = 40000,
@@ -23,6 +24,8 @@ enum {
     SIM_ASSETS = 3,
     SIM_PAYEES = 3, /* 0: none */
     SIM_WEIGHTS = 3,
+    SIM_VERSIONS_MAX = 1024, /* of a price */
+    SIM_GATE_MAX = 300,      /* payments of the gate */
     SIM_BATCH_MAX = 40,
     SIM_BODY_BYTES_MAX = 512,
 };
@@ -110,8 +113,25 @@ struct model_paid {
     uint64_t amount;
 };
 
+/* A payment of the gate. Its asset and amount follow from its number. */
+struct model_gate {
+    enum x402_status status; /* 0: there is none */
+    bool served;
+    bool final;
+    uint64_t version;
+    uint64_t legs[GAS_LEGS];
+    uint8_t holders[GAS_PROTOCOL]; /* payees of the legs now; 0: in suspense */
+};
+
 struct model_market {
     struct model_price prices[SIM_ASSETS];
+    struct model_price versions[SIM_ASSETS][SIM_VERSIONS_MAX]; /* from 1 */
+    uint64_t newest[SIM_ASSETS];                               /* version; 0: never priced */
+    struct model_gate gate[SIM_GATE_MAX];
+    struct model_account gate_clearing;
+    struct model_account gate_suspense[SIM_ASSETS];
+    uint64_t reversed[SIM_ASSETS];
+    uint64_t reversals[SIM_ASSETS];
     struct model_split splits[SIM_ASSETS][SIM_WEIGHTS][SIM_PAYEES][SIM_PAYEES];
     struct model_account clearing;
     struct model_account protocol;
@@ -200,6 +220,24 @@ union sim_market_command {
     struct gas_payment_command payment;
 };
 
+/* A payment of the gate: even numbers are authorizations, odd ones transfers. */
+struct sim_gate_op {
+    enum x402_payment_verb verb;
+    unsigned number;
+    uint64_t version;
+    bool reads;
+};
+
+/* Splits an amount by a price, and adds it to what was split so. */
+void model_split(struct model_market *market, unsigned asset, const struct model_price *price,
+                 uint64_t amount, uint64_t ret[GAS_LEGS]);
+/* What was released to a payee is held by it. */
+void model_gate_release(struct model_market *market, unsigned asset, unsigned leg, unsigned payee);
+struct expect model_gate_do(struct model *model, const struct sim_gate_op *op);
+/* The account of a leg: its payee's, or 0: suspense. */
+struct model_account *model_leg_account(struct model_market *market, unsigned asset, unsigned leg,
+                                        unsigned payee);
+
 struct expect model_market_do(struct model *model, const struct sim_market_op *op);
 /* The statement at an epoch's end, if money moved. */
 void model_market_epoch(struct model *model);
@@ -259,6 +297,10 @@ void sim_gas_make(struct sim *sim, struct gas_books_command *command, unsigned *
 void sim_market_make(struct sim *sim, union sim_market_command *command, struct sim_market_op *op);
 void sim_market_compare(struct sim *sim, const union sim_market_command *command,
                         const struct sim_market_op *op, const struct expect *expect);
+void sim_gate_make(struct sim *sim, struct x402_payment_command *command, struct sim_gate_op *op);
+/* Compares the payments of the gate; gives the number of their own accounts. */
+size_t sim_gate_check(struct sim *sim);
+extern const char *const sim_assets[SIM_ASSETS];
 /* Compares what the market has; gives the number of its accounts. */
 size_t sim_market_check(struct sim *sim);
 void sim_account_check(struct sim *sim, const char *id, const struct model_account *row);

@@ -3,7 +3,7 @@
 
 #include "tests/unit/sim/ledger_sim.h"
 
-static const char *const assets[SIM_ASSETS] = {"alpha", "beta", "gamma"};
+const char *const sim_assets[SIM_ASSETS] = {"alpha", "beta", "gamma"};
 static const char *const payees[SIM_PAYEES] = {NULL, "gpu", "maker"};
 static const struct gas_weights weights[SIM_WEIGHTS] = {
     {{7000, 2000, 1000}}, {{3333, 3333, 3334}}, {{0, 1, 9999}}};
@@ -47,10 +47,20 @@ static void split_pay(struct model_split *split, const struct gas_weights *by, u
     }
 }
 
-static struct model_account *leg_account(struct model_market *market, unsigned asset, unsigned leg,
-                                         unsigned payee)
+struct model_account *model_leg_account(struct model_market *market, unsigned asset, unsigned leg,
+                                        unsigned payee)
 {
     return payee != 0 ? &market->payees[payee] : &market->suspense[asset][leg];
+}
+
+void model_split(struct model_market *market, unsigned asset, const struct model_price *price,
+                 uint64_t amount, uint64_t ret[GAS_LEGS])
+{
+    split_pay(&market->splits[asset][price->weights][price->payees[0]][price->payees[1]],
+              &weights[price->weights], amount, ret);
+    market->gross[asset] += amount;
+    market->count[asset]++;
+    market->moved = true;
 }
 
 static struct expect model_payment(struct model *model, const struct sim_market_op *op)
@@ -68,21 +78,19 @@ static struct expect model_payment(struct model *model, const struct sim_market_
     if (!price->set) {
         return (struct expect){.error = LUCID_REFUSE_INVALID, .code = "ASSET_NOT_PRICED"};
     }
-    if (market->clearing.debits + op->amount > GAS_AMOUNT_MAX) {
+    if (market->clearing.debits + op->amount > GAS_AMOUNT_MAX ||
+        market->gross[op->asset] + op->amount > GAS_AMOUNT_MAX) {
         return (struct expect){.error = LUCID_REFUSE_TOO_LARGE, .code = "AMOUNT_OVERFLOW"};
     }
     (void)model_event_add(model);
     *known = (struct model_paid){.used = true, .asset = op->asset, .amount = op->amount};
-    split_pay(&market->splits[op->asset][price->weights][price->payees[0]][price->payees[1]],
-              &weights[price->weights], op->amount, expect.legs);
+    model_split(market, op->asset, price, op->amount, expect.legs);
     for (unsigned leg = 0; leg < GAS_PROTOCOL; leg++) {
         model_gas_post(&model->gas, &market->clearing,
-                       leg_account(market, op->asset, leg, price->payees[leg]), expect.legs[leg]);
+                       model_leg_account(market, op->asset, leg, price->payees[leg]),
+                       expect.legs[leg]);
     }
     model_gas_post(&model->gas, &market->clearing, &market->protocol, expect.legs[GAS_PROTOCOL]);
-    market->gross[op->asset] += op->amount;
-    market->count[op->asset]++;
-    market->moved = true;
     return expect;
 }
 
@@ -95,12 +103,15 @@ static struct expect model_price_set(struct model *model, const struct sim_marke
     }
     (void)model_event_add(model);
     *price = op->price;
+    lucid_assert(market->newest[op->asset] + 1 < SIM_VERSIONS_MAX);
+    market->versions[op->asset][++market->newest[op->asset]] = op->price;
     for (unsigned leg = 0; leg < GAS_PROTOCOL; leg++) {
         struct model_account *held = &market->suspense[op->asset][leg];
         uint64_t rest = held->credits - held->debits;
         if (price->payees[leg] != 0 && rest > 0) {
             (void)model_event_add(model);
             model_gas_post(&model->gas, held, &market->payees[price->payees[leg]], rest);
+            model_gate_release(market, op->asset, leg, price->payees[leg]);
             market->moved = true;
         }
     }
@@ -160,7 +171,7 @@ static void payment_make(struct sim *sim, struct gas_payment_command *command,
     }
     int len = snprintf(id, sizeof(id), "sim-payment-%u", op->payment);
     const struct gas_payment_request request = {
-        .asset = lucid_span_str(assets[op->asset]),
+        .asset = lucid_span_str(sim_assets[op->asset]),
         .unit = GAS_USDC,
         .amount = op->amount,
         .external_id = lucid_span(id, (size_t)len),
@@ -178,8 +189,9 @@ void sim_market_make(struct sim *sim, union sim_market_command *command, struct 
         return;
     }
     if (op->what == SIM_PRICE_DELETE) {
-        sim_check(sim, gas_price_delete_prepare(&command->price, lucid_span_str(assets[op->asset]),
-                                                NULL) == LUCID_OK);
+        sim_check(sim,
+                  gas_price_delete_prepare(&command->price, lucid_span_str(sim_assets[op->asset]),
+                                           NULL) == LUCID_OK);
         return;
     }
     op->price = (struct model_price){
@@ -188,7 +200,7 @@ void sim_market_make(struct sim *sim, union sim_market_command *command, struct 
         .payees = {(uint8_t)sim_random(sim, SIM_PAYEES), (uint8_t)sim_random(sim, SIM_PAYEES)},
     };
     const struct gas_price_request request = {
-        .asset = lucid_span_str(assets[op->asset]),
+        .asset = lucid_span_str(sim_assets[op->asset]),
         .price_per_call = 1,
         .network = lucid_span_str("eip155:8453"),
         .pay_to = lucid_span_str("0x1111111111111111111111111111111111111111"),
@@ -217,7 +229,7 @@ static void suspense_check(struct sim *sim, unsigned asset)
 {
     char id[GAS_ACCOUNT_ID_BYTES_MAX + 1];
     for (unsigned leg = 0; leg < GAS_PROTOCOL; leg++) {
-        gas_account_suspense(gas_leg_name((enum gas_leg)leg), lucid_span_str(assets[asset]),
+        gas_account_suspense(gas_leg_name((enum gas_leg)leg), lucid_span_str(sim_assets[asset]),
                              GAS_USDC, id);
         sim_account_check(sim, id, &sim->kept->market.suspense[asset][leg]);
     }
@@ -241,14 +253,16 @@ size_t sim_market_check(struct sim *sim)
     for (unsigned asset = 0; asset < SIM_ASSETS; asset++) {
         struct gas_asset_revenue revenue = {.payments = 0};
         enum lucid_error error = gas_asset_revenue_read(
-            sim->world.view, lucid_span_str(assets[asset]), GAS_USDC, &revenue);
+            sim->world.view, lucid_span_str(sim_assets[asset]), GAS_USDC, &revenue);
         sim_check(sim, error == (market->count[asset] > 0 ? LUCID_OK : LUCID_NOTE_ABSENT));
         sim_check(sim, revenue.payments == market->count[asset]);
         sim_check(sim, revenue.gross == market->gross[asset]);
+        sim_check(sim, revenue.reversed_gross == market->reversed[asset]);
+        sim_check(sim, revenue.reversals == market->reversals[asset]);
         suspense_check(sim, asset);
         opened += (size_t)market->suspense[asset][0].opened + market->suspense[asset][1].opened;
     }
     sim_check(sim, gas_settlement_count(sim->world.view, GAS_USDC, &statements) == LUCID_OK);
     sim_check(sim, statements == market->statements);
-    return opened;
+    return opened + sim_gate_check(sim);
 }

@@ -16,7 +16,7 @@
 
 enum { COMMANDS_MEMORY = 10000, COMMANDS_LMDB = 6000, SEEDS_MEMORY = 3 };
 
-enum op_what { OP_RECEIPT, OP_SIGNER, OP_TOKEN, OP_EPOCH, OP_HEAD, OP_GAS, OP_MARKET };
+enum op_what { OP_RECEIPT, OP_SIGNER, OP_TOKEN, OP_EPOCH, OP_HEAD, OP_GAS, OP_MARKET, OP_GATE };
 
 struct op {
     enum op_what what;
@@ -24,6 +24,7 @@ struct op {
     unsigned number; /* run, signer or token */
     unsigned key;    /* of a deposit */
     struct sim_market_op market;
+    struct sim_gate_op gate;
     uint8_t variant;
     uint8_t signer;
     uint64_t expires_ms;
@@ -37,6 +38,7 @@ struct op {
         struct ledger_head_tick head;
         struct gas_books_command gas;
         union sim_market_command market;
+        struct x402_payment_command gate;
     } as;
 };
 
@@ -180,6 +182,7 @@ static void sim_start(struct sim *sim, uint64_t seed, const char *lmdb_dir)
     core_world_use(&sim->world, &ledger_head_kind, &sim->world.head);
     core_world_use(&sim->world, &gas_pricing_kind, NULL);
     core_world_use(&sim->world, &gas_revenue_kind, NULL);
+    core_world_use(&sim->world, &x402_payment_kind, NULL);
     core_world_use(&sim->world, &gas_settlement_kind, &sim->settlement);
     if (sim_random(sim, 2) == 0) {
         sim->world.epoch.receipts_max = 1 + sim_random(sim, 20);
@@ -306,10 +309,13 @@ static bool op_make(struct sim *sim, struct op *op, struct lucid_arena *arena)
 {
     uint64_t draw = sim_random(sim, 100);
     *op = (struct op){.what = OP_RECEIPT};
-    if (draw < 74) {
+    if (draw < 66) {
         return receipt_make(sim, op, arena);
     }
-    if (draw < 80) {
+    if (draw < 74) {
+        op->what = OP_GATE;
+        sim_gate_make(sim, &op->as.gate, &op->gate);
+    } else if (draw < 80) {
         op->what = OP_SIGNER;
         signer_make(sim, op);
     } else if (draw < 83) {
@@ -357,6 +363,8 @@ static struct expect op_expect(struct model *model, const struct op *op)
         return model_epoch_do(model, (enum epoch_verb)op->verb);
     case OP_HEAD:
         return model_head_tick(model);
+    case OP_GATE:
+        return model_gate_do(model, &op->gate);
     case OP_MARKET:
         return model_market_do(model, &op->market);
     case OP_GAS:
@@ -391,6 +399,8 @@ static void op_compare(struct sim *sim, const struct op *op, const struct expect
         sim_check(sim, op->as.signer.ret_known == expect->known);
     } else if (op->what == OP_MARKET) {
         sim_market_compare(sim, &op->as.market, &op->market, expect);
+    } else if (op->what == OP_GATE) {
+        sim_check(sim, op->as.gate.ret_known == expect->known);
     } else if (op->what == OP_GAS) {
         sim_check(sim, op->as.gas.ret_known == expect->known);
     } else if (op->what == OP_EPOCH) {
