@@ -14,6 +14,7 @@
 #include "http/api/api.h"
 #include "ledger/receipt.h"
 #include "ledger/store/lmdb.h"
+#include "lucidd/cashier.h"
 #include "lucidd/certificate.h"
 #include "lucidd/config.h"
 #include "lucidd/cosigner.h"
@@ -23,12 +24,14 @@
 #include "lucidd/process.h"
 #include "lucidd/published.h"
 #include "lucidd/scrub.h"
+#include "lucidd/shop.h"
+#include "lucidd/start.h"
 #include "lucidd/upkeep.h"
 #include "lucidd/version.h"
 #include "lucidd/writer.h"
 #include "migrations/migrations.h"
 
-enum { LOOPS_MAX = 64, EXIT_USAGE = 2, WRITER_IDLE_ROUND_MS = 1000, SCRUB_FIRST_MS = 1000 };
+enum { LOOPS_MAX = 64, WRITER_IDLE_ROUND_MS = 1000, SCRUB_FIRST_MS = 1000 };
 
 struct service {
     struct config config;
@@ -45,6 +48,9 @@ struct service {
     struct published_keeper keeper;
     struct ledger_policy *policy; /* NULL: no witnesses */
     struct cosigner *cosigner;    /* NULL likewise */
+    struct shop shop;
+    struct api_sales sales;
+    struct cashier *cashier; /* NULL: nothing is sold */
     struct api *api;
     struct http_tls *tls; /* NULL: no TLS listener */
     struct http_network trusted[CONFIG_TRUSTED_MAX];
@@ -323,6 +329,34 @@ static void service_metrics(void *context, struct lucid_buf *out)
         scrub_metrics(service->scrub, out);
     }
     cosigner_metrics_write(service->cosigner, out);
+    cashier_metrics_write(service->cashier, out);
+}
+
+/* The shop, where something is sold: else nothing of it is opened. */
+static enum lucid_error open_cashier(struct service *service, struct lucid_why *why)
+{
+    if (!config_sells(&service->config)) {
+        return LUCID_OK;
+    }
+    enum lucid_error error =
+        shop_open(&service->config, &service->dir, service->started_ms, &service->shop, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    const struct cashier_options options = {
+        .config = &service->config,
+        .shop = &service->shop,
+        .ledger = service->ledger,
+        .clock = writer_clock(service->writer),
+        .submit = writer_submit,
+        .context = service->writer,
+    };
+    shop_sales(&service->shop, &service->config, &service->sales);
+    service->sales.enter = cashier_enter;
+    service->sales.warnings = cashier_warnings;
+    error = cashier_open(&options, &service->cashier, why);
+    service->sales.context = service->cashier;
+    return error;
 }
 
 static enum lucid_error open_api(struct service *service, struct lucid_why *why)
@@ -352,6 +386,7 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
         .metrics = service_metrics,
         .metrics_context = service,
         .witnesses = cosigner_witnesses(service->cosigner),
+        .sales = service->cashier == NULL ? NULL : &service->sales,
     };
     enum lucid_error error = api_open(&options, &service->api);
     return error == LUCID_OK ? LUCID_OK
@@ -414,6 +449,8 @@ static enum lucid_error open_server(struct service *service, struct lucid_why *w
         return error;
     }
     api_set_server(service->api, service->server);
+    shop_url_set(&service->shop, &service->config, http_server_port(service->server),
+                 http_server_tls_port(service->server));
     size_t wanted = loops_wanted(&service->config);
     while (error == LUCID_OK && service->loop_count < wanted) {
         struct http_loop *loop;
@@ -455,6 +492,9 @@ static enum lucid_error service_open(struct service *service, struct lucid_why *
         error = open_upkeep(service, why);
     }
     if (error == LUCID_OK) {
+        error = open_cashier(service, why);
+    }
+    if (error == LUCID_OK) {
         error = open_api(service, why);
     }
     return error == LUCID_OK ? open_server(service, why) : error;
@@ -472,6 +512,8 @@ static void service_close(struct service *service)
     upkeep_close(service->upkeep);
     scrub_close(service->scrub);
     cosigner_close(service->cosigner);
+    cashier_close(service->cashier);
+    shop_close(&service->shop);
     writer_close(service->writer);
     ledger_close(service->ledger);
     gas_split_cache_close(service->kinds.revenue.cache);
@@ -501,32 +543,12 @@ static void *upkeep_main(void *upkeep)
     return NULL;
 }
 
-static void say_listener(const struct service *service, bool tls)
-{
-    char host[CONFIG_TEXT_BYTES_MAX];
-    uint16_t port;
-    enum lucid_error error = config_listen(&service->config, tls, host, sizeof(host), &port, NULL);
-    lucid_assert(error == LUCID_OK);
-    port = tls ? http_server_tls_port(service->server) : http_server_port(service->server);
-    if (port != 0) {
-        bool v6 = strchr(host, ':') != NULL;
-        printf("listening on %s://%s%s%s:%u\n", tls ? "https" : "http", v6 ? "[" : "", host,
-               v6 ? "]" : "", (unsigned)port);
-    }
-}
-
-static void say_listening(const struct service *service)
-{
-    say_listener(service, false);
-    say_listener(service, true);
-    fflush(stdout);
-}
-
 static void threads_start(struct service *service)
 {
     lucid_assert(pthread_create(&service->writer_thread, NULL, writer_main, service->writer) == 0);
     lucid_assert(pthread_create(&service->upkeep_thread, NULL, upkeep_main, service->upkeep) == 0);
     cosigner_start(service->cosigner);
+    cashier_start(service->cashier);
     for (size_t i = 0; i < service->loop_count; i++) {
         lucid_assert(
             pthread_create(&service->loop_threads[i], NULL, loop_main, service->loops[i]) == 0);
@@ -579,7 +601,7 @@ static void service_run(struct service *service, const sigset_t *signals)
 {
     pthread_t second;
     threads_start(service);
-    say_listening(service);
+    start_say_listening(&service->config, service->server);
     lucid_log(LUCID_LOG_INFO, "service.ready", "version %s, %zu I/O threads, data in %s",
               LUCID_VERSION, service->loop_count, service->dir.root);
     notify_send(&service->notify, "READY=1\nSTATUS=serving");
@@ -597,6 +619,7 @@ static void service_run(struct service *service, const sigset_t *signals)
     }
     /* Only now: loops and cosigner waited for their answers, which the writer gave. */
     cosigner_stop(service->cosigner);
+    cashier_stop(service->cashier, service->config.stop_grace_ms);
     writer_stop(service->writer);
     lucid_assert(pthread_join(service->writer_thread, NULL) == 0);
     /* After the writer: its last head is among what tasks with at_stop look at. */
@@ -608,66 +631,19 @@ static void service_run(struct service *service, const sigset_t *signals)
     }
 }
 
-static int say(const char *text, enum lucid_error error)
-{
-    fprintf(stderr, "lucidd: %s\n", text);
-    /* What starting again does not help against; the unit relies on it. */
-    bool final = lucid_category(error) == LUCID_CATEGORY_REFUSE || error == LUCID_NOTE_ABSENT;
-    return final ? EXIT_USAGE : EXIT_FAILURE;
-}
-
-static int print_and_exit(const struct config *config, enum config_action action)
-{
-    struct lucid_buf out;
-    lucid_buf_init(&out, 0);
-    switch (action) {
-    case CONFIG_HELP:
-        config_help(&out);
-        break;
-    case CONFIG_VERSION:
-        lucid_buf_str(&out, "lucidd " LUCID_VERSION "\n");
-        break;
-    case CONFIG_PRINT:
-        config_print(config, &out);
-        break;
-    case CONFIG_CHECK:
-        lucid_buf_str(&out, "configuration ok\n");
-        break;
-    case CONFIG_RUN:
-        break;
-    }
-    size_t written = fwrite(out.data, 1, out.len, stdout);
-    bool ok = lucid_buf_ok(&out) && written == out.len && fflush(stdout) == 0;
-    lucid_buf_fini(&out);
-    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 int main(int argc, char **argv)
 {
-    /* Before any thread exists, so that all of them leave signals to main. */
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGUSR1);
-    sigaddset(&signals, SIGUSR2);
-    lucid_assert(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
-    /* Whoever reads our log or our answers may go away: that is an error of the write, no more. */
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    lucid_assert(sigaction(SIGPIPE, &ignore, NULL) == 0);
-    /* Likewise a write past a limit on file sizes: the commit fails, and says so. */
-    lucid_assert(sigaction(SIGXFSZ, &ignore, NULL) == 0);
-
+    start_signals(&signals);
     static struct service service;
     struct lucid_why why = {.code = NULL};
     enum config_action action = CONFIG_RUN;
     enum lucid_error error = config_read(argc, argv, environ, &service.config, &action, &why);
     if (error != LUCID_OK) {
-        return say(why.text, LUCID_REFUSE_INVALID);
+        return start_say(why.text, LUCID_REFUSE_INVALID);
     }
     if (action != CONFIG_RUN) {
-        return print_and_exit(&service.config, action);
+        return start_print(&service.config, action);
     }
     lucid_log_set_level(config_log_level(&service.config));
     service.main_thread = pthread_self();
@@ -679,10 +655,11 @@ int main(int argc, char **argv)
                   why.text);
     }
     notify_send(&service.notify, "STATUS=opening the log");
+    lucid_assert(evm_sign_open() == LUCID_OK); /* without memory for it there is no service */
     error = service_open(&service, &why);
     int status = EXIT_SUCCESS;
     if (error != LUCID_OK) {
-        status = say(why.text, error);
+        status = start_say(why.text, error);
     } else {
         service_run(&service, &signals);
         lucid_log(LUCID_LOG_INFO, "service.stopped", "goodbye");

@@ -1,0 +1,178 @@
+#include "lucidd/shop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "lucidd/x402_keys.h"
+
+#define SHOP_KEY_BYTES_MAX ((size_t)256)
+#define REDIS_PREFIX       "lucid"
+
+static enum lucid_error networks_read(const struct config *config, struct x402_networks *ret,
+                                      struct lucid_why *why)
+{
+    char *text = malloc(X402_NETWORKS_FILE_BYTES_MAX + 1);
+    size_t len;
+    if (text == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error error = datadir_file_read(config->x402_networks_file, false, text,
+                                               X402_NETWORKS_FILE_BYTES_MAX, &len, why);
+    if (error == LUCID_OK) {
+        struct lucid_why inner = {0};
+        error = x402_networks_parse(lucid_span(text, len), ret, &inner);
+        if (error != LUCID_OK) {
+            error = lucid_refuse(why, error, "INVALID_CONFIG", "x402_networks_file",
+                                 "%.200s: %.200s: %.200s", config->x402_networks_file, inner.param,
+                                 inner.text);
+        }
+    }
+    free(text);
+    return error;
+}
+
+enum lucid_error shop_check(const struct config *config, struct lucid_why *why)
+{
+    if (!config_sells(config)) {
+        return LUCID_OK;
+    }
+    struct x402_networks *networks = calloc(1, sizeof(*networks));
+    if (networks == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error error = networks_read(config, networks, why);
+    free(networks);
+    return error;
+}
+
+/* The key lies in the file alone: hex digits and a line end. */
+static enum lucid_error gas_key_read(const char *path, struct evm_key *ret, struct lucid_why *why)
+{
+    char *text = datadir_secret_new(SHOP_KEY_BYTES_MAX + 1);
+    size_t len = 0;
+    if (text == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error error = datadir_file_read(path, true, text, SHOP_KEY_BYTES_MAX, &len, why);
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r' || text[len - 1] == ' ')) {
+        len--;
+    }
+    if (error == LUCID_OK && evm_key_parse(lucid_span(text, len), ret) != LUCID_OK) {
+        error = lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_KEY", "x402_networks_file",
+                             "%.400s holds no key: 64 hex digits", path);
+    }
+    datadir_secret_free(text, SHOP_KEY_BYTES_MAX + 1);
+    return error;
+}
+
+static enum lucid_error gas_keys_read(struct shop *shop, struct lucid_why *why)
+{
+    shop->gas_keys = datadir_secret_new(X402_NETWORKS_MAX * sizeof(*shop->gas_keys));
+    if (shop->gas_keys == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error error = LUCID_OK;
+    for (size_t i = 0; error == LUCID_OK && i < shop->networks.count; i++) {
+        const char *path = shop->networks.items[i].gas_key_file;
+        if (path[0] != '\0') {
+            error = gas_key_read(path, &shop->gas_keys[i], why);
+            shop->gas_key_of[i] = &shop->gas_keys[i];
+        }
+    }
+    return error;
+}
+
+/* What Redis is may only be learnt by asking: one that would lose proofs must not be started on,
+ * one that is away may come back. */
+static enum lucid_error redis_open(const struct config *config, struct shop *shop,
+                                   struct lucid_why *why)
+{
+    shop->redis = strcmp(config->spent_store, "redis") == 0;
+    if (!shop->redis) {
+        return LUCID_OK;
+    }
+    bool known = config_members(config, &shop->members);
+    lucid_assert(known);
+    shop->redis_options = (struct x402_spent_redis_options){
+        .url = config->redis_url,
+        .password_file =
+            config->redis_password_file[0] == '\0' ? NULL : config->redis_password_file,
+        .prefix = REDIS_PREFIX,
+        .members = shop->members.names,
+        .member_count = shop->members.count,
+        .self = config->redis_self,
+        .timeout_ms = (uint32_t)config->redis_timeout_ms,
+    };
+    struct lucid_why inner = {0};
+    enum lucid_error error = x402_spent_redis_check(&shop->redis_options, &inner);
+    if (lucid_category(error) == LUCID_CATEGORY_RETRY && error != LUCID_RETRY_MEMORY) {
+        lucid_log(LUCID_LOG_WARN, "shop.redis", "Redis cannot be asked, payments wait for it: %s",
+                  inner.text);
+        return LUCID_OK;
+    }
+    if (error != LUCID_OK && why != NULL) {
+        *why = inner;
+    }
+    return error;
+}
+
+enum lucid_error shop_open(const struct config *config, const struct datadir *dir, uint64_t now_ms,
+                           struct shop *ret, struct lucid_why *why)
+{
+    memset(ret, 0, sizeof(*ret));
+    enum lucid_error error = networks_read(config, &ret->networks, why);
+    if (error == LUCID_OK) {
+        error = x402_keys_file_open(dir, now_ms, &ret->keys, why);
+    }
+    if (error == LUCID_OK) {
+        error = gas_keys_read(ret, why);
+    }
+    return error == LUCID_OK ? redis_open(config, ret, why) : error;
+}
+
+void shop_close(struct shop *shop)
+{
+    x402_keys_close(shop->keys);
+    datadir_secret_free(shop->gas_keys, X402_NETWORKS_MAX * sizeof(*shop->gas_keys));
+    shop->keys = NULL;
+    shop->gas_keys = NULL;
+}
+
+void shop_url_set(struct shop *shop, const struct config *config, uint16_t port, uint16_t tls_port)
+{
+    char host[CONFIG_TEXT_BYTES_MAX];
+    uint16_t configured;
+    bool tls = port == 0;
+    if (config->public_url[0] != '\0') {
+        (void)snprintf(shop->public_url, sizeof(shop->public_url), "%s", config->public_url);
+        return;
+    }
+    enum lucid_error error = config_listen(config, tls, host, sizeof(host), &configured, NULL);
+    lucid_assert(error == LUCID_OK);
+    bool v6 = strchr(host, ':') != NULL;
+    (void)snprintf(shop->public_url, sizeof(shop->public_url), "%s://%s%s%s:%u",
+                   tls ? "https" : "http", v6 ? "[" : "", host, v6 ? "]" : "",
+                   (unsigned)(tls ? tls_port : port));
+}
+
+static const char *asset_or_null(const char *asset)
+{
+    return asset[0] == '\0' ? NULL : asset;
+}
+
+void shop_sales(const struct shop *shop, const struct config *config, struct api_sales *ret)
+{
+    *ret = (struct api_sales){
+        .assets =
+            {
+                [API_SELLS_PROOF] = asset_or_null(config->price_class_proof),
+                [API_SELLS_RECEIPT] = asset_or_null(config->price_class_receipt),
+                [API_SELLS_BATCH] = asset_or_null(config->price_class_batch),
+            },
+        .networks = &shop->networks,
+        .keys = shop->keys,
+        .public_url = shop->public_url,
+        .payment_seconds_max = (uint32_t)config->payment_seconds_max,
+    };
+}
