@@ -28,7 +28,6 @@ enum keeper_event {
     KEEPER_IS_REVERSED, /* a transfer */
     KEEPER_IS_REVERSED_AUTHORIZATION,
     KEEPER_IS_UNRECORDED,
-    KEEPER_IS_GIVEN_UP,  /* reversed, and looked for long enough */
     KEEPER_IS_OVER,      /* nothing is open any more */
     KEEPER_IS_OVER_HELD, /* likewise, and a claim is still held: nothing came of the intent */
     KEEPER_CANNOT_SAY,
@@ -36,9 +35,9 @@ enum keeper_event {
     /* The facilitator. */
     KEEPER_GOOD,
     KEEPER_FINAL, /* WATCH: there, and deep enough */
-    KEEPER_BACK,  /* WATCH: what was reversed is there again */
+    KEEPER_BACK,  /* what was reversed is there again */
     KEEPER_BAD,
-    KEEPER_NEVER, /* ASK: what was reversed cannot come back any more */
+    KEEPER_NEVER, /* what was reversed cannot come back, or was looked for long enough */
     KEEPER_STRAY,
     KEEPER_LOST,
     KEEPER_NOT_YET,
@@ -97,13 +96,13 @@ static const struct keeper_row keeper_rows[KEEPER_STATES][KEEPER_EVENTS] = {
         [KEEPER_IS_REVERSED]     = GO(WATCHING, work_watch),
         [KEEPER_IS_REVERSED_AUTHORIZATION] = GO(ASKING, work_ask),
         [KEEPER_IS_UNRECORDED]   = GO(RECORDING, work_record),
-        [KEEPER_IS_GIVEN_UP]     = FINISH,
         [KEEPER_IS_OVER]         = GONE,
         [KEEPER_IS_OVER_HELD]    = GO(RELEASING, work_release),
         [KEEPER_CANNOT_SAY]      = REST,
     },
     [KEEPER_ASKING] = {
         [KEEPER_GOOD]            = GO(RECORDING, work_record),
+        [KEEPER_BACK]            = GO(RECORDING, work_record),
         [KEEPER_BAD]             = GO(FAILING, work_fail),
         [KEEPER_NEVER]           = FINISH,
         [KEEPER_STRAY]           = GO(STRAYING, work_stray),
@@ -113,6 +112,7 @@ static const struct keeper_row keeper_rows[KEEPER_STATES][KEEPER_EVENTS] = {
         [KEEPER_GOOD]            = REST,
         [KEEPER_FINAL]           = FINISH,
         [KEEPER_BACK]            = GO(RECORDING, work_record),
+        [KEEPER_NEVER]           = FINISH,
         [KEEPER_LOST]            = GO(REVERSING, work_reverse),
         [KEEPER_NOT_YET]         = REST,
     },
@@ -194,13 +194,6 @@ static void work_step(struct keeper_work *work, enum keeper_event event)
     }
 }
 
-static bool given_up(const struct x402_gate *gate, const struct x402_payment *payment)
-{
-    uint64_t now_ms = lucid_wall_ms(&gate->options.loop->clock);
-    return now_ms > payment->time_ms &&
-           now_ms - payment->time_ms > (uint64_t)gate->options.watch_seconds * 1000;
-}
-
 static enum keeper_event work_judge(const struct keeper_work *work)
 {
     const struct x402_payment *payment = &work->payment;
@@ -214,9 +207,6 @@ static enum keeper_event work_judge(const struct keeper_work *work)
         return KEEPER_IS_PENDING;
     }
     if (payment->status == X402_REVERSED) {
-        if (given_up(work->gate, payment)) {
-            return KEEPER_IS_GIVEN_UP;
-        }
         return payment->scheme == X402_SCHEME_EIP3009 ? KEEPER_IS_REVERSED_AUTHORIZATION
                                                       : KEEPER_IS_REVERSED;
     }
@@ -291,32 +281,59 @@ void keeper_work_cancel(struct x402_gate *gate, struct keeper_entry *entry)
 
 /* --- the facilitator -------------------------------------------------------------------------- */
 
+static bool given_up(const struct x402_gate *gate, const struct x402_payment *payment)
+{
+    uint64_t now_ms = lucid_wall_ms(&gate->options.loop->clock);
+    return now_ms > payment->time_ms &&
+           now_ms - payment->time_ms > (uint64_t)gate->options.watch_seconds * 1000;
+}
+
 static enum keeper_event watch_event(const struct keeper_work *work, enum gate_event event)
 {
-    bool reversed = work->payment.status == X402_REVERSED;
-    if (event == GATE_GOOD && reversed) {
-        return KEEPER_BACK;
-    }
     if (event == GATE_GOOD) {
         return work->charge.transfer.final ? KEEPER_FINAL : KEEPER_GOOD;
     }
-    return event == GATE_LOST && !reversed ? KEEPER_LOST : KEEPER_NOT_YET;
+    return event == GATE_LOST ? KEEPER_LOST : KEEPER_NOT_YET;
+}
+
+static enum keeper_event ask_event(enum gate_event event)
+{
+    if (event == GATE_GOOD) {
+        return KEEPER_GOOD;
+    }
+    if (event == GATE_BAD) {
+        return KEEPER_BAD;
+    }
+    return event == GATE_STRAY ? KEEPER_STRAY : KEEPER_NOT_YET;
+}
+
+/* Of what a reorganisation took. It is given up on somebody's word only, not because nobody can be
+ * asked, or because it is there and cannot be written down yet. */
+static enum keeper_event reversed_event(const struct keeper_work *work, enum gate_event event)
+{
+    if (event == GATE_GOOD) {
+        return KEEPER_BACK;
+    }
+    if (event == GATE_STRAY) {
+        return KEEPER_STRAY;
+    }
+    bool absent = event == GATE_LOST || event == GATE_PENDING;
+    if (event == GATE_BAD || (absent && given_up(work->gate, &work->payment))) {
+        return KEEPER_NEVER;
+    }
+    return KEEPER_NOT_YET;
 }
 
 static void work_charged(struct x402_charge *charge)
 {
     struct keeper_work *work = charge->owner;
     enum gate_event event = gate_charge_event(work->gate, charge);
-    if (charge->verb == X402_CHARGE_WATCH) {
+    if (work->payment.status == X402_REVERSED) {
+        work_step(work, reversed_event(work, event));
+    } else if (charge->verb == X402_CHARGE_WATCH) {
         work_step(work, watch_event(work, event));
-    } else if (event == GATE_GOOD) {
-        work_step(work, KEEPER_GOOD);
-    } else if (event == GATE_BAD) {
-        work_step(work, work->payment.status == X402_REVERSED ? KEEPER_NEVER : KEEPER_BAD);
-    } else if (event == GATE_STRAY) {
-        work_step(work, KEEPER_STRAY);
     } else {
-        work_step(work, KEEPER_NOT_YET);
+        work_step(work, ask_event(event));
     }
 }
 

@@ -97,6 +97,9 @@ static void fake_cancel(struct x402_facilitator *facilitator, struct x402_charge
         if (house->charges[i].charge == charge) {
             lucid_timer_clear(&house->loop->loop, &house->charges[i].timer);
             house->charges[i].charge = NULL;
+            if (house->cancelled != NULL) {
+                house->cancelled(house, charge);
+            }
         }
     }
 }
@@ -199,13 +202,16 @@ void house_init(struct house *house, struct fake_loop *loop)
 
 void house_open(struct house *house, struct x402_spent *spent)
 {
-    struct x402_spent_log log;
-    lucid_assert(x402_log_reader_open(WORLD_CORE(&house->world)->ledger, &house->reader, &log) ==
-                 LUCID_OK);
+    lucid_assert(x402_log_reader_open(WORLD_CORE(&house->world)->ledger, &house->reader,
+                                      &house->log) == LUCID_OK);
     house->own_spent = spent == NULL;
     house->spent = spent;
+    if (house->begin != NULL) {
+        house->begin(house);
+    }
     if (spent == NULL) {
-        lucid_assert(x402_spent_memory_open(&house->loop->loop, &log, &house->spent) == LUCID_OK);
+        lucid_assert(x402_spent_memory_open(&house->loop->loop, &house->log, &house->spent) ==
+                     LUCID_OK);
     }
     house->options.loop = &house->loop->loop;
     house->options.ledger = WORLD_CORE(&house->world)->ledger;

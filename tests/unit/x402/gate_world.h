@@ -53,6 +53,7 @@ struct house {
     struct x402_facilitator facilitator;
     void (*answer)(struct house *house, struct x402_charge *charge);
     uint64_t (*delay_ms)(struct house *house, int what);
+    void (*cancelled)(struct house *house, struct x402_charge *charge); /* NULL allowed */
     struct house_charge charges[HOUSE_CHARGES_MAX];
     unsigned asked[X402_CHARGE_WATCH + 1];
 
@@ -70,6 +71,8 @@ struct house {
     uint64_t handed;            /* commands (chains) taken */
 
     struct x402_log_reader *reader;
+    struct x402_spent_log log;          /* the reader's */
+    void (*begin)(struct house *house); /* before the gate opens; NULL allowed */
     struct x402_spent *spent;
     bool own_spent;
     struct x402_gate_options options;
