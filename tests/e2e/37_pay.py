@@ -4,6 +4,7 @@ The seller settles on the stand-in chain, so what was paid is seen there."""
 
 import base64
 import contextlib
+import hashlib
 import http.server
 import json
 import os
@@ -17,9 +18,10 @@ import kit_chain
 import kit_pay
 from kit import case, equal
 from kit_chain import FACILITATOR, NETWORK, OTHER_TOKEN, PAYEE, PAYER, SEPARATOR, TOKEN
-from kit_evm import eip55, enhex, recover, transfer_digest, unhex
+from kit_evm import eip55, enhex, keccak, proof_digest, recover, transfer_digest, unhex
 
 PRICE = 10000
+CHALLENGE = "lc1.01234567.1."
 here = kit.scratch()
 chain = kit_chain.Chain()
 KEY = os.path.join(here, "payer.key")
@@ -33,7 +35,7 @@ class Seller:
 
     def __init__(self):
         self.script, self.shown, self.asked, self.settled = [], [], [], {}
-        self.offers = [self.accept()]
+        self.offers, self.challenged = [self.accept()], {}
         self.versions, self.free, self.money = (2, 1), False, 0
         seller = self
 
@@ -74,6 +76,45 @@ class Seller:
                "mimeType": "text/plain"} for offer in self.offers]
         return {"x402Version": 1, "error": "pay", "accepts": v1 if 1 in self.versions else []}
 
+    def challenge(self, method, body):
+        """The member for X-Payment-Proof."""
+        self.expires = int(time.time()) + 60
+        offer = (self.offers or [self.accept()])[0]
+        return {"challenge": CHALLENGE + str(len(self.asked)), "resource": self.url,
+                "method": method, "expires_unix": self.expires,
+                "body_sha256": hashlib.sha256(body).hexdigest(),
+                "payment": {"network": NETWORK, "chainId": kit_chain.CHAIN_ID,
+                            "tokenAddress": offer["asset"], "amount": offer["amount"],
+                            "recipient": offer["payTo"]}}
+
+    def observe(self, proof, method, body):
+        """What a payee does with a proof: the transfer, and who says it is for this request."""
+        asked = self.challenged[proof["challenge"]]
+        receipt = chain.rpc("eth_getTransactionReceipt", [proof["transaction"]])
+        log = receipt["logs"][proof["logIndex"]]
+        equal((log["address"], log["topics"][0]), (enhex(TOKEN), enhex(kit_chain.TRANSFER)))
+        equal(unhex(log["topics"][1])[12:], PAYER.address)
+        equal(unhex(log["topics"][2])[12:], PAYEE.address)
+        equal(int(log["data"], 16), PRICE)
+        if "signature" in proof:
+            digest = proof_digest(kit_chain.PROOF_SEPARATOR, {
+                "transaction": unhex(proof["transaction"]), "log_index": proof["logIndex"],
+                "pay_to": PAYEE.address, "amount": PRICE, "method": method,
+                "resource": self.url, "body_hash": hashlib.sha256(body).digest(),
+                "challenge": proof["challenge"], "expires": asked["expires_unix"]})
+            s = unhex(proof["signature"])
+            equal(recover(digest, int.from_bytes(s[:32], "big"),
+                          int.from_bytes(s[32:64], "big"), s[64] - 27), PAYER.address)
+        else:
+            before = receipt["logs"][proof["logIndex"] - 1]["topics"]
+            equal(before[0], enhex(kit_chain.USED))
+            equal(before[2], enhex(keccak(proof["challenge"].encode())))
+        key = unhex(proof["transaction"])
+        if key not in self.settled:
+            self.settled[key] = key
+            self.money += PRICE
+        return key
+
     def settle(self, payment, v1):
         """What a facilitator does: checks the signature, moves the money once."""
         got = payment["payload"]["authorization"]
@@ -104,19 +145,25 @@ class Seller:
         self.asked.append((request.command, request.path, dict(request.headers), body))
         if self.free:
             return self.send(request, 200, {}, b"free\n", "text/plain")
-        if v1 is None and v2 is None:
+        proof = request.headers.get("X-Payment-Proof")
+        if v1 is None and v2 is None and proof is None:
             headers = {}
             if 2 in self.versions:
                 headers["PAYMENT-REQUIRED"] = kit_pay.b64(self.required())
-            return self.send(request, 402, headers, self.document())
-        self.shown.append(v1 or v2)
+            asked = self.challenge(request.command, body)
+            self.challenged[asked["challenge"]] = asked
+            return self.send(request, 402, headers, {**self.document(), "x402": asked})
+        self.shown.append(v1 or v2 or proof)
         step = self.script.pop(0) if self.script else None
         if isinstance(step, int):
             code = {503: "PAYMENT_PENDING", 402: "PAYMENT_REQUIRED", 409: "PAYMENT_ALREADY_SPENT",
                     422: "INVALID_RECEIPT"}.get(step, "OTHER")
             return self.send(request, step, {"Retry-After": "1", "X-Payment-Id": "ab" * 16},
                              {"code": code, "detail": f"says {step}"})
-        tx = self.settle(kit_pay.unb64(v1 or v2), v1 is not None)
+        if proof:
+            tx = self.observe(kit_pay.unb64(proof), request.command, body)
+        else:
+            tx = self.settle(kit_pay.unb64(v1 or v2), v1 is not None)
         if step == "drop":
             request.close_connection = True
             return None
@@ -297,7 +344,7 @@ with case("2: usage; 3: nobody there; keys that others may read"):
         seller.url = "http://user:word@127.0.0.1/"
         pay(seller, want=2)
         seller.url = "http://127.0.0.1:1/"
-        pay(seller, want=3)
+        assert "http://127.0.0.1:1/" in error_of(pay(seller, "--json", want=3))["message"]
 
 # --- once ---------------------------------------------------------------------------------------
 
@@ -361,6 +408,100 @@ with case("a journal that is none"):
                 file.write(text)
             pay(seller, "--resume", "bad", want=2, url=False)
         equal(seller.asked, [])
+
+# --- a transfer of one's own --------------------------------------------------------------------
+
+PROOF = ["--via", "proof", "--rpc", chain.url]
+
+
+def sent():
+    """Transactions that the payer has sent."""
+    return chain.nonce(PAYER.address)
+
+
+with case("X-Payment-Proof: a plain transfer and a signed proof; or bound by its nonce"):
+    with selling() as seller:
+        before = sent()
+        said = json.loads(pay(seller, *PROOF, "--json"))
+        equal((said["via"], said["transaction"]), ("proof", enhex(list(seller.settled)[0])))
+        pay(seller, *PROOF, "--bind", "nonce")
+        pay(seller, *PROOF, "--body", "-", stdin=b"some body")
+        proofs = [kit_pay.unb64(shown) for shown in seller.shown]
+        equal(["signature" in proof for proof in proofs], [True, False, True])
+        equal([proof["logIndex"] for proof in proofs], [0, 1, 0])
+        equal((sent() - before, len(seller.settled), journals(seller)), (3, 3, []))
+
+with case("proof: what would not go through is not sent; fees, gas, nodes, challenges"):
+    with selling() as seller:
+        before = sent()
+        seller.offers = [seller.accept(amount="2000000000")]
+        out = pay(seller, *PROOF, "-m", "5000", "--json", want=1)
+        assert "exceeds balance" in error_of(out)["message"], out
+        seller.offers = [seller.accept()]
+        with chain.lock:
+            chain.head.base_fee = 60 * kit_chain.GWEI
+        equal(error_of(pay(seller, *PROOF, "--json", want=1))["code"], "FEE_TOO_HIGH")
+        with chain.lock:
+            chain.head.base_fee, wei = kit_chain.GWEI, chain.head.state.wei
+            kept, wei[PAYER.address] = wei[PAYER.address], 10**9
+        equal(error_of(pay(seller, *PROOF, "--json", want=1))["code"], "NO_GAS")
+        with chain.lock:
+            wei[PAYER.address] = kept
+        pay(seller, "--via", "proof", want=2)
+        pay(seller, *PROOF, "--bind", "rope", want=2)
+        pay(seller, *PROOF, "--max-fee-gwei", "0", want=2)
+        pay(seller, "--via", "proof", "--rpc", "http://127.0.0.1:1/", want=3)
+        lying = chain.add_endpoint()
+        lying.fault = lambda method, _: {"result": "0x1"} if method == "eth_chainId" else None
+        pay(seller, "--via", "proof", "--rpc", lying.url, want=3)
+        right = seller.challenge
+        for change in ({"method": "PUT"}, {"challenge": "x" * 129}, {"challenge": 1},
+                       {"expires_unix": 0}, {"body_sha256": "00" * 32}):
+            seller.challenge = lambda method, body, change=change: {**right(method, body), **change}
+            pay(seller, *PROOF, want=1)
+        equal((sent(), seller.shown, journals(seller)), (before, [], []))
+
+with case("proof: killed before it was mined; resumed without a second transfer"):
+    with selling() as seller:
+        before = sent()
+        chain.set_automine(False)
+        with subprocess.Popen([kit.LUCID, "pay", seller.url, "-k", KEY, *PROOF],
+                              cwd=seller.folder, env=kit.environment(),
+                              stderr=subprocess.DEVNULL) as process:
+            kit.wait_for(lambda: chain.pool, what="the transfer")
+            process.send_signal(signal.SIGKILL)
+        (journal,) = journals(seller)
+        equal(error_of(pay(seller, *PROOF, "--json", want=1))["code"], "PAYMENT_OPEN")
+        again = ["--resume", journal, "--rpc", chain.url]
+        pay(seller, *again, "--wait", "1", want=4, url=False)
+        with chain.lock:
+            chain.pool.clear()  # the node has forgotten it; it is sent again
+        threading.Timer(1.5, chain.mine).start()
+        pay(seller, *again, url=False)
+        chain.set_automine(True)
+        equal((sent() - before, len(seller.settled), journals(seller)), (1, 1, []))
+
+with case("proof: paid, not served; the same transfer with a corrected body; not deep enough yet"):
+    with selling() as seller:
+        before = sent()
+        seller.script = [422, 503]
+        pay(seller, *PROOF, "--body", "-", "--journal", "j", stdin=b"wrong", want=1)
+        pay(seller, "--resume", "j", "--body", "-", url=False, key=False, stdin=b"right", want=2)
+        equal(pay(seller, "--resume", "j", "--body", "-", url=False, stdin=b"right"),
+              b"bought right\n")
+        equal((sent() - before, len(seller.settled), len(seller.shown)), (1, 1, 3))
+
+with case("proof: its nonce went to another transaction: nothing was paid, and it says so"):
+    with selling() as seller:
+        chain.set_automine(False)
+        pay(seller, *PROOF, "--wait", "0", "--journal", "j", want=4)
+        with chain.lock:
+            chain.pool.clear()
+        chain.transfer(PAYER, kit_chain.STRANGER.address, 1)
+        chain.set_automine(True)
+        out = pay(seller, "--resume", "j", "--rpc", chain.url, "--json", url=False, want=1)
+        equal(error_of(out)["code"], "NONCE_TAKEN")
+        equal((seller.shown, len(seller.settled)), ([], 0))
 
 chain.close()
 kit.done()

@@ -163,8 +163,8 @@ static enum cli_exit limits_set(struct pay *pay, struct pay_limits *limits)
                                                    &limits->amount_max, &why) != LUCID_OK) {
         return cli_fail(cli, CLI_USAGE, NULL, "max-amount", "--max-amount: %s", why.text);
     }
-    if (via != NULL && (!pay_via_parse(via, &limits->via) || limits->via == PAY_PROOF)) {
-        return cli_fail(cli, CLI_USAGE, NULL, "via", "--via is v2 or v1");
+    if (via != NULL && !pay_via_parse(via, &limits->via)) {
+        return cli_fail(cli, CLI_USAGE, NULL, "via", "--via is v2, v1 or proof");
     }
     if (token != NULL && !evm_address_parse(lucid_span_str(token), &limits->token)) {
         return cli_fail(cli, CLI_USAGE, NULL, "token", "--token is no address");
@@ -400,6 +400,9 @@ static enum cli_exit output_try(struct pay *pay)
 
 static enum cli_exit pay_signed(struct pay *pay)
 {
+    if (pay->terms.via == PAY_PROOF) {
+        return pay_chain_begin(pay);
+    }
     enum cli_exit code = pay_header_sign(pay);
     return code == CLI_OK ? pay_journal_write(pay) : code;
 }
@@ -414,6 +417,9 @@ static enum cli_exit buy(struct pay *pay)
     }
     if (code == CLI_OK && pay->key == NULL && !dry) {
         code = cli_fail(pay->cli, CLI_USAGE, NULL, "key-file", "--key-file is missing");
+    }
+    if (code == CLI_OK && !dry && limits.via_given && limits.via == PAY_PROOF) {
+        code = pay_chain_check(pay);
     }
     if (code == CLI_OK && !dry) {
         code = journal_name(pay);
@@ -458,6 +464,9 @@ static enum cli_exit resume(struct pay *pay, const char *journal)
     }
     if (code == CLI_OK) {
         code = output_try(pay);
+    }
+    if (code == CLI_OK && pay->terms.via == PAY_PROOF && !pay->has_log_index) {
+        code = pay_chain_finish(pay);
     }
     return code == CLI_OK ? finish(pay) : code;
 }
@@ -512,9 +521,12 @@ static const struct cli_option pay_options[] = {
     {"method", 'X', "METHOD", "GET, or POST with --body"},
     {"body", 0, "FILE", "sent with the request; - for standard input"},
     {"header", 'H', "LINE", "\"Name: value\", repeatable"},
-    {"via", 0, "FORM", "v2 (PAYMENT-SIGNATURE) or v1 (X-PAYMENT); else what is offered"},
+    {"via", 0, "FORM", "v2 (PAYMENT-SIGNATURE), v1 (X-PAYMENT), proof (X-Payment-Proof)"},
     {"network", 0, "NETWORK", "only on that one: eip155:8453, base"},
     {"token", 0, "ADDRESS", "pay with this token, which is not known here as USDC"},
+    {"rpc", 0, "URL", "proof: a node to send the transfer through, repeatable"},
+    {"bind", 0, "HOW", "proof: signature (default), or nonce: tied to it on the chain"},
+    {"max-fee-gwei", 0, "GWEI", "proof: highest price per gas (50)"},
     {"output", 'o', "FILE", "the answer's body into it, not to standard output"},
     {"dry-run", 'n', NULL, "say what would be paid; pay nothing"},
     {"wait", 'w', "SECONDS", "for an outcome that is not known yet (60)"},
@@ -537,6 +549,7 @@ const struct cli_command command_pay = {
     .examples =
         "  lucid pay https://host/v1/receipts/run_1/proof --key-file payer.key\n"
         "  lucid pay https://host/report -k payer.key -m 0.05 --body question.json -o answer\n"
+        "  lucid pay https://host/report -k payer.key --via proof --rpc https://node\n"
         "  lucid pay --resume .lucid-pay-0123456789abcdef.journal\n",
     .options = pay_options,
     .arguments_min = 0,

@@ -111,6 +111,14 @@ enum cli_exit pay_ask(struct pay *pay) LUCID_WARN_UNUSED;
  * after a message). CLI_OK: there is a definite answer, of any status. */
 enum cli_exit pay_present(struct pay *pay) LUCID_WARN_UNUSED;
 
+/* PROOF: whether the options that it needs are there; sets bind_nonce. */
+enum cli_exit pay_chain_check(struct pay *pay) LUCID_WARN_UNUSED;
+/* PROOF: makes the transfer: tried out, signed, journaled, sent; waits until it is mined and has
+ * its place (log_index). CLI_UNDECIDED: not in time, after a message. */
+enum cli_exit pay_chain_begin(struct pay *pay) LUCID_WARN_UNUSED;
+/* PROOF: goes on where the journal stands. */
+enum cli_exit pay_chain_finish(struct pay *pay) LUCID_WARN_UNUSED;
+
 /* Writes the journal anew, durably: mode 0600. The first time it must not exist yet. */
 enum cli_exit pay_journal_write(struct pay *pay) LUCID_WARN_UNUSED;
 enum cli_exit pay_journal_read(struct pay *pay) LUCID_WARN_UNUSED;

@@ -4,7 +4,6 @@
 
 #include "base/assert.h"
 #include "tools/lucid/pay.h"
-#include "tools/lucid/remote.h"
 
 enum { TOTAL_MS = 120000 }; /* a server may wait for the chain before it answers */
 enum { PAUSE_S_MIN = 1, PAUSE_S_MAX = 30, PAUSE_S_DEFAULT = 2 };
@@ -42,11 +41,18 @@ static enum lucid_error send_once(struct pay *pay, const char *payment, struct l
     return client_request(pay->cli->client, &question, &pay->answer, why);
 }
 
+static enum cli_exit not_sent(struct pay *pay, enum lucid_error error, const struct lucid_why *why)
+{
+    bool away = error == LUCID_RETRY_IO || error == LUCID_REFUSE_FORBIDDEN;
+    return cli_fail(pay->cli, away ? CLI_UNREACHABLE : CLI_REFUSED, NULL, NULL, "%s: %s", pay->url,
+                    why->text[0] != '\0' ? why->text : lucid_error_name(error));
+}
+
 enum cli_exit pay_ask(struct pay *pay)
 {
     struct lucid_why why = {.code = NULL};
     enum lucid_error error = send_once(pay, NULL, &why);
-    return error == LUCID_OK ? CLI_OK : remote_fail_error(pay->cli, error, &why);
+    return error == LUCID_OK ? CLI_OK : not_sent(pay, error, &why);
 }
 
 static enum cli_exit payment_line(struct pay *pay, struct lucid_buf *line)
@@ -102,7 +108,7 @@ enum cli_exit pay_present(struct pay *pay)
             break;
         }
         if (error != LUCID_OK && !is_open(error, 0)) {
-            code = remote_fail_error(pay->cli, error, &why);
+            code = not_sent(pay, error, &why);
             break;
         }
         uint32_t pause_s =
