@@ -86,6 +86,9 @@ static void networks_look(struct cashier *cashier)
         atomic_store(&cashier->seen.networks[i].gas_balance_wei, status.gas_balance_wei_high);
         atomic_store(&cashier->seen.networks[i].sent, status.sent);
         atomic_store(&cashier->seen.networks[i].replaced, status.replaced);
+        atomic_store(&cashier->seen.networks[i].questions, status.questions);
+        atomic_store(&cashier->seen.networks[i].failures, status.failures);
+        atomic_store(&cashier->seen.networks[i].contradictions, status.contradictions);
     }
 }
 

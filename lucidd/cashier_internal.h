@@ -21,6 +21,9 @@ struct cashier_seen {
         _Atomic uint64_t gas_balance_wei;
         _Atomic uint64_t sent;
         _Atomic uint64_t replaced;
+        _Atomic uint64_t questions;
+        _Atomic uint64_t failures;
+        _Atomic uint64_t contradictions;
     } networks[X402_NETWORKS_MAX];
 };
 

@@ -42,7 +42,17 @@ static void events_write(const struct x402_gate_counters *counters, struct lucid
     }
 }
 
-enum { ROW_REACHABLE, ROW_BLOCK, ROW_GAS, ROW_SENT, ROW_REPLACED, ROWS };
+enum {
+    ROW_REACHABLE,
+    ROW_BLOCK,
+    ROW_GAS,
+    ROW_SENT,
+    ROW_REPLACED,
+    ROW_QUESTIONS,
+    ROW_FAILURES,
+    ROW_CONTRADICTIONS,
+    ROWS
+};
 
 static const struct {
     const char *name;
@@ -55,6 +65,9 @@ static const struct {
     {"lucid_x402_transactions_sent_total", "counter", "Transactions of our gas key."},
     {"lucid_x402_transactions_replaced_total", "counter",
      "Stuck transactions sent again at a higher fee."},
+    {"lucid_x402_rpc_questions_total", "counter", "Questions to the network's nodes."},
+    {"lucid_x402_rpc_failures_total", "counter", "Nodes that gave no answer, or none that is one."},
+    {"lucid_x402_rpc_contradictions_total", "counter", "Answers of nodes that contradict another."},
 };
 
 static uint64_t row_value(const struct cashier *cashier, size_t row, size_t network)
@@ -68,8 +81,14 @@ static uint64_t row_value(const struct cashier *cashier, size_t row, size_t netw
         return atomic_load(&cashier->seen.networks[network].gas_balance_wei);
     case ROW_SENT:
         return atomic_load(&cashier->seen.networks[network].sent);
-    default:
+    case ROW_REPLACED:
         return atomic_load(&cashier->seen.networks[network].replaced);
+    case ROW_QUESTIONS:
+        return atomic_load(&cashier->seen.networks[network].questions);
+    case ROW_FAILURES:
+        return atomic_load(&cashier->seen.networks[network].failures);
+    default:
+        return atomic_load(&cashier->seen.networks[network].contradictions);
     }
 }
 

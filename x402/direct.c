@@ -273,6 +273,13 @@ static void status(const struct x402_facilitator *facilitator, const struct x402
         if (net->network->chain_id == network->chain_id) {
             ret->reachable = net->reachable;
             ret->block = net->block;
+            struct evm_rpc_counters counters;
+            evm_rpc_counters_read(net->rpc, &counters);
+            ret->questions = counters.questions;
+            ret->contradictions = counters.contradictions;
+            for (size_t endpoint = 0; endpoint < EVM_RPC_ENDPOINTS_MAX; endpoint++) {
+                ret->failures += counters.failures[endpoint];
+            }
             if (net->wallet != NULL) {
                 x402_wallet_status(net->wallet, ret);
             }

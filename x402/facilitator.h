@@ -94,7 +94,10 @@ struct x402_facilitator_status {
     uint64_t block;                /* the newest height seen */
     uint64_t gas_balance_wei_high; /* UINT64_MAX when it is more */
     uint64_t sent;
-    uint64_t replaced; /* stuck transactions sent again at a higher fee */
+    uint64_t replaced;  /* stuck transactions sent again at a higher fee */
+    uint64_t questions; /* to the network's nodes */
+    uint64_t failures;  /* of a node: no answer, or none that can be one */
+    uint64_t contradictions;
 };
 
 struct x402_facilitator;

@@ -4,10 +4,12 @@ the chain is what the events and the books say, to the unit."""
 
 import json
 import os
+import time
 
 import kit
 import kit_chain
 import kit_pay
+import kit_schema
 from kit import case, equal, problem
 from kit_chain import PAYEE, PAYER, PAYER2, STRANGER
 from kit_evm import enhex, unhex
@@ -17,7 +19,8 @@ from kit_shop import ASSET, PRICE, Shop
 URL = "https://ledger.example"  # what challenges name; it must outlive a restart on another port
 maker = Maker("32")
 chain = kit_chain.chain()
-shop = Shop(chain, public_url=URL)
+shop = Shop(chain, public_url=URL, stop_grace_ms=300)
+api = kit_schema.OpenApi(shop.get("/openapi.json").json())
 received = 0
 
 
@@ -61,6 +64,7 @@ def bound_transfer(asked, wallet, amount=None, sender=STRANGER):
 
 with case("a 402 says all: the problem, v1, v2, and how to sign a proof of a transfer"):
     asked = shop.offer()
+    api.judge("GET", shop.proof_path, asked)
     body = asked.json()
     equal(asked.header("Cache-Control"), "no-store")
     equal((body["x402Version"], len(body["accepts"])), (1, 1))
@@ -75,6 +79,9 @@ with case("a proof is bought with v2, and the same again is answered afresh"):
     answer = shop.show(header)
     payment = paid(answer)
     proof_of(answer)
+    api.judge("GET", shop.proof_path, answer)
+    path = f"/v1/payments/{payment['id']}"
+    api.judge("GET", path, shop.get(path, token=shop.token))
     again = shop.show(header)
     equal(known(again)["id"], payment["id"])
     proof_of(again)
@@ -106,7 +113,8 @@ with case("a payment for one thing is none for another"):
     v1 = kit_pay.pay_v1(shop.offer(other), PAYER)
     paid(answer := shop.show(v1, other))
     equal(shop.show(v1, other, **{"If-None-Match": "*"}).status, 200, "no 304 of what is private")
-    problem(shop.show(v1), 409, "PAYMENT_ALREADY_SPENT", "X-PAYMENT")
+    problem(answer := shop.show(v1), 409, "PAYMENT_ALREADY_SPENT", "X-PAYMENT")
+    api.judge("GET", shop.proof_path, answer)
     shop.agree(received)
 
 with case("what would be refused anyway is refused before anybody pays"):
@@ -246,6 +254,39 @@ with case("/metrics and /readyz know the gate"):
     answer = shop.show(kit_pay.pay_proof(asked, tx, PAYER))
     equal(answer.status, 200, repr(answer))
 
+with case("a client that goes away while its payment is settled finds its answer later"):
+    before = len(shop.payments(limit=1000))
+    header = kit_pay.pay_v2(shop.offer(), PAYER)
+    chain.set_automine(False)
+    raw = shop.raw()
+    raw.send((f"GET {shop.proof_path} HTTP/1.1\r\nHost: x\r\n{header[0]}: {header[1]}\r\n"
+              "\r\n").encode())
+    kit.wait_for(lambda: shop.payments(status="pending"), what="the intent")
+    raw.close()
+    chain.set_automine(True)
+    kit.wait_for(lambda: not shop.payments(status="pending"), what="its end")
+    equal(shop.show(header).status, 200)
+    equal(len(shop.payments(limit=1000)), before + 1)
+
+with case("a stop while a payment is settled: soon over, and the next start goes on with it"):
+    header = kit_pay.pay_v2(shop.offer(), PAYER)
+    chain.set_automine(False)
+    raw = shop.raw()
+    raw.send((f"GET {shop.proof_path} HTTP/1.1\r\nHost: x\r\n{header[0]}: {header[1]}\r\n"
+              "\r\n").encode())
+    kit.wait_for(lambda: shop.payments(status="pending"), what="the intent")
+    began = time.monotonic()
+    shop.restart()
+    kit.note(f"{time.monotonic() - began:.1f} s")
+    raw.close()
+    answer = shop.show(header)
+    problem(answer, 503, "PAYMENT_PENDING")
+    api.judge("GET", shop.proof_path, answer)
+    assert answer.header("Retry-After") and answer.header("X-Payment-Id"), answer.fields
+    chain.set_automine(True)
+    equal(known(shop.show(header))["id"], answer.header("X-Payment-Id"))
+    equal(len(shop.payments(limit=1000)), before + 2)
+
 shop.stop()
 
 with case("it does not start with what it cannot sell by"):
@@ -295,6 +336,8 @@ with case("a receipt is bought: logged with its payment in one commit"):
     answer = post(header, wire)
     payment = paid(answer, status=201)
     equal((answer.json()["leaf_index"], shop.size()), (0, 1))
+    api.judge("POST", RECEIPTS, answer)
+    api.judge("POST", RECEIPTS, shop.offer(RECEIPTS, "POST", wire))
     again = post(header, wire)
     known(again)
     equal((again.json()["leaf_index"], again.json()["replayed"]), (0, True))
@@ -346,6 +389,7 @@ with case("a batch is bought: its admission is paid for, its lines stand alone")
     header = kit_pay.pay_v2(shop.offer(BATCH, "POST", body), PAYER)
     answer = post(header, body, BATCH)
     paid(answer)
+    api.judge("POST", BATCH, answer)
     equal([line["http_status"] for line in answer.lines()], [201] * 300 + [422])
     again = post(header, body, BATCH)
     equal([line["http_status"] for line in again.lines()], [200] * 300 + [422])
