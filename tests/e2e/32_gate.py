@@ -245,9 +245,9 @@ with case("/metrics and /readyz know the gate"):
     for line in ("lucid_spent_store_ready 1", 'lucid_x402_requests_total{outcome="admitted"} 1',
                  f'lucid_x402_network_reachable{{network="{kit_chain.NETWORK}"}} 1'):
         assert line in text, [got for got in text.splitlines() if "x402" in got]
-    chain.endpoint.down = True
     asked = shop.offer()
     tx = chain.transfer(PAYER, PAYEE.address, PRICE)
+    chain.endpoint.down = True
     problem(shop.show(kit_pay.pay_proof(asked, tx, PAYER)), 503, "PAYMENT_UNAVAILABLE")
     kit.wait_for(lambda: "network_unreachable" in shop.ok("/readyz").get("warnings", []))
     chain.endpoint.down = False

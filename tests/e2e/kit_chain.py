@@ -14,6 +14,7 @@ whichever there is.
 import http.server
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -609,6 +610,22 @@ class Chain:
 # --- a real node --------------------------------------------------------------------------------
 
 
+class AnvilEndpoint:
+    """The node as an endpoint: down is stopped, so that it takes connections and says nothing."""
+
+    def __init__(self, process, url):
+        self.process, self.url, self._down = process, url, False
+
+    @property
+    def down(self):
+        return self._down
+
+    @down.setter
+    def down(self, on):
+        self._down = on
+        self.process.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
+
+
 class Anvil:
     """The same over foundry's anvil; what a real node cannot be made to do is absent."""
 
@@ -629,6 +646,7 @@ class Anvil:
                 self.url = "http://" + line.split()[2]
                 break
         assert self.url, "anvil did not start"
+        self.endpoint = AnvilEndpoint(self.process, self.url)
         threading.Thread(target=self.process.stdout.read, daemon=True).start()
         self.rpc("anvil_setCode", [enhex(TOKEN), runtime])
         self.batch_address = bytes(19) + b"\x77"
@@ -648,6 +666,7 @@ class Anvil:
         self.close()
 
     def close(self):
+        self.endpoint.down = False
         self.process.terminate()
         self.process.wait(10)
 
