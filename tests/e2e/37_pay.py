@@ -490,6 +490,16 @@ with case("proof: paid, not served; the same transfer with a corrected body; not
         equal(pay(seller, "--resume", "j", "--body", "-", url=False, stdin=b"right"),
               b"bought right\n")
         equal((sent() - before, len(seller.settled), len(seller.shown)), (1, 1, 3))
+        wrong, right = [kit_pay.unb64(shown) for shown in (seller.shown[0], seller.shown[-1])]
+        assert wrong["challenge"] != right["challenge"], "a challenge is for one body"
+        seller.script = [422]
+        pay(seller, *PROOF, "--body", "-", "--journal", "j", stdin=b"wrong", want=1)
+        seller.offers = [seller.accept(amount=str(PRICE + 1))]
+        pay(seller, "--resume", "j", "--body", "-", url=False, stdin=b"right", want=1)
+        seller.offers = [seller.accept(payTo=kit_chain.STRANGER.text)]
+        pay(seller, "--resume", "j", "--body", "-", url=False, stdin=b"right", want=1)
+        seller.offers = [seller.accept()]
+        pay(seller, "--resume", "j", "--body", "-", url=False, stdin=b"right")
 
 with case("proof: its nonce went to another transaction: nothing was paid, and it says so"):
     with selling() as seller:

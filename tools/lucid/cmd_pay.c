@@ -446,6 +446,38 @@ static enum cli_exit buy(struct pay *pay)
     return code == CLI_OK ? finish(pay) : code;
 }
 
+/* A challenge is for one body: a corrected one needs another, which is signed for the transfer that
+ * was made. */
+static enum cli_exit challenge_renew(struct pay *pay)
+{
+    const struct pay_terms paid = pay->terms;
+    struct pay_limits limits = {.via_given = true,
+                                .via = PAY_PROOF,
+                                .amount_max = paid.amount,
+                                .network = paid.network,
+                                .has_token = true,
+                                .token = paid.token};
+    enum cli_exit code = pay_ask(pay);
+    if (code == CLI_OK && pay->answer.status != 402) {
+        return unserved(pay);
+    }
+    if (code == CLI_OK) {
+        code = pay_terms_choose(pay, &limits);
+    }
+    if (code == CLI_OK &&
+        (pay->terms.chain_id != paid.chain_id ||
+         memcmp(pay->terms.token.bytes, paid.token.bytes, sizeof(paid.token.bytes)) != 0 ||
+         memcmp(pay->terms.pay_to.bytes, paid.pay_to.bytes, sizeof(paid.pay_to.bytes)) != 0)) {
+        code = cli_fail(pay->cli, CLI_REFUSED, "OFFER_CHANGED", NULL,
+                        "the server asks for another payment now than the one that was made");
+    }
+    if (code != CLI_OK) {
+        pay->terms = paid;
+        return code;
+    }
+    return pay_journal_write(pay);
+}
+
 static enum cli_exit resume(struct pay *pay, const char *journal)
 {
     const char *body = cli_value(pay->cli, "body", NULL);
@@ -467,6 +499,9 @@ static enum cli_exit resume(struct pay *pay, const char *journal)
     }
     if (code == CLI_OK && pay->terms.via == PAY_PROOF && !pay->has_log_index) {
         code = pay_chain_finish(pay);
+    }
+    if (code == CLI_OK && pay->terms.via == PAY_PROOF && body != NULL && !pay->bind_nonce) {
+        code = challenge_renew(pay);
     }
     return code == CLI_OK ? finish(pay) : code;
 }
