@@ -105,6 +105,8 @@ uint64_t model_time(const struct chain_model *model)
 }
 
 static void run_tx(struct chain_model *model, struct model_tx *tx);
+static bool is_used(const struct chain_model *model, const struct evm_hash *from,
+                    const struct evm_hash *nonce);
 
 static struct model_tx *due(struct chain_model *model)
 {
@@ -130,6 +132,10 @@ static void drop_others(struct chain_model *model, const struct model_tx *tx)
 
 static void put_into_block(struct chain_model *model, struct model_tx *tx)
 {
+    if (tx->before > 0) {
+        tx->good = model_time(model) < tx->before &&
+                   !is_used(model, &tx->logs[0].topics[1], &tx->logs[0].topics[2]);
+    }
     tx->mined = true;
     tx->block = model->height;
     drop_others(model, tx);
@@ -253,6 +259,13 @@ static bool is_used(const struct chain_model *model, const struct evm_hash *from
         }
     }
     return false;
+}
+
+bool model_is_used(const struct chain_model *model, const struct evm_address *from,
+                   const struct evm_hash *nonce)
+{
+    struct evm_hash topic = evm_address_topic(from);
+    return is_used(model, &topic, nonce);
 }
 
 static uint64_t low64(const uint8_t *word)

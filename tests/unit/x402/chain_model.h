@@ -8,8 +8,8 @@
 #include "x402/evm/abi.h"
 
 enum {
-    MODEL_BLOCKS = 256,
-    MODEL_TXS = 256,
+    MODEL_BLOCKS = 2048,
+    MODEL_TXS = 1024,
     MODEL_LOGS = 4,
     MODEL_NODES = 4,
     MODEL_USED = 64,
@@ -33,6 +33,8 @@ struct model_tx {
     size_t data_len;
     bool raw; /* of the gas key: it went through eth_sendRawTransaction */
     bool dropped;
+    uint64_t before; /* not 0: it reverts from then on, and where the authorization of its first
+                        log is used already */
     /* Mined: */
     bool mined;
     uint64_t block;
@@ -99,6 +101,9 @@ struct model_log *model_used(struct model_tx *tx, const struct evm_address *toke
 /* The newest transaction of the gas key that is known; NULL. */
 struct model_tx *model_newest(struct chain_model *model);
 size_t model_raw_count(const struct chain_model *model); /* that the pool ever took */
-uint64_t model_time(const struct chain_model *model);    /* of the newest block */
+/* Whether the chain has an authorization used or cancelled now. */
+bool model_is_used(const struct chain_model *model, const struct evm_address *from,
+                   const struct evm_hash *nonce);
+uint64_t model_time(const struct chain_model *model); /* of the newest block */
 
 #endif
