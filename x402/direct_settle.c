@@ -397,6 +397,7 @@ static void mined_seen(struct direct_job *job)
     if (sight->found && sight->deep && !sight->succeeded) {
         ask_state(job, reverted_state);
     } else {
+        x402_wallet_wake(job->net->wallet);
         direct_finish(job, X402_CHARGE_PENDING, NULL, "mined, but not deep enough yet");
     }
 }

@@ -251,6 +251,11 @@ bool x402_wallet_unwatch(struct x402_wallet *wallet, struct x402_wallet_watch *w
     return true;
 }
 
+void x402_wallet_wake(struct x402_wallet *wallet)
+{
+    wallet_soon(wallet);
+}
+
 bool x402_wallet_recall(const struct x402_wallet *wallet, const struct evm_address *from,
                         const struct evm_hash *nonce, struct x402_wallet_memory *ret)
 {

@@ -67,6 +67,8 @@ enum lucid_error x402_wallet_send(struct x402_wallet *wallet,
  * given, is dropped, and true returned. */
 bool x402_wallet_unwatch(struct x402_wallet *wallet, struct x402_wallet_watch *watch,
                          bool withdraw);
+/* Looks at once, not when it is time: a reorganisation may have taken what was mined. */
+void x402_wallet_wake(struct x402_wallet *wallet);
 /* False: it knows nothing of that authorization. */
 bool x402_wallet_recall(const struct x402_wallet *wallet, const struct evm_address *from,
                         const struct evm_hash *nonce,
