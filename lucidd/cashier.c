@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "lucidd/cashier_internal.h"
 
-enum { LOOK_MS = 500, STOP_CHECK_MS = 20 };
+enum { LOOK_MS = 500, STOP_CHECK_MS = 20, FOLLOW_MS = 250 };
 
 /* --- commands to the writer and back ---------------------------------------------------------- */
 
@@ -237,6 +237,10 @@ static enum lucid_error parts_open(struct cashier *cashier, struct lucid_why *wh
     if (error == LUCID_OK) {
         error = store_open(cashier, &log, why);
     }
+    if (error == LUCID_OK && cashier->options.shop->redis) {
+        error = x402_spent_follow_open(http_event_loop_base(cashier->loop), cashier->options.ledger,
+                                       cashier->spent, FOLLOW_MS, &cashier->follow);
+    }
     return error == LUCID_OK ? gate_open(cashier) : error;
 }
 
@@ -277,6 +281,7 @@ void cashier_close(struct cashier *cashier)
         lucid_timer_clear(http_event_loop_base(cashier->loop), &cashier->stop_check);
     }
     x402_gate_close(cashier->gate);
+    x402_spent_follow_close(cashier->follow);
     x402_spent_close(cashier->spent);
     x402_log_reader_close(cashier->reader);
     x402_facilitator_close(cashier->facilitator);

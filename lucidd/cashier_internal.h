@@ -8,6 +8,7 @@
 #include "http/event_loop.h"
 #include "http/outgoing.h"
 #include "lucidd/cashier.h"
+#include "x402/spent_follow.h"
 
 /* What other threads may read; the cashier writes it now and then. */
 struct cashier_seen {
@@ -34,6 +35,7 @@ struct cashier {
     struct x402_facilitator *facilitator;
     struct x402_log_reader *reader;
     struct x402_spent *spent;
+    struct x402_spent_follow *follow; /* Redis only */
     struct x402_gate *gate;
     struct http_post stopping;
     struct lucid_timer look;

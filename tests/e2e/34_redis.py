@@ -14,7 +14,7 @@ import kit_redis
 from kit import case, equal, problem
 from kit_chain import FACILITATOR, PAYEE, PAYER, PAYER2, STRANGER
 from kit_evm import enhex, selector
-from kit_shop import PRICE, Shop
+from kit_shop import ASSET, PRICE, Shop
 
 if kit_redis.PROGRAM is None:
     kit.skip("two front ends and one Redis", "there is no redis-server")
@@ -147,6 +147,22 @@ with case("spent at another member: 409, and nothing is asked of the chain"):
     assert "eth_sendRawTransaction" not in sent and "eth_call" not in sent, sent
     together()
 
+with case("a transfer that was recorded by hand at one is spent at the other"):
+    for name, index in (("one log of it", 0), ("all of it", None)):
+        asked = b.offer()
+        tx = chain.transfer(PAYER, PAYEE.address, PRICE)
+        received += PRICE
+        body = {"external_id": f"by-hand {name}", "asset": ASSET, "amount": str(PRICE),
+                "facilitator": "direct", "network": kit_chain.NETWORK, "transaction": enhex(tx)}
+        if index is not None:
+            body["log_index"] = index
+        equal(a.post("/v1/payments", body, token=a.token).status, 201)
+        key = f"{kit_chain.NETWORK}/{enhex(tx)}/{'all' if index is None else index}"
+        kit.wait_for(lambda k=key: redis.do("EXISTS", "lucid{spent}:k:" + k) == ":1", what=key)
+        problem(b.show(kit_pay.pay_proof(asked, tx, PAYER)), 409, "PAYMENT_ALREADY_SPENT",
+                "X-Payment-Proof")
+    together()
+
 with case("Redis restarted empty: a replay is still refused"):
     redis.empty()
     answer = b.show(header)
@@ -272,6 +288,25 @@ with case("the whole books agree with the chain"):
 
 for shop in shops.values():
     shop.stop()
+
+with case("it does not start on a Redis that may lose proofs"):
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in a.settings.items()]
+    for change, back, text in (
+            (("maxmemory-policy", "allkeys-lru"), ("maxmemory-policy", "noeviction"), "noeviction"),
+            (("appendonly", "no"), ("appendonly", "yes"), "appendonly yes"),
+            (("requirepass", "s3cret"), None, "Authentication required")):
+        redis.do("CONFIG", "SET", *change)
+        kit.refuses_to_start(a.data, text, *flags)
+        if back:
+            redis.do("CONFIG", "SET", *back)
+    path = os.path.join(a.base, "redis.password")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        file.write("s3cret\n")
+    a.start(redis_password_file=path)
+    kit.wait_for(lambda: "x402.spent.ready" in a.log_text(), what="readiness with the password")
+    assert "s3cret" not in a.log_text()
+    a.stop()
+
 redis.kill()
 chain.close()
 kit.done()
