@@ -9,6 +9,12 @@
 
 #include "base/error.h"
 
+/* The struct whose member the pointer points to: how a callback finds what it belongs to. */
+#define lucid_owner(pointer, type, member)                                                         \
+    ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
+#define lucid_owner_const(pointer, type, member)                                                   \
+    ((const type *)(const void *)((const uint8_t *)(pointer)-offsetof(type, member)))
+
 /* Borrowed bytes. The function that hands one out says how long it is good. */
 struct lucid_span {
     const uint8_t *data;

@@ -497,8 +497,7 @@ void http_connection_stop(struct http_connection *connection)
 
 static void on_adopt(struct http_post *post)
 {
-    http_connection_start(
-        (struct http_connection *)(void *)((char *)post - offsetof(struct http_connection, adopt)));
+    http_connection_start(lucid_owner(post, struct http_connection, adopt));
 }
 
 struct http_connection *http_connection_new(struct http_loop *loop, int fd, bool tls)

@@ -179,8 +179,7 @@ static void multi_settle(struct http_outgoing *outgoing, CURLMcode code)
 
 static void on_timer(struct lucid_timer *timer)
 {
-    struct http_outgoing *outgoing =
-        (struct http_outgoing *)((char *)timer - offsetof(struct http_outgoing, timer));
+    struct http_outgoing *outgoing = lucid_owner(timer, struct http_outgoing, timer);
     int running = 0;
     multi_settle(outgoing,
                  curl_multi_socket_action(outgoing->multi, CURL_SOCKET_TIMEOUT, 0, &running));
@@ -342,8 +341,7 @@ static void queue_advance(struct http_outgoing *outgoing)
 
 static void on_queue_end(struct lucid_timer *timer)
 {
-    struct exchange *exchange =
-        (struct exchange *)((char *)timer - offsetof(struct exchange, queue_end));
+    struct exchange *exchange = lucid_owner(timer, struct exchange, queue_end);
     exchange_over(exchange, LUCID_RETRY_IO);
 }
 
@@ -429,8 +427,7 @@ static void call_cancel(void *context, struct lucid_outgoing_call *call)
  * the next round, so that a loop of failures does not keep the thread. */
 static void on_soon(struct lucid_watch *watch, bool readable, bool writable)
 {
-    struct http_outgoing *outgoing =
-        (struct http_outgoing *)((char *)watch - offsetof(struct http_outgoing, soon));
+    struct http_outgoing *outgoing = lucid_owner(watch, struct http_outgoing, soon);
     (void)readable;
     (void)writable;
     uint64_t count;

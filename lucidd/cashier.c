@@ -19,8 +19,7 @@ struct cashier_job {
 
 static void job_back(struct http_post *post)
 {
-    struct cashier_job *job =
-        (struct cashier_job *)(void *)((uint8_t *)post - offsetof(struct cashier_job, back));
+    struct cashier_job *job = lucid_owner(post, struct cashier_job, back);
     if (!job->cashier->closed) {
         job->written(job->owner, job->job.command);
     }
@@ -111,8 +110,7 @@ static void timer_or_die(struct cashier *cashier, struct lucid_timer *timer, uin
 
 static void look_fire(struct lucid_timer *timer)
 {
-    struct cashier *cashier =
-        (struct cashier *)(void *)((uint8_t *)timer - offsetof(struct cashier, look));
+    struct cashier *cashier = lucid_owner(timer, struct cashier, look);
     look_now(cashier);
     timer_or_die(cashier, timer, LOOK_MS);
 }
@@ -139,8 +137,7 @@ size_t cashier_warnings(void *context, const char **ret, size_t max)
 
 static void stop_fire(struct lucid_timer *timer)
 {
-    struct cashier *cashier =
-        (struct cashier *)(void *)((uint8_t *)timer - offsetof(struct cashier, stop_check));
+    struct cashier *cashier = lucid_owner(timer, struct cashier, stop_check);
     bool idle = x402_gate_is_idle(cashier->gate);
     if (!idle && lucid_boot_ms(&cashier->options.clock) < cashier->stop_by_ms) {
         timer_or_die(cashier, timer, STOP_CHECK_MS);
@@ -156,8 +153,7 @@ static void stop_fire(struct lucid_timer *timer)
 
 static void stop_begin(struct http_post *post)
 {
-    struct cashier *cashier =
-        (struct cashier *)(void *)((uint8_t *)post - offsetof(struct cashier, stopping));
+    struct cashier *cashier = lucid_owner(post, struct cashier, stopping);
     cashier->stop_by_ms = lucid_boot_ms(&cashier->options.clock) + cashier->grace_ms;
     x402_gate_stop(cashier->gate);
     stop_fire(&cashier->stop_check);

@@ -56,8 +56,7 @@ void direct_ask_token(struct direct_job *job, direct_step_fn *then)
 
 static void later_fire(struct lucid_timer *timer)
 {
-    struct direct_job *job =
-        (struct direct_job *)((char *)timer - offsetof(struct direct_job, timer));
+    struct direct_job *job = lucid_owner(timer, struct direct_job, timer);
     job->later(job);
 }
 
@@ -171,7 +170,7 @@ void direct_away(struct direct_job *job)
 
 static struct direct *direct_of(struct x402_facilitator *facilitator)
 {
-    return (struct direct *)((char *)facilitator - offsetof(struct direct, base));
+    return lucid_owner(facilitator, struct direct, base);
 }
 
 static struct direct_net *net_of(struct direct *direct, const struct x402_network *network)
@@ -186,8 +185,7 @@ static struct direct_net *net_of(struct direct *direct, const struct x402_networ
 
 static void starved_fire(struct lucid_timer *timer)
 {
-    struct direct *direct =
-        (struct direct *)((char *)timer - offsetof(struct direct, starved_timer));
+    struct direct *direct = lucid_owner(timer, struct direct, starved_timer);
     while (direct->starved != NULL) {
         struct x402_charge *charge = direct->starved;
         direct->starved = charge->impl;
@@ -265,8 +263,7 @@ static void cancel(struct x402_facilitator *facilitator, struct x402_charge *cha
 static void status(const struct x402_facilitator *facilitator, const struct x402_network *network,
                    struct x402_facilitator_status *ret)
 {
-    const struct direct *direct =
-        (const struct direct *)((const char *)facilitator - offsetof(struct direct, base));
+    const struct direct *direct = lucid_owner_const(facilitator, struct direct, base);
     *ret = (struct x402_facilitator_status){0};
     for (size_t i = 0; i < direct->net_count; i++) {
         const struct direct_net *net = &direct->nets[i];
@@ -317,8 +314,7 @@ static void pulse_token(struct direct_job *job)
 /* The height and the token: so that what is wrong is known before somebody pays. */
 static void pulse_fire(struct lucid_timer *timer)
 {
-    struct direct_net *net =
-        (struct direct_net *)((char *)timer - offsetof(struct direct_net, pulse));
+    struct direct_net *net = lucid_owner(timer, struct direct_net, pulse);
     starved_fire(&net->direct->starved_timer);
     struct direct_job *job = job_open(net, NULL);
     if (job != NULL) {

@@ -320,8 +320,7 @@ static void settle_look(struct direct_job *job)
 
 static void settle_news(struct x402_wallet_watch *watch)
 {
-    struct direct_job *job =
-        (struct direct_job *)((char *)watch - offsetof(struct direct_job, watch));
+    struct direct_job *job = lucid_owner(watch, struct direct_job, watch);
     struct x402_charge *charge = job->charge;
     switch (watch->state) {
     case X402_WALLET_WAITING:
@@ -347,8 +346,7 @@ static void settle_news(struct x402_wallet_watch *watch)
 
 static void settle_deadline(struct lucid_timer *timer)
 {
-    struct direct_job *job =
-        (struct direct_job *)((char *)timer - offsetof(struct direct_job, deadline));
+    struct direct_job *job = lucid_owner(timer, struct direct_job, deadline);
     const char *text = "";
     bool withdrawn = x402_wallet_unwatch(job->net->wallet, &job->watch, true);
     job->watching = false;

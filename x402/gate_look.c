@@ -131,7 +131,7 @@ enum gate_event gate_look(struct gate_run *run)
 
 static void wait_over(struct lucid_timer *timer)
 {
-    struct gate_run *run = (struct gate_run *)((char *)timer - offsetof(struct gate_run, timer));
+    struct gate_run *run = lucid_owner(timer, struct gate_run, timer);
     gate_step(run, gate_now_ms(run->gate) >= run->wait_until_ms ? GATE_LATE : GATE_WOKEN);
 }
 

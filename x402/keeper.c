@@ -207,9 +207,8 @@ void keeper_pump(struct x402_gate *gate)
 
 static void round_turn(struct lucid_timer *timer)
 {
-    struct keeper *keeper = (struct keeper *)((char *)timer - offsetof(struct keeper, round));
-    struct x402_gate *gate =
-        (struct x402_gate *)((char *)keeper - offsetof(struct x402_gate, keeper));
+    struct keeper *keeper = lucid_owner(timer, struct keeper, round);
+    struct x402_gate *gate = lucid_owner(keeper, struct x402_gate, keeper);
     bool whole = round_scan(gate);
     uint64_t now_ms = gate_now_ms(gate);
     for (struct keeper_entry *entry = keeper->first; entry != NULL; entry = entry->next) {

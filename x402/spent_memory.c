@@ -16,12 +16,12 @@ struct spent_memory {
 
 static struct spent_memory *memory_of(struct x402_spent *spent)
 {
-    return (struct spent_memory *)((char *)spent - offsetof(struct spent_memory, spent));
+    return lucid_owner(spent, struct spent_memory, spent);
 }
 
 static struct spent_memory *memory_of_timer(struct lucid_timer *timer)
 {
-    return (struct spent_memory *)((char *)timer - offsetof(struct spent_memory, timer));
+    return lucid_owner(timer, struct spent_memory, timer);
 }
 
 /* The hold of that key, if it is this claim's. */
@@ -145,8 +145,7 @@ static void memory_cancel(struct x402_spent *spent, struct x402_claim *claim)
 
 static void memory_status(const struct x402_spent *spent, struct x402_spent_status *ret)
 {
-    const struct spent_memory *memory =
-        (const struct spent_memory *)((const char *)spent - offsetof(struct spent_memory, spent));
+    const struct spent_memory *memory = lucid_owner_const(spent, struct spent_memory, spent);
     *ret = (struct x402_spent_status){.ready = true, .claims = memory->table.count};
 }
 

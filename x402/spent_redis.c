@@ -7,7 +7,7 @@
 
 static struct spent_redis *redis_of(struct x402_spent *spent)
 {
-    return (struct spent_redis *)((char *)spent - offsetof(struct spent_redis, spent));
+    return lucid_owner(spent, struct spent_redis, spent);
 }
 
 void redis_answer(struct spent_redis *redis, struct x402_claim *claim)
@@ -29,8 +29,7 @@ static void claim_announce(struct spent_redis *redis, const struct x402_claim *c
 
 static void redis_tell(struct lucid_timer *timer)
 {
-    struct spent_redis *redis =
-        (struct spent_redis *)((char *)timer - offsetof(struct spent_redis, tell_timer));
+    struct spent_redis *redis = lucid_owner(timer, struct spent_redis, tell_timer);
     const struct x402_claim *last = redis->answered.last;
     redis->telling = true;
     for (bool more = last != NULL; more;) {
@@ -71,8 +70,7 @@ static void spent_redis_cancel(struct x402_spent *spent, struct x402_claim *clai
 
 static void spent_redis_status(const struct x402_spent *spent, struct x402_spent_status *ret)
 {
-    const struct spent_redis *redis =
-        (const struct spent_redis *)((const char *)spent - offsetof(struct spent_redis, spent));
+    const struct spent_redis *redis = lucid_owner_const(spent, struct spent_redis, spent);
     *ret = (struct x402_spent_status){.ready = redis->phase == REDIS_READY,
                                       .claims = redis->table.count,
                                       .losses = redis->losses,

@@ -86,8 +86,7 @@ static void hook_cleanup(void *data)
 
 static void watch_ready(struct lucid_watch *watch, bool readable, bool writable)
 {
-    struct spent_redis *redis =
-        (struct spent_redis *)((char *)watch - offsetof(struct spent_redis, watch));
+    struct spent_redis *redis = lucid_owner(watch, struct spent_redis, watch);
     if (readable && redis->context != NULL) {
         redisAsyncHandleRead(redis->context);
     }
@@ -131,7 +130,7 @@ void redis_reply_refuse(struct spent_redis *redis, const redisReply *reply)
 
 static struct spent_redis *redis_of_due(struct lucid_timer *timer)
 {
-    return (struct spent_redis *)((char *)timer - offsetof(struct spent_redis, due_timer));
+    return lucid_owner(timer, struct spent_redis, due_timer);
 }
 
 static void due_set(struct spent_redis *redis)
@@ -444,8 +443,7 @@ static void connected(const redisAsyncContext *context, int status)
 
 static void link_fire(struct lucid_timer *timer)
 {
-    struct spent_redis *redis =
-        (struct spent_redis *)((char *)timer - offsetof(struct spent_redis, link_timer));
+    struct spent_redis *redis = lucid_owner(timer, struct spent_redis, link_timer);
     if (redis->phase == REDIS_DOWN) {
         link_connect(redis);
     } else if (redis->phase == REDIS_CONNECTING) {

@@ -74,8 +74,7 @@ void wallet_tick_end(struct x402_wallet *wallet)
 
 static void tick(struct lucid_timer *timer)
 {
-    struct x402_wallet *wallet =
-        (struct x402_wallet *)((char *)timer - offsetof(struct x402_wallet, timer));
+    struct x402_wallet *wallet = lucid_owner(timer, struct x402_wallet, timer);
     wallet->busy = true;
     if (wallet->opened) {
         wallet_send(wallet);

@@ -222,8 +222,7 @@ static void call_back(struct http_post *post)
 /* On the cashier's thread. */
 static void gate_done(struct x402_gate_job *job)
 {
-    struct paid_call *call =
-        (struct paid_call *)(void *)((uint8_t *)job - offsetof(struct paid_call, entry.job));
+    struct paid_call *call = lucid_owner(job, struct paid_call, entry.job);
     call->post = (struct http_post){.run = call_back};
     http_loop_post(call->loop->http, &call->post);
 }

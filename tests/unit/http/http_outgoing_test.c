@@ -249,8 +249,7 @@ static void turn(struct world *world, unsigned dones)
 
 static void on_pause(struct lucid_timer *timer)
 {
-    http_event_loop_stop(
-        ((struct world *)(void *)((char *)timer - offsetof(struct world, patience)))->loop);
+    http_event_loop_stop((lucid_owner(timer, struct world, patience))->loop);
 }
 
 /* Turns it for so many milliseconds. */

@@ -24,8 +24,7 @@ static void question_free(struct fake_question *question)
 
 static void question_over(struct lucid_timer *timer)
 {
-    struct fake_question *question =
-        (struct fake_question *)((char *)timer - offsetof(struct fake_question, timer));
+    struct fake_question *question = lucid_owner(timer, struct fake_question, timer);
     struct lucid_outgoing_call *call = question->call;
     call->error = question->answered ? question->error : LUCID_RETRY_IO;
     call->status = call->error == LUCID_OK ? question->status : 0;

@@ -235,8 +235,7 @@ struct stub_spent {
 
 static void stub_fire(struct lucid_timer *timer)
 {
-    struct stub_spent *stub =
-        (struct stub_spent *)((char *)timer - offsetof(struct stub_spent, timer));
+    struct stub_spent *stub = lucid_owner(timer, struct stub_spent, timer);
     struct x402_claim *claim = stub->claim;
     stub->claim = NULL;
     claim->outcome = stub->outcome;

@@ -67,7 +67,7 @@ static void charge_fire(struct lucid_timer *timer)
 
 static struct house *house_of(struct x402_facilitator *facilitator)
 {
-    return (struct house *)((char *)facilitator - offsetof(struct house, facilitator));
+    return lucid_owner(facilitator, struct house, facilitator);
 }
 
 static void fake_ask(struct x402_facilitator *facilitator, struct x402_charge *charge)
@@ -144,7 +144,7 @@ static void writer_run(struct house *house)
 
 static void writer_turn(struct lucid_timer *timer)
 {
-    struct house *house = (struct house *)((char *)timer - offsetof(struct house, turn));
+    struct house *house = lucid_owner(timer, struct house, turn);
     if (house->done_count > 0) { /* these first */
         lucid_assert(lucid_timer_set(&house->loop->loop, timer, 1) == LUCID_OK);
         return;
@@ -156,7 +156,7 @@ static void writer_turn(struct lucid_timer *timer)
 
 static void writer_tell(struct lucid_timer *timer)
 {
-    struct house *house = (struct house *)((char *)timer - offsetof(struct house, tell));
+    struct house *house = lucid_owner(timer, struct house, tell);
     while (house->done_count > 0) {
         struct house_write write = house->done[0];
         house->done_count--;

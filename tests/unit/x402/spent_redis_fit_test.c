@@ -102,8 +102,8 @@ static void test_options(void **state)
         "rediss://h",
         "http://h",
         "unix:",
-        "unix:/way/too/long/way/too/long/way/too/long/way/too/long/way/too/long/way/too/long/"
-        "way/too/long/way/too/long/way/too/long",
+        ("unix:/way/too/long/way/too/long/way/too/long/way/too/long/way/too/long/way/too/long/"
+         "way/too/long/way/too/long/way/too/long"),
     };
     for (size_t i = 0; i < sizeof(bad_urls) / sizeof(bad_urls[0]); i++) {
         assert_string_equal(check(bad_urls[i], NULL), "CONFIG_INVALID");

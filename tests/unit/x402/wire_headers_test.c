@@ -234,8 +234,8 @@ static void member_spoil(enum x402_form form, const json_t *root, json_t *object
                                          "{}",
                                          "[[]]",
                                          "1e300",
-                                         "\"115792089237316195423570985008687907853269984665640564"
-                                         "039457584007913129639936\""};
+                                         ("\"115792089237316195423570985008687907853269984665640564"
+                                          "039457584007913129639936\"")};
     json_t *kept = json_incref(json_object_get(object, name));
     if (may_be_anything(path) || strcmp(path, "resource.description") == 0 ||
         strcmp(path, "resource.mimeType") == 0) {
