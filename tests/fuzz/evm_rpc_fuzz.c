@@ -17,18 +17,14 @@ static void check_logs(const struct evm_log *logs, size_t count, bool of_receipt
 
 static void check_answer(const struct evm_rpc_call *call, const struct evm_rpc_answer *answer)
 {
-    switch (answer->error) {
-    case LUCID_OK:
+    if (answer->error == LUCID_OK) {
         check_logs(answer->logs, answer->log_count, false);
         check_logs(answer->receipt.logs, answer->receipt.log_count, true);
-        break;
-    case LUCID_NOTE_ABSENT:
+    } else if (answer->error == LUCID_NOTE_ABSENT) {
         lucid_assert(call->kind == EVM_RPC_RECEIPT || call->kind == EVM_RPC_BLOCK);
-        break;
-    case LUCID_REFUSE_INVALID:
+    } else if (answer->error == LUCID_REFUSE_INVALID) {
         lucid_assert(call->kind == EVM_RPC_CALL);
-        break;
-    default:
+    } else {
         lucid_assert(answer->error == LUCID_RETRY_IO && answer->why.code != NULL);
     }
     for (const char *c = answer->why.text; *c != '\0'; c++) {

@@ -13,7 +13,7 @@ enum {
 struct endpoint {
     char *url;
     bool on_chain;     /* its chain id was ours when last asked, and it has not failed since */
-    unsigned failures; /* one after the other */
+    unsigned failures; /* one after the other, those of one rest as one */
     uint64_t rest_until_ms;
 };
 
@@ -161,16 +161,21 @@ static bool is_resting(const struct evm_rpc *rpc, const struct endpoint *endpoin
 }
 
 /* It is asked only where nobody else is left, for a while that doubles; and which chain it is on
- * before anything else. */
+ * before anything else. What fails while it rests was mostly asked before. */
 static void endpoint_failed(struct evm_rpc *rpc, struct endpoint *endpoint, uint32_t asked_s)
 {
-    uint64_t rest_ms = (uint64_t)REST_MS_MIN << (endpoint->failures < 6 ? endpoint->failures : 6);
-    uint64_t asked_ms = (uint64_t)asked_s * 1000;
-    rest_ms = rest_ms < asked_ms ? asked_ms : rest_ms;
-    endpoint->rest_until_ms =
-        lucid_boot_ms(&rpc->options.loop->clock) + (rest_ms < REST_MS_MAX ? rest_ms : REST_MS_MAX);
-    endpoint->failures++;
+    uint64_t rest_ms = (uint64_t)asked_s * 1000;
     endpoint->on_chain = false;
+    if (!is_resting(rpc, endpoint)) {
+        uint64_t own_ms = (uint64_t)REST_MS_MIN
+                          << (endpoint->failures < 6 ? endpoint->failures : 6);
+        rest_ms = rest_ms < own_ms ? own_ms : rest_ms;
+        endpoint->failures++;
+    }
+    uint64_t until_ms =
+        lucid_boot_ms(&rpc->options.loop->clock) + (rest_ms < REST_MS_MAX ? rest_ms : REST_MS_MAX);
+    endpoint->rest_until_ms =
+        endpoint->rest_until_ms < until_ms ? until_ms : endpoint->rest_until_ms;
 }
 
 static void endpoint_worked(struct endpoint *endpoint)
@@ -491,7 +496,7 @@ static void asking_look(struct asking *asking)
 
 static void on_soon(struct lucid_timer *timer)
 {
-    struct evm_rpc *rpc = (struct evm_rpc *)((char *)timer - offsetof(struct evm_rpc, soon));
+    struct evm_rpc *rpc = lucid_owner(timer, struct evm_rpc, soon);
     struct evm_rpc_call *call = rpc->starved;
     if (call == NULL) {
         return;

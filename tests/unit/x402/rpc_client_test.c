@@ -254,6 +254,36 @@ static void fail_over(void **state)
     world_close(&world);
 }
 
+/* Many questions that fail at one time make it rest as long as one does. */
+static void fail_together(void **state)
+{
+    (void)state;
+    struct world world;
+    struct evm_rpc_call calls[10];
+    world_open(&world, 2, 1);
+    node_is(&world, 0, DOWN, 0, "");
+    for (size_t i = 0; i < 10; i++) {
+        calls[i] = count_call;
+        calls[i].done = on_done;
+        calls[i].owner = &world;
+        evm_rpc_ask(world.rpc, &calls[i]);
+    }
+    fake_loop_settle(&world.loop);
+    assert_int_equal(world.dones, 10);
+    assert_int_equal(world.nodes[0].chains, 10);
+    for (size_t i = 0; i < 10; i++) {
+        assert_int_equal(calls[i].error, LUCID_OK);
+        evm_rpc_call_fini(&calls[i]);
+    }
+    fake_loop_advance(&world.loop, 499);
+    ask(&world, &count_call);
+    assert_int_equal(world.nodes[0].chains, 0);
+    fake_loop_advance(&world.loop, 1);
+    ask(&world, &count_call);
+    assert_int_equal(world.nodes[0].chains, 1);
+    world_close(&world);
+}
+
 /* One that answers unwelcomely is passed over, but stays first; one that is worn rests. */
 static void unwelcome(void **state)
 {
@@ -604,11 +634,17 @@ static void never_fewer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chain_asked_once), cmocka_unit_test(fail_over),
-        cmocka_unit_test(unwelcome),        cmocka_unit_test(silence),
-        cmocka_unit_test(quorum),           cmocka_unit_test(quorum_of_the_resting),
-        cmocka_unit_test(ordered),          cmocka_unit_test(sends),
-        cmocka_unit_test(send_goes_to_all), cmocka_unit_test(cancels),
+        cmocka_unit_test(chain_asked_once),
+        cmocka_unit_test(fail_over),
+        cmocka_unit_test(fail_together),
+        cmocka_unit_test(unwelcome),
+        cmocka_unit_test(silence),
+        cmocka_unit_test(quorum),
+        cmocka_unit_test(quorum_of_the_resting),
+        cmocka_unit_test(ordered),
+        cmocka_unit_test(sends),
+        cmocka_unit_test(send_goes_to_all),
+        cmocka_unit_test(cancels),
         cmocka_unit_test(never_fewer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
