@@ -212,6 +212,7 @@ static enum lucid_error gate_open(struct cashier *cashier)
         .pay_to_exclusive = config->pay_to_exclusive,
         .reconcile_ms = (uint32_t)config->reconcile_ms,
         .watch_seconds = (uint32_t)config->reorg_watch_seconds,
+        .at = cashier_test_at(cashier->options.ledger),
     };
     return x402_gate_open(&options, &cashier->gate);
 }

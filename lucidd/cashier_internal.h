@@ -48,4 +48,8 @@ struct cashier {
     struct cashier_seen seen;
 };
 
+/* cashier_kill.c: what tests have put between the steps of a payment; NULL: nothing. */
+typedef void cashier_at_fn(void *context, const char *state);
+cashier_at_fn *cashier_test_at(const struct ledger *ledger);
+
 #endif

@@ -27,6 +27,7 @@ bool sim_percent(struct sim_random *random, unsigned percent);
 /* One authorization, or one plain transfer, and who wants what for it. */
 struct sim_deal {
     bool transfer;
+    bool cursed; /* nobody gets it into a block */
     uint64_t number;
     uint64_t expires_ms;
     /* What the chain has. */

@@ -33,6 +33,7 @@ struct sim_deal *sim_deal_new(struct sim_chain *chain)
     *deal = (struct sim_deal){.number = 1 + chain->count};
     chain->count++;
     deal->transfer = sim_percent(chain->random, 35);
+    deal->cursed = !deal->transfer && sim_percent(chain->random, 15);
     deal->expires_ms = now_of(chain) + 5000 + sim_below(chain->random, 40000);
     if (deal->transfer) { /* the buyer sends it */
         deal->by = SIM_STRANGER;
@@ -88,7 +89,7 @@ void sim_chain_turn(struct sim_chain *chain)
 /* Somebody sends the authorization: our gas account, and now and then another one is faster. */
 static void broadcast(struct sim_chain *chain, struct sim_deal *deal, unsigned house)
 {
-    if (deal->there || deal->lands_ms != 0 || chance(chain, 15)) {
+    if (deal->there || deal->lands_ms != 0 || deal->cursed || chance(chain, 15)) {
         return; /* lost on its way */
     }
     deal->lands_by = chance(chain, 12) ? SIM_STRANGER : house;

@@ -23,6 +23,7 @@ struct sim_buyer {
     struct sim_deal *deal;
     unsigned house;
     unsigned variant;
+    bool thief;
 };
 
 struct sim {
@@ -156,7 +157,7 @@ static void admitted(struct sim_buyer *from)
 {
     struct sim_deal *deal = from->deal;
     const struct x402_gate_job *job = &from->buyer.job;
-    check(deal->ever);
+    check(deal->ever && !from->thief);
     check(deal->transfer || sim.chain.exclusive || job->payment.status != X402_PENDING);
     if (deal->admitted) {
         check(deal->admitted_at == from->house);
@@ -190,6 +191,7 @@ static void buyer_shows(struct sim_buyer *from, struct sim_deal *deal, unsigned 
     from->deal = deal;
     from->house = house;
     from->variant = variant;
+    from->thief = false;
     unsigned place = variant / 2;
     unsigned body = (unsigned)(deal->number * VARIANTS + variant) % 150;
     if (deal->transfer || (deal->there && percent(10))) {
@@ -198,7 +200,8 @@ static void buyer_shows(struct sim_buyer *from, struct sim_deal *deal, unsigned 
                        body);
         buyer->job.proof.has_log_index = !percent(10);
         if (!deal->transfer && !sim.chain.calm && percent(20)) {
-            buyer->job.match.payer = world_address(0x11, 999999); /* a thief */
+            buyer->job.match.payer = world_address(0x11, 999999);
+            from->thief = true;
         }
     } else {
         buyer_authorization(at, buyer, deal->number, place, body);
