@@ -277,6 +277,8 @@ atexit.register(_kill_all)
 class Service:
     """lucidd with a log of its own. Settings are flags: epoch_seconds_max=2."""
 
+    init_flags = ()  # ("--test",): a log that says so of itself
+
     def __init__(self, directory=None, init=True, start=True, tls=None, **settings):
         self.base = directory or scratch()
         self.data = os.path.join(self.base, "log")
@@ -286,7 +288,7 @@ class Service:
         self.starts = 0
         _services.append(self)
         if init:
-            run_lucid("log", "init", "--data", self.data, "--origin", ORIGIN)
+            run_lucid("log", "init", "--data", self.data, "--origin", ORIGIN, *self.init_flags)
         with open(os.path.join(self.data, "vkey"), encoding="utf-8") as file:
             self.vkey = kit_tree.Vkey(file.read())
         with open(os.path.join(self.data, "admin.token"), encoding="utf-8") as file:
