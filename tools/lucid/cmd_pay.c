@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/secret.h"
 #include "base/sha256.h"
 #include "gas/amount.h"
@@ -104,6 +105,9 @@ static enum cli_exit request_set(struct pay *pay)
     }
     pay->method = strdup(method);
     pay->headers = json_array();
+    if (pay->method == NULL || pay->headers == NULL) {
+        return cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
+    }
     enum cli_exit code = url_set(pay, cli->arguments[0]);
     if (code == CLI_OK && body != NULL) {
         code = body_load(pay, body);
@@ -175,6 +179,7 @@ static enum cli_exit limits_set(struct pay *pay, struct pay_limits *limits)
 /* --journal, or by what is asked and who pays, so that the same command finds it again. */
 static enum cli_exit journal_name(struct pay *pay)
 {
+    lucid_assert(pay->method != NULL && pay->url != NULL);
     struct lucid_span parts[] = {lucid_span_str(pay->method),
                                  lucid_span(" ", 1),
                                  lucid_span_str(pay->url),

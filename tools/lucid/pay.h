@@ -68,28 +68,28 @@ struct pay {
     struct cli *cli;
     struct lucid_clock clock;
     struct evm_key *key; /* locked memory; NULL: none was given */
-    char journal[PAY_PATH_BYTES_MAX];
-    bool journaled;
     uint64_t wait_ms;
+    /* The newest answer. */
+    struct client_answer answer;
+    struct client_capture captures[PAY_CAPTURES];
 
     /* Kept in the journal. */
     char *url;
     char *method;
     json_t *headers; /* lines */
     struct lucid_buf body;
-    bool has_body;
     struct pay_terms terms;
-    struct evm_address payer;
     struct lucid_buf header; /* V1, V2: the value that was signed */
-    bool bind_nonce;         /* PROOF: by the authorization's nonce, not by a signature */
     struct lucid_buf raw;    /* PROOF: the signed transaction */
+    uint64_t log_index;      /* of the transfer, if has_log_index */
     struct evm_hash transaction;
+    struct evm_address payer;
+    bool has_body;
+    bool bind_nonce; /* PROOF: by the authorization's nonce, not by a signature */
     bool has_log_index;
-    uint64_t log_index;
 
-    /* The newest answer. */
-    struct client_answer answer;
-    struct client_capture captures[PAY_CAPTURES];
+    bool journaled;
+    char journal[PAY_PATH_BYTES_MAX];
 };
 
 /* Chooses what to pay from a 402 (pay->answer) into pay->terms. CLI_REFUSED after a message:

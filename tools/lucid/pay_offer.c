@@ -135,7 +135,7 @@ static bool token_take(struct lucid_span address, const json_t *extra,
     }
     bool named = member_copy(extra, "name", terms->token_name, sizeof(terms->token_name)) &&
                  member_copy(extra, "version", terms->token_version, sizeof(terms->token_version));
-    if (!terms->is_usdc) {
+    if (known == NULL || !terms->is_usdc) {
         return named || extra == NULL ||
                refuse(why, "OFFER_MALFORMED", "extra",
                       "the offer does not name the token's domain");

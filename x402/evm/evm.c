@@ -20,7 +20,7 @@ static bool prefixed_decode(struct lucid_span text, uint8_t *out, size_t len)
     if (text.len != 2 + 2 * len || text.data[0] != '0' || text.data[1] != 'x') {
         return false;
     }
-    uint8_t bytes[EVM_HASH_BYTES];
+    uint8_t bytes[EVM_HASH_BYTES] = {0};
     for (size_t i = 0; i < len; i++) {
         uint8_t high;
         uint8_t low;

@@ -100,7 +100,7 @@ struct evm_hash evm_keccak256_parts(const struct lucid_span *parts, size_t count
     block[used] = 0x01;
     block[RATE_BYTES - 1] |= 0x80;
     absorb(state, block);
-    struct evm_hash hash;
+    struct evm_hash hash = {.bytes = {0}};
     for (size_t i = 0; i < 4; i++) {
         lucid_put_be64(hash.bytes + 8 * i, __builtin_bswap64(state[i]));
     }

@@ -13,7 +13,7 @@ static void limbs_of(const struct evm_u256 *value, uint64_t ret[4])
 
 static struct evm_u256 of_limbs(const uint64_t limbs[4])
 {
-    struct evm_u256 value;
+    struct evm_u256 value = {.be = {0}};
     for (size_t i = 0; i < 4; i++) {
         lucid_put_be64(value.be + 24 - 8 * i, limbs[i]);
     }
