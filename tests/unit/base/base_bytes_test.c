@@ -125,6 +125,37 @@ static void test_base64_random(void **state)
     }
 }
 
+/* Every byte in every place of each kind of last group, against libsodium (which takes bytes from
+ * 0x80 on for digits). */
+static void test_base64_every_byte(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {"AAAA", "AAA=", "AA==", "AAAAAAAA", "AAAAAAA=", "AAAAAA=="};
+    for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
+        size_t text_len = strlen(forms[form]);
+        for (size_t at = 0; at < text_len; at++) {
+            for (unsigned c = 0; c < 256; c++) {
+                char text[9];
+                uint8_t got[6] = {0};
+                uint8_t want[6] = {0};
+                size_t got_len = 0;
+                size_t want_len = 0;
+                memcpy(text, forms[form], text_len + 1);
+                text[at] = (char)c;
+                bool good = c < 0x80 &&
+                            sodium_base642bin(want, sizeof(want), text, text_len, NULL, &want_len,
+                                              NULL, sodium_base64_VARIANT_ORIGINAL) == 0;
+                assert_true(good == lucid_base64_decode(lucid_span(text, text_len), got,
+                                                        sizeof(got), &got_len));
+                if (good) {
+                    assert_int_equal(got_len, want_len);
+                    assert_memory_equal(got, want, want_len);
+                }
+            }
+        }
+    }
+}
+
 static void test_base64_refused(void **state)
 {
     (void)state;
@@ -173,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_hex_refused),
         cmocka_unit_test(test_base64),
         cmocka_unit_test(test_base64_random),
+        cmocka_unit_test(test_base64_every_byte),
         cmocka_unit_test(test_base64_refused),
         cmocka_unit_test(test_secrets),
     };
