@@ -267,6 +267,9 @@ static void transfer_fill(const struct gate_run *run, struct x402_payment *payme
 enum gate_event gate_intend(struct gate_run *run)
 {
     const struct x402_gate_job *job = run->job;
+    if (run->stray && gate_stray_is_known(run)) {
+        return GATE_CONFLICT; /* else each showing of it would make two events */
+    }
     struct x402_payment *payment = write_prepare(run, X402_INTEND);
     payment_fill(run, payment);
     memcpy(payment->id, run->id, sizeof(payment->id));

@@ -163,6 +163,7 @@ struct keeper_entry {
     uint64_t due_ms;
     uint64_t asked_ms; /* when it was looked after last */
     unsigned tries;
+    bool told;                /* that it is reversed */
     struct keeper_work *work; /* while something is under way */
     struct keeper_held *held; /* NULL: no claim of this process */
     struct keeper_entry *bucket_next;
@@ -185,6 +186,7 @@ struct keeper {
     size_t working;
     struct keeper_entry *queue_first;
     struct keeper_entry *queue_last;
+    bool pumping;
     struct lucid_timer round;
     uint64_t cursor; /* first_sequence of the payment that the scan of the log saw last */
     struct keeper_finish gathered;
@@ -229,6 +231,8 @@ void gate_explain(struct x402_gate_job *job);
 
 typedef enum gate_event gate_action(struct gate_run *run);
 gate_action gate_look;
+/* Whether the log has the transfer that VERIFY saw, under another payment or recorded by hand. */
+bool gate_stray_is_known(struct gate_run *run);
 gate_action gate_wait;
 gate_action gate_observe;
 gate_action gate_claim;

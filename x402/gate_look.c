@@ -96,6 +96,20 @@ static enum lucid_error look_find(struct gate_run *run)
     return error;
 }
 
+bool gate_stray_is_known(struct gate_run *run)
+{
+    const struct x402_transfer *transfer = &run->charge.transfer;
+    struct x402_spent_key key;
+    x402_key_transfer(run->job->network, &transfer->transaction, transfer->log_index, &key);
+    if (ledger_view_begin(run->gate->view) != LUCID_OK) {
+        return false; /* the writer will say */
+    }
+    enum lucid_error error =
+        x402_payment_find(run->gate->view, lucid_span_str(key.text), &run->known);
+    ledger_view_end(run->gate->view);
+    return error == LUCID_OK;
+}
+
 enum gate_event gate_look(struct gate_run *run)
 {
     enum gate_event event = GATE_NEW;
