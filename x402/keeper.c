@@ -198,11 +198,16 @@ static bool round_scan(struct x402_gate *gate)
 void keeper_pump(struct x402_gate *gate)
 {
     struct keeper *keeper = &gate->keeper;
+    if (keeper->pumping) {
+        return; /* a piece of work ended at once: not one stack frame more for each */
+    }
+    keeper->pumping = true;
     while (!gate->stopping && keeper->working < KEEPER_WORK_MAX && keeper->queue_first != NULL) {
         struct keeper_entry *entry = keeper->queue_first;
         queue_remove(keeper, entry);
         keeper_begin(gate, entry);
     }
+    keeper->pumping = false;
 }
 
 static void round_turn(struct lucid_timer *timer)

@@ -11,8 +11,9 @@
  *                     (settled again) …; looked for long enough, or over: FINISHING
  *   not recorded yet  RECORDING → PROMOTING → rest; of another payment: RELEASING → GONE
  *
- * A claim that was taken over from a job goes only in PROMOTING, or in RELEASING once
- * payment.failed is in the log. */
+ * A claim that was taken over from a job goes only in PROMOTING (also when the log turns out to
+ * have the money already: a commit of which nobody heard), or in RELEASING once payment.failed is
+ * in the log. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -28,6 +29,7 @@ enum keeper_event {
     KEEPER_IS_REVERSED, /* a transfer */
     KEEPER_IS_REVERSED_AUTHORIZATION,
     KEEPER_IS_UNRECORDED,
+    KEEPER_IS_HELD,      /* the money is in the log, and the claim has not been promoted */
     KEEPER_IS_OVER,      /* nothing is open any more */
     KEEPER_IS_OVER_HELD, /* likewise, and a claim is still held: nothing came of the intent */
     KEEPER_CANNOT_SAY,
@@ -46,6 +48,7 @@ enum keeper_event {
     KEEPER_WRITTEN,
     KEEPER_CONFLICT,
     KEEPER_CONFLICT_INTENT,
+    KEEPER_CONFLICT_REVERSED, /* what was reversed came back, under another payment */
     KEEPER_UNWRITTEN,
 
     KEEPER_DONE, /* promoted, released */
@@ -96,6 +99,7 @@ static const struct keeper_row keeper_rows[KEEPER_STATES][KEEPER_EVENTS] = {
         [KEEPER_IS_REVERSED]     = GO(WATCHING, work_watch),
         [KEEPER_IS_REVERSED_AUTHORIZATION] = GO(ASKING, work_ask),
         [KEEPER_IS_UNRECORDED]   = GO(RECORDING, work_record),
+        [KEEPER_IS_HELD]         = GO(PROMOTING, work_promote),
         [KEEPER_IS_OVER]         = GONE,
         [KEEPER_IS_OVER_HELD]    = GO(RELEASING, work_release),
         [KEEPER_CANNOT_SAY]      = REST,
@@ -120,11 +124,13 @@ static const struct keeper_row keeper_rows[KEEPER_STATES][KEEPER_EVENTS] = {
         [KEEPER_WRITTEN]         = GO(PROMOTING, work_promote),
         [KEEPER_CONFLICT]        = GO(RELEASING, work_release),
         [KEEPER_CONFLICT_INTENT] = GO(FAILING, work_drop),
+        [KEEPER_CONFLICT_REVERSED] = FINISH,
         [KEEPER_UNWRITTEN]       = REST,
     },
     [KEEPER_STRAYING] = {
         [KEEPER_WRITTEN]         = GO(PROMOTING, work_promote),
         [KEEPER_CONFLICT_INTENT] = GO(FAILING, work_drop),
+        [KEEPER_CONFLICT_REVERSED] = FINISH,
         [KEEPER_UNWRITTEN]       = REST,
     },
     [KEEPER_FAILING] = {
@@ -197,8 +203,15 @@ static void work_step(struct keeper_work *work, enum keeper_event event)
 static enum keeper_event work_judge(const struct keeper_work *work)
 {
     const struct x402_payment *payment = &work->payment;
-    if (payment->status == X402_FAILED || (payment->final && payment->status != X402_PENDING)) {
-        return work->entry->held != NULL ? KEEPER_IS_OVER_HELD : KEEPER_IS_OVER;
+    bool held = work->entry->held != NULL;
+    if (payment->status == X402_FAILED) {
+        return held ? KEEPER_IS_OVER_HELD : KEEPER_IS_OVER;
+    }
+    if (held && payment->status != X402_PENDING) {
+        return KEEPER_IS_HELD;
+    }
+    if (payment->final && payment->status != X402_PENDING) {
+        return KEEPER_IS_OVER;
     }
     if (work->network == NULL) {
         return KEEPER_CANNOT_SAY;
@@ -211,6 +224,24 @@ static enum keeper_event work_judge(const struct keeper_work *work)
                                                       : KEEPER_IS_REVERSED;
     }
     return KEEPER_IS_SETTLED;
+}
+
+/* A reorganisation has taken money that was counted: somebody should look. Told once a process, so
+ * that it is told although the process that wrote payment.reversed died of it. */
+static void reversal_tell(struct keeper_work *work)
+{
+    const struct x402_payment *payment = &work->payment;
+    char id[2 * X402_PAYMENT_ID_BYTES + 1];
+    char transaction[EVM_HASH_TEXT_BYTES + 1];
+    lucid_hex_encode(payment->id, X402_PAYMENT_ID_BYTES, id);
+    id[sizeof(id) - 1] = '\0';
+    evm_hash_text(&payment->transfer.transaction, transaction);
+    lucid_log(LUCID_LOG_ERROR, "x402.reversed",
+              "a reorganisation of %s took transaction %s, log %" PRIu64 ": payment %s of %" PRIu64
+              " for %s is reversed%s",
+              payment->network, transaction, payment->transfer.log_index, id, payment->amount,
+              payment->asset, payment->served ? ", and it has been served" : "");
+    work->entry->told = true;
 }
 
 /* Reads the payment, and says what is to be done. */
@@ -235,13 +266,18 @@ static enum keeper_event work_look(struct keeper_work *work)
     }
     work->network =
         x402_network_find(gate->options.networks, lucid_span_str(work->payment.network));
-    if (work->network == NULL) {
+    if (work->network == NULL && work->entry->tries == 0) {
         lucid_log(LUCID_LOG_WARN, "x402.keeper",
                   "a payment on %s is open, but that network is not configured any more",
                   work->payment.network);
     }
     if (work->payment.sequence == 0) {
         return work->network == NULL ? KEEPER_CANNOT_SAY : KEEPER_IS_UNRECORDED;
+    }
+    if (work->payment.status != X402_REVERSED) {
+        work->entry->told = false;
+    } else if (!work->entry->told && !work->payment.final) {
+        reversal_tell(work);
     }
     return work_judge(work);
 }
@@ -370,36 +406,38 @@ static enum keeper_event work_watch(struct keeper_work *work)
 
 /* --- the writer ------------------------------------------------------------------------------- */
 
-/* A reorganisation has taken money that was counted: somebody should look. */
-static void reversal_tell(const struct x402_payment *payment)
+static enum keeper_event conflict_event(const struct x402_payment *payment)
 {
-    char id[2 * X402_PAYMENT_ID_BYTES + 1];
-    char transaction[EVM_HASH_TEXT_BYTES + 1];
-    lucid_hex_encode(payment->id, X402_PAYMENT_ID_BYTES, id);
-    id[sizeof(id) - 1] = '\0';
-    evm_hash_text(&payment->transfer.transaction, transaction);
+    if (payment->sequence == 0) {
+        return KEEPER_CONFLICT;
+    }
+    return payment->status == X402_REVERSED ? KEEPER_CONFLICT_REVERSED : KEEPER_CONFLICT_INTENT;
+}
+
+/* Money that is not there is in the books until it can be written. */
+static void unreversed_tell(const struct ledger_command *command)
+{
     lucid_log(LUCID_LOG_ERROR, "x402.reversed",
-              "a reorganisation of %s took transaction %s, log %" PRIu64 ": payment %s of %" PRIu64
-              " for %s is reversed%s",
-              payment->network, transaction, payment->transfer.log_index, id, payment->amount,
-              payment->asset, payment->served ? ", and it has been served" : "");
+              "a payment that a reorganisation took cannot be reversed yet: %s",
+              command->why.text[0] != '\0' ? command->why.text : lucid_error_name(command->error));
 }
 
 static void work_written(void *owner, struct ledger_command *command)
 {
     struct keeper_work *work = owner;
+    bool reversing = work->entry->state == KEEPER_REVERSING;
     (void)command;
     work->writing = false;
     enum gate_event event = gate_write_event(work->gate, &work->write);
+    if (reversing && event == GATE_WRITTEN && !work->write.ret_known) {
+        reversal_tell(work);
+    } else if (reversing && event != GATE_WRITTEN) {
+        unreversed_tell(&work->write.command);
+    }
     if (event == GATE_WRITTEN) {
-        if (work->entry->state == KEEPER_REVERSING && !work->write.ret_known) {
-            reversal_tell(&work->payment);
-        }
         work_step(work, KEEPER_WRITTEN);
-    } else if (event == GATE_CONFLICT) {
-        work_step(work, work->payment.sequence == 0 ? KEEPER_CONFLICT : KEEPER_CONFLICT_INTENT);
     } else {
-        work_step(work, KEEPER_UNWRITTEN);
+        work_step(work, event == GATE_CONFLICT ? conflict_event(&work->payment) : KEEPER_UNWRITTEN);
     }
 }
 
@@ -486,8 +524,10 @@ static enum keeper_event work_spent(struct keeper_work *work, enum x402_spent_ve
         memcpy(claim->keys, held->claim.keys, sizeof(claim->keys));
         memcpy(claim->digest, held->claim.digest, sizeof(claim->digest));
     }
-    const struct x402_payment *payment =
-        verb == X402_SPENT_PROMOTE ? &work->write.payment : &work->payment;
+    const struct x402_payment *payment = &work->payment;
+    if (verb == X402_SPENT_PROMOTE && work->write.payment.scheme != 0) {
+        payment = &work->write.payment; /* with the transfer that was just recorded */
+    }
     if (payment->scheme != 0) { /* 0: no such payment, whose keys the claim knows itself */
         gate_payment_keys(payment, claim);
         memcpy(claim->payment_id, payment->id, sizeof(claim->payment_id));
