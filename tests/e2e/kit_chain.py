@@ -349,7 +349,8 @@ class Chain:
         with self.lock:
             for _ in range(count):
                 parent = self.head
-                now = max(parent.timestamp + 1, int(time.time()) + self.ahead)
+                # Not one second a block: the chain's time would run ahead of everybody's.
+                now = max(parent.timestamp, int(time.time()) + self.ahead)
                 if parent.number < 30:
                     now = parent.timestamp + 1
                 self.salt += 1
@@ -548,6 +549,11 @@ class Chain:
     def is_mined(self, tx):
         with self.lock:
             return self._receipt(enhex(tx)) is not None
+
+    def is_waiting(self, tx):
+        """Whether it is in the pool."""
+        with self.lock:
+            return any(known["hash"] == tx for known in self.pool.values())
 
     def network(self, **more):
         """An entry of the service's networks file, with every endpoint."""
