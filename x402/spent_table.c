@@ -16,8 +16,11 @@ enum lucid_error spent_table_init(struct spent_table *table)
 
 void spent_table_fini(struct spent_table *table)
 {
-    while (table->oldest != NULL) {
-        spent_table_remove(table, table->oldest);
+    struct spent_hold *hold = table->oldest;
+    while (hold != NULL) {
+        struct spent_hold *after = hold->after;
+        free(hold);
+        hold = after;
     }
     free(table->buckets);
     *table = (struct spent_table){.buckets = NULL};
