@@ -85,10 +85,24 @@ static void list_remove(struct exchange *exchange)
     list->count--;
 }
 
+/* Takes the oldest out of a list that is not empty. */
+static struct exchange *list_pop(struct exchange_list *list)
+{
+    struct exchange *exchange = list->first;
+    list->first = exchange->next;
+    if (list->first == NULL) {
+        list->last = NULL;
+    } else {
+        list->first->previous = NULL;
+    }
+    list->count--;
+    return exchange;
+}
+
 /* --- the end of a call ------------------------------------------------------------------------ */
 
-/* Gives the handle back and leaves the list it is in. */
-static void exchange_leave(struct exchange *exchange)
+/* Gives back what it has of libcurl. It is in no list. */
+static void exchange_release(struct exchange *exchange)
 {
     struct http_outgoing *outgoing = exchange->outgoing;
     lucid_timer_clear(outgoing->options.loop, &exchange->queue_end);
@@ -98,12 +112,12 @@ static void exchange_leave(struct exchange *exchange)
         curl_easy_cleanup(exchange->transfer.curl);
         exchange->transfer.curl = NULL;
     }
-    list_remove(exchange);
 }
 
+/* It is in no list. */
 static void exchange_free(struct exchange *exchange)
 {
-    exchange_leave(exchange);
+    exchange_release(exchange);
     exchange->call->impl = NULL;
     free(exchange);
 }
@@ -119,7 +133,8 @@ static void soon_ask(struct http_outgoing *outgoing)
 static void exchange_over(struct exchange *exchange, enum lucid_error error)
 {
     exchange->call->error = error;
-    exchange_leave(exchange);
+    list_remove(exchange);
+    exchange_release(exchange);
     list_add(exchange, PLACE_OVER);
     soon_ask(exchange->outgoing);
 }
@@ -418,6 +433,7 @@ static void call_cancel(void *context, struct lucid_outgoing_call *call)
     }
     struct exchange *exchange = call->impl;
     lucid_assert(exchange->outgoing == outgoing && exchange->call == call);
+    list_remove(exchange);
     exchange_free(exchange);
     lucid_buf_fini(&call->answer);
     queue_advance(outgoing);
@@ -435,8 +451,9 @@ static void on_soon(struct lucid_watch *watch, bool readable, bool writable)
     (void)len;
     size_t over = outgoing->lists[PLACE_OVER].count;
     for (; over > 0 && outgoing->lists[PLACE_OVER].first != NULL; over--) {
-        struct lucid_outgoing_call *ended = outgoing->lists[PLACE_OVER].first->call;
-        exchange_free(outgoing->lists[PLACE_OVER].first);
+        struct exchange *exchange = list_pop(&outgoing->lists[PLACE_OVER]);
+        struct lucid_outgoing_call *ended = exchange->call;
+        exchange_free(exchange);
         call_done(outgoing, ended);
     }
     if (outgoing->starved != NULL) {
@@ -503,8 +520,9 @@ void http_outgoing_close(struct http_outgoing *outgoing)
     lucid_assert(!outgoing->delivering);
     for (int place = PLACE_QUEUED; place <= PLACE_OVER; place++) {
         while (outgoing->lists[place].first != NULL) {
-            struct lucid_outgoing_call *call = outgoing->lists[place].first->call;
-            exchange_free(outgoing->lists[place].first);
+            struct exchange *exchange = list_pop(&outgoing->lists[place]);
+            struct lucid_outgoing_call *call = exchange->call;
+            exchange_free(exchange);
             lucid_buf_fini(&call->answer);
         }
     }

@@ -91,11 +91,6 @@ static bool is_under_way(const struct attempt *attempt)
 /* Ends what is under way and leaves the client; the answer stays. */
 static void asking_leave(struct asking *asking)
 {
-    for (size_t i = 0; i < EVM_RPC_ENDPOINTS_MAX; i++) {
-        if (is_under_way(&asking->attempts[i])) {
-            attempt_end(&asking->attempts[i], ATTEMPT_FAILED);
-        }
-    }
     if (asking->previous == NULL) {
         asking->rpc->askings = asking->next;
     } else {
@@ -103,6 +98,11 @@ static void asking_leave(struct asking *asking)
     }
     if (asking->next != NULL) {
         asking->next->previous = asking->previous;
+    }
+    for (size_t i = 0; i < EVM_RPC_ENDPOINTS_MAX; i++) {
+        if (is_under_way(&asking->attempts[i])) {
+            attempt_end(&asking->attempts[i], ATTEMPT_FAILED);
+        }
     }
     asking->rpc = NULL;
 }
@@ -415,7 +415,7 @@ static void send_look(struct asking *asking)
 /* The n-th best of those that have answered; NULL: there are fewer. */
 static const struct evm_rpc_answer *ordered_pick(const struct asking *asking)
 {
-    const struct evm_rpc_answer *sorted[EVM_RPC_ENDPOINTS_MAX];
+    const struct evm_rpc_answer *sorted[EVM_RPC_ENDPOINTS_MAX] = {NULL};
     size_t count = 0;
     for (size_t i = 0; i < asking->rpc->options.url_count; i++) {
         if (asking->attempts[i].state != ATTEMPT_ANSWERED) {
@@ -580,6 +580,7 @@ void evm_rpc_close(struct evm_rpc *rpc)
         return;
     }
     while (rpc->askings != NULL) {
+        lucid_assert(rpc->askings->previous == NULL && rpc->askings->rpc == rpc);
         asking_free(rpc->askings);
     }
     lucid_timer_clear(rpc->options.loop, &rpc->soon);
