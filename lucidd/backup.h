@@ -4,7 +4,7 @@
  *   TO/store/data.mdb     the store of one commit, without free pages
  *   TO/vkey               the log's verifier key
  *   TO/backup.json        the manifest (docs/FORMAT.md), written last
- *   TO/log.key …          with keys only: log.key, service.key, admin.token, 0600
+ *   TO/log.key …          with keys only: log.key, service.key, admin.token, x402.keys, 0600
  *
  * Both are made under the name NAME.partial beside NAME, synced, verified (ledger/check.h), and
  * only then renamed: whatever has the final name is whole. A NAME.partial that a killed run left is

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/sha256.h"
 #include "lucidd/backup_internal.h"
+#include "x402/challenge.h"
 
 static enum lucid_error io_refuse(struct lucid_why *why, const char *path, const char *what)
 {
@@ -45,8 +46,8 @@ void path_unlink(const char *root, const char *name)
 static void contents_remove(const struct partial *partial)
 {
     static const char *const in_store[] = {"data.mdb", "lock.mdb", "writer.lock"};
-    static const char *const in_root[] = {"vkey", "log.key", "service.key", "admin.token",
-                                          BACKUP_MANIFEST};
+    static const char *const in_root[] = {"vkey",        "log.key",   "service.key",
+                                          "admin.token", "x402.keys", BACKUP_MANIFEST};
     for (size_t i = 0; i < sizeof(in_store) / sizeof(in_store[0]); i++) {
         path_unlink(partial->dir.store, in_store[i]);
     }
@@ -252,6 +253,7 @@ struct key_block {
     struct ledger_skey log;
     struct ledger_ed25519_key service;
     char token[512];
+    char x402[X402_KEYS_FILE_BYTES_MAX + 1];
 };
 
 static enum lucid_error keys_read(const struct datadir *from,
@@ -275,6 +277,18 @@ static enum lucid_error keys_read(const struct datadir *from,
     return LUCID_OK;
 }
 
+/* A file that older directories lack. block: room for it and one byte, in locked memory. */
+static enum lucid_error secret_copy(const char *from, const char *to, char *block, size_t max,
+                                    struct lucid_why *why)
+{
+    size_t len = 0;
+    if (access(from, F_OK) != 0) {
+        return LUCID_OK;
+    }
+    enum lucid_error error = datadir_file_read(from, true, block, max - 1, &len, why);
+    return error == LUCID_OK ? datadir_file_write(to, 0600, lucid_span(block, len), why) : error;
+}
+
 enum lucid_error keys_copy(const struct datadir *from, const struct datadir *to,
                            const struct ledger_identity *identity, struct lucid_why *why)
 {
@@ -289,13 +303,12 @@ enum lucid_error keys_copy(const struct datadir *from, const struct datadir *to,
     if (error == LUCID_OK) {
         error = datadir_service_key_write(to, &block->service, why);
     }
-    size_t len = 0;
-    if (error == LUCID_OK && access(from->admin_token, F_OK) == 0) {
-        error = datadir_file_read(from->admin_token, true, block->token, sizeof(block->token) - 1,
-                                  &len, why);
-        if (error == LUCID_OK) {
-            error = datadir_file_write(to->admin_token, 0600, lucid_span(block->token, len), why);
-        }
+    if (error == LUCID_OK) {
+        error = secret_copy(from->admin_token, to->admin_token, block->token, sizeof(block->token),
+                            why);
+    }
+    if (error == LUCID_OK) {
+        error = secret_copy(from->x402_keys, to->x402_keys, block->x402, sizeof(block->x402), why);
     }
     datadir_secret_free(block, sizeof(*block));
     return error;

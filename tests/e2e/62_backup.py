@@ -14,6 +14,7 @@ from kit import case, equal
 from kit_receipts import Maker
 
 maker = Maker("62")
+SECRETS = ("log.key", "service.key", "admin.token", "x402.keys")
 MARK = "erase-me-62-" + "x" * 100
 service = kit.Service(epoch_receipts_max=50, head_interval_ms=100)
 signer = service.new_signer("s")
@@ -128,9 +129,8 @@ with case("offline and with keys: 0600, and slow when told to be"):
     took = kit.time.monotonic() - began
     assert took >= result["bytes"] / (1 << 20) * 0.7, (took, result["bytes"])
     equal(tree(at("keys")), ["admin.token", "backup.json", "log.key", "service.key",
-                             "store/data.mdb", "vkey"])
-    equal({mode(at("keys/" + name)) for name in ("admin.token", "log.key", "service.key")},
-          {0o600})
+                             "store/data.mdb", "vkey", "x402.keys"])
+    equal({mode(at("keys/" + name)) for name in SECRETS}, {0o600})
     equal(result["keys"], True)
 
 with case("restored: the service refuses it until accept-head, then it is the log it was"):
@@ -139,8 +139,7 @@ with case("restored: the service refuses it until accept-head, then it is the lo
                                  service.data)
     equal(status, 0, repr((out, err)))
     assert b"accept-head" in err, err
-    equal({mode(os.path.join(target, name)) for name in ("log.key", "service.key", "admin.token")},
-          {0o600})
+    equal({mode(os.path.join(target, name)) for name in SECRETS}, {0o600})
     assert not os.path.exists(os.path.join(target, "published.head"))
     with open(at("erased/backup.json"), encoding="utf-8") as file:
         manifest = json.load(file)
@@ -171,7 +170,7 @@ with case("restore with the backup's own keys; an empty directory may be there")
     target = os.path.join(kit.scratch(), "log")
     os.mkdir(target)
     kit.run_lucid("log", "restore", "--verify", at("keys"), "--data", target)
-    for name in ("log.key", "service.key", "admin.token", "vkey"):
+    for name in SECRETS + ("vkey",):
         with open(os.path.join(target, name), "rb") as one:
             with open(os.path.join(service.data, name), "rb") as two:
                 equal(one.read(), two.read(), name)
