@@ -56,9 +56,10 @@ struct batch {
     uint64_t client;   /* for the limit on lines; 0: none */
     uint64_t received; /* bytes of the body */
     struct api_lines input;
-    uint64_t taken;   /* lines that got a slot */
-    uint64_t emitted; /* lines whose answer is in out or beyond */
-    size_t in_flight; /* at the writer */
+    struct lucid_span rest; /* of a body that was read whole: not yet in input */
+    uint64_t taken;         /* lines that got a slot */
+    uint64_t emitted;       /* lines whose answer is in out or beyond */
+    size_t in_flight;       /* at the writer */
     size_t held;
     struct batch_line *pending[SLICE_LINES]; /* prepared, not yet at the writer */
     size_t pending_count;
@@ -239,7 +240,8 @@ static bool out_has_room(const struct batch *batch)
 
 static bool has_lines(struct batch *batch)
 {
-    return api_lines_ready(&batch->input) || batch->cut;
+    return api_lines_ready(&batch->input) || batch->cut ||
+           (batch->rest.len > 0 && !batch->input.ended);
 }
 
 static bool may_take(const struct batch *batch)
@@ -509,9 +511,12 @@ static void batch_settle(struct batch *batch)
     }
 }
 
+static void rest_put(struct batch *batch);
+
 static void batch_work(struct batch *batch)
 {
     if (!batch_is_dead(batch)) {
+        rest_put(batch);
         pending_submit(batch);
         slice_take(batch);
         pending_submit(batch);
@@ -562,6 +567,20 @@ static bool input_put(struct batch *batch, struct lucid_span piece, bool last)
         batch->cut = true;
     }
     return ok;
+}
+
+/* Of a body that is held whole only as much is copied as is worked on. */
+static void rest_put(struct batch *batch)
+{
+    while (batch->rest.len > 0 && !batch->input.ended && !api_lines_ready(&batch->input)) {
+        struct lucid_span piece = batch->rest;
+        piece.len = piece.len < INPUT_BYTES_READY ? piece.len : INPUT_BYTES_READY;
+        batch->rest = lucid_span(batch->rest.data + piece.len, batch->rest.len - piece.len);
+        if (!input_put(batch, piece, batch->rest.len == 0)) {
+            batch_abort(batch);
+            return;
+        }
+    }
 }
 
 void api_batch_data(struct http_request *request, struct lucid_span piece, bool last)
@@ -648,8 +667,12 @@ void api_batch_whole_post(struct http_request *request, const struct http_route 
 {
     http_hold(request);
     api_batch_post(request, route);
-    if (http_user(request) != NULL && !http_is_gone(request)) {
-        api_batch_data(request, http_body(request), true);
+    struct batch *batch = http_user(request);
+    struct lucid_span body = http_body(request);
+    if (batch != NULL && !http_is_gone(request)) {
+        size_t begin = body.len < INPUT_BYTES_READY ? body.len : INPUT_BYTES_READY;
+        batch->rest = lucid_span(body.data + begin, body.len - begin);
+        api_batch_data(request, lucid_span(body.data, begin), begin == body.len);
     }
     http_release(request);
 }
