@@ -270,6 +270,7 @@ void api_paid(struct http_request *request, const struct http_route *route)
         return;
     }
     if (admin) {
+        http_keep_private(request); /* a cache would give it to others for nothing */
         about->free_handle(request, route);
         return;
     }
