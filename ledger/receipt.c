@@ -171,18 +171,41 @@ static enum lucid_error run_id_conflict(struct lucid_why *why, const char *text)
     return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "RUN_ID_CONFLICT", "body.run_id", "%s", text);
 }
 
+/* What a receipt is held against: the writer's batch, or what a reader sees. */
+struct sight {
+    struct ledger_txn *txn;
+    struct ledger_view *view; /* without txn */
+};
+
+static struct store_view *sight_store_view(const struct sight *sight)
+{
+    return sight->txn != NULL ? ledger_txn_view(sight->txn) : ledger_view_store(sight->view);
+}
+
+static struct store *sight_store(const struct sight *sight)
+{
+    return (sight->txn != NULL ? sight->txn->ledger : sight->view->ledger)->store;
+}
+
+static size_t sight_find(const struct sight *sight, unsigned which, uint64_t tag,
+                         uint64_t ret_leaves[CANDIDATES_MAX])
+{
+    return sight->txn != NULL
+               ? ledger_txn_find(sight->txn, which, tag, ret_leaves, CANDIDATES_MAX)
+               : ledger_view_find(sight->view, which, tag, ret_leaves, CANDIDATES_MAX);
+}
+
 /* Looks for the receipt by its hash. *ret_first: it is a replay, and the command's placement is
  * that of the first. *ret_others: the hash is there, signed by another key. */
-static enum lucid_error hash_search(struct ledger_txn *txn, struct receipt_command *command,
+static enum lucid_error hash_search(const struct sight *sight, struct receipt_command *command,
                                     bool *ret_first, bool *ret_others)
 {
     uint64_t leaves[CANDIDATES_MAX];
-    size_t count = ledger_txn_find(txn, LEDGER_TAG_HASH, ledger_tag_hash(command->hash), leaves,
-                                   CANDIDATES_MAX);
+    size_t count = sight_find(sight, LEDGER_TAG_HASH, ledger_tag_hash(command->hash), leaves);
     for (size_t i = 0; i < count; i++) {
         struct store_event event;
         struct receipt_payload payload;
-        enum lucid_error error = leaf_receipt(ledger_txn_view(txn), leaves[i], &event, &payload);
+        enum lucid_error error = leaf_receipt(sight_store_view(sight), leaves[i], &event, &payload);
         if (error == LUCID_NOTE_ABSENT ||
             (error == LUCID_OK && memcmp(event.entry, command->hash, 32) != 0)) {
             continue;
@@ -206,16 +229,15 @@ static enum lucid_error hash_search(struct ledger_txn *txn, struct receipt_comma
 }
 
 /* Whether a receipt with this run_id is there. Its hash is another one: hash_search came first. */
-static enum lucid_error run_id_search(struct ledger_txn *txn, struct lucid_span run_id,
+static enum lucid_error run_id_search(const struct sight *sight, struct lucid_span run_id,
                                       bool *ret_taken)
 {
     uint64_t leaves[CANDIDATES_MAX];
-    size_t count =
-        ledger_txn_find(txn, LEDGER_TAG_RUN_ID, ledger_tag_run_id(run_id), leaves, CANDIDATES_MAX);
+    size_t count = sight_find(sight, LEDGER_TAG_RUN_ID, ledger_tag_run_id(run_id), leaves);
     for (size_t i = 0; i < count; i++) {
         struct store_event event;
         struct receipt_payload payload;
-        enum lucid_error error = leaf_receipt(ledger_txn_view(txn), leaves[i], &event, &payload);
+        enum lucid_error error = leaf_receipt(sight_store_view(sight), leaves[i], &event, &payload);
         if (error == LUCID_NOTE_ABSENT) {
             continue;
         }
@@ -230,11 +252,12 @@ static enum lucid_error run_id_search(struct ledger_txn *txn, struct lucid_span 
     return LUCID_OK;
 }
 
-static enum lucid_error signer_check(struct ledger_txn *txn, const uint8_t key[32],
+static enum lucid_error signer_check(const struct sight *sight, const uint8_t key[32],
                                      struct lucid_why *why)
 {
     struct ledger_signer signer;
-    enum lucid_error error = signer_lookup(ledger_txn_view(txn), txn->ledger->store, key, &signer);
+    enum lucid_error error =
+        signer_lookup(sight_store_view(sight), sight_store(sight), key, &signer);
     if (error == LUCID_NOTE_ABSENT) {
         return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "SIGNER_UNKNOWN", "signer_pubkey",
                             "signer_pubkey is not a registered key");
@@ -267,35 +290,56 @@ static enum lucid_error undecidable(struct lucid_why *why, enum lucid_error erro
                : error;
 }
 
-static enum lucid_error receipt_decide(struct ledger_txn *txn, struct ledger_command *base,
-                                       struct lucid_why *why)
+/* Whether it may be logged: LUCID_OK; with *ret_first it is there already. */
+static enum lucid_error receipt_judge(const struct sight *sight, struct receipt_command *command,
+                                      bool *ret_first, struct lucid_why *why)
 {
-    struct receipt_command *command = (struct receipt_command *)base;
-    lucid_assert(command->payload_len > RECEIPT_PAYLOAD_FIXED_BYTES);
-    command->draft = NULL;
-    command->placement = (struct receipt_placement){.replayed = false};
-    bool first = false;
     bool others = false;
-    enum lucid_error error = hash_search(txn, command, &first, &others);
-    if (error != LUCID_OK || first) {
+    bool taken = false;
+    command->placement = (struct receipt_placement){.replayed = false};
+    enum lucid_error error = hash_search(sight, command, ret_first, &others);
+    if (error != LUCID_OK || *ret_first) {
         return undecidable(why, error);
     }
-    error = signer_check(txn, command->signer, why);
+    error = signer_check(sight, command->signer, why);
     if (error != LUCID_OK) {
         return error;
     }
     if (others) {
         return run_id_conflict(why, "another key has signed this very receipt before");
     }
-    bool taken = false;
-    error = run_id_search(txn, command->run_id, &taken);
+    error = run_id_search(sight, command->run_id, &taken);
     if (error != LUCID_OK) {
         return undecidable(why, error);
     }
-    if (taken) {
-        return run_id_conflict(why, "run_id belongs to a receipt with another hash");
+    return taken ? run_id_conflict(why, "run_id belongs to a receipt with another hash") : LUCID_OK;
+}
+
+static enum lucid_error receipt_decide(struct ledger_txn *txn, struct ledger_command *base,
+                                       struct lucid_why *why)
+{
+    struct receipt_command *command = (struct receipt_command *)base;
+    const struct sight sight = {.txn = txn};
+    bool first = false;
+    lucid_assert(command->payload_len > RECEIPT_PAYLOAD_FIXED_BYTES);
+    command->draft = NULL;
+    enum lucid_error error = receipt_judge(&sight, command, &first, why);
+    return error == LUCID_OK && !first ? receipt_draft(txn, command) : error;
+}
+
+enum lucid_error receipt_foresee(struct receipt_command *command, struct ledger_view *view,
+                                 bool *ret_known, struct lucid_why *why)
+{
+    const struct sight sight = {.view = view};
+    bool first = false;
+    enum lucid_error error = receipt_judge(&sight, command, &first, why);
+    if (error == LUCID_OK && first) {
+        error = placement_settle(&command->placement, view->store, view->ledger->store);
     }
-    return receipt_draft(txn, command);
+    if (error == LUCID_OK) {
+        *ret_known = first;
+    }
+    return error;
 }
 
 static void receipt_conclude(struct ledger_txn *txn, struct ledger_command *base)

@@ -98,6 +98,13 @@ enum lucid_error receipt_prepare(struct receipt_command *command, struct lucid_s
                                  struct lucid_arena *arena,
                                  struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* What the writer would say of a prepared command as the view has the log; nothing is promised by
+ * it. *ret_known: it is there already, and command->placement says where; else it would be logged.
+ * Refusals: SIGNER_UNKNOWN, SIGNER_REVOKED, RUN_ID_CONFLICT; LUCID_RETRY_IO for a damaged row.
+ * Thread: any; the view is the calling thread's and begun. */
+enum lucid_error receipt_foresee(struct receipt_command *command, struct ledger_view *view,
+                                 bool *ret_known, struct lucid_why *why) LUCID_WARN_UNUSED;
+
 /* Canonical bytes, hash, and (secret not NULL: seed ‖ public key) signature of a body, for those
  * who sign: the command line. The body is not checked against the table; out is the envelope. */
 enum lucid_error receipt_envelope_sign(const struct jcs_value *body, const uint8_t secret[64],

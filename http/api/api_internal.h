@@ -341,6 +341,10 @@ api_handler api_batch_whole_post;
 /* One envelope, as a command; text and arena must outlive it. */
 bool api_receipt_prepare(struct http_request *request, struct receipt_command *command,
                          struct lucid_span text, struct lucid_arena *arena) LUCID_WARN_UNUSED;
+/* Whether the writer would log it as things stand; else it has answered: the refusal, or the
+ * placement of what is there already. */
+bool api_receipt_foresee(struct http_request *request,
+                         struct receipt_command *command) LUCID_WARN_UNUSED;
 void api_receipt_answer(struct http_request *request, const struct receipt_command *command);
 
 /* --- routes ----------------------------------------------------------------------------------- */

@@ -159,6 +159,7 @@ static bool quoted_terms(struct paid_call *call, uint64_t *ret_now_ms)
         error = known_find(call, view, known);
     }
     if (error == LUCID_OK) {
+        call->known = true;
         version = known->version;
         if (evm_u256_u64(&proof->authorization.valid_before, &before_s) && before_s > 6 &&
             before_s < UINT64_MAX / 1000 && *ret_now_ms > (before_s - 6) * 1000) {
@@ -178,6 +179,11 @@ static bool quoted_terms(struct paid_call *call, uint64_t *ret_now_ms)
     return error == LUCID_OK;
 }
 
+static bool foreseen(struct paid_call *call)
+{
+    return call->class->foresee == NULL || call->class->foresee(call);
+}
+
 /* False: it has answered. */
 static bool payment_fits(struct paid_call *call)
 {
@@ -190,6 +196,10 @@ static bool payment_fits(struct paid_call *call)
         x402_proof_match(call->api->options.sales->keys, &call->offer, &job->proof, &job->match);
     } else {
         x402_authorization_match(&call->offer, &job->proof, now_ms, &job->match);
+    }
+    bool paid = job->match.verdict == X402_FITS && (call->form == X402_FORM_PROOF || call->known);
+    if (!paid && !foreseen(call)) {
+        return false;
     }
     switch (job->match.verdict) {
     case X402_FITS:
@@ -281,7 +291,10 @@ void api_paid(struct http_request *request, const struct http_route *route)
     bool entered = false;
     if (header_find(call) && paid_place_read(call) && call->class->rehearse(call)) {
         if (!call->has_header) {
-            paid_demand(call, "payment_required", "this is sold: pay as `accepts` or `x402` says");
+            if (foreseen(call)) {
+                paid_demand(call, "payment_required",
+                            "this is sold: pay as `accepts` or `x402` says");
+            }
         } else {
             entered = payment_fits(call) && gate_enter(call);
         }

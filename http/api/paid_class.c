@@ -31,6 +31,13 @@ static bool receipt_rehearse(struct paid_call *call)
     return api_receipt_prepare(call->request, command, text, &call->arena);
 }
 
+/* What is logged already costs nothing: nothing is written, and whoever has lost an answer and the
+ * payment with it need not pay twice. */
+static bool receipt_foreseen(struct paid_call *call)
+{
+    return api_receipt_foresee(call->request, call->prepared);
+}
+
 static void receipt_serve(struct paid_call *call)
 {
     api_receipt_answer(call->request, call->prepared);
@@ -52,10 +59,19 @@ static void batch_serve(struct paid_call *call)
 const struct paid_class *paid_class_of(enum api_price_class which)
 {
     static const struct paid_class classes[API_PRICE_CLASSES] = {
-        [API_SELLS_PROOF] = {"inclusion proof of a receipt", API_JSON, proof_rehearse, proof_serve},
-        [API_SELLS_RECEIPT] = {"one receipt logged", API_JSON, receipt_rehearse, receipt_serve},
-        [API_SELLS_BATCH] = {"a batch of receipts admitted", API_NDJSON, batch_rehearse,
-                             batch_serve},
+        [API_SELLS_PROOF] = {.description = "inclusion proof of a receipt",
+                             .mime_type = API_JSON,
+                             .rehearse = proof_rehearse,
+                             .serve = proof_serve},
+        [API_SELLS_RECEIPT] = {.description = "one receipt logged",
+                               .mime_type = API_JSON,
+                               .rehearse = receipt_rehearse,
+                               .foresee = receipt_foreseen,
+                               .serve = receipt_serve},
+        [API_SELLS_BATCH] = {.description = "a batch of receipts admitted",
+                             .mime_type = API_NDJSON,
+                             .rehearse = batch_rehearse,
+                             .serve = batch_serve},
     };
     lucid_assert(which > API_NOT_SOLD && which < API_PRICE_CLASSES);
     return &classes[which];

@@ -31,6 +31,7 @@ struct paid_call {
     enum x402_form form;
     struct lucid_span header;
     struct x402_offer offer;
+    bool known; /* the log has the payment shown: no money would move for it any more */
 
     void *prepared; /* by rehearse */
 };
@@ -42,6 +43,10 @@ struct paid_class {
     /* Everything that can be refused about the request before anybody pays. False: it has answered.
      * May leave something for serve in call->prepared, and a command in call->entry.job.paid. */
     bool (*rehearse)(struct paid_call *call);
+    /* What the writer would say to a write as the log stands now: asked before anybody is asked to
+     * pay, and before money moves; not of who has paid already, whose payment must be recorded
+     * either way. False: it has answered, with a refusal, or for nothing. NULL: a read. */
+    bool (*foresee)(struct paid_call *call);
     /* Answers the request, which has been paid for. */
     void (*serve)(struct paid_call *call);
 };

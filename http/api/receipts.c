@@ -44,6 +44,25 @@ bool api_receipt_prepare(struct http_request *request, struct receipt_command *c
     return error == LUCID_OK;
 }
 
+bool api_receipt_foresee(struct http_request *request, struct receipt_command *command)
+{
+    struct lucid_why why = {0};
+    bool known = false;
+    struct ledger_view *view = api_view_begin(request);
+    if (view == NULL) {
+        return false;
+    }
+    enum lucid_error error = receipt_foresee(command, view, &known, &why);
+    ledger_view_end(view);
+    if (error != LUCID_OK) {
+        api_refuse(request, error, &why);
+    } else if (known) {
+        http_keep_private(request);
+        api_receipt_answer(request, command);
+    }
+    return error == LUCID_OK && !known;
+}
+
 void api_receipt_post(struct http_request *request, const struct http_route *route)
 {
     struct receipt_call *call = lucid_arena_zalloc(http_arena(request), sizeof(*call));

@@ -4,6 +4,7 @@ the chain is what the events and the books say, to the unit."""
 
 import json
 import os
+import threading
 import time
 
 import kit
@@ -127,7 +128,10 @@ with case("what would be refused anyway is refused before anybody pays"):
     shop.agree(received)
 
 with case("an administrator does not pay; a HEAD costs what a GET costs"):
-    equal(shop.get(shop.proof_path, token=shop.token).status, 200)
+    for path in (shop.proof_path, shop.proof_path + "?tree_size=1"):
+        answer = shop.get(path, token=shop.token)
+        equal((answer.status, answer.header("Cache-Control"), answer.header("ETag")),
+              (200, "private, no-store", None), "no cache may give it to others")
     answer = shop.client.request("HEAD", shop.proof_path)
     equal((answer.status, answer.body), (402, b""))
     header = kit_pay.pay_v2(shop.offer(), PAYER)
@@ -337,21 +341,67 @@ with case("a receipt is bought: logged with its payment in one commit"):
     payment = paid(answer, status=201)
     equal((answer.json()["leaf_index"], shop.size()), (0, 1))
     api.judge("POST", RECEIPTS, answer)
-    api.judge("POST", RECEIPTS, shop.offer(RECEIPTS, "POST", wire))
+    unsold = signer.seal(maker.body()).wire()
+    api.judge("POST", RECEIPTS, shop.offer(RECEIPTS, "POST", unsold))
     again = post(header, wire)
     known(again)
     equal((again.json()["leaf_index"], again.json()["replayed"]), (0, True))
     equal(shop.size(), 1)
     shop.agree(received)
 
+with case("what the log says already is said before anybody pays, and costs nothing"):
+    first = signer.seal(maker.body())
+    equal(free(first).status, 201)
+    clash = signer.seal({**maker.body(), "run_id": first.body["run_id"]}).wire()
+    revoked = shop.new_signer("revoked")
+    late = revoked.seal(maker.body()).wire()
+    header = kit_pay.pay_v2(shop.offer(RECEIPTS, "POST", late), PAYER)
+    equal(shop.post(f"/v1/signers/{revoked.key}/revoke", {}, token=shop.token).status, 200)
+    misfit = kit_pay.pay_v2(shop.offer(RECEIPTS, "POST", signer.seal(maker.body()).wire()), PAYER,
+                            PRICE + 1)
+    for body, status, code, param in ((clash, 409, "RUN_ID_CONFLICT", "body.run_id"),
+                                      (late, 403, "SIGNER_REVOKED", "signer_pubkey")):
+        for asked in (shop.post(RECEIPTS, body), post(header, body), post(misfit, body)):
+            problem(asked, status, code, param)
+            equal(asked.header("X-Payment-Id"), None)
+            api.judge("POST", RECEIPTS, asked)
+    for answer in (shop.post(RECEIPTS, first.wire()), post(header, first.wire())):
+        equal((answer.status, answer.json()["replayed"]), (200, True))
+        equal((answer.header("X-Payment-Id"), answer.header("Cache-Control")),
+              (None, "private, no-store"))
+    equal(chain.balance(PAYEE.address), received)
+    good = signer.seal(maker.body()).wire()
+    paid(answer := post(header, good), status=201)
+    shop.agree(received)
+
+
+def meanwhile(header, body, change):
+    """Shows a payment; change happens between its intent and its settling. The answer."""
+    chain.set_automine(False)
+    found = []
+    client = kit.Client(shop.port)
+    buyer = threading.Thread(target=lambda: found.append(
+        shop.show(header, RECEIPTS, "POST", body, client=client)))
+    buyer.start()
+    kit.wait_for(lambda: shop.payments(status="pending"), what="the intent")
+    change()
+    chain.set_automine(True)
+    buyer.join()
+    client.close()
+    return found[0]
+
+
 with case("refused after the money moved: the payment is good for a corrected body"):
-    first = maker.body()
-    equal(free(signer.seal(first)).status, 201)
-    clash = signer.seal({**maker.body(), "run_id": first["run_id"]}).wire()
+    body = maker.body()
+    rival = signer.seal({**maker.body(), "run_id": body["run_id"]})
+    clash = signer.seal(body).wire()
     good = signer.seal(maker.body()).wire()
     header = kit_pay.pay_v2(shop.offer(RECEIPTS, "POST", clash), PAYER)
-    answer = post(header, clash)
+    answer = meanwhile(header, clash, lambda: equal(free(rival).status, 201))
     problem(answer, 409, "RUN_ID_CONFLICT", answer.json().get("param"))
+    again = post(header, clash)
+    problem(again, 409, "RUN_ID_CONFLICT", again.json().get("param"))
+    equal(again.header("X-Payment-Id"), answer.header("X-Payment-Id"), "who has paid is told so")
     received += PRICE
     shop.agree(received)
     unserved = shop.ok(f"/v1/payments/{answer.header('X-Payment-Id')}", token=shop.token)
@@ -376,6 +426,20 @@ with case("the same with a transfer: a new challenge, signed for, and the old tr
     problem(post(kit_pay.pay_proof(asked, tx, STRANGER, body=good), good), 402, "PAYMENT_REQUIRED")
     answer = post(kit_pay.pay_proof(asked, tx, PAYER, body=good), good)
     known(answer, scheme="transfer", status=201)
+    shop.agree(received)
+
+with case("the same with an authorization, whose signer is revoked while it settles"):
+    revoked = shop.new_signer("to be revoked, too")
+    bad = revoked.seal(maker.body()).wire()
+    header = kit_pay.pay_v1(shop.offer(RECEIPTS, "POST", bad), PAYER)
+    path = f"/v1/signers/{revoked.key}/revoke"
+    answer = meanwhile(header, bad, lambda: equal(shop.post(path, {}, token=shop.token).status,
+                                                  200))
+    problem(answer, 403, "SIGNER_REVOKED", answer.json().get("param"))
+    said = kit_pay.unb64(answer.header("X-PAYMENT-RESPONSE"))
+    equal(said["success"], True, "the money has moved")
+    received += PRICE
+    known(post(header, signer.seal(maker.body()).wire()), status=201)
     shop.agree(received)
 
 with case("what prepare refuses is refused before anybody pays"):
@@ -406,6 +470,40 @@ with case("every payment is a settled event with keys, a transfer and postings")
     equal(len(events), received // PRICE)
     payments = shop.payments(limit=1000)
     equal([e["sequence"] for e in events], [p["sequence"] for p in payments])
+
+shop.stop()
+chain.close()
+
+# --- prepaid gas --------------------------------------------------------------------------------
+
+chain = kit_chain.chain()
+shop = Shop(chain, classes={"receipt": "writes"}, public_url=URL, gas_mode="prepaid")
+received = 0
+
+with case("GAS_EXHAUSTED after the money moved: the same again after a deposit is served"):
+    wire = shop.signer.seal(maker.body()).wire()
+    header = kit_pay.pay_v2(shop.offer(RECEIPTS, "POST", wire), PAYER)
+    answer = post(header, wire)
+    problem(answer, 402, "GAS_EXHAUSTED", "signer_pubkey")
+    equal((answer.header("PAYMENT-REQUIRED"), "accepts" in answer.json()), (None, False),
+          "no second demand")
+    equal(kit_pay.unb64(answer.header("PAYMENT-RESPONSE"))["success"], True)
+    received += PRICE
+    payment = shop.ok(f"/v1/payments/{answer.header('X-Payment-Id')}", token=shop.token)
+    equal((payment["status"], payment["x402"]["served"]), ("settled", False))
+    shop.agree(received)
+    problem(post(header, wire), 402, "GAS_EXHAUSTED", "signer_pubkey")
+    listed = kit.run_lucid("payment", "list", "--status", "settled", "--url",
+                           f"http://127.0.0.1:{shop.port}", "--data", shop.data).decode()
+    assert payment["id"] in listed and "false" in listed, listed
+    answer = shop.client.request("POST", f"/v1/accounts/{shop.signer.key}/deposits",
+                                 {"amount": str(10 ** 12)}, token=shop.token,
+                                 headers={"Idempotency-Key": "32-deposit"})
+    equal(answer.status, 201, repr(answer))
+    equal(known(post(header, wire), status=201)["id"], payment["id"])
+    equal(shop.size(), 1)
+    known(post(header, wire))
+    shop.agree(received)
 
 shop.stop()
 chain.close()
