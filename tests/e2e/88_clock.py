@@ -2,39 +2,15 @@
 """The wall clock steps back an hour while the service runs: it goes on, and no time it logs is
 smaller than one before. Needs a program that takes LD_PRELOAD (kit_clock.c)."""
 
-import mmap
-import os
-import struct
 import time
 
 import kit
 from kit import case, equal, wait_for
+from kit_clock import Clock
 from kit_receipts import Maker
 
 HOUR_MS = 3600 * 1000
-SHIM = kit.program("LUCID_KIT_CLOCK", "tests/e2e/libkit_clock.so")
 maker = Maker("88")
-base = kit.scratch()
-
-
-class Clock:
-    """How far the service's wall clock is off."""
-
-    def __init__(self):
-        self.path = os.path.join(base, "off")
-        with open(self.path, "wb") as file:
-            file.write(bytes(8))
-        with open(self.path, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 8)
-
-    def set(self, ms):
-        self.map[:8] = struct.pack("=q", ms)
-
-    # ASan wants to be the first library; ours replaces one function of libc only.
-    def prefix(self):
-        options = os.environ.get("ASAN_OPTIONS", "")
-        return ("env", "LD_PRELOAD=" + SHIM, "KIT_CLOCK=" + self.path,
-                "ASAN_OPTIONS=" + ":".join(filter(None, (options, "verify_asan_link_order=0"))))
 
 
 def metric(name):
@@ -83,7 +59,7 @@ def goes_on(what):
     return last
 
 
-clock = Clock()
+clock = Clock(kit.scratch())
 service = kit.Service(start=False, head_interval_ms=50, epoch_seconds_max=1)
 service.start(prefix=clock.prefix())
 signer = service.new_signer("s")
