@@ -128,7 +128,7 @@ static void user_found(struct direct_job *job)
                       "settled, but not deep enough yet");
     } else if (!sight->picked) {
         no_transfer(job);
-    } else if (ours && charge->verb == X402_CHARGE_VERIFY) {
+    } else if (ours && charge->verb == X402_CHARGE_VERIFY && !charge->intended) {
         undecided(job, "");
     } else {
         charge->transfer = sight->transfer;

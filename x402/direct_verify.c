@@ -63,6 +63,7 @@ static void balance_answered(struct direct_job *job)
 {
     struct x402_charge *charge = job->charge;
     struct evm_u256 balance;
+    uint64_t want;
     if (job->call.error != LUCID_OK || !evm_result_u256(job->call.result, &balance)) {
         direct_finish(job, X402_CHARGE_AWAY, NULL, "the node does not tell the payer's balance");
         return;
@@ -70,6 +71,16 @@ static void balance_answered(struct direct_job *job)
     if (evm_u256_compare(&balance, &charge->authorization.value) < 0) {
         direct_finish(job, X402_CHARGE_BAD, "invalid_exact_evm_insufficient_balance",
                       "the payer has less than the authorized value");
+        return;
+    }
+    if (!evm_u256_u64(&charge->authorization.value, &want) ||
+        __builtin_add_overflow(want, charge->reserved, &want)) {
+        want = UINT64_MAX;
+    }
+    struct evm_u256 all = evm_u256_of(want);
+    if (evm_u256_compare(&balance, &all) < 0) {
+        direct_finish(job, X402_CHARGE_AWAY, NULL,
+                      "the payer's balance is not enough for this and for what is under way");
         return;
     }
     evm_call_transfer_with_authorization(&charge->authorization, &charge->signature,

@@ -69,6 +69,10 @@ struct x402_charge {
     /* VERIFY, SETTLE, ASK */
     struct evm_authorization authorization;
     struct evm_signature signature;
+    bool intended;       /* VERIFY: the log has an intent of it that failed. What a transaction of
+                            ours has moved all the same (a reorganisation gave it another end)
+                            is GOOD then, with has_transaction and `transfer` */
+    uint64_t reserved;   /* VERIFY: what other payments under way take from the same payer */
     bool smart_wallet;   /* VERIFY, SETTLE: the signature is not of 65 bytes: BAD */
     uint64_t from_block; /* SETTLE, ASK: the chain's height when the intent was made. VERIFY: out */
     struct evm_address

@@ -100,6 +100,7 @@ static void charge_done(struct x402_charge *charge)
         run->observed = event == GATE_GOOD;
     } else if (charge->verb == X402_CHARGE_VERIFY) {
         run->stray = charge->outcome == X402_CHARGE_STRAY;
+        run->settled = event == GATE_GOOD && charge->has_transaction;
     } else if (event == GATE_GOOD || event == GATE_STRAY) {
         gate_test_at(run->gate, "settled");
     }
@@ -144,9 +145,31 @@ enum gate_event gate_observe(struct gate_run *run)
     return charge_begin(run, X402_CHARGE_OBSERVE);
 }
 
+/* What jobs that have come as far as VERIFY before this one will take from the same payer: one
+ * balance must not be good for many intents. */
+static uint64_t payer_reserved(const struct gate_run *run)
+{
+    const struct evm_address *payer = &run->job->proof.authorization.from;
+    uint64_t sum = 0;
+    for (const struct gate_run *other = run->gate->runs; other != NULL; other = other->next) {
+        bool moving = other->state == GATE_VERIFYING || other->state == GATE_INTENDING ||
+                      other->state == GATE_SETTLING;
+        if (other != run && moving && !run_is_transfer(other) &&
+            other->job->network == run->job->network &&
+            memcmp(other->job->proof.authorization.from.bytes, payer->bytes,
+                   sizeof(payer->bytes)) == 0 &&
+            __builtin_add_overflow(sum, other->job->match.amount, &sum)) {
+            return UINT64_MAX;
+        }
+    }
+    return sum;
+}
+
 enum gate_event gate_verify(struct gate_run *run)
 {
     run->charge = (struct x402_charge){
+        .intended = run->intended,
+        .reserved = payer_reserved(run),
         .authorization = run->job->proof.authorization,
         .signature = run->job->proof.signature,
         .smart_wallet = run->job->proof.smart_wallet,
@@ -199,8 +222,9 @@ static void run_written(void *owner, struct ledger_command *command)
         run->state != GATE_SERVING) {
         event = GATE_CONFLICT_INTENT;
     }
-    if (event == GATE_WRITTEN && run->state == GATE_INTENDING && run->stray) {
-        event = run->gate->options.pay_to_exclusive ? GATE_WRITTEN_SETTLED : GATE_WRITTEN_STRAY;
+    if (event == GATE_WRITTEN && run->state == GATE_INTENDING && (run->stray || run->settled)) {
+        bool counts = run->settled || run->gate->options.pay_to_exclusive;
+        event = counts ? GATE_WRITTEN_SETTLED : GATE_WRITTEN_STRAY;
     }
     gate_step(run, event);
 }
@@ -267,7 +291,7 @@ static void transfer_fill(const struct gate_run *run, struct x402_payment *payme
 enum gate_event gate_intend(struct gate_run *run)
 {
     const struct x402_gate_job *job = run->job;
-    if (run->stray && gate_stray_is_known(run)) {
+    if ((run->stray || run->settled) && gate_transfer_is_known(run)) {
         return GATE_CONFLICT; /* else each showing of it would make two events */
     }
     struct x402_payment *payment = write_prepare(run, X402_INTEND);

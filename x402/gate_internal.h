@@ -51,7 +51,7 @@ enum gate_event {
     /* The writer. */
     GATE_WRITTEN,
     GATE_WRITTEN_STRAY,   /* the intent is; and VERIFY saw that a stranger has settled it, */
-    GATE_WRITTEN_SETTLED, /* which counts, because nobody else takes payments to that address */
+    GATE_WRITTEN_SETTLED, /* which counts: it was ours, or nobody else takes payments there */
     GATE_PAID_REFUSED,    /* the payment is recorded, what it was to pay for was refused */
     GATE_CONFLICT,        /* the log has it otherwise: nothing was written */
     GATE_CONFLICT_INTENT, /* likewise, and our intent is still open */
@@ -112,6 +112,8 @@ struct gate_run {
     struct x402_charge charge;
     bool observed; /* charge.transfer is what OBSERVE saw */
     bool stray;    /* VERIFY saw a stranger's settlement in charge.transfer */
+    bool intended; /* the log has an intent of it that failed */
+    bool settled;  /* VERIFY saw that it moved the money all the same: charge.transfer */
     struct x402_payment_command write;
     bool writing;
     struct x402_payment known; /* as the log had it when LOOKING */
@@ -232,7 +234,7 @@ void gate_explain(struct x402_gate_job *job);
 typedef enum gate_event gate_action(struct gate_run *run);
 gate_action gate_look;
 /* Whether the log has the transfer that VERIFY saw, under another payment or recorded by hand. */
-bool gate_stray_is_known(struct gate_run *run);
+bool gate_transfer_is_known(struct gate_run *run);
 gate_action gate_wait;
 gate_action gate_observe;
 gate_action gate_claim;

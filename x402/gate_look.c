@@ -92,11 +92,16 @@ static enum lucid_error look_find(struct gate_run *run)
         error = x402_payment_find(run->gate->view, lucid_span_str(run->claim.keys[i].text),
                                   &run->known);
     }
+    struct x402_payment *known = &run->known;
+    if (error == LUCID_NOTE_ABSENT && run->job->proof.form != X402_FORM_PROOF) {
+        run->intended = x402_payment_read(run->gate->view, run->id, known) == LUCID_OK &&
+                        known->status == X402_FAILED;
+    }
     ledger_view_end(run->gate->view);
     return error;
 }
 
-bool gate_stray_is_known(struct gate_run *run)
+bool gate_transfer_is_known(struct gate_run *run)
 {
     const struct x402_transfer *transfer = &run->charge.transfer;
     struct x402_spent_key key;

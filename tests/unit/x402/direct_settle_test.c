@@ -334,6 +334,50 @@ static void test_preempted(void **state)
     world_fini(&world);
 }
 
+/* Ours was reverted, and a reorganisation let it through after all: whoever has an intent of it in
+ * the log is told of the transfer; without, it is used up as before. */
+static void test_intended(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_open(&world, true);
+    struct x402_charge ready = verified(&world);
+    struct model_tx *tx = model_add(&world.model, &world.key.address);
+    model_used(tx, &world.model.token, &ready.authorization.from, &ready.authorization.nonce);
+    model_transfer(tx, &world.model.token, &ready.authorization.from, &ready.authorization.to,
+                   WORLD_PRICE);
+    model_mine_tx(&world.model, tx);
+    struct x402_charge again = ready;
+    world_ask_reason(&world, &again, X402_CHARGE_BAD, "invalid_exact_evm_nonce_already_used");
+    again = ready;
+    again.intended = true;
+    world_ask(&world, &again, X402_CHARGE_GOOD);
+    assert_true(again.has_transaction && world_is(&again.transfer.transaction, &tx->hash));
+    assert_int_equal(again.transfer.amount, WORLD_PRICE);
+    world_fini(&world);
+}
+
+/* One balance is not good for several payments under way. */
+static void test_reserved(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_open(&world, true);
+    world.model.payer_balance = evm_u256_of(2 * WORLD_PRICE);
+    struct x402_charge charge = world_authorize(&world);
+    charge.reserved = WORLD_PRICE;
+    world_ask(&world, &charge, X402_CHARGE_GOOD);
+    charge = world_authorize(&world);
+    charge.reserved = WORLD_PRICE + 1;
+    world_ask(&world, &charge, X402_CHARGE_AWAY);
+    charge = world_authorize(&world);
+    charge.reserved = UINT64_MAX;
+    world_ask(&world, &charge, X402_CHARGE_AWAY);
+    world_fini(&world);
+}
+
 /* Reverted, and nobody has used it: for certain no money has moved. */
 static void test_reverted(void **state)
 {
@@ -592,6 +636,8 @@ int main(void)
         cmocka_unit_test(test_depth_while_settling),
         cmocka_unit_test(test_preempted),
         cmocka_unit_test(test_reverted),
+        cmocka_unit_test(test_intended),
+        cmocka_unit_test(test_reserved),
         cmocka_unit_test(test_without_transfer),
         cmocka_unit_test(test_no_funds),
         cmocka_unit_test(test_swallowed),

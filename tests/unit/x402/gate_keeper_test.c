@@ -215,6 +215,112 @@ static void test_recorded_stray(void **state)
     scene_close(scene);
 }
 
+/* --- what the chain says later ------------------------------------------------------------------
+ */
+
+static void changed_answer(struct house *house, struct x402_charge *charge)
+{
+    script_answer(house, charge);
+    if (charge->verb == X402_CHARGE_VERIFY && charge->intended) {
+        charge->has_transaction = true;
+        charge->transfer = settlement_of(1, true);
+        charge->bound = true;
+    }
+}
+
+/* It was reverted and failed in the log; a reorganisation let it through: shown again it is paid,
+ * without a second transaction. Recorded by hand meanwhile it is spent, without events. */
+static void test_changed_end(void **state)
+{
+    (void)state;
+    for (unsigned by_hand = 0; by_hand < 2; by_hand++) {
+        uint8_t id[X402_PAYMENT_ID_BYTES];
+        bool served = false;
+        struct scene *scene = scene_open(false);
+        script[X402_CHARGE_SETTLE] = BAD;
+        house_open(&scene->house, NULL);
+        scene->house.answer = changed_answer;
+        id_of(scene, false, id);
+        buyer_of(scene, false);
+        assert_int_equal(show(scene, &scene->buyer), X402_NOT_PAID);
+        assert_int_equal(status_of(scene, id, &served), X402_FAILED);
+        const struct x402_transfer transfer = settlement_of(1, true);
+        if (by_hand == 1) {
+            record_by_hand(scene, &transfer.transaction);
+        }
+        uint64_t events = events_of(scene);
+        assert_int_equal(show(scene, &scene->buyer), by_hand == 1 ? X402_SPENT : X402_ADMITTED);
+        assert_int_equal(scene->house.asked[X402_CHARGE_SETTLE], 1);
+        assert_int_equal(events_of(scene) - events, by_hand == 1 ? 0 : 2);
+        assert_int_equal(status_of(scene, id, &served), by_hand == 1 ? X402_FAILED : X402_SETTLED);
+        assert_int_equal(served, by_hand == 0);
+        assert_int_equal(claims_of(scene), 0);
+        scene_close(scene);
+    }
+}
+
+/* --- one balance for many ----------------------------------------------------------------------
+ */
+
+enum { PARALLEL = 20 };
+static uint64_t reserved_seen[PARALLEL];
+static size_t reserved_count;
+
+static void reserved_answer(struct house *house, struct x402_charge *charge)
+{
+    script_answer(house, charge);
+    if (charge->verb == X402_CHARGE_VERIFY) {
+        assert_in_range(reserved_count, 0, PARALLEL - 1);
+        reserved_seen[reserved_count++] = charge->reserved;
+        charge->outcome = charge->reserved + WORLD_PRICE <= 2 * WORLD_PRICE ? GOOD : AWAY;
+    }
+}
+
+static uint64_t slowly(struct house *house, int what)
+{
+    (void)house;
+    return what < 0 ? 3 : 40;
+}
+
+/* A payer who has two prices signs twenty authorizations at once: two intents, not twenty. Another
+ * payer's do not count. */
+static void test_one_balance(void **state)
+{
+    (void)state;
+    static struct buyer many[PARALLEL];
+    unsigned admitted = 0;
+    struct scene *scene = scene_open(false);
+    reserved_count = 0;
+    scene->house.delay_ms = slowly;
+    house_open(&scene->house, NULL);
+    scene->house.answer = reserved_answer;
+    for (unsigned i = 0; i < PARALLEL; i++) {
+        memset(&many[i], 0, sizeof(many[i]));
+        buyer_authorization(&scene->house, &many[i], 1 + i, 1, i);
+        if (i > 0) {
+            many[i].job.proof.authorization.from = world_address(0x11, 1);
+        }
+        script[X402_CHARGE_SETTLE] = BAD;
+        buyer_enter(&scene->house, &many[i]);
+    }
+    fake_loop_advance(&scene->loop, 8000);
+    for (unsigned i = 0; i < PARALLEL; i++) {
+        assert_int_equal(many[i].done, 1);
+        admitted += many[i].job.outcome == X402_NOT_PAID;
+        assert_true(many[i].job.outcome == X402_NOT_PAID ||
+                    many[i].job.outcome == X402_UNAVAILABLE);
+    }
+    assert_int_equal(admitted, 2);
+    assert_int_equal(reserved_count, PARALLEL);
+    assert_int_equal(world_count(&scene->house.world, X402_FAILED, false), 2);
+    assert_int_equal(claims_of(scene), 0);
+    buyer_authorization(&scene->house, &many[0], 99, 1, 1);
+    reserved_count = 0;
+    assert_int_equal(show(scene, &many[0]), X402_NOT_PAID);
+    assert_int_equal(reserved_seen[0], 0);
+    scene_close(scene);
+}
+
 /* --- alarms ----------------------------------------------------------------------------------- */
 
 /* A reversal is told once; after a crash between the commit and the line, by the next process; and
@@ -312,9 +418,14 @@ static void test_unasked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unheard_commit),          cmocka_unit_test(test_recorded_meanwhile),
-        cmocka_unit_test(test_recorded_after_reversal), cmocka_unit_test(test_recorded_stray),
-        cmocka_unit_test(test_reversal_alarm),          cmocka_unit_test(test_unasked),
+        cmocka_unit_test(test_unheard_commit),
+        cmocka_unit_test(test_recorded_meanwhile),
+        cmocka_unit_test(test_recorded_after_reversal),
+        cmocka_unit_test(test_recorded_stray),
+        cmocka_unit_test(test_changed_end),
+        cmocka_unit_test(test_one_balance),
+        cmocka_unit_test(test_reversal_alarm),
+        cmocka_unit_test(test_unasked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
