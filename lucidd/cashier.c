@@ -64,12 +64,15 @@ static void entry_run(struct http_post *post)
     }
 }
 
-void cashier_enter(void *context, struct api_gate_entry *entry)
+void cashier_enter(void *context, struct api_gate_entry *first)
 {
     struct cashier *cashier = context;
-    entry->post = (struct http_post){.run = entry_run};
-    entry->way = cashier;
-    http_event_loop_post(cashier->loop, &entry->post);
+    for (struct http_post *post = &first->post; post != NULL; post = post->next) {
+        struct api_gate_entry *entry = (struct api_gate_entry *)post; /* likewise */
+        post->run = entry_run;
+        entry->way = cashier;
+    }
+    http_event_loop_post(cashier->loop, &first->post);
 }
 
 /* --- what others may see ---------------------------------------------------------------------- */

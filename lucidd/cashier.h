@@ -33,7 +33,7 @@ void cashier_start(struct cashier *cashier); /* NULL: nothing is sold */
 void cashier_stop(struct cashier *cashier, uint64_t grace_ms);
 
 /* For struct api_sales; context is the cashier. Thread: any. */
-void cashier_enter(void *context, struct api_gate_entry *entry);
+void cashier_enter(void *context, struct api_gate_entry *first);
 size_t cashier_warnings(void *context, const char **ret, size_t max);
 
 /* NULL: nothing. Thread: any. */

@@ -108,9 +108,9 @@ struct api_sales {
     const struct x402_keys *keys;
     const char *public_url; /* how clients reach us, without a slash at its end */
     uint32_t payment_seconds_max;
-    /* Hands a job to the gate; its done is called on the gate's thread, or never if the service
-     * stops before. Thread: any loop's. */
-    void (*enter)(void *context, struct api_gate_entry *entry);
+    /* Hands a chain of jobs (linked by post.next) to the gate; done of each is called on the gate's
+     * thread, or never if the service stops before. Thread: any loop's. */
+    void (*enter)(void *context, struct api_gate_entry *first);
     /* What the gate has to say to /readyz: names of warnings. Thread: any. */
     size_t (*warnings)(void *context, const char **ret, size_t max);
     void *context;

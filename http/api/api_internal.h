@@ -85,7 +85,9 @@ struct api_loop {
     struct api_stream *streams; /* open on this loop */
     _Atomic uint64_t stream_count;
     _Atomic bool wake_posted;
-    struct paid_call *paid_calls; /* with the gate */
+    struct http_post entering;    /* hands `entries` over at the turn's end */
+    struct http_post *entries;    /* for the gate, newest first */
+    struct paid_call *paid_calls; /* with the gate, or going there */
     size_t paid_count;
 };
 

@@ -247,10 +247,36 @@ static void request_keep(const struct x402_terms *terms, struct x402_request_kep
     memcpy(ret->resource, terms->resource.data, terms->resource.len);
 }
 
+/* All of a turn go over together: one wake-up of the cashier instead of one each, which costs as
+ * much as the rest of a small request. */
+static void entries_hand(struct http_post *post)
+{
+    struct api_loop *loop = lucid_owner(post, struct api_loop, entering);
+    const struct api_sales *sales = loop->api->options.sales;
+    struct http_post *chain = NULL;
+    while (loop->entries != NULL) {
+        struct http_post *entry = loop->entries;
+        loop->entries = entry->next;
+        entry->next = chain;
+        chain = entry;
+    }
+    sales->enter(sales->context, lucid_owner(chain, struct api_gate_entry, post));
+}
+
+static void entry_add(struct api_loop *loop, struct api_gate_entry *entry)
+{
+    bool first = loop->entries == NULL;
+    entry->post.next = loop->entries;
+    loop->entries = &entry->post;
+    if (first) {
+        loop->entering = (struct http_post){.run = entries_hand};
+        http_loop_defer(loop->http, &loop->entering);
+    }
+}
+
 /* The request waits without being held: the client may go away, what it pays for goes on. */
 static bool gate_enter(struct paid_call *call)
 {
-    const struct api_sales *sales = call->api->options.sales;
     const struct x402_terms *terms = &call->offer.terms;
     struct x402_gate_job *job = &call->entry.job;
     if (call->loop->paid_count >= PAID_CALLS_MAX) {
@@ -268,7 +294,7 @@ static bool gate_enter(struct paid_call *call)
     job->done = gate_done;
     http_set_user(call->request, call, call_over);
     call_list(call);
-    sales->enter(sales->context, &call->entry);
+    entry_add(call->loop, &call->entry);
     return true;
 }
 
