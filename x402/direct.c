@@ -100,7 +100,8 @@ static struct direct_job *job_open(struct direct_net *net, struct x402_charge *c
     return job;
 }
 
-static void job_free(struct direct_job *job)
+/* What it waits for; the list keeps it. */
+static void job_stop(struct direct_job *job)
 {
     struct direct *direct = job->net->direct;
     lucid_timer_clear(direct->options.loop, &job->timer);
@@ -110,11 +111,16 @@ static void job_free(struct direct_job *job)
     if (job->watching) {
         (void)x402_wallet_unwatch(job->net->wallet, &job->watch, false);
     }
+}
+
+static void job_free(struct direct_job *job)
+{
+    job_stop(job);
     *job->at = job->next;
     if (job->next != NULL) {
         job->next->at = job->at;
     }
-    direct->job_count--;
+    job->net->direct->job_count--;
     free(job);
 }
 
@@ -287,8 +293,10 @@ static void status(const struct x402_facilitator *facilitator, const struct x402
 static void direct_close(struct x402_facilitator *facilitator)
 {
     struct direct *direct = direct_of(facilitator);
-    while (direct->jobs != NULL) {
-        job_free(direct->jobs);
+    for (struct direct_job *job = direct->jobs, *next; job != NULL; job = next) {
+        next = job->next;
+        job_stop(job);
+        free(job);
     }
     lucid_timer_clear(direct->options.loop, &direct->starved_timer);
     for (size_t i = 0; i < direct->net_count; i++) {

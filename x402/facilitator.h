@@ -54,29 +54,29 @@ struct x402_charge {
     const struct x402_network *network;
     /* In. OBSERVE */
     struct evm_hash transaction;
+    struct evm_hash
+        bound_nonce; /* Keccak-256 of the challenge: else the transfer must have this nonce */
+    struct evm_address pay_to;
+    struct evm_address payer;
+    bool signed_by_payer; /* `payer` must be the transfer's */
+    bool unbound_ok;      /* x402_accept_unbound_proofs */
     bool has_log_index;
     uint64_t log_index;
-    struct evm_address pay_to;
-    uint64_t amount_min;  /* less: BAD, nothing is consumed */
-    bool signed_by_payer; /* `payer` must be the transfer's */
-    struct evm_address payer;
-    struct evm_hash
-        bound_nonce;     /* Keccak-256 of the challenge: else the transfer must have this nonce */
-    bool unbound_ok;     /* x402_accept_unbound_proofs */
-    uint64_t issued_ms;  /* of the challenge: the block must not be older */
-    uint64_t expires_ms; /* the block must not be younger */
+    uint64_t amount_min;      /* less: BAD, nothing is consumed */
+    uint64_t issued_ms;       /* of the challenge: the block must not be older */
+    uint64_t expires_ms;      /* the block must not be younger */
     uint64_t age_seconds_max; /* of the block, at now */
     /* VERIFY, SETTLE, ASK */
     struct evm_authorization authorization;
+    struct evm_address
+        intended_sender; /* SETTLE, ASK: the intent's. VERIFY: out, our gas address */
     struct evm_signature signature;
+    bool smart_wallet;   /* VERIFY, SETTLE: the signature is not of 65 bytes: BAD */
     bool intended;       /* VERIFY: the log has an intent of it that failed. What a transaction of
                             ours has moved all the same (a reorganisation gave it another end)
                             is GOOD then, with has_transaction and `transfer` */
     uint64_t reserved;   /* VERIFY: what other payments under way take from the same payer */
-    bool smart_wallet;   /* VERIFY, SETTLE: the signature is not of 65 bytes: BAD */
     uint64_t from_block; /* SETTLE, ASK: the chain's height when the intent was made. VERIFY: out */
-    struct evm_address
-        intended_sender; /* SETTLE, ASK: the intent's. VERIFY: out, our gas address */
     /* WATCH: in `transfer`; pay_to too, unless it is all zero */
 
     void (*done)(struct x402_charge *charge); /* once; never from within the asking */

@@ -85,19 +85,18 @@ static void tick(struct lucid_timer *timer)
 
 /* --- orders ----------------------------------------------------------------------------------- */
 
-/* WALLET_ORDERS: there is none. */
-static size_t order_find(const struct x402_wallet *wallet, const struct evm_address *from,
-                         const struct evm_hash *nonce)
+static struct wallet_order *order_find(struct x402_wallet *wallet, const struct evm_address *from,
+                                       const struct evm_hash *nonce)
 {
     for (size_t i = 0; i < WALLET_ORDERS; i++) {
-        const struct wallet_order *order = &wallet->orders[i];
+        struct wallet_order *order = &wallet->orders[i];
         if (order->is_used &&
             memcmp(order->authorization.from.bytes, from->bytes, EVM_ADDRESS_BYTES) == 0 &&
             memcmp(order->authorization.nonce.bytes, nonce->bytes, EVM_HASH_BYTES) == 0) {
-            return i;
+            return order;
         }
     }
-    return WALLET_ORDERS;
+    return NULL;
 }
 
 size_t wallet_order_count(const struct x402_wallet *wallet)
@@ -205,8 +204,7 @@ enum lucid_error x402_wallet_send(struct x402_wallet *wallet,
                                   const struct evm_signature *signature, bool again,
                                   struct x402_wallet_watch *watch)
 {
-    size_t at = order_find(wallet, &authorization->from, &authorization->nonce);
-    struct wallet_order *order = at < WALLET_ORDERS ? &wallet->orders[at] : NULL;
+    struct wallet_order *order = order_find(wallet, &authorization->from, &authorization->nonce);
     if (order == NULL || order->ended) {
         if (wallet_order_count(wallet) >= X402_WALLET_ORDERS_MAX ||
             (again && (!wallet->opened || has_foreign(wallet)))) {
@@ -255,14 +253,13 @@ void x402_wallet_wake(struct x402_wallet *wallet)
     wallet_soon(wallet);
 }
 
-bool x402_wallet_recall(const struct x402_wallet *wallet, const struct evm_address *from,
+bool x402_wallet_recall(struct x402_wallet *wallet, const struct evm_address *from,
                         const struct evm_hash *nonce, struct x402_wallet_memory *ret)
 {
-    size_t at = order_find(wallet, from, nonce);
-    if (at == WALLET_ORDERS) {
+    const struct wallet_order *order = order_find(wallet, from, nonce);
+    if (order == NULL) {
         return false;
     }
-    const struct wallet_order *order = &wallet->orders[at];
     ret->state = order->state;
     ret->count = order->count;
     for (size_t i = 0; i < order->count; i++) {

@@ -70,7 +70,7 @@ bool x402_wallet_unwatch(struct x402_wallet *wallet, struct x402_wallet_watch *w
 /* Looks at once, not when it is time: a reorganisation may have taken what was mined. */
 void x402_wallet_wake(struct x402_wallet *wallet);
 /* False: it knows nothing of that authorization. */
-bool x402_wallet_recall(const struct x402_wallet *wallet, const struct evm_address *from,
+bool x402_wallet_recall(struct x402_wallet *wallet, const struct evm_address *from,
                         const struct evm_hash *nonce,
                         struct x402_wallet_memory *ret) LUCID_WARN_UNUSED;
 

@@ -1,4 +1,5 @@
 /* Looking after transactions: which are mined, which hang, what a reorganisation took. */
+#include "base/assert.h"
 #include "base/log.h"
 #include "x402/wallet_internal.h"
 
@@ -181,6 +182,7 @@ static void look_at_mined(struct x402_wallet *wallet);
 /* Somebody else used that nonce: none of the order's transactions can be mined. */
 static void nonce_lost(struct x402_wallet *wallet, struct wallet_slot *slot)
 {
+    lucid_assert(slot->use == WALLET_ORDER && slot->order != NULL);
     lucid_log(LUCID_LOG_WARN, "wallet.nonce",
               "%s: nonce %llu of the gas key was used by somebody else",
               wallet->options.network->caip2, (unsigned long long)slot->nonce);
