@@ -51,8 +51,7 @@ static void follow_again(struct x402_spent_follow *follow, uint32_t after_ms)
 
 static void follow_fire(struct lucid_timer *timer)
 {
-    struct x402_spent_follow *follow =
-        (struct x402_spent_follow *)((char *)timer - offsetof(struct x402_spent_follow, timer));
+    struct x402_spent_follow *follow = lucid_owner(timer, struct x402_spent_follow, timer);
     struct x402_claim *claim = &follow->claim;
     enum lucid_error error = ledger_view_begin(follow->view);
     if (error == LUCID_OK) {

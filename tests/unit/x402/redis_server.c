@@ -115,12 +115,12 @@ void redis_server_fini(struct redis_server *server)
 
 long long redis_server_do(const struct redis_server *server, const char *command)
 {
-    const char *words[16];
-    size_t lens[16];
+    const char *words[32];
+    size_t lens[32];
     int count = 0;
     for (const char *at = command; at != NULL; count++) {
         const char *space = strchr(at, ' ');
-        lucid_assert(count < 16);
+        lucid_assert(count < 32);
         words[count] = at;
         lens[count] = space != NULL ? (size_t)(space - at) : strlen(at);
         at = space != NULL ? space + 1 : NULL;

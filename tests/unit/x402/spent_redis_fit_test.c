@@ -1,9 +1,12 @@
 /* Which servers may hold spent proofs, and how they are named. */
 #include "spent_redis_rig.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const char *check(const char *url, const char *password_file)
@@ -58,7 +61,6 @@ static void test_password(void **state)
     int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_true(fd >= 0 && write(fd, "s3:cr@et\n", 9) == 9);
     assert_int_equal(close(fd), 0);
-    redis_server_do(&rig_server, "ACL SETUSER gate on >s3:cr@et ~test* +@all");
     redis_server_do(&rig_server, "ACL SETUSER default resetpass >s3:cr@et");
     assert_string_equal(check(NULL, NULL), "REDIS_AUTH");
     assert_string_equal(check(NULL, file), "ok");
@@ -79,6 +81,53 @@ static void test_password(void **state)
     rig_turn_for(200);
     assert_false(rig_is_ready(spent));
     x402_spent_close(spent);
+    redis_server_stop(&rig_server, SIGKILL);
+    redis_server_start(&rig_server);
+}
+
+static unsigned free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0 &&
+                getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+    assert_int_equal(close(fd), 0);
+    return ntohs(address.sin_port);
+}
+
+/* Over TCP, in another database, as a user who may do what docs/OPERATIONS.md names. */
+static void test_least_rights(void **state)
+{
+    (void)state;
+    char text[128];
+    unsigned port = free_port();
+    (void)snprintf(text, sizeof(text), "CONFIG SET port %u", port);
+    redis_server_do(&rig_server, text);
+    redis_server_do(&rig_server, "ACL SETUSER gate on >s3:cr@et ~test{spent}:* -@all +info +select "
+                                 "+script|load +evalsha +eval +sscan +get +set +del +hget +hset "
+                                 "+sadd +srem");
+    (void)snprintf(text, sizeof(text), "redis://gate:s3:cr@et@127.0.0.1:%u/3", port);
+    assert_string_equal(check(text, NULL), "ok");
+    struct x402_spent_redis_options options = rig_options("a", rig_one_member, 1);
+    options.url = text;
+    struct suite_log log = {.entries = NULL};
+    struct x402_spent_log view = suite_log_view(&log);
+    suite_log_put(&log, "eip155:1/0x1/1", 1, false);
+    for (int i = 0; i < 2; i++) { /* the second time there is something to recover */
+        struct x402_spent *spent = NULL;
+        assert_int_equal(x402_spent_redis_open(&rig_loop.loop, &view, &options, &spent, NULL),
+                         LUCID_OK);
+        rig_wait_ready(spent, true);
+        struct suite_claim claim;
+        suite_claim_init(&claim, 1, "eip155:1/0x2/1", NULL);
+        assert_int_equal(suite_ask(&rig_fixture, spent, &claim, X402_SPENT_CLAIM), X402_CLAIMED);
+        (void)suite_ask(&rig_fixture, spent, &claim, X402_SPENT_RELEASE);
+        assert_int_equal(suite_ask(&rig_fixture, spent, &claim, X402_SPENT_CLAIM), X402_CLAIMED);
+        x402_spent_close(spent);
+    }
+    suite_log_fini(&log);
     redis_server_stop(&rig_server, SIGKILL);
     redis_server_start(&rig_server);
 }
@@ -131,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RIG_PAIR(test_unfit),
         cmocka_unit_test(test_password),
+        cmocka_unit_test(test_least_rights),
         cmocka_unit_test(test_options),
     };
     return rig_run("x402_spent_redis_fit", tests, sizeof(tests) / sizeof(tests[0]), false);
