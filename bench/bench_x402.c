@@ -183,7 +183,9 @@ static void proof_make(struct bench *bench, uint64_t index, struct payment *ret)
     struct x402_challenge challenge;
     struct evm_signature signature;
     struct lucid_buf json = {.bytes_max = 0};
-    x402_challenge_make(bench->keys, terms, NOW_MS + index, 300, &challenge);
+    uint8_t random[X402_CHALLENGE_RANDOM_BYTES];
+    lucid_random(random, sizeof(random));
+    x402_challenge_make(bench->keys, terms, NOW_MS + index, 300, random, &challenge);
     struct evm_payment_proof proof = {.log_index = index % 4,
                                       .pay_to = terms->pay_to,
                                       .amount = evm_u256_of(terms->amount),

@@ -11,14 +11,15 @@ enum {
     KEY_BYTES = 32,
     ID_BYTES = 4,
     ID_DIGITS = 2 * ID_BYTES,
+    RANDOM_DIGITS = 2 * X402_CHALLENGE_RANDOM_BYTES,
     MAC_DIGITS = 2 * LUCID_SHA256_BYTES,
     NUMBER_DIGITS_MAX = 16, /* of X402_CHALLENGE_NUMBER_MAX */
     LIFETIME_DIGITS_MAX = 10,
 };
 static const char prefix[] = "lc1.";
 
-_Static_assert(sizeof(prefix) - 1 + ID_DIGITS + 2 * NUMBER_DIGITS_MAX + LIFETIME_DIGITS_MAX + 4 +
-                       MAC_DIGITS <=
+_Static_assert(sizeof(prefix) - 1 + ID_DIGITS + 2 * NUMBER_DIGITS_MAX + LIFETIME_DIGITS_MAX + 5 +
+                       RANDOM_DIGITS + MAC_DIGITS <=
                    X402_CHALLENGE_BYTES_MAX,
                "the longest challenge fits");
 
@@ -259,6 +260,7 @@ static void mac_make(const struct key *key, const struct x402_challenge *challen
     for (size_t i = 0; i < 4; i++) {
         field_add(&fields, lucid_span(numbers[i], sizeof(numbers[i])));
     }
+    field_add(&fields, lucid_span(challenge->random, sizeof(challenge->random)));
     field_add(&fields, terms->method);
     field_add(&fields, terms->resource);
     field_add(&fields, lucid_span(terms->body_sha256, sizeof(terms->body_sha256)));
@@ -267,20 +269,26 @@ static void mac_make(const struct key *key, const struct x402_challenge *challen
 }
 
 void x402_challenge_make(const struct x402_keys *keys, const struct x402_terms *terms,
-                         uint64_t now_ms, uint32_t lifetime_s, struct x402_challenge *ret)
+                         uint64_t now_ms, uint32_t lifetime_s,
+                         const uint8_t random[X402_CHALLENGE_RANDOM_BYTES],
+                         struct x402_challenge *ret)
 {
     const struct key *key = &keys->items[keys->count - 1];
     char mac[MAC_DIGITS];
+    char random_text[RANDOM_DIGITS];
     lucid_assert(terms->price_version <= X402_CHALLENGE_NUMBER_MAX &&
                  now_ms <= X402_CHALLENGE_NUMBER_MAX);
     *ret = (struct x402_challenge){
         .price_version = terms->price_version, .issued_ms = now_ms, .lifetime_s = lifetime_s};
     memcpy(ret->key_id, key->id, sizeof(key->id));
+    memcpy(ret->random, random, sizeof(ret->random));
+    lucid_hex_encode(ret->random, sizeof(ret->random), random_text);
     mac_make(key, ret, terms, ret->mac);
     lucid_hex_encode(ret->mac, sizeof(ret->mac), mac);
-    int len = snprintf(ret->text, sizeof(ret->text),
-                       "%s%s.%" PRIu64 ".%" PRIu64 ".%" PRIu32 ".%.*s", prefix, ret->key_id,
-                       ret->price_version, ret->issued_ms, ret->lifetime_s, MAC_DIGITS, mac);
+    int len =
+        snprintf(ret->text, sizeof(ret->text), "%s%s.%" PRIu64 ".%" PRIu64 ".%" PRIu32 ".%.*s.%.*s",
+                 prefix, ret->key_id, ret->price_version, ret->issued_ms, ret->lifetime_s,
+                 RANDOM_DIGITS, random_text, MAC_DIGITS, mac);
     lucid_assert(len > 0 && (size_t)len < sizeof(ret->text));
 }
 
@@ -292,6 +300,7 @@ enum lucid_error x402_challenge_parse(struct lucid_span text, struct x402_challe
     struct lucid_span version;
     struct lucid_span issued;
     struct lucid_span lifetime;
+    struct lucid_span random;
     uint64_t lifetime_s;
     if (text.len > X402_CHALLENGE_BYTES_MAX || text.len < strlen(prefix) ||
         memcmp(text.data, prefix, strlen(prefix)) != 0) {
@@ -300,11 +309,12 @@ enum lucid_error x402_challenge_parse(struct lucid_span text, struct x402_challe
     rest = lucid_span(text.data + strlen(prefix), text.len - strlen(prefix));
     if (!field_take(&rest, '.', &id) || !field_take(&rest, '.', &version) ||
         !field_take(&rest, '.', &issued) || !field_take(&rest, '.', &lifetime) ||
-        !lucid_is_hex(id, ID_DIGITS) ||
+        !field_take(&rest, '.', &random) || !lucid_is_hex(id, ID_DIGITS) ||
         !number_read(version, NUMBER_DIGITS_MAX, X402_CHALLENGE_NUMBER_MAX,
                      &challenge.price_version) ||
         !number_read(issued, NUMBER_DIGITS_MAX, X402_CHALLENGE_NUMBER_MAX, &challenge.issued_ms) ||
         !number_read(lifetime, LIFETIME_DIGITS_MAX, UINT32_MAX, &lifetime_s) ||
+        !lucid_hex_decode(random, challenge.random, sizeof(challenge.random)) ||
         !lucid_hex_decode(rest, challenge.mac, sizeof(challenge.mac))) {
         return LUCID_REFUSE_INVALID;
     }

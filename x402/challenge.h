@@ -3,8 +3,9 @@
  * network, amount, price version, method, resource, body digest, time of issue and lifetime; what
  * it does not carry itself is computed anew from the request that comes with it.
  *
- * Text: "lc1." KEYID "." VERSION "." ISSUED_MS "." LIFETIME_S "." MAC, where KEYID is 8 hex digits,
- * the numbers are decimal, MAC is 64 hex digits: HMAC-SHA-256 over length-prefixed fields.
+ * Text: "lc1." KEYID "." VERSION "." ISSUED_MS "." LIFETIME_S "." RANDOM "." MAC, where KEYID is 8
+ * hex digits, the numbers are decimal, MAC is 64 hex digits: HMAC-SHA-256 over length-prefixed
+ * fields.
  *
  * Keys live in DIR/x402.keys: one "KEYID HEX64 CREATED_MS" a line, newest last; the newest signs,
  * all verify. Thread: keys are const once threads run. */
@@ -13,10 +14,11 @@
 
 #include "x402/network.h"
 
-#define X402_CHALLENGE_BYTES_MAX 128
-#define X402_KEYS_MAX            32
-#define X402_RESOURCE_BYTES_MAX  2048
-#define X402_METHOD_BYTES_MAX    16
+#define X402_CHALLENGE_BYTES_MAX    160
+#define X402_CHALLENGE_RANDOM_BYTES 16
+#define X402_KEYS_MAX               32
+#define X402_RESOURCE_BYTES_MAX     2048
+#define X402_METHOD_BYTES_MAX       16
 
 struct x402_keys; /* in locked memory */
 
@@ -57,6 +59,7 @@ struct x402_challenge {
     uint64_t price_version;
     uint64_t issued_ms;
     uint32_t lifetime_s; /* a payment must be in a block of issue + lifetime at the latest */
+    uint8_t random[X402_CHALLENGE_RANDOM_BYTES];
     uint8_t mac[32];
 };
 
@@ -72,7 +75,9 @@ static inline uint64_t x402_challenge_expires(const struct x402_challenge *chall
 /* Makes the challenge for the terms with the newest key. Version and time of at most
  * X402_CHALLENGE_NUMBER_MAX (asserted). */
 void x402_challenge_make(const struct x402_keys *keys, const struct x402_terms *terms,
-                         uint64_t now_ms, uint32_t lifetime_s, struct x402_challenge *ret);
+                         uint64_t now_ms, uint32_t lifetime_s,
+                         const uint8_t random[X402_CHALLENGE_RANDOM_BYTES],
+                         struct x402_challenge *ret);
 /* LUCID_REFUSE_INVALID: not of that form. */
 enum lucid_error x402_challenge_parse(struct lucid_span text,
                                       struct x402_challenge *ret) LUCID_WARN_UNUSED;

@@ -102,9 +102,11 @@ static bool offer_now(struct paid_call *call)
         api_refuse(call->request, error, NULL);
         return false;
     }
+    uint8_t random[X402_CHALLENGE_RANDOM_BYTES];
+    lucid_random(random, sizeof(random));
     x402_challenge_make(call->api->options.sales->keys, &call->offer.terms,
                         lucid_wall_ms(&call->api->options.clock), call->offer.timeout_seconds,
-                        &call->offer.challenge);
+                        random, &call->offer.challenge);
     return true;
 }
 

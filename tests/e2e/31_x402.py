@@ -115,6 +115,7 @@ def mac(key_id, key, x402):
     fields = ["lucid x402 challenge 1", key_id, origin, x402["asset"], NETWORK, PROOF_SEPARATOR,
               unhex(x402["payment"]["recipient"])]
     fields += [struct.pack(">Q", number) for number in numbers]
+    fields.append(bytes.fromhex(x402["challenge"].split(".")[5]))
     fields += [x402["method"], x402["resource"], bytes.fromhex(x402["body_sha256"])]
     return hmac.new(key, b"".join(field(data) for data in fields), hashlib.sha256).hexdigest()
 
@@ -146,7 +147,8 @@ def x402_ok(x402, method, path, data, asset):
         "network": NETWORK, "chain": V1_NAME, "chainId": CHAIN_ID, "token": "USDC",
         "tokenAddress": eip55(TOKEN), "decimals": 6, "amount": str(PRICE),
         "recipient": PAYEE.text, "scheme": "exact"})
-    name, key_id, version, issued, lifetime, code = x402["challenge"].split(".")
+    name, key_id, version, issued, lifetime, chance, code = x402["challenge"].split(".")
+    equal(len(bytes.fromhex(chance)), 16)
     equal((name, int(version), int(lifetime)), ("lc1", x402["price_version"], LIFETIME))
     equal(milliseconds(x402["issued_at"]), int(issued))
     assert abs(int(issued) - time.time() * 1000) < 60000

@@ -455,7 +455,7 @@ with case("proof: what would not go through is not sent; fees, gas, nodes, chall
         lying.fault = lambda method, _: {"result": "0x1"} if method == "eth_chainId" else None
         pay(seller, "--via", "proof", "--rpc", lying.url, want=3)
         right = seller.challenge
-        for change in ({"method": "PUT"}, {"challenge": "x" * 129}, {"challenge": 1},
+        for change in ({"method": "PUT"}, {"challenge": "x" * 161}, {"challenge": 1},
                        {"expires_unix": 0}, {"body_sha256": "00" * 32}):
             seller.challenge = lambda method, body, change=change: {**right(method, body), **change}
             pay(seller, *PROOF, want=1)

@@ -35,7 +35,7 @@ static void challenge(struct lucid_span text)
     lucid_assert(x402_keys_parse(lucid_span_str(file), &keys, NULL) == LUCID_OK);
     struct x402_terms terms = make_terms();
     terms.price_version = read.price_version;
-    x402_challenge_make(keys, &terms, read.issued_ms, read.lifetime_s, &made);
+    x402_challenge_make(keys, &terms, read.issued_ms, read.lifetime_s, read.random, &made);
     /* But for key id and MAC it is what we write. */
     lucid_assert(strlen(made.text) == text.len);
     memcpy(made.text + 4, read.text + 4, 8);
@@ -56,11 +56,12 @@ static void key_file(struct lucid_span text)
     struct x402_challenge made;
     struct lucid_why why = {.code = NULL};
     const struct x402_terms terms = make_terms();
+    static const uint8_t random[X402_CHALLENGE_RANDOM_BYTES] = {7};
     if (x402_keys_parse(text, &keys, &why) != LUCID_OK) {
         lucid_assert(why.text[0] != '\0');
         return;
     }
-    x402_challenge_make(keys, &terms, 1000, 300, &made);
+    x402_challenge_make(keys, &terms, 1000, 300, random, &made);
     lucid_assert(x402_challenge_check(keys, &made, &terms) == LUCID_OK);
     x402_keys_close(keys);
     lucid_buf_span_put(&file, text);

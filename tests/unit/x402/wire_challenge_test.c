@@ -10,9 +10,9 @@ static void test_round_trip(void **state)
     const struct x402_terms terms = wire_terms();
     struct x402_challenge made;
     struct x402_challenge read;
-    x402_challenge_make(keys, &terms, WIRE_NOW_MS + 7, LIFETIME_S, &made);
+    x402_challenge_make(keys, &terms, WIRE_NOW_MS + 7, LIFETIME_S, wire_random, &made);
     assert_int_equal(strncmp(made.text, "lc1.00000002.3.1795290259007.300.", 33), 0);
-    assert_int_equal(strlen(made.text), 33 + 64);
+    assert_int_equal(strlen(made.text), 33 + 33 + 64);
     assert_int_equal(x402_challenge_parse(lucid_span_str(made.text), &read), LUCID_OK);
     assert_memory_equal(&made, &read, sizeof(made));
     assert_int_equal(x402_challenge_check(keys, &read, &terms), LUCID_OK);
@@ -27,12 +27,12 @@ static void test_round_trip(void **state)
 static void test_pinned(void **state)
 {
     (void)state;
-    static const char pinned[] = "lc1.00000002.3.1795290259000.300."
-                                 "60e792d3d4c14910e105bbe040f0ef87481c597245cb46074e540fe5acfcf7de";
+    static const char pinned[] = "lc1.00000002.3.1795290259000.300." RANDOM
+                                 "d725a6391f8931e3ca70a6f922d56aa9d524b3fd6df2e7bb1489081817963f0c";
     struct x402_keys *keys = wire_keys(WIRE_KEYS);
     const struct x402_terms terms = wire_terms();
     struct x402_challenge made;
-    x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, &made);
+    x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, wire_random, &made);
     assert_string_equal(made.text, pinned);
     x402_keys_close(keys);
 }
@@ -44,7 +44,7 @@ static void test_flips(void **state)
     struct x402_keys *keys = wire_keys(WIRE_KEYS);
     const struct x402_terms terms = wire_terms();
     struct x402_challenge made;
-    x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, &made);
+    x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, wire_random, &made);
     size_t len = strlen(made.text);
     size_t read_count = 0;
     for (size_t bit = 0; bit < 8 * len; bit++) {
@@ -127,7 +127,7 @@ static void test_other_terms(void **state)
     struct x402_keys *keys = wire_keys(WIRE_KEYS);
     const struct x402_terms terms = wire_terms();
     struct x402_challenge made;
-    x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, &made);
+    x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, wire_random, &made);
     struct x402_terms other = terms;
     for (size_t n = 0; change(n, &other); n++) {
         assert_int_equal(x402_challenge_check(keys, &made, &other), LUCID_REFUSE_FORBIDDEN);
@@ -194,7 +194,8 @@ static void test_random_terms(void **state)
         struct x402_challenge read;
         struct x402_terms terms = random_terms(&texts[0]);
         struct x402_terms other = random_terms(&texts[1]);
-        x402_challenge_make(keys, &terms, WIRE_NOW_MS + next_random() % 1000, LIFETIME_S, &made);
+        x402_challenge_make(keys, &terms, WIRE_NOW_MS + next_random() % 1000, LIFETIME_S,
+                            wire_random, &made);
         assert_int_equal(x402_challenge_parse(lucid_span_str(made.text), &read), LUCID_OK);
         assert_int_equal(x402_challenge_check(keys, &read, &terms), LUCID_OK);
         bool ok = x402_challenge_check(keys, &read, &other) == LUCID_OK;
@@ -217,11 +218,11 @@ static void test_rotation(void **state)
     size_t first = file.len;
     struct x402_keys *keys;
     assert_int_equal(x402_keys_parse(lucid_buf_span(&file), &keys, NULL), LUCID_OK);
-    x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, &before);
+    x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, wire_random, &before);
     x402_keys_close(keys);
     x402_keys_add(&file, 2000);
     assert_int_equal(x402_keys_parse(lucid_buf_span(&file), &keys, NULL), LUCID_OK);
-    x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, &after);
+    x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, wire_random, &after);
     assert_string_not_equal(before.key_id, after.key_id);
     assert_int_equal(x402_challenge_check(keys, &before, &terms), LUCID_OK);
     assert_int_equal(x402_challenge_check(keys, &after, &terms), LUCID_OK);
@@ -252,9 +253,9 @@ static void test_many_keys(void **state)
         assert_true(file.len <= X402_KEYS_FILE_BYTES_MAX);
         assert_int_equal(x402_keys_parse(lucid_buf_span(&file), &keys, NULL), LUCID_OK);
         if (i == 0) {
-            x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, &first);
+            x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, wire_random, &first);
         } else if (i == 1) {
-            x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, &second);
+            x402_challenge_make(keys, &terms, WIRE_NOW_MS, LIFETIME_S, wire_random, &second);
         }
         enum lucid_error want = i < X402_KEYS_MAX ? LUCID_OK : LUCID_REFUSE_UNKNOWN_KEY;
         assert_int_equal(x402_challenge_check(keys, &first, &terms), want);
@@ -311,20 +312,22 @@ static void test_texts(void **state)
     static const char *const bad[] = {
         "",
         "lc1.",
-        "lc2.00000002.3.1795290259000.300." HEX64,
-        "LC1.00000002.3.1795290259000.300." HEX64,
-        "lc1.0000000G.3.1795290259000.300." HEX64,
-        "lc1.0000000A.3.1795290259000.300." HEX64,
-        "lc1.00000002.03.1795290259000.300." HEX64,
-        "lc1.00000002..1795290259000.300." HEX64,
-        "lc1.00000002.-3.1795290259000.300." HEX64,
-        "lc1.00000002.9007199254740992.1795290259000.300." HEX64,
-        "lc1.00000002.3.17952902590001234.300." HEX64,
+        "lc2.00000002.3.1795290259000.300." RANDOM HEX64,
+        "LC1.00000002.3.1795290259000.300." RANDOM HEX64,
+        "lc1.0000000G.3.1795290259000.300." RANDOM HEX64,
+        "lc1.0000000A.3.1795290259000.300." RANDOM HEX64,
+        "lc1.00000002.03.1795290259000.300." RANDOM HEX64,
+        "lc1.00000002..1795290259000.300." RANDOM HEX64,
+        "lc1.00000002.-3.1795290259000.300." RANDOM HEX64,
+        "lc1.00000002.9007199254740992.1795290259000.300." RANDOM HEX64,
+        "lc1.00000002.3.17952902590001234.300." RANDOM HEX64,
         "lc1.00000002.3.1795290259000.4294967296." HEX64,
-        "lc1.00000002.3.1795290259000.300." HEX64 "0",
-        "lc1.00000002.3.1795290259000.300." HEX64 " ",
-        " lc1.00000002.3.1795290259000.300." HEX64,
-        "lc1.00000002.3.1795290259000.300.0." HEX64,
+        "lc1.00000002.3.1795290259000.300." RANDOM HEX64 "0",
+        "lc1.00000002.3.1795290259000.300." RANDOM HEX64 " ",
+        " lc1.00000002.3.1795290259000.300." RANDOM HEX64,
+        "lc1.00000002.3.1795290259000.300.0." RANDOM HEX64,
+        "lc1.00000002.3.1795290259000.300." HEX64,
+        "lc1.00000002.3.1795290259000.300.0B0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b." HEX64,
         "lc1.00000002.3.1795290259000." HEX64,
     };
     struct x402_challenge read;
@@ -336,7 +339,7 @@ static void test_texts(void **state)
     struct x402_terms terms = wire_terms();
     struct x402_challenge made;
     terms.price_version = X402_CHALLENGE_NUMBER_MAX;
-    x402_challenge_make(keys, &terms, X402_CHALLENGE_NUMBER_MAX, UINT32_MAX, &made);
+    x402_challenge_make(keys, &terms, X402_CHALLENGE_NUMBER_MAX, UINT32_MAX, wire_random, &made);
     assert_int_equal(x402_challenge_parse(lucid_span_str(made.text), &read), LUCID_OK);
     assert_int_equal(x402_challenge_check(keys, &read, &terms), LUCID_OK);
     x402_keys_close(keys);

@@ -6,7 +6,7 @@
     "0x0cf7a1dc4b10f16710ddc8ac77123e768cb2bb544415a5bbf83c0d678d7c4ad66e31c55e0403ed84f45c7cc8c3" \
     "3ccb269b5dafacb22418fd24d9aa68445fa0641b"
 #define CHALLENGE                                                                                  \
-    "lc1.00000002.3.1795290259000.300."                                                            \
+    "lc1.00000002.3.1795290259000.300." RANDOM                                                     \
     "1111111111111111111111111111111111111111111111111111111111111111"
 #define PROOF                                                                                      \
     "{\"network\":\"eip155:84532\",\"transaction\":\"0x" HASH32 "\",\"logIndex\":1,\"challenge\":" \

@@ -473,7 +473,7 @@ static struct x402_match match_proof(const struct x402_offer *offer, const char 
 static void challenge_make(const struct x402_offer *offer, struct x402_challenge *ret)
 {
     struct x402_keys *keys = wire_keys(WIRE_KEYS);
-    x402_challenge_make(keys, &offer->terms, WIRE_NOW_MS, 300, ret);
+    x402_challenge_make(keys, &offer->terms, WIRE_NOW_MS, 300, wire_random, ret);
     x402_keys_close(keys);
 }
 
@@ -564,7 +564,7 @@ static void test_challenges(void **state)
     free(json);
     struct x402_keys *theirs =
         wire_keys("0000000f 2222222222222222222222222222222222222222222222222222222222222222 2\n");
-    x402_challenge_make(theirs, &offer.terms, WIRE_NOW_MS, 300, &challenge);
+    x402_challenge_make(theirs, &offer.terms, WIRE_NOW_MS, 300, wire_random, &challenge);
     x402_keys_close(theirs);
     json = proof_make(&offer, &challenge, 1, true, true);
     result = match_proof(&offer, json);

@@ -3,8 +3,8 @@
 
 #define TOKEN "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
 #define CHALLENGE                                                                                  \
-    "lc1.00000002.3.1795290259000.300."                                                            \
-    "60e792d3d4c14910e105bbe040f0ef87481c597245cb46074e540fe5acfcf7de"
+    "lc1.00000002.3.1795290259000.300." RANDOM                                                     \
+    "d725a6391f8931e3ca70a6f922d56aa9d524b3fd6df2e7bb1489081817963f0c"
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* Byte for byte: clients have these members in their code. */
@@ -50,7 +50,7 @@ static struct x402_offer make_offer(void)
         .timeout_seconds = 60,
         .authorizations = true,
     };
-    x402_challenge_make(keys, &offer.terms, WIRE_NOW_MS, 300, &offer.challenge);
+    x402_challenge_make(keys, &offer.terms, WIRE_NOW_MS, 300, wire_random, &offer.challenge);
     x402_keys_close(keys);
     return offer;
 }

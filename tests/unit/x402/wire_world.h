@@ -16,6 +16,10 @@
     "00000001 1111111111111111111111111111111111111111111111111111111111111111 1\n"                \
     "00000002 2222222222222222222222222222222222222222222222222222222222222222 2\n"
 
+#define RANDOM "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b."
+static const uint8_t wire_random[X402_CHALLENGE_RANDOM_BYTES] = {11, 11, 11, 11, 11, 11, 11, 11,
+                                                                 11, 11, 11, 11, 11, 11, 11, 11};
+
 static inline struct evm_address wire_address(const char *text)
 {
     struct evm_address address;
