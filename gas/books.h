@@ -200,6 +200,10 @@ uint64_t gas_account_balance(const struct gas_account *account, bool *ret_negati
  * id. LUCID_NOTE_ABSENT; LUCID_FATAL_CORRUPT. */
 enum lucid_error gas_account_read(struct ledger_view *view, struct lucid_span id,
                                   struct gas_account *ret) LUCID_WARN_UNUSED;
+/* Whether a prepaid signer could pay for one more receipt as the view has the books; nothing is
+ * promised by it. LUCID_REFUSE_FORBIDDEN GAS_EXHAUSTED; LUCID_FATAL_CORRUPT. */
+enum lucid_error gas_receipt_foresee(struct ledger_view *view, const uint8_t signer[32],
+                                     struct lucid_why *why) LUCID_WARN_UNUSED;
 /* The next account by id after that one (len 0: the first). */
 enum lucid_error gas_account_next(struct ledger_view *view, struct lucid_span after,
                                   struct gas_account *ret) LUCID_WARN_UNUSED;

@@ -119,6 +119,30 @@ enum lucid_error gas_account_read(struct ledger_view *view, struct lucid_span id
     return error == LUCID_OK ? account_load(view, id, lucid_get_be32(row), ret) : error;
 }
 
+enum lucid_error gas_receipt_foresee(struct ledger_view *view, const uint8_t signer[32],
+                                     struct lucid_why *why)
+{
+    struct gas_totals totals;
+    struct gas_account account;
+    char id[GAS_ACCOUNT_ID_BYTES_MAX + 1];
+    gas_account_signer(signer, id);
+    enum lucid_error error = gas_totals_read(view, &totals);
+    if (error != LUCID_OK || totals.tariff.igas == 0) {
+        return error;
+    }
+    error = gas_account_read(view, lucid_span_str(id), &account);
+    if (error == LUCID_NOTE_ABSENT) {
+        account = (struct gas_account){.debits = 0};
+    } else if (error != LUCID_OK) {
+        return error;
+    }
+    /* As books_guard: neither sum overflows. */
+    return account.debits + totals.tariff.igas > account.credits + account.credit_limit
+               ? lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "GAS_EXHAUSTED", "signer_pubkey",
+                              "the signer's account cannot pay for another receipt")
+               : LUCID_OK;
+}
+
 enum lucid_error gas_account_next(struct ledger_view *view, struct lucid_span after,
                                   struct gas_account *ret)
 {

@@ -1,4 +1,5 @@
 /* One receipt: submitting it, reading it back. */
+#include "gas/books.h"
 #include "http/api/api_internal.h"
 
 struct receipt_call {
@@ -53,6 +54,9 @@ bool api_receipt_foresee(struct http_request *request, struct receipt_command *c
         return false;
     }
     enum lucid_error error = receipt_foresee(command, view, &known, &why);
+    if (error == LUCID_OK && !known && api_of(request)->options.gas_mode == GAS_PREPAID) {
+        error = gas_receipt_foresee(view, command->signer, &why);
+    }
     ledger_view_end(view);
     if (error != LUCID_OK) {
         api_refuse(request, error, &why);

@@ -384,6 +384,9 @@ def meanwhile(header, body, change):
         shop.show(header, RECEIPTS, "POST", body, client=client)))
     buyer.start()
     kit.wait_for(lambda: shop.payments(status="pending"), what="the intent")
+    shown = kit.run_lucid("payment", "list", "--status", "pending", "--url",
+                          f"http://127.0.0.1:{shop.port}", "--data", shop.data).decode()
+    assert shop.payments(status="pending")[0]["id"] in shown, shown
     change()
     chain.set_automine(True)
     buyer.join()
@@ -480,28 +483,44 @@ chain = kit_chain.chain()
 shop = Shop(chain, classes={"receipt": "writes"}, public_url=URL, gas_mode="prepaid")
 received = 0
 
-with case("GAS_EXHAUSTED after the money moved: the same again after a deposit is served"):
+RECEIPT_GAS = 10 ** 9  # the tariff of a new log
+deposits = iter(range(100))
+
+
+def deposit(receipts):
+    answer = shop.client.request("POST", f"/v1/accounts/{shop.signer.key}/deposits",
+                                 {"amount": str(receipts * RECEIPT_GAS)}, token=shop.token,
+                                 headers={"Idempotency-Key": f"32-{next(deposits)}"})
+    equal(answer.status, 201, repr(answer))
+
+
+with case("whose signer cannot pay the gas is not asked to pay for the receipt"):
     wire = shop.signer.seal(maker.body()).wire()
+    problem(shop.post(RECEIPTS, wire), 402, "GAS_EXHAUSTED", "signer_pubkey")
+    deposit(1)
     header = kit_pay.pay_v2(shop.offer(RECEIPTS, "POST", wire), PAYER)
-    answer = post(header, wire)
+
+with case("GAS_EXHAUSTED after the money moved: the same again after a deposit is served"):
+    answer = meanwhile(header, wire,
+                       lambda: equal(free(shop.signer.seal(maker.body())).status, 201))
     problem(answer, 402, "GAS_EXHAUSTED", "signer_pubkey")
     equal((answer.header("PAYMENT-REQUIRED"), "accepts" in answer.json()), (None, False),
           "no second demand")
+    api.judge("POST", RECEIPTS, answer)
     equal(kit_pay.unb64(answer.header("PAYMENT-RESPONSE"))["success"], True)
     received += PRICE
     payment = shop.ok(f"/v1/payments/{answer.header('X-Payment-Id')}", token=shop.token)
     equal((payment["status"], payment["x402"]["served"]), ("settled", False))
     shop.agree(received)
-    problem(post(header, wire), 402, "GAS_EXHAUSTED", "signer_pubkey")
+    again = post(header, wire)
+    problem(again, 402, "GAS_EXHAUSTED", "signer_pubkey")
+    equal(again.header("X-Payment-Id"), payment["id"])
     listed = kit.run_lucid("payment", "list", "--status", "settled", "--url",
                            f"http://127.0.0.1:{shop.port}", "--data", shop.data).decode()
     assert payment["id"] in listed and "false" in listed, listed
-    answer = shop.client.request("POST", f"/v1/accounts/{shop.signer.key}/deposits",
-                                 {"amount": str(10 ** 12)}, token=shop.token,
-                                 headers={"Idempotency-Key": "32-deposit"})
-    equal(answer.status, 201, repr(answer))
+    deposit(1)
     equal(known(post(header, wire), status=201)["id"], payment["id"])
-    equal(shop.size(), 1)
+    equal(shop.size(), 2)
     known(post(header, wire))
     shop.agree(received)
 
