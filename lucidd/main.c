@@ -335,6 +335,7 @@ static void service_metrics(void *context, struct lucid_buf *out)
 /* The shop, where something is sold: else nothing of it is opened. */
 static enum lucid_error open_cashier(struct service *service, struct lucid_why *why)
 {
+    shop_warn(&service->config);
     if (!config_sells(&service->config)) {
         return LUCID_OK;
     }

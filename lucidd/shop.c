@@ -156,6 +156,38 @@ void shop_url_set(struct shop *shop, const struct config *config, uint16_t port,
                    (unsigned)(tls ? tls_port : port));
 }
 
+static bool reached_by_others(const char *host)
+{
+    return strcmp(host, "0.0.0.0") != 0 && strcmp(host, "::") != 0 && strcmp(host, "::1") != 0 &&
+           strncmp(host, "127.", 4) != 0 && strcmp(host, "localhost") != 0;
+}
+
+void shop_warn(const struct config *config)
+{
+    static const char text[] =
+        "price_class.%s is of no route of this program: nothing is sold by it";
+    char host[CONFIG_TEXT_BYTES_MAX];
+    uint16_t port;
+    const struct {
+        const char *name;
+        const char *asset;
+    } idle[] = {{"match", config->price_class_match},
+                {"appraise", config->price_class_appraise},
+                {"passport", config->price_class_passport}};
+    for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
+        if (idle[i].asset[0] != '\0') {
+            lucid_log(LUCID_LOG_WARN, "config.sales", text, idle[i].name);
+        }
+    }
+    if (config_sells(config) && config->public_url[0] == '\0' &&
+        config_listen(config, config->listen[0] == '\0', host, sizeof(host), &port, NULL) ==
+            LUCID_OK &&
+        !reached_by_others(host)) {
+        lucid_log(LUCID_LOG_WARN, "config.sales",
+                  "without public_url buyers are told that what is sold is at %s", host);
+    }
+}
+
 static const char *asset_or_null(const char *asset)
 {
     return asset[0] == '\0' ? NULL : asset;

@@ -31,6 +31,9 @@ enum lucid_error shop_open(const struct config *config, const struct datadir *di
                            struct shop *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 void shop_close(struct shop *shop);
 
+/* Says in the log what is configured to be sold and will not be. */
+void shop_warn(const struct config *config);
+
 /* public_url, or by default the address that is listened on. */
 void shop_url_set(struct shop *shop, const struct config *config, uint16_t port, uint16_t tls_port);
 
