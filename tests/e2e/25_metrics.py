@@ -9,6 +9,8 @@ import subprocess
 import time
 
 import kit
+import kit_chain
+import kit_pay
 from kit import case, equal
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -218,10 +220,17 @@ with case("money: what was charged, paid in, paid, refused and overdrawn"):
                        ("lucid_gas_refusals_total", 0), ("lucid_gas_overdrawn_total", 0)):
         equal(value(got, name), want, name)
     service.stop()
+    chain = kit_chain.chain()
+    selling = {"price_class.batch": "bulk", "price_class.match": "matches",
+               "x402_networks_file": kit_pay.networks_file(
+                   kit.scratch(), chain.network(gas_key=kit_chain.FACILITATOR))}
     service.start(epoch_receipts_max=10, gas_mode="prepaid", witness_policy=witness.policy,
-                  witness_interval_ms=100)
+                  witness_interval_ms=100, **selling)
     admin("POST", f"/v1/accounts/{signer.key}/deposits", {"amount": str(8 * LUCID)}, 201, "e")
-    lines = service.batch(signer.seal_all(maker.bodies(7))).lines()
+    envelopes = signer.seal_all(maker.bodies(7))
+    kit.problem(service.batch(envelopes), 503, "PRICE_UNAVAILABLE")  # administrators do not pay
+    lines = service.post("/v1/receipts/batch", b"\n".join(e.wire() for e in envelopes),
+                         token=service.token).lines()
     equal([line["http_status"] for line in lines], [201] * 5 + [402] * 2)
     admin("POST", "/v1/epochs/current/finalize", {}, 200)
     got = scrape()
@@ -241,6 +250,10 @@ with case("the process: memory, descriptors, start"):
     version = subprocess.run([kit.LUCIDD, "--version"], capture_output=True, check=True)
     key = dict(next(iter(after["lucid_build_info"][1]))[1])
     equal(f"lucidd {key['version']}\n".encode(), version.stdout)
+
+with case("what is configured and cannot be sold is told at the start"):
+    assert "price_class.match" in service.log_text() and "config.sales" in service.log_text()
+    assert "price_class.batch is" not in service.log_text()
 
 with case("the dashboard asks for nothing that is not there"):
     path = os.path.join(os.path.dirname(__file__), "../../packaging/grafana-dashboard.json")
@@ -274,4 +287,5 @@ with case("the dashboard asks for nothing that is not there"):
 
 service.stop()
 witness.stop()
+chain.close()
 kit.done()
