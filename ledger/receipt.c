@@ -175,16 +175,12 @@ static enum lucid_error run_id_conflict(struct lucid_why *why, const char *text)
 struct sight {
     struct ledger_txn *txn;
     struct ledger_view *view; /* without txn */
+    struct ledger *ledger;
 };
 
 static struct store_view *sight_store_view(const struct sight *sight)
 {
     return sight->txn != NULL ? ledger_txn_view(sight->txn) : ledger_view_store(sight->view);
-}
-
-static struct store *sight_store(const struct sight *sight)
-{
-    return (sight->txn != NULL ? sight->txn->ledger : sight->view->ledger)->store;
 }
 
 static size_t sight_find(const struct sight *sight, unsigned which, uint64_t tag,
@@ -257,7 +253,7 @@ static enum lucid_error signer_check(const struct sight *sight, const uint8_t ke
 {
     struct ledger_signer signer;
     enum lucid_error error =
-        signer_lookup(sight_store_view(sight), sight_store(sight), key, &signer);
+        signer_lookup(sight_store_view(sight), sight->ledger->store, key, &signer);
     if (error == LUCID_NOTE_ABSENT) {
         return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "SIGNER_UNKNOWN", "signer_pubkey",
                             "signer_pubkey is not a registered key");
@@ -319,7 +315,7 @@ static enum lucid_error receipt_decide(struct ledger_txn *txn, struct ledger_com
                                        struct lucid_why *why)
 {
     struct receipt_command *command = (struct receipt_command *)base;
-    const struct sight sight = {.txn = txn};
+    const struct sight sight = {.txn = txn, .ledger = txn->ledger};
     bool first = false;
     lucid_assert(command->payload_len > RECEIPT_PAYLOAD_FIXED_BYTES);
     command->draft = NULL;
@@ -330,7 +326,7 @@ static enum lucid_error receipt_decide(struct ledger_txn *txn, struct ledger_com
 enum lucid_error receipt_foresee(struct receipt_command *command, struct ledger_view *view,
                                  bool *ret_known, struct lucid_why *why)
 {
-    const struct sight sight = {.view = view};
+    const struct sight sight = {.view = view, .ledger = view->ledger};
     bool first = false;
     enum lucid_error error = receipt_judge(&sight, command, &first, why);
     if (error == LUCID_OK && first) {

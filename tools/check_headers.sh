@@ -11,7 +11,8 @@ for tool in gcc clang pkg-config; do
     fi
 done
 flags="-std=gnu11 -D_GNU_SOURCE -I. -Wall -Werror -fsyntax-only"
-flags="$flags $(pkg-config --cflags libcrypto libsodium lmdb libevent_core libcurl jansson cmocka)"
+flags="$flags $(pkg-config --cflags libcrypto libsodium lmdb libevent_core libcurl jansson cmocka \
+    libsecp256k1 hiredis)"
 
 headers=$(find . -name '*.h' -not -path './build*' -not -path './.git/*' \
     -not -path '*/node_modules/*' | sed 's|^\./||' | sort)

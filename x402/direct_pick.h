@@ -1,5 +1,4 @@
-/* Which Transfer of a receipt is meant, and whether it is what is wanted (reference 6.1, steps 3, 4
- * and 7; 6.2).
+/* Which Transfer of a receipt is meant, and whether it is what is wanted.
  *
  * Thread: pure functions. */
 #ifndef LUCID_X402_DIRECT_PICK_H

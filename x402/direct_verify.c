@@ -1,5 +1,5 @@
-/* VERIFY: whether an authorization would settle (reference 3.3, step 8), and whether the token is
- * the one that our table says. */
+/* VERIFY: whether an authorization would settle, and whether the token is the one that our table
+ * says. */
 #include "base/log.h"
 #include "x402/direct_internal.h"
 

@@ -84,7 +84,7 @@ struct x402_charge {
 
     /* Out */
     enum x402_charge_outcome outcome;
-    const char *reason; /* not of GOOD: as clients know it: reference 2.4; static storage */
+    const char *reason; /* not of GOOD: as clients know it; static storage */
     char text[160];
     bool bound; /* OBSERVE: by signature or nonce */
     bool has_transaction;

@@ -73,9 +73,10 @@ void api_paid_loop_close(struct api_loop *loop)
 {
     while (loop->paid_calls != NULL) {
         struct paid_call *call = loop->paid_calls;
-        call_unlist(call);
+        loop->paid_calls = call->next;
         call_close(call);
     }
+    loop->paid_count = 0;
 }
 
 /* --- the payment shown ------------------------------------------------------------------------ */
