@@ -274,9 +274,6 @@ bool keeper_is_idle(const struct x402_gate *gate);
 void keeper_close(struct x402_gate *gate);
 
 struct keeper_entry *keeper_find(struct keeper *keeper, const uint8_t id[X402_PAYMENT_ID_BYTES]);
-/* Makes an entry that is due now; NULL: no room. */
-struct keeper_entry *keeper_add(struct x402_gate *gate, const uint8_t id[X402_PAYMENT_ID_BYTES],
-                                size_t max);
 /* Makes an entry that a job owns; NULL: no room. */
 struct keeper_entry *keeper_lend(struct x402_gate *gate, const uint8_t id[X402_PAYMENT_ID_BYTES],
                                  const uint8_t digest[32]);

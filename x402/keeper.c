@@ -27,8 +27,9 @@ static void open_show(struct x402_gate *gate)
     atomic_store_explicit(&gate->counts.open, gate->keeper.count, memory_order_relaxed);
 }
 
-struct keeper_entry *keeper_add(struct x402_gate *gate, const uint8_t id[X402_PAYMENT_ID_BYTES],
-                                size_t max)
+/* Makes an entry that is due now; NULL: no room. */
+static struct keeper_entry *keeper_add(struct x402_gate *gate,
+                                       const uint8_t id[X402_PAYMENT_ID_BYTES], size_t max)
 {
     struct keeper *keeper = &gate->keeper;
     lucid_assert(keeper_find(keeper, id) == NULL);

@@ -61,8 +61,6 @@ struct x402_networks {
 /* The built-in table's network (without the operator's part) by CAIP-2 or v1 name, with its USDC.
  * False: the table has no USDC there. */
 bool x402_network_known(struct lucid_span name, struct x402_network *ret) LUCID_WARN_UNUSED;
-/* The n-th token of the table; false after the last. A network may have several. */
-bool x402_network_at(size_t n, struct x402_network *ret) LUCID_WARN_UNUSED;
 
 #define X402_NETWORKS_FILE_BYTES_MAX ((size_t)256 * 1024)
 

@@ -25,6 +25,8 @@ const struct x402_token_row *x402_token_row_at(size_t n);
 /* The row of a token; of a chain's USDC when token is NULL. NULL: none. */
 const struct x402_token_row *x402_token_row_find(uint64_t chain_id,
                                                  const struct evm_address *token);
+/* The network of the n-th row; false after the last. A network may have several. */
+bool x402_network_at(size_t n, struct x402_network *ret) LUCID_WARN_UNUSED;
 /* The v1 name of a chain; "": none. And its chain; false: no such name. */
 const char *x402_chain_name(uint64_t chain_id);
 bool x402_chain_named(struct lucid_span name, uint64_t *ret_chain_id) LUCID_WARN_UNUSED;

@@ -30,7 +30,8 @@ static bool claim_value_read(struct lucid_span value, uint8_t ret_digest[32])
            lucid_hex_decode(lucid_span(value.data + 1, 64), ret_digest, 32);
 }
 
-void redis_holder_put(struct redis_op *op, uint64_t token)
+/* Whose token it is, as Redis keeps it. */
+static void redis_holder_put(struct redis_op *op, uint64_t token)
 {
     char holder[REDIS_VALUE_BYTES];
     (void)snprintf(holder, sizeof(holder), "%s/%s/%llu", op->redis->self, op->redis->boot,

@@ -204,8 +204,6 @@ static inline bool redis_may_tell(const struct spent_redis *redis)
 /* The value of a spent key. */
 void redis_spent_value(const uint8_t payment_id[X402_PAYMENT_ID_BYTES], const uint8_t digest[32],
                        char ret[REDIS_SPENT_VALUE_BYTES]);
-/* Whose token it is, as Redis keeps it. */
-void redis_holder_put(struct redis_op *op, uint64_t token);
 /* Sends the end that a hold waits for, if it waits for one, nothing is under way about it and Redis
  * is there; claim is answered with it. False: not sent. */
 bool redis_hold_tell(struct spent_redis *redis, struct spent_hold *hold, struct x402_claim *claim);

@@ -46,7 +46,7 @@ bool wallet_failed(struct x402_wallet *wallet)
     return true;
 }
 
-void wallet_soon(struct x402_wallet *wallet)
+static void wallet_soon(struct x402_wallet *wallet)
 {
     wallet->interval_ms = WALLET_INTERVAL_MS;
     if (wallet->busy) {
@@ -56,10 +56,19 @@ void wallet_soon(struct x402_wallet *wallet)
     }
 }
 
+static size_t order_count(const struct x402_wallet *wallet)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < WALLET_ORDERS; i++) {
+        count += wallet->orders[i].is_used && !wallet->orders[i].ended;
+    }
+    return count;
+}
+
 void wallet_tick_end(struct x402_wallet *wallet)
 {
     bool idle =
-        wallet->base == wallet->next && wallet_order_count(wallet) == 0 && wallet->behind_ms == 0;
+        wallet->base == wallet->next && order_count(wallet) == 0 && wallet->behind_ms == 0;
     bool rests = wallet_now(wallet) - wallet->progress_ms >= REST_MS;
     uint64_t after_ms = !idle ? wallet->interval_ms : rests ? IDLE_MS : RESTLESS_MS;
     after_ms = wallet->hurry ? 0 : after_ms;
@@ -97,15 +106,6 @@ static struct wallet_order *order_find(struct x402_wallet *wallet, const struct 
         }
     }
     return NULL;
-}
-
-size_t wallet_order_count(const struct x402_wallet *wallet)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < WALLET_ORDERS; i++) {
-        count += wallet->orders[i].is_used && !wallet->orders[i].ended;
-    }
-    return count;
 }
 
 /* An unused entry, or that of the oldest that is only remembered. */
@@ -206,7 +206,7 @@ enum lucid_error x402_wallet_send(struct x402_wallet *wallet,
 {
     struct wallet_order *order = order_find(wallet, &authorization->from, &authorization->nonce);
     if (order == NULL || order->ended) {
-        if (wallet_order_count(wallet) >= X402_WALLET_ORDERS_MAX ||
+        if (order_count(wallet) >= X402_WALLET_ORDERS_MAX ||
             (again && (!wallet->opened || has_foreign(wallet)))) {
             return LUCID_RETRY_BUSY;
         }
@@ -275,7 +275,7 @@ bool x402_wallet_is_ready(const struct x402_wallet *wallet, const char **ret_tex
         text = "the gas account has too little to pay for a transaction";
     } else if (wallet->dear) {
         text = "the network's fees are above max_fee_gwei";
-    } else if (wallet_order_count(wallet) >= X402_WALLET_ORDERS_MAX) {
+    } else if (order_count(wallet) >= X402_WALLET_ORDERS_MAX) {
         text = "too many settlements are under way";
     } else {
         return true;

@@ -113,7 +113,6 @@ struct evm_rpc_call *wallet_question(struct x402_wallet *wallet, enum evm_rpc_ki
 void wallet_ask(struct x402_wallet *wallet, void (*done)(struct evm_rpc_call *call));
 /* Ends the tick after a failure. True: there was one. */
 bool wallet_failed(struct x402_wallet *wallet);
-void wallet_soon(struct x402_wallet *wallet);
 
 /* --- orders (wallet.c) */
 void wallet_order_tell(struct wallet_order *order, enum x402_wallet_state state,
@@ -123,7 +122,6 @@ void wallet_order_end(struct wallet_order *order, enum x402_wallet_state state,
                       const struct evm_hash *newest, const char *text);
 /* The one that waits longest for a nonce; NULL. */
 struct wallet_order *wallet_order_next(struct x402_wallet *wallet);
-size_t wallet_order_count(const struct x402_wallet *wallet);
 
 /* --- sending (wallet_send.c) */
 /* Sends what is to be sent, then goes on with wallet_look. */

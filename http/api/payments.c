@@ -19,16 +19,9 @@ struct payment_query {
 
 static bool status_read(struct http_request *request, struct payment_query *query)
 {
-    static const enum x402_status statuses[] = {X402_PENDING, X402_FAILED, X402_SETTLED, X402_STRAY,
-                                                X402_REVERSED};
     struct lucid_span text = http_query(request, "status");
     query->recorded = lucid_span_is(text, "recorded");
-    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-        if (lucid_span_is(text, x402_status_name(statuses[i]))) {
-            query->status = statuses[i];
-        }
-    }
-    if (text.data != NULL && !query->recorded && query->status == 0) {
+    if (text.data != NULL && !query->recorded && !x402_status_parse(text, &query->status)) {
         api_bad_parameter(request, "status",
                           "must be pending, failed, settled, stray, reversed or recorded");
         return false;

@@ -31,15 +31,6 @@ def at_broadcast(chain, action):
     chain.endpoint.fault = fault
 
 
-def authorization(header):
-    """What a header carries, for somebody else to submit."""
-    payload = kit_pay.unb64(header[1])["payload"]
-    given = payload["authorization"]
-    return {"from": unhex(given["from"]), "to": unhex(given["to"]), "value": int(given["value"]),
-            "after": int(given["validAfter"]), "before": int(given["validBefore"]),
-            "nonce": unhex(given["nonce"]), "signature": unhex(payload["signature"])}
-
-
 def changed(header, change):
     document = kit_pay.unb64(header[1])
     change(document)
@@ -48,7 +39,7 @@ def changed(header, change):
 
 def resigned(header, wallet, separator):
     """The same payment, signed for another EIP-712 domain."""
-    given = authorization(header)
+    given = kit_pay.authorization_of(header)
     digest = transfer_digest(separator, given["from"], given["to"], given["value"],
                              given["after"], given["before"], given["nonce"])
     return changed(header, lambda d: d["payload"].update(signature=enhex(wallet.sign(digest))))
@@ -144,7 +135,7 @@ with case("a cheap thing's payment for a dear one, at an equal price"):
 
 with case("cancelled between verification and settlement"):
     header, before = kit_pay.pay_v2(shop.offer(), PAYER), count(shop, "settled")
-    at_broadcast(chain, lambda: chain.cancel(PAYER, authorization(header)["nonce"]))
+    at_broadcast(chain, lambda: chain.cancel(PAYER, kit_pay.authorization_of(header)["nonce"]))
     answer = shop.show(header)
     assert answer.status in (402, 503), repr(answer)
     chain.mine(6)
@@ -346,7 +337,7 @@ with case("somebody else submits the authorization: counted once, to suspense, a
     chain = kit_chain.chain()
     shop = Shop(chain)
     header = kit_pay.pay_v2(shop.offer(), PAYER)
-    at_broadcast(chain, lambda: chain.spend(STRANGER, authorization(header)))
+    at_broadcast(chain, lambda: chain.spend(STRANGER, kit_pay.authorization_of(header)))
     never_served(shop, header, SPENT)
     equal((count(shop, "stray"), count(shop, "settled")), (1, 0))
     equal(shop.balance("clearing:direct:USDC"), PRICE)
@@ -356,7 +347,7 @@ with case("somebody else submits the authorization: counted once, to suspense, a
     shop.stop()
     own = Shop(chain, pay_to_exclusive="true")
     header = kit_pay.pay_v2(own.offer(), PAYER)
-    at_broadcast(chain, lambda: chain.spend(STRANGER, authorization(header)))
+    at_broadcast(chain, lambda: chain.spend(STRANGER, kit_pay.authorization_of(header)))
     wait_for(lambda: own.show(header).status == 200, 10, "served")
     equal((count(own, "stray"), count(own, "settled")), (0, 1))
     equal(sum(own.split()[:3]), PRICE)

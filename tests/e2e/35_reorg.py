@@ -17,15 +17,6 @@ from kit_shop import PRICE, Shop
 GWEI = 10**9
 
 
-def authorization(header):
-    """What a v2 header carries, for somebody else to submit."""
-    payload = kit_pay.unb64(header[1])["payload"]
-    given = payload["authorization"]
-    return {"from": unhex(given["from"]), "to": unhex(given["to"]), "value": int(given["value"]),
-            "after": int(given["validAfter"]), "before": int(given["validBefore"]),
-            "nonce": unhex(given["nonce"]), "signature": unhex(payload["signature"])}
-
-
 def status_of(shop, payment_id):
     return shop.ok(f"/v1/payments/{payment_id}", token=shop.token)["status"]
 
@@ -143,7 +134,7 @@ def reverted(chain):
     before = chain.balance(PAYEE.address)
     shop = Shop(chain)
     header = kit_pay.pay_v2(shop.offer(), PAYER)
-    nonce = authorization(header)["nonce"]
+    nonce = kit_pay.authorization_of(header)["nonce"]
     answer = in_one_block(chain, shop, header, lambda: chain.cancel(PAYER, nonce))
     payment_id = pending(answer)
     chain.mine(4)
@@ -161,7 +152,7 @@ def strangers(chain):
     before = chain.balance(PAYEE.address)
     shop = Shop(chain)
     header = kit_pay.pay_v2(shop.offer(), PAYER)
-    signed = authorization(header)
+    signed = kit_pay.authorization_of(header)
     answer = in_one_block(chain, shop, header, lambda: chain.spend(STRANGER, signed))
     problem(answer, 409, "PAYMENT_ALREADY_SPENT", "PAYMENT-SIGNATURE")
     equal(types(shop), ["payment.intent", "payment.stray"])

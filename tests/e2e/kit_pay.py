@@ -49,6 +49,21 @@ def payload(authorization):
     }
 
 
+def authorization_of(header):
+    """What a v1 or v2 header carries, for somebody else to submit."""
+    paid = unb64(header[1])["payload"]
+    given = paid["authorization"]
+    return {
+        "from": unhex(given["from"]),
+        "to": unhex(given["to"]),
+        "value": int(given["value"]),
+        "after": int(given["validAfter"]),
+        "before": int(given["validBefore"]),
+        "nonce": unhex(given["nonce"]),
+        "signature": unhex(paid["signature"]),
+    }
+
+
 def offer_v2(answer):
     """The v2 offer of a 402 (kit.Answer): PAYMENT-REQUIRED, decoded."""
     return unb64(answer.header("PAYMENT-REQUIRED"))

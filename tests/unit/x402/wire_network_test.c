@@ -1,5 +1,6 @@
 /* x402/network.h: the built-in tables against the published separators, the operator's file. */
 #include "tests/unit/x402/wire_world.h"
+#include "x402/network_internal.h"
 
 static json_t *domain_of(const json_t *domains, const struct x402_network *network)
 {
