@@ -67,8 +67,7 @@ static size_t order_count(const struct x402_wallet *wallet)
 
 void wallet_tick_end(struct x402_wallet *wallet)
 {
-    bool idle =
-        wallet->base == wallet->next && order_count(wallet) == 0 && wallet->behind_ms == 0;
+    bool idle = wallet->base == wallet->next && order_count(wallet) == 0 && wallet->behind_ms == 0;
     bool rests = wallet_now(wallet) - wallet->progress_ms >= REST_MS;
     uint64_t after_ms = !idle ? wallet->interval_ms : rests ? IDLE_MS : RESTLESS_MS;
     after_ms = wallet->hurry ? 0 : after_ms;
