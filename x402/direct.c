@@ -43,7 +43,7 @@ void direct_ask(struct direct_job *job, direct_step_fn *then)
     evm_rpc_ask(job->net->rpc, &job->call);
 }
 
-void direct_ask_token(struct direct_job *job, direct_step_fn *then)
+void direct_ask_token_at(struct direct_job *job, uint64_t number, direct_step_fn *then)
 {
     struct evm_rpc_call *call = direct_question(job, EVM_RPC_CALL);
     call->to = job->net->network->token;
@@ -51,7 +51,13 @@ void direct_ask_token(struct direct_job *job, direct_step_fn *then)
         call->from = *x402_wallet_address(job->net->wallet);
     }
     call->data = evm_calldata_span(&job->calldata);
+    call->number = number;
     direct_ask(job, then);
+}
+
+void direct_ask_token(struct direct_job *job, direct_step_fn *then)
+{
+    direct_ask_token_at(job, 0, then);
 }
 
 static void later_fire(struct lucid_timer *timer)

@@ -53,6 +53,7 @@ struct direct_sight {
     bool picked;
     bool unbound;
     bool deep;                     /* serve_depth */
+    struct direct_traces traces;   /* of `wanted`'s payer, recipient, nonce and amount_min */
     struct direct_refusal refusal; /* not picked */
     struct x402_transfer transfer; /* found: transaction, block, sender …; picked: all */
 };
@@ -83,6 +84,7 @@ struct direct_job {
     uint64_t search_span;
     unsigned search_count;
     bool search_cancelled; /* looking for AuthorizationCanceled */
+    bool search_cut;       /* there was more to search than is asked for at once */
     bool ending;           /* ASK: validBefore is near or over */
     bool expired;          /* ASK: it is over, for good */
 };
@@ -92,6 +94,9 @@ struct evm_rpc_call *direct_question(struct direct_job *job, enum evm_rpc_kind k
 void direct_ask(struct direct_job *job, direct_step_fn *then);
 /* eth_call of the token with job->calldata. */
 void direct_ask_token(struct direct_job *job, direct_step_fn *then);
+/* At that block (0: the newest that the node has): a node that is behind fails, and does not tell
+ * of a time before. */
+void direct_ask_token_at(struct direct_job *job, uint64_t number, direct_step_fn *then);
 /* Goes on at `later` after so long. */
 void direct_wait(struct direct_job *job, uint64_t after_ms, direct_step_fn *later);
 

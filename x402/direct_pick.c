@@ -108,3 +108,36 @@ bool direct_pick(const struct evm_receipt *receipt, const struct direct_wanted *
     *ret_refusal = refusals[nearest];
     return false;
 }
+
+/* AuthorizationUsed and AuthorizationCanceled have the same form. */
+static bool is_of_nonce(const struct evm_log *log, const struct evm_hash *kind,
+                        const struct direct_wanted *wanted)
+{
+    struct evm_hash payer = evm_address_topic(&wanted->payer);
+    return log->topic_count == 3 &&
+           memcmp(log->topics[0].bytes, kind->bytes, EVM_HASH_BYTES) == 0 &&
+           memcmp(log->topics[1].bytes, payer.bytes, EVM_HASH_BYTES) == 0 &&
+           memcmp(log->topics[2].bytes, wanted->nonce.bytes, EVM_HASH_BYTES) == 0;
+}
+
+struct direct_traces direct_trace(const struct evm_receipt *receipt,
+                                  const struct direct_wanted *wanted)
+{
+    struct direct_traces traces = {.used = false};
+    struct evm_u256 amount = evm_u256_of(wanted->amount_min);
+    for (size_t i = 0; i < receipt->log_count; i++) {
+        const struct evm_log *log = &receipt->logs[i];
+        struct evm_transfer_event event;
+        if (log->removed || !address_equal(&log->address, &wanted->token)) {
+            continue;
+        }
+        traces.used = traces.used || is_of_nonce(log, &evm_topic_authorization_used, wanted);
+        traces.cancelled =
+            traces.cancelled || is_of_nonce(log, &evm_topic_authorization_canceled, wanted);
+        traces.moved = traces.moved || (is_transfer(log, &wanted->token, &event) &&
+                                        address_equal(&event.from, &wanted->payer) &&
+                                        address_equal(&event.to, &wanted->recipient) &&
+                                        evm_u256_compare(&event.value, &amount) == 0);
+    }
+    return traces;
+}

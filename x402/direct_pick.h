@@ -30,4 +30,14 @@ struct direct_refusal {
 bool direct_pick(const struct evm_receipt *receipt, const struct direct_wanted *wanted,
                  struct x402_transfer *ret, struct direct_refusal *ret_refusal) LUCID_WARN_UNUSED;
 
+/* What a receipt says of an authorization, wherever in it: "no money has moved" wants more than
+ * that no log is where it is expected. */
+struct direct_traces {
+    bool used;      /* AuthorizationUsed */
+    bool cancelled; /* AuthorizationCanceled */
+    bool moved;     /* a transfer of amount_min from the payer to the recipient */
+};
+struct direct_traces direct_trace(const struct evm_receipt *receipt,
+                                  const struct direct_wanted *wanted);
+
 #endif

@@ -47,11 +47,11 @@ static void look_at(struct direct_job *job, const struct evm_hash *transaction,
     direct_sight(job, then);
 }
 
-static void ask_state(struct direct_job *job, direct_step_fn *then)
+static void ask_state(struct direct_job *job, uint64_t number, direct_step_fn *then)
 {
     const struct evm_authorization *authorization = &job->charge->authorization;
     evm_call_authorization_state(&authorization->from, &authorization->nonce, &job->calldata);
-    direct_ask_token(job, then);
+    direct_ask_token_at(job, number, then);
 }
 
 /* Without an answer nothing is decided. */
@@ -76,11 +76,21 @@ static void undecided(struct direct_job *job, const char *text)
     }
 }
 
-/* A transaction that succeeded and used the authorization, but without its transfer. */
+/* A transaction that succeeded and used the authorization, but without its transfer where a token
+ * of EIP-3009 makes it. */
 static void no_transfer(struct direct_job *job)
 {
     if (job->charge->verb == X402_CHARGE_VERIFY) {
         undecided(job, "");
+        return;
+    }
+    if (job->sight.traces.moved) {
+        lucid_log(LUCID_LOG_ERROR, "direct.no_transfer",
+                  "%s: a transaction used an authorization, and its transfer does not follow that "
+                  "directly: it is not booked",
+                  job->net->network->caip2);
+        direct_finish(job, X402_CHARGE_PENDING, NULL,
+                      "the transfer is not where the token of EIP-3009 makes it");
         return;
     }
     if (!job->sight.transfer.final) {
@@ -113,8 +123,10 @@ static void user_found(struct direct_job *job)
 {
     const struct direct_sight *sight = &job->sight;
     struct x402_charge *charge = job->charge;
-    if (!sight->found) {
-        undecided(job, "the chain is not at rest");
+    bool early = charge->verb == X402_CHARGE_VERIFY; /* PENDING is not among its answers */
+    if (!sight->found || !sight->succeeded || !sight->traces.used) {
+        direct_finish(job, early ? X402_CHARGE_AWAY : X402_CHARGE_PENDING, NULL,
+                      "the chain is not at rest");
         return;
     }
     bool ours = is_ours(job, &sight->transfer);
@@ -123,12 +135,11 @@ static void user_found(struct direct_job *job)
         charge->sent = sight->transaction;
     }
     if (!sight->deep) {
-        bool early = charge->verb == X402_CHARGE_VERIFY; /* PENDING is not among its answers */
         direct_finish(job, early ? X402_CHARGE_AWAY : X402_CHARGE_PENDING, NULL,
                       "settled, but not deep enough yet");
     } else if (!sight->picked) {
         no_transfer(job);
-    } else if (ours && charge->verb == X402_CHARGE_VERIFY && !charge->intended) {
+    } else if (ours && early && !charge->intended) {
         undecided(job, "");
     } else {
         charge->transfer = sight->transfer;
@@ -140,7 +151,7 @@ static void user_found(struct direct_job *job)
 
 static void cancel_found(struct direct_job *job)
 {
-    if (job->sight.found && job->sight.succeeded && job->sight.transfer.final) {
+    if (job->sight.found && job->sight.traces.cancelled && job->sight.transfer.final) {
         direct_finish(job, X402_CHARGE_BAD, "invalid_exact_evm_nonce_already_used",
                       "the payer has cancelled the authorization");
     } else {
@@ -152,7 +163,7 @@ static void search_ask(struct direct_job *job);
 
 static void search_empty(struct direct_job *job)
 {
-    if (job->expired) {
+    if (job->expired && !job->search_cut) {
         direct_finish(job, X402_CHARGE_BAD, "invalid_exact_evm_payload_authorization_valid_before",
                       "the authorization has expired unused");
     } else {
@@ -198,6 +209,7 @@ static void search_begin(struct direct_job *job, bool cancelled)
     job->search_span = SEARCH_SPAN;
     job->search_count = 0;
     job->search_cancelled = cancelled;
+    job->search_cut = false;
     job->failed = search_failed;
     search_ask(job);
 }
@@ -207,6 +219,7 @@ static void search_ask(struct direct_job *job)
     const struct evm_authorization *authorization = &job->charge->authorization;
     if (job->search_from > job->search_to || job->search_count++ == SEARCH_QUESTIONS_MAX) {
         job->failed = direct_away;
+        job->search_cut = job->search_from <= job->search_to;
         if (!job->search_cancelled && !job->expired) {
             search_begin(job, true);
         } else {
@@ -268,6 +281,10 @@ void direct_find_user(struct direct_job *job)
 
 /* --- ours was reverted ------------------------------------------------------------------------ */
 
+static void settle_again(struct direct_job *job);
+
+/* It is certain when the revert is final, and then by the word of a node that is not behind: a
+ * reorganisation brings a reverted transaction back to the pools, and it may succeed yet. */
 static void reverted_state(struct direct_job *job)
 {
     bool used;
@@ -276,10 +293,23 @@ static void reverted_state(struct direct_job *job)
     }
     if (used) {
         find_user(job); /* somebody was faster */
+    } else if (!job->sight.transfer.final && job->charge->verb == X402_CHARGE_SETTLE) {
+        settle_again(job);
+    } else if (!job->sight.transfer.final) {
+        direct_finish(job, X402_CHARGE_PENDING, NULL,
+                      "the transaction was reverted; that is not final yet");
     } else {
         direct_finish(job, X402_CHARGE_BAD, "invalid_transaction_state",
                       "the transaction was reverted, the authorization is unused");
     }
+}
+
+static void reverted(struct direct_job *job)
+{
+    uint64_t block = job->sight.transfer.block;
+    uint64_t newest = job->net->block;
+    recall(job);
+    ask_state(job, newest > block ? newest : block, reverted_state);
 }
 
 /* --- SETTLE ----------------------------------------------------------------------------------- */
@@ -304,8 +334,7 @@ static void settle_seen(struct direct_job *job)
         charge->bound = true;
         direct_finish(job, X402_CHARGE_GOOD, NULL, "settled");
     } else if (!sight->succeeded) {
-        recall(job);
-        ask_state(job, reverted_state);
+        reverted(job);
     } else if (sight->transfer.final) {
         no_transfer(job);
     } else {
@@ -393,7 +422,7 @@ static void mined_seen(struct direct_job *job)
 {
     const struct direct_sight *sight = &job->sight;
     if (sight->found && sight->deep && !sight->succeeded) {
-        ask_state(job, reverted_state);
+        reverted(job);
     } else {
         x402_wallet_wake(job->net->wallet);
         direct_finish(job, X402_CHARGE_PENDING, NULL, "mined, but not deep enough yet");
@@ -464,7 +493,8 @@ static void ask_final_answered(struct direct_job *job)
     /* A chain's clock alone does not decide that nobody can use it any more. */
     job->expired = job->call.error == LUCID_OK && is_over(job, job->call.block.timestamp, 0) &&
                    is_over(job, lucid_wall_ms(&direct->options.loop->clock) / 1000, 0);
-    ask_state(job, ask_state_answered);
+    /* Not by the word of a node that has not come so far. */
+    ask_state(job, job->expired ? job->search_to : 0, ask_state_answered);
 }
 
 static void ask_head_answered(struct direct_job *job)
@@ -476,8 +506,9 @@ static void ask_head_answered(struct direct_job *job)
         return;
     }
     job->ending = is_over(job, call->block.timestamp, MARGIN_SECONDS);
+    job->search_to = call->block.number;
     if (!job->ending) {
-        ask_state(job, ask_state_answered);
+        ask_state(job, 0, ask_state_answered);
         return;
     }
     uint64_t head = call->block.number;

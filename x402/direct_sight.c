@@ -102,6 +102,7 @@ static void receipt_answered(struct direct_job *job)
     sight->refusal =
         (struct direct_refusal){"invalid_transaction_state", "the transaction was reverted"};
     if (receipt->succeeded) {
+        sight->traces = direct_trace(receipt, &sight->wanted);
         pick(job);
     }
     if (!sight->picked && sight->hurried) {
@@ -117,6 +118,7 @@ void direct_sight(struct direct_job *job, direct_step_fn *then)
     sight->then = then;
     sight->succeeded = sight->picked = sight->unbound = sight->deep = false;
     sight->transfer = (struct x402_transfer){0};
+    sight->traces = (struct direct_traces){.used = false};
     direct_question(job, EVM_RPC_RECEIPT)->hash = sight->transaction;
     direct_ask(job, receipt_answered);
 }

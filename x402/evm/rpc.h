@@ -29,7 +29,7 @@
 enum evm_rpc_kind {
     EVM_RPC_RECEIPT, /* eth_getTransactionReceipt */
     EVM_RPC_BLOCK,   /* eth_getBlockByNumber, without transactions */
-    EVM_RPC_CALL,    /* eth_call at latest */
+    EVM_RPC_CALL,    /* eth_call at latest, or at a block */
     EVM_RPC_CODE,    /* eth_getCode at latest: only whether there is any */
     EVM_RPC_COUNT,   /* eth_getTransactionCount: at latest, or with pending */
     EVM_RPC_SEND,    /* eth_sendRawTransaction */
@@ -86,7 +86,7 @@ struct evm_rpc_call {
     /* In, by kind. Spans are borrowed until done. */
     struct evm_hash hash;    /* RECEIPT */
     enum evm_rpc_tag tag;    /* BLOCK */
-    uint64_t number;         /* BLOCK with EVM_RPC_NUMBER */
+    uint64_t number;         /* BLOCK with EVM_RPC_NUMBER; CALL: at that block, 0: at latest */
     struct evm_address to;   /* CALL, CODE; LOGS: the contract; COUNT, BALANCE: the account */
     struct evm_address from; /* CALL; zeros: not said */
     struct lucid_span data;  /* CALL, SEND */

@@ -47,7 +47,12 @@ static void call_put(const struct evm_rpc_call *call, struct lucid_buf *out)
     address_put(out, &call->to);
     lucid_json_member(out, "data");
     hex_put(out, call->data.data, call->data.len);
-    lucid_buf_str(out, "},\"latest\"");
+    lucid_buf_str(out, "},");
+    if (call->number != 0) {
+        quantity_put(out, call->number);
+    } else {
+        lucid_buf_str(out, "\"latest\"");
+    }
 }
 
 static void logs_put(const struct evm_rpc_call *call, struct lucid_buf *out)

@@ -92,6 +92,20 @@ static enum evm_send_answer send_classify(struct lucid_span message)
     return EVM_SEND_REFUSED;
 }
 
+/* What stands before a node says that it has lost sight of a transaction, not that it refuses it:
+ * whoever is behind it may have taken it. */
+static bool send_is_open(struct lucid_span message)
+{
+    static const char *const words[] = {"timeout",
+                                        "timed out",
+                                        "deadline exceeded",
+                                        "temporarily unavailable",
+                                        "service unavailable",
+                                        "connection re",
+                                        "bad gateway"};
+    return has_any(message, words, sizeof(words) / sizeof(words[0]));
+}
+
 static void revert_read(struct lucid_span message, struct lucid_span data,
                         struct evm_rpc_answer *ret)
 {
@@ -113,7 +127,7 @@ void evm_rpc_refusal_read(const struct evm_rpc_call *call, int64_t code, struct 
     text_clean(message, text);
     bool worn = code == EVM_RPC_TAKES_NO_MORE || has(message, "rate limit") ||
                 has(message, "too many requests");
-    if (call->kind == EVM_RPC_SEND && !worn) {
+    if (call->kind == EVM_RPC_SEND && !worn && !send_is_open(message)) {
         ret->send = send_classify(message);
         (void)snprintf(ret->why.text, sizeof(ret->why.text), "%s", text);
         return;

@@ -178,6 +178,40 @@ static inline struct x402_charge world_authorize(struct world *world)
     return charge;
 }
 
+static inline struct x402_charge settle_of(const struct x402_charge *verified)
+{
+    struct x402_charge charge = *verified;
+    charge.verb = X402_CHARGE_SETTLE;
+    return charge;
+}
+
+/* As the keeper asks: with what the intent says. */
+static inline struct x402_charge ask_of(const struct x402_charge *verified)
+{
+    struct x402_charge charge = *verified;
+    charge.verb = X402_CHARGE_ASK;
+    charge.has_transaction = false;
+    charge.transfer = (struct x402_transfer){0};
+    return charge;
+}
+
+static inline struct x402_charge verified(struct world *world)
+{
+    struct x402_charge charge = world_authorize(world);
+    world_ask(world, &charge, X402_CHARGE_GOOD);
+    return charge;
+}
+
+/* A stranger submits the authorization. */
+static inline struct model_tx *stranger_uses(struct world *world, const struct x402_charge *charge)
+{
+    struct model_tx *tx = model_add(&world->model, &world->stranger);
+    model_used(tx, &world->model.token, &charge->authorization.from, &charge->authorization.nonce);
+    model_transfer(tx, &world->model.token, &charge->authorization.from, &charge->authorization.to,
+                   WORLD_PRICE);
+    return tx;
+}
+
 static inline bool world_is(const struct evm_hash *a, const struct evm_hash *b)
 {
     return memcmp(a->bytes, b->bytes, EVM_HASH_BYTES) == 0;

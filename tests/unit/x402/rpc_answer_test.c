@@ -560,6 +560,10 @@ static void sends(void **state)
     read_text(&call, 1, lucid_buf_span(&text), &answer);
     assert_int_equal(answer.error, LUCID_RETRY_IO);
     assert_true(answer.is_worn);
+    /* Nor does one that has lost sight of it: whoever is behind it may have taken it. */
+    error_text(-32000, "request timed out", NULL, &text);
+    read_text(&call, 1, lucid_buf_span(&text), &answer);
+    assert_int_equal(answer.error, LUCID_RETRY_IO);
     /* The hash must be the transaction's. */
     struct evm_hash hash = evm_keccak256(call.data);
     char hex[EVM_HASH_TEXT_BYTES + 1];
