@@ -164,16 +164,74 @@ static bool stale_key(const struct spent_redis *redis, const redisReply *reply,
     return true;
 }
 
-/* Neither ours by now nor in the log: nothing has come of it. */
-static bool stale_is_free(struct spent_redis *redis, const struct x402_spent_key *key,
-                          bool *ret_free)
+static void reclaimed(struct redis_op *op, const redisReply *reply)
 {
-    struct x402_claim nobody = {.verb = X402_SPENT_CLAIM};
-    enum x402_claim_outcome outcome = spent_table_find(&redis->table, key) != NULL
-                                          ? X402_CLAIM_HELD
-                                          : spent_log_ask(&redis->log, key, &nobody);
-    *ret_free = outcome == X402_CLAIMED;
-    return outcome != X402_CLAIM_UNREADY;
+    struct spent_redis *redis = op->redis;
+    struct spent_hold *hold = op->holds[0];
+    hold->busy = false;
+    if (!sync_answered(op, reply, NULL)) {
+        return;
+    }
+    const char *word = redis_reply_word(reply);
+    if (strcmp(word, "held") == 0 || strcmp(word, "spent") == 0) {
+        lucid_log(LUCID_LOG_ERROR, "x402.spent.conflict",
+                  "%s is held here, but in Redis it is %s elsewhere", hold->key.text, word);
+    } else if (strcmp(word, "claimed") != 0) {
+        redis_reply_refuse(redis, reply);
+        return;
+    }
+    (void)redis_hold_tell(redis, hold, NULL); /* if it was ended meanwhile */
+    sync_go(redis);
+}
+
+/* An intent without an end is ours until the keeper has seen to it. */
+static bool hold_adopt(struct spent_redis *redis, const struct x402_spent_key *key,
+                       const uint8_t digest[32])
+{
+    struct spent_hold *hold = spent_table_find(&redis->table, key);
+    if (hold != NULL) {
+        return true; /* told in the step before */
+    }
+    hold = spent_table_add(&redis->table, key, redis->tokens + 1, digest);
+    if (hold == NULL) {
+        redis_link_drop(redis, "more open payments than can be held");
+        return false;
+    }
+    redis->tokens++;
+    hold->state = SPENT_HOLD_CLAIMED;
+    hold->adopted = true;
+    hold->announced = true;
+    hold->sync = redis->sync;
+    if (!redis_hold_reclaim(redis, hold, reclaimed)) {
+        redis_link_drop(redis, "out of memory");
+        return false;
+    }
+    redis->sync_ops++;
+    return true;
+}
+
+/* What becomes of one: with an open intent it is taken over here and now, because the keeper may
+ * end that before the log is loaded. *ret_free: nothing has come of it. */
+static bool stale_judge(struct spent_redis *redis, const struct x402_spent_key *key, bool *ret_free)
+{
+    uint8_t payment_id[X402_PAYMENT_ID_BYTES];
+    uint8_t digest[32];
+    bool pending = false;
+    *ret_free = false;
+    if (spent_table_find(&redis->table, key) != NULL) {
+        return true; /* ours by now */
+    }
+    enum lucid_error error = redis->log.find(redis->log.context, lucid_span_str(key->text),
+                                             payment_id, digest, &pending);
+    if (error == LUCID_NOTE_ABSENT) {
+        *ret_free = true;
+        return true;
+    }
+    if (error != LUCID_OK) {
+        log_unreadable(redis);
+        return false;
+    }
+    return !pending || hold_adopt(redis, key, digest);
 }
 
 static bool stale_drop(struct spent_redis *redis, const struct x402_spent_key *keys, size_t count)
@@ -203,8 +261,7 @@ static bool stale_page(struct spent_redis *redis, const redisReply *page)
         if (!stale_key(redis, page->element[i], &keys[count])) {
             continue;
         }
-        if (!stale_is_free(redis, &keys[count], &is_free)) {
-            log_unreadable(redis);
+        if (!stale_judge(redis, &keys[count], &is_free)) {
             return false;
         }
         count += is_free;
@@ -260,26 +317,6 @@ static bool step_stale(struct spent_redis *redis)
 /* --- step: what we hold ------------------------------------------------------------------------
  */
 
-static void reclaimed(struct redis_op *op, const redisReply *reply)
-{
-    struct spent_redis *redis = op->redis;
-    struct spent_hold *hold = op->holds[0];
-    hold->busy = false;
-    if (!sync_answered(op, reply, NULL)) {
-        return;
-    }
-    const char *word = redis_reply_word(reply);
-    if (strcmp(word, "held") == 0 || strcmp(word, "spent") == 0) {
-        lucid_log(LUCID_LOG_ERROR, "x402.spent.conflict",
-                  "%s is held here, but in Redis it is %s elsewhere", hold->key.text, word);
-    } else if (strcmp(word, "claimed") != 0) {
-        redis_reply_refuse(redis, reply);
-        return;
-    }
-    (void)redis_hold_tell(redis, hold, NULL); /* if it was ended meanwhile */
-    sync_go(redis);
-}
-
 static bool step_holds(struct spent_redis *redis)
 {
     for (size_t i = 0; i < REDIS_CHUNK_KEYS; i++) {
@@ -306,32 +343,6 @@ static bool step_holds(struct spent_redis *redis)
 
 /* --- step: the log ----------------------------------------------------------------------------
  */
-
-/* An intent without an end is ours until the keeper has seen to it. */
-static bool load_adopt(struct spent_redis *redis, const struct x402_spent_key *key,
-                       const uint8_t digest[32])
-{
-    struct spent_hold *hold = spent_table_find(&redis->table, key);
-    if (hold != NULL) {
-        return true; /* told in the step before */
-    }
-    hold = spent_table_add(&redis->table, key, redis->tokens + 1, digest);
-    if (hold == NULL) {
-        redis_link_drop(redis, "more open payments than can be held");
-        return false;
-    }
-    redis->tokens++;
-    hold->state = SPENT_HOLD_CLAIMED;
-    hold->adopted = true;
-    hold->announced = true;
-    hold->sync = redis->sync;
-    if (!redis_hold_reclaim(redis, hold, reclaimed)) {
-        redis_link_drop(redis, "out of memory");
-        return false;
-    }
-    redis->sync_ops++;
-    return true;
-}
 
 struct load_chunk {
     struct x402_spent_key keys[REDIS_CHUNK_KEYS];
@@ -378,7 +389,7 @@ static bool step_load(struct spent_redis *redis)
         redis->after = *key;
         if (!pending) {
             chunk.count++;
-        } else if (!load_adopt(redis, key, chunk.digests[chunk.count])) {
+        } else if (!hold_adopt(redis, key, chunk.digests[chunk.count])) {
             return false;
         }
     }

@@ -292,6 +292,55 @@ static void test_recovery(void **state)
     assert_int_equal(pair_probe(pair, 1, keys[3]), X402_CLAIMED);
 }
 
+/* A log in which the intent ends as failed when the loading has just begun. */
+struct ending {
+    struct pair *pair;
+    struct x402_spent_log log;
+    struct suite_claim keeper;
+};
+
+static enum lucid_error ending_find(void *context, struct lucid_span key,
+                                    uint8_t ret_payment_id[X402_PAYMENT_ID_BYTES],
+                                    uint8_t ret_digest[32], bool *ret_pending)
+{
+    const struct ending *ending = context;
+    return ending->log.find(ending->log.context, key, ret_payment_id, ret_digest, ret_pending);
+}
+
+static enum lucid_error ending_next(void *context, struct lucid_span after,
+                                    struct x402_spent_key *ret,
+                                    uint8_t ret_payment_id[X402_PAYMENT_ID_BYTES],
+                                    uint8_t ret_digest[32], bool *ret_pending)
+{
+    struct ending *ending = context;
+    if (ending->keeper.claim.key_count == 0) {
+        suite_log_drop(&ending->pair->logs[0], "eip155:1/0x1/1");
+        suite_claim_init(&ending->keeper, 1, "eip155:1/0x1/1", NULL);
+        suite_start(ending->pair->stores[0], &ending->keeper, X402_SPENT_RELEASE);
+    }
+    return ending->log.next(ending->log.context, after, ret, ret_payment_id, ret_digest,
+                            ret_pending);
+}
+
+static void test_ends_while_loading(void **state)
+{
+    struct pair *pair = *state;
+    struct suite_claim claim;
+    pair_claim(pair, 0, &claim, "eip155:1/0x1/1");
+    suite_log_put(&pair->logs[0], "eip155:1/0x1/1", 1, true);
+    pair_close_one(pair, 0);
+    struct ending ending = {.pair = pair, .log = suite_log_view(&pair->logs[0])};
+    const struct x402_spent_log log = {
+        .find = ending_find, .next = ending_next, .context = &ending};
+    pair->stores[0] = rig_open("a", rig_two_members, 2, &log);
+    assert_non_null(pair->stores[0]);
+    pair_wait(pair);
+    suite_wait(&rig_fixture, &ending.keeper);
+    assert_int_equal(pair_probe(pair, 1, "eip155:1/0x1/1"), X402_CLAIMED);
+    pair_close_one(pair, 0);
+    pair_open_one(pair, 0);
+}
+
 /* An intent without an end that Redis has lost, and its member was away. */
 static void test_recovery_after_loss(void **state)
 {
@@ -372,6 +421,7 @@ int main(void)
         RIG_PAIR(test_slow),
         RIG_PAIR(test_killed_in_between),
         RIG_PAIR(test_recovery),
+        RIG_PAIR(test_ends_while_loading),
         RIG_PAIR(test_recovery_after_loss),
         RIG_PAIR(test_release_asks_the_log),
         RIG_PAIR(test_replaced),
