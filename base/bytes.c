@@ -47,20 +47,19 @@ void lucid_hex_encode(const void *data, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";
     const uint8_t *bytes = data;
-    size_t i = 0;
     /* Four bytes at a time: each nibble into a byte of its own, then all eight made digits at once.
      * A proof holds two kilobytes of hex. */
-    for (; i + 4 <= len; i += 4) {
-        uint64_t v = lucid_get_be32(bytes + i);
+    for (; len >= 4; len -= 4, bytes += 4, out += 8) {
+        uint64_t v = lucid_get_be32(bytes);
         v = (v << 16 | v) & 0x0000ffff0000ffff;
         v = (v << 8 | v) & 0x00ff00ff00ff00ff;
         v = (v << 4 | v) & 0x0f0f0f0f0f0f0f0f;
         uint64_t letters = (v + 0x0606060606060606) >> 4 & 0x0101010101010101;
-        lucid_put_be64((uint8_t *)out + 2 * i, v + 0x3030303030303030 + letters * ('a' - '9' - 1));
+        lucid_put_be64((uint8_t *)out, v + 0x3030303030303030 + letters * ('a' - '9' - 1));
     }
-    for (; i < len; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
+    for (; len > 0; len--, bytes++, out += 2) {
+        out[0] = digits[*bytes >> 4];
+        out[1] = digits[*bytes & 15];
     }
 }
 

@@ -1,54 +1,19 @@
 /* What the log says about a payment, and waiting for somebody else's outcome. */
 #include "x402/gate_internal.h"
+#include "x402/recall.h"
 
-/* Whether the proof shows that this recorded payment is the client's: an authorization does by its
- * signature; a transfer by the payer's signature or by the authorization's nonce, now on the
- * chain's word or before by what was recorded of it. */
-static bool look_is_theirs(const struct gate_run *run, const struct x402_payment *payment)
+static enum gate_event look_judge(const struct gate_run *run)
 {
+    static const enum gate_event events[] = {
+        [X402_RECALL_NOTHING] = GATE_NEW,           [X402_RECALL_OPEN] = GATE_OPEN,
+        [X402_RECALL_OPEN_OTHER] = GATE_OPEN_OTHER, [X402_RECALL_SERVED] = GATE_SERVED,
+        [X402_RECALL_UNSERVED] = GATE_UNSERVED,     [X402_RECALL_USED] = GATE_USED,
+        [X402_RECALL_FOREIGN] = GATE_FOREIGN,       [X402_RECALL_REVERSED] = GATE_REVERSED,
+        [X402_RECALL_STRANGER] = GATE_STRANGER,
+    };
     const struct x402_gate_job *job = run->job;
-    if (job->proof.form != X402_FORM_PROOF || run->observed ||
-        run->gate->options.accept_unbound_proofs) {
-        return true;
-    }
-    if (job->match.signed_by_payer) {
-        return memcmp(&job->match.payer, &payment->payer, sizeof(payment->payer)) == 0;
-    }
-    struct evm_hash nonce = x402_challenge_hash(&job->proof.challenge);
-    return payment->has_transfer && payment->transfer.has_nonce &&
-           memcmp(&nonce, &payment->transfer.nonce, sizeof(nonce)) == 0;
-}
-
-static enum gate_event look_judge(const struct gate_run *run, const struct x402_payment *payment)
-{
-    const struct x402_request_kept *request = &run->job->request;
-    bool same = memcmp(request->digest, payment->request.digest, sizeof(request->digest)) == 0;
-    bool here = memcmp(request->place, payment->request.place, sizeof(request->place)) == 0;
-    if (payment->sequence == 0) {
-        return GATE_USED; /* recorded by hand */
-    }
-    if (!look_is_theirs(run, payment)) {
-        return GATE_STRANGER;
-    }
-    switch (payment->status) {
-    case X402_PENDING:
-        return same || here ? GATE_OPEN : GATE_OPEN_OTHER;
-    case X402_REVERSED:
-        return (same || (here && !payment->served)) && !payment->final ? GATE_REVERSED : GATE_USED;
-    case X402_STRAY:
-        if (payment->foreign) {
-            return GATE_FOREIGN;
-        }
-        break; /* no room in the books is no reason to give the client less */
-    case X402_SETTLED:
-        break;
-    case X402_FAILED:
-        return GATE_NEW;
-    }
-    if (payment->served) {
-        return same ? GATE_SERVED : GATE_USED;
-    }
-    return here ? GATE_UNSERVED : GATE_USED;
+    bool shown = run->observed || run->gate->options.accept_unbound_proofs;
+    return events[x402_recall_judge(&run->known, &job->proof, &job->match, &job->request, shown)];
 }
 
 /* The keys that the proof names, as far as they are known. */
@@ -56,11 +21,7 @@ static void look_keys(struct gate_run *run)
 {
     const struct x402_gate_job *job = run->job;
     struct x402_claim *claim = &run->claim;
-    if (job->proof.form != X402_FORM_PROOF) {
-        x402_key_authorization(job->network, &job->proof.authorization.from,
-                               &job->proof.authorization.nonce, &claim->keys[0]);
-        claim->key_count = 1;
-    } else if (run->observed) {
+    if (job->proof.form == X402_FORM_PROOF && run->observed) {
         const struct x402_transfer *transfer = &run->charge.transfer;
         x402_key_transfer(job->network, &transfer->transaction, transfer->log_index,
                           &claim->keys[0]);
@@ -70,9 +31,7 @@ static void look_keys(struct gate_run *run)
                                    &claim->keys[1]);
             claim->key_count = 2;
         }
-    } else if (job->proof.has_log_index) {
-        x402_key_transfer(job->network, &job->proof.transaction, job->proof.log_index,
-                          &claim->keys[0]);
+    } else if (x402_recall_key(job->network, &job->proof, &claim->keys[0])) {
         claim->key_count = 1;
     }
     if (claim->key_count > 0) {
@@ -130,7 +89,7 @@ enum gate_event gate_look(struct gate_run *run)
         return GATE_UNREADABLE;
     }
     if (error == LUCID_OK) {
-        event = look_judge(run, &run->known);
+        event = look_judge(run);
         memcpy(run->wait_id, run->known.id, sizeof(run->wait_id));
     } else {
         memcpy(run->wait_id, run->id, sizeof(run->wait_id));

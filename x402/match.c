@@ -214,8 +214,8 @@ static bool signature_fits(const struct x402_offer *offer, const struct x402_pro
     return true;
 }
 
-void x402_authorization_match(const struct x402_offer *offer, const struct x402_proof *proof,
-                              uint64_t now_ms, struct x402_match *ret)
+static void authorization_match(const struct x402_offer *offer, const struct x402_proof *proof,
+                                uint64_t now_ms, bool is_signed, struct x402_match *ret)
 {
     struct x402_match match = {.verdict = X402_FITS, .payer = proof->authorization.from};
     lucid_assert(proof->form != X402_FORM_PROOF);
@@ -226,9 +226,22 @@ void x402_authorization_match(const struct x402_offer *offer, const struct x402_
                       "authorization.to is not the recipient");
     }
     fits = fits && value_fits(offer, proof, &match) &&
-           times_fit(&proof->authorization, now_ms, &match) && signature_fits(offer, proof, &match);
+           times_fit(&proof->authorization, now_ms, &match) &&
+           (is_signed || signature_fits(offer, proof, &match));
     lucid_assert(fits == (match.verdict == X402_FITS));
     *ret = match;
+}
+
+void x402_authorization_match(const struct x402_offer *offer, const struct x402_proof *proof,
+                              uint64_t now_ms, struct x402_match *ret)
+{
+    authorization_match(offer, proof, now_ms, false, ret);
+}
+
+void x402_authorization_match_signed(const struct x402_offer *offer, const struct x402_proof *proof,
+                                     uint64_t now_ms, struct x402_match *ret)
+{
+    authorization_match(offer, proof, now_ms, true, ret);
 }
 
 /* --- X-Payment-Proof --- */

@@ -58,6 +58,10 @@ struct x402_match {
 void x402_authorization_match(const struct x402_offer *offer, const struct x402_proof *proof,
                               uint64_t now_ms, struct x402_match *ret);
 
+/* The same of one whose signature is known to be good: x402_recall_is_signed (x402/recall.h). */
+void x402_authorization_match_signed(const struct x402_offer *offer, const struct x402_proof *proof,
+                                     uint64_t now_ms, struct x402_match *ret);
+
 /* X-Payment-Proof: the network, and the challenge against the terms; then the signature, if there
  * is one, is recovered (without logIndex it is malformed). offer's terms must be those of the
  * challenge's price version. Whether the signer is the payer is judged on the chain. Expiry as

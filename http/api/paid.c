@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "http/api/paid_internal.h"
+#include "x402/recall.h"
 
 static const enum x402_form forms[] = {X402_FORM_V1, X402_FORM_V2, X402_FORM_PROOF};
 static const char *const form_names[] = {
@@ -117,8 +118,7 @@ static bool header_parse(struct paid_call *call)
     return error == LUCID_OK;
 }
 
-/* What the log knows already of an authorization. LUCID_NOTE_ABSENT: nothing, or that it has
- * failed. */
+/* What the log knows already of the payment. LUCID_NOTE_ABSENT: nothing, or that it has failed. */
 static enum lucid_error known_find(const struct paid_call *call, struct ledger_view *view,
                                    struct x402_payment *ret)
 {
@@ -128,10 +128,9 @@ static enum lucid_error known_find(const struct paid_call *call, struct ledger_v
                                              ? x402_network_find_v1(networks, proof->network)
                                              : x402_network_find(networks, proof->network);
     struct x402_spent_key key;
-    if (network == NULL) {
+    if (network == NULL || !x402_recall_key(network, proof, &key)) {
         return LUCID_NOTE_ABSENT;
     }
-    x402_key_authorization(network, &proof->authorization.from, &proof->authorization.nonce, &key);
     enum lucid_error error = x402_payment_find(view, lucid_span_str(key.text), ret);
     bool failed = error == LUCID_OK && (ret->sequence == 0 || ret->status == X402_FAILED);
     return failed ? LUCID_NOTE_ABSENT : error;
@@ -139,28 +138,24 @@ static enum lucid_error known_find(const struct paid_call *call, struct ledger_v
 
 /* The terms that the payment was made for: a quoted price holds although it has changed since, and
  * what was taken once is not judged by today's price or time again.
- * *ret_now_ms: what an authorization's times are held against. False: it has answered. */
+ * *ret_now_ms: what an authorization's times are held against. If the log knows the payment, it is
+ * in the job's. False: it has answered. */
 static bool quoted_terms(struct paid_call *call, uint64_t *ret_now_ms)
 {
-    struct x402_payment *known =
-        &call->entry.job.payment; /* large, and free until the gate is done */
+    struct x402_payment *known = &call->entry.job.payment;
     const struct x402_proof *proof = &call->entry.job.proof;
     uint64_t before_s;
     uint64_t version = 0;
-    bool proves = call->form == X402_FORM_PROOF;
     *ret_now_ms = lucid_wall_ms(&call->api->options.clock);
     struct ledger_view *view = api_view_begin(call->request);
     if (view == NULL) {
         return false;
     }
-    enum lucid_error error = LUCID_NOTE_ABSENT;
-    if (proves) {
+    enum lucid_error error = known_find(call, view, known);
+    call->known = error == LUCID_OK;
+    if (call->form == X402_FORM_PROOF) {
         version = proof->challenge.price_version;
-    } else {
-        error = known_find(call, view, known);
-    }
-    if (error == LUCID_OK) {
-        call->known = true;
+    } else if (call->known) {
         version = known->version;
         if (evm_u256_u64(&proof->authorization.valid_before, &before_s) && before_s > 6 &&
             before_s < UINT64_MAX / 1000 && *ret_now_ms > (before_s - 6) * 1000) {
@@ -171,7 +166,6 @@ static bool quoted_terms(struct paid_call *call, uint64_t *ret_now_ms)
         error = paid_offer_make(call, view, version);
     }
     ledger_view_end(view);
-    memset(known, 0, sizeof(*known));
     if (error == LUCID_NOTE_ABSENT) { /* says 503 itself where nothing is in force */
         paid_demand(call, "invalid_payment_requirements", "that price was never asked for here");
     } else if (error != LUCID_OK) {
@@ -195,6 +189,9 @@ static bool payment_fits(struct paid_call *call)
     }
     if (call->form == X402_FORM_PROOF) {
         x402_proof_match(call->api->options.sales->keys, &call->offer, &job->proof, &job->match);
+    } else if (call->known &&
+               x402_recall_is_signed(&job->payment, call->offer.terms.network, &job->proof)) {
+        x402_authorization_match_signed(&call->offer, &job->proof, now_ms, &job->match);
     } else {
         x402_authorization_match(&call->offer, &job->proof, now_ms, &job->match);
     }
@@ -275,16 +272,10 @@ static void entry_add(struct api_loop *loop, struct api_gate_entry *entry)
     }
 }
 
-/* The request waits without being held: the client may go away, what it pays for goes on. */
-static bool gate_enter(struct paid_call *call)
+static void job_fill(struct paid_call *call)
 {
     const struct x402_terms *terms = &call->offer.terms;
     struct x402_gate_job *job = &call->entry.job;
-    if (call->loop->paid_count >= PAID_CALLS_MAX) {
-        api_problem(call->request, 503, "PAYMENT_UNAVAILABLE", NULL,
-                    "too many payments are under way; nothing was taken, send it again");
-        return false;
-    }
     job->network = terms->network;
     request_keep(terms, &job->request);
     lucid_assert(terms->asset.len < sizeof(job->asset));
@@ -293,6 +284,34 @@ static bool gate_enter(struct paid_call *call)
     job->price = terms->amount;
     job->price_version = terms->price_version;
     job->done = gate_done;
+}
+
+/* Whether the log has it that this very request is paid for. A read is then answered afresh here;
+ * all else is the gate's, which lives on another thread. */
+static bool is_served(struct paid_call *call)
+{
+    struct x402_gate_job *job = &call->entry.job;
+    if (!call->known || job->paid != NULL ||
+        x402_recall_judge(&job->payment, &job->proof, &job->match, &job->request, false) !=
+            X402_RECALL_SERVED) {
+        return false;
+    }
+    job->outcome = X402_ADMITTED;
+    job->reason = "paid";
+    job->has_payment = true;
+    job->replayed = true;
+    return true;
+}
+
+/* The request waits without being held: the client may go away, what it pays for goes on. */
+static bool gate_enter(struct paid_call *call)
+{
+    if (call->loop->paid_count >= PAID_CALLS_MAX) {
+        api_problem(call->request, 503, "PAYMENT_UNAVAILABLE", NULL,
+                    "too many payments are under way; nothing was taken, send it again");
+        return false;
+    }
+    memset(&call->entry.job.payment, 0, sizeof(call->entry.job.payment));
     http_set_user(call->request, call, call_over);
     call_list(call);
     entry_add(call->loop, &call->entry);
@@ -322,8 +341,13 @@ void api_paid(struct http_request *request, const struct http_route *route)
                 paid_demand(call, "payment_required",
                             "this is sold: pay as `accepts` or `x402` says");
             }
-        } else {
-            entered = payment_fits(call) && gate_enter(call);
+        } else if (payment_fits(call)) {
+            job_fill(call);
+            if (is_served(call)) {
+                paid_answer(call);
+            } else {
+                entered = gate_enter(call);
+            }
         }
     }
     if (!entered) {
