@@ -117,23 +117,35 @@ void lucid_base64_encode(const void *data, size_t len, char *out)
     }
 }
 
-/* All ones when first <= c <= last, else 0. Without branches or tables: keys are decoded here too,
- * and how long that takes must not depend on them. */
-static inline uint32_t range_mask(uint32_t c, uint32_t first, uint32_t last)
+#define EACH_BYTE(value) (0x0101010101010101 * (uint64_t)(value))
+
+/* 0x7f in each byte c with first <= c <= last, else 0; all of them below 0x80. Without branches or
+ * tables: keys are decoded here too, and how long that takes must not depend on them. */
+static inline uint64_t range_mask(uint64_t bytes, uint8_t first, uint8_t last)
 {
-    return (uint32_t)((int32_t)((first - 1 - c) & (c - last - 1)) >> 31);
+    uint64_t in =
+        (bytes + EACH_BYTE(0x80 - first)) & ~(bytes + EACH_BYTE(0x7f - last)) & EACH_BYTE(0x80);
+    return in - (in >> 7);
 }
 
-/* The value of a digit; all ones for everything else. */
-static inline uint32_t base64_value(uint32_t c)
+/* The 48 bits of eight digits. *wrong is not 0 from the first byte on that is none. */
+static inline uint64_t base64_bits(uint64_t digits, uint64_t *wrong)
 {
-    uint32_t upper = range_mask(c, 'A', 'Z');
-    uint32_t lower = range_mask(c, 'a', 'z');
-    uint32_t digit = range_mask(c, '0', '9');
-    uint32_t plus = range_mask(c, '+', '+');
-    uint32_t slash = range_mask(c, '/', '/');
-    return (upper & (c - 'A')) | (lower & (c - 'a' + 26)) | (digit & (c - '0' + 52)) | (plus & 62) |
-           (slash & 63) | ~(upper | lower | digit | plus | slash);
+    uint64_t text = digits & EACH_BYTE(0x7f);
+    uint64_t upper = range_mask(text, 'A', 'Z');
+    uint64_t lower = range_mask(text, 'a', 'z');
+    uint64_t digit = range_mask(text, '0', '9');
+    uint64_t plus = range_mask(text, '+', '+');
+    uint64_t slash = range_mask(text, '/', '/');
+    *wrong |= (digits ^ text) | ((upper | lower | digit | plus | slash) ^ EACH_BYTE(0x7f));
+    /* To the value, modulo 128. */
+    uint64_t v = text + (upper & EACH_BYTE(128 - 'A')) + (lower & EACH_BYTE(128 + 26 - 'a')) +
+                 (digit & EACH_BYTE(52 - '0')) + (plus & EACH_BYTE(62 - '+')) +
+                 (slash & EACH_BYTE(63 - '/'));
+    v &= EACH_BYTE(0x3f);
+    v = (v & 0x003f003f003f003f) | (v & 0x3f003f003f003f00) >> 2;
+    v = (v & 0x00000fff00000fff) | (v & 0x0fff00000fff0000) >> 4;
+    return (v & 0xffffff) | v >> 32 << 24;
 }
 
 bool lucid_base64_decode(struct lucid_span text, void *out, size_t max, size_t *ret_len)
@@ -149,31 +161,30 @@ bool lucid_base64_decode(struct lucid_span text, void *out, size_t max, size_t *
     size_t padding = last[3] != '=' ? 0 : last[2] != '=' ? 1 : 2;
     size_t len = text.len / 4 * 3 - padding;
     uint8_t *bytes = out;
-    uint32_t wrong = 0;
+    const uint8_t *in = text.data;
+    size_t left = len;
+    uint64_t wrong = 0;
+    uint64_t digits = 0;
     if (len > max) {
         return false;
     }
-    for (const uint8_t *in = text.data; in < last; in += 4) {
-        uint32_t values[4] = {base64_value(in[0]), base64_value(in[1]), base64_value(in[2]),
-                              base64_value(in[3])};
-        uint32_t bits = values[0] << 18 | values[1] << 12 | values[2] << 6 | values[3];
-        wrong |= values[0] | values[1] | values[2] | values[3];
-        *bytes++ = (uint8_t)(bits >> 16);
-        *bytes++ = (uint8_t)(bits >> 8);
-        *bytes++ = (uint8_t)bits;
+    for (; left > 6; left -= 6, in += 8, bytes += 6) {
+        uint64_t bits = base64_bits(lucid_get_be64(in), &wrong);
+        lucid_put_be32(bytes, (uint32_t)(bits >> 16));
+        lucid_put_be16(bytes + 4, (uint16_t)bits);
     }
-    uint32_t bits = 0;
-    for (size_t i = 0; i < 4; i++) {
-        uint32_t value = i < 4 - padding ? base64_value(last[i]) : 0;
-        wrong |= value;
-        bits = bits << 6 | value;
+    /* The last are filled up with zeros. */
+    const uint8_t *end = last + 4 - padding;
+    for (size_t i = 0; i < 8; i++) {
+        digits = digits << 8 | (in + i < end ? in[i] : 'A');
     }
+    uint64_t bits = base64_bits(digits, &wrong);
     /* What the padding leaves over must be zero: bytes have one form. */
-    if (wrong >> 31 != 0 || (bits & ((1U << 8 * padding) - 1)) != 0) {
+    if (wrong != 0 || (bits & ((UINT64_C(1) << (48 - 8 * left)) - 1)) != 0) {
         return false;
     }
-    for (size_t i = 0; i < 3 - padding; i++) {
-        *bytes++ = (uint8_t)(bits >> (16 - 8 * i));
+    for (size_t i = 0; i < left; i++) {
+        bytes[i] = (uint8_t)(bits >> (40 - 8 * i));
     }
     *ret_len = len;
     return true;

@@ -82,12 +82,15 @@ void paid_answer(struct paid_call *call)
     char text[TEXT_BYTES_MAX];
     http_keep_private(request);
     id_add(call);
-    text_make(job, text);
-    switch (job->outcome) {
-    case X402_ADMITTED:
+    if (job->outcome == X402_ADMITTED) {
         settlement_add(call, NULL);
         call->class->serve(call);
         return;
+    }
+    text_make(job, text);
+    switch (job->outcome) {
+    case X402_ADMITTED:
+        break;
     case X402_NOT_PAID:
         if (call->form != X402_FORM_PROOF) {
             settlement_add(call, job->reason);
