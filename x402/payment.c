@@ -387,14 +387,19 @@ static enum lucid_error reversed_find(struct ledger_txn *txn, const struct x402_
     payment_key_authorization(payment->network, &payment->token, &payment->transfer.payer,
                               &payment->transfer.nonce, &key);
     enum lucid_error error = payment_owner_get(txn, key.text, &owner);
-    if (error == LUCID_OK && !owner.recorded) {
+    if (error == LUCID_OK && owner.recorded) {
+        error = LUCID_NOTE_ABSENT;
+    }
+    if (error == LUCID_OK) {
         error = payment_get(txn, owner.id, &standing);
     }
-    if (error != LUCID_OK || owner.recorded || standing.status != X402_REVERSED) {
-        return error == LUCID_OK ? LUCID_NOTE_ABSENT : error;
+    if (error == LUCID_OK && standing.status != X402_REVERSED) {
+        error = LUCID_NOTE_ABSENT;
     }
-    *ret = standing;
-    return LUCID_OK;
+    if (error == LUCID_OK) {
+        *ret = standing;
+    }
+    return error;
 }
 
 /* The payment that the command speaks of, as it stands. LUCID_NOTE_ABSENT: a new transfer. */

@@ -114,7 +114,7 @@ enum lucid_error x402_payment_key_next(struct ledger_view *view, struct lucid_sp
     struct lucid_span key;
     struct lucid_span row;
     struct x402_payment payment;
-    struct x402_spent_key at;
+    struct x402_spent_key at = {.text = ""};
     enum lucid_error error = row_seek(ledger_view_store(view), table_of(view, PAYMENT_KEYS),
                                       STORE_SEEK_GT, after, &key, &row);
     if (error == LUCID_OK) {
