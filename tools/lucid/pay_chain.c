@@ -276,11 +276,35 @@ static bool log_find(struct pay *pay, const struct evm_receipt *receipt)
     return false;
 }
 
-/* It is mined: find the transfer in it. */
-static enum cli_exit mined(struct pay *pay, const struct evm_receipt *receipt)
+/* Whether the authorization of --bind nonce was not used: from the pool anybody can take it, and
+ * ours fails then, although the money has moved. */
+static bool is_unused(struct chain *chain)
 {
+    struct pay *pay = chain->pay;
+    struct evm_authorization authorization = pay_bound_authorization(pay);
+    struct evm_calldata data;
+    bool used = true;
+    evm_call_authorization_state(&authorization.from, &authorization.nonce, &data);
+    struct evm_rpc_call call = {
+        .kind = EVM_RPC_CALL, .to = pay->terms.token, .data = evm_calldata_span(&data)};
+    bool known = ask(chain, &call) == LUCID_OK && evm_result_bool(call.result, &used);
+    evm_rpc_call_fini(&call);
+    return known && !used;
+}
+
+/* It is mined: find the transfer in it. */
+static enum cli_exit mined(struct chain *chain, const struct evm_receipt *receipt)
+{
+    struct pay *pay = chain->pay;
     char hash[EVM_HASH_TEXT_BYTES + 1];
     evm_hash_text(&pay->transaction, hash);
+    if (!receipt->succeeded && pay->bind_nonce && !is_unused(chain)) {
+        return cli_fail(pay->cli, CLI_UNDECIDED, "TRANSFER_FAILED", NULL,
+                        "transaction %s has failed, but its authorization is used, perhaps by "
+                        "somebody who took it from the pool: the money may have moved; the journal "
+                        "stays: %s",
+                        hash, pay->journal);
+    }
     if (!receipt->succeeded) {
         pay_journal_remove(pay);
         return cli_fail(pay->cli, CLI_REFUSED, "TRANSFER_FAILED", NULL,
@@ -312,7 +336,7 @@ static enum cli_exit mined_wait(struct chain *chain)
     for (unsigned i = 0;; i++) {
         struct evm_rpc_call receipt = {.kind = EVM_RPC_RECEIPT, .hash = pay->transaction};
         enum lucid_error error = ask(chain, &receipt);
-        enum cli_exit code = error == LUCID_OK ? mined(pay, &receipt.receipt) : CLI_OK;
+        enum cli_exit code = error == LUCID_OK ? mined(chain, &receipt.receipt) : CLI_OK;
         evm_rpc_call_fini(&receipt);
         if (error == LUCID_OK) {
             return code;
