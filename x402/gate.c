@@ -152,12 +152,13 @@ void x402_gate_close(struct x402_gate *gate)
     if (gate == NULL) {
         return;
     }
-    while (gate->runs != NULL) {
-        struct gate_run *run = gate->runs;
+    for (struct gate_run *run = gate->runs; run != NULL;) {
+        struct gate_run *next = run->next;
         gate_run_cancel(run);
-        run_unlink(run);
         free(run);
+        run = next;
     }
+    gate->runs = NULL;
     keeper_close(gate);
     ledger_view_close(gate->view);
     free(gate);
