@@ -473,7 +473,7 @@ static void test_model(void **state)
     struct model *model = calloc(1, sizeof(*model));
     assert_non_null(model);
     model->seed = given != NULL ? strtoull(given, NULL, 10) : 402;
-    print_message("seed %llu\n", (unsigned long long)model->seed);
+    print_message("# seed %llu\n", (unsigned long long)model->seed);
     for (int i = 0; i < MODEL_KEYS; i++) {
         model_key_reset(model, i);
     }
