@@ -11,6 +11,7 @@ whichever there is.
         tx = chain.transfer(PAYER, PAYEE.address, 10000)
 """
 
+import atexit
 import http.server
 import json
 import os
@@ -647,6 +648,7 @@ class Anvil:
             text=True,
         )
         self.url, self._id, self.automine = None, 0, True
+        atexit.register(self.close)  # scripts that keep one chain to their end
         for line in self.process.stdout:
             if line.startswith("Listening on "):
                 self.url = "http://" + line.split()[2]
@@ -672,9 +674,10 @@ class Anvil:
         self.close()
 
     def close(self):
-        self.endpoint.down = False
-        self.process.terminate()
-        self.process.wait(10)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            self.process.wait(10)
 
     def rpc(self, method, params):
         self._id += 1
