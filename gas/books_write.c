@@ -89,22 +89,6 @@ enum lucid_error gas_limit_prepare(struct gas_books_command *command, const uint
 
 /* --- decide ----------------------------------------------------------------------------------- */
 
-/* Drafts an event with what the buffer holds, which it frees. */
-static enum lucid_error draft(struct ledger_txn *txn, struct gas_books_command *command,
-                              const char *type, struct lucid_buf *payload)
-{
-    struct lucid_span kept = {NULL, 0};
-    if (lucid_buf_ok(payload)) {
-        kept = lucid_arena_copy(ledger_txn_arena(txn), lucid_buf_span(payload));
-    }
-    lucid_buf_fini(payload);
-    if (kept.data == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    const struct ledger_draft event = {.type = type, .payload = kept};
-    return ledger_txn_draft(txn, &event, &command->draft);
-}
-
 static enum lucid_error tariff_decide(struct ledger_txn *txn, struct gas_books_command *command)
 {
     struct books_state state;
@@ -131,7 +115,7 @@ static enum lucid_error tariff_decide(struct ledger_txn *txn, struct gas_books_c
     gas_amount_member(&payload, "igas", command->tariff.igas);
     gas_amount_member(&payload, "mgas", command->tariff.mgas);
     lucid_buf_char(&payload, '}');
-    return draft(txn, command, books_type_tariff, &payload);
+    return payload_draft(txn, books_type_tariff, &payload, &command->draft);
 }
 
 /* What a deposit asks for, so that a key cannot stand for two. */
@@ -194,7 +178,7 @@ static enum lucid_error deposit_decide(struct ledger_txn *txn, struct gas_books_
     }
     gas_postings_write(&payload, &posting, 1);
     lucid_buf_char(&payload, '}');
-    return draft(txn, command, books_type_deposited, &payload);
+    return payload_draft(txn, books_type_deposited, &payload, &command->draft);
 }
 
 static enum lucid_error limit_decide(struct ledger_txn *txn, struct gas_books_command *command)
@@ -216,7 +200,7 @@ static enum lucid_error limit_decide(struct ledger_txn *txn, struct gas_books_co
     lucid_json_member_cstr(&payload, "account", account);
     gas_amount_member(&payload, "credit_limit", command->amount);
     lucid_buf_char(&payload, '}');
-    return draft(txn, command, books_type_limited, &payload);
+    return payload_draft(txn, books_type_limited, &payload, &command->draft);
 }
 
 enum lucid_error books_decide(struct ledger_txn *txn, struct ledger_command *command,

@@ -289,20 +289,6 @@ static bool price_equal(const struct gas_price *a, const struct gas_price *b)
            a->custom_split == b->custom_split;
 }
 
-static enum lucid_error draft_make(struct ledger_txn *txn, const char *type, struct lucid_buf *text)
-{
-    struct lucid_span kept = {NULL, 0};
-    if (lucid_buf_ok(text)) {
-        kept = lucid_arena_copy(ledger_txn_arena(txn), lucid_buf_span(text));
-    }
-    lucid_buf_fini(text);
-    if (kept.data == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    const struct ledger_draft draft = {.type = type, .payload = kept};
-    return ledger_txn_draft(txn, &draft, NULL);
-}
-
 static enum lucid_error set_decide(struct ledger_txn *txn, struct gas_price_command *command)
 {
     struct lucid_buf text;
@@ -322,7 +308,7 @@ static enum lucid_error set_decide(struct ledger_txn *txn, struct gas_price_comm
     }
     lucid_buf_init(&text, PAYLOAD_BYTES_MAX);
     payload_write(&command->price, &text);
-    return draft_make(txn, type_set, &text);
+    return payload_draft(txn, type_set, &text, NULL);
 }
 
 static enum lucid_error delete_decide(struct ledger_txn *txn, struct gas_price_command *command,
@@ -343,7 +329,7 @@ static enum lucid_error delete_decide(struct ledger_txn *txn, struct gas_price_c
     lucid_json_member_cstr(&text, "asset", command->price.asset);
     lucid_json_member_u64(&text, "version", command->price.version);
     lucid_buf_char(&text, '}');
-    return draft_make(txn, type_deleted, &text);
+    return payload_draft(txn, type_deleted, &text, NULL);
 }
 
 static enum lucid_error pricing_decide(struct ledger_txn *txn, struct ledger_command *base,

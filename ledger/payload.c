@@ -82,3 +82,18 @@ bool payload_name_ok(const char *name, size_t max)
     }
     return text_is_utf8(lucid_span(name, len));
 }
+
+enum lucid_error payload_draft(struct ledger_txn *txn, const char *type, struct lucid_buf *payload,
+                               const struct ledger_draft **ret)
+{
+    struct lucid_span kept = {NULL, 0};
+    if (lucid_buf_ok(payload)) {
+        kept = lucid_arena_copy(ledger_txn_arena(txn), lucid_buf_span(payload));
+    }
+    lucid_buf_fini(payload);
+    if (kept.data == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    const struct ledger_draft draft = {.type = type, .payload = kept};
+    return ledger_txn_draft(txn, &draft, ret);
+}

@@ -2,6 +2,7 @@
  * docs/FORMAT.md. */
 #include "base/assert.h"
 #include "base/log.h"
+#include "ledger/payload.h"
 #include "x402/payment_internal.h"
 
 const char payment_type_intent[] = "payment.intent";
@@ -155,22 +156,6 @@ static enum lucid_error keys_check(struct ledger_txn *txn, const struct x402_pay
 
 /* --- drafts ----------------------------------------------------------------------------------- */
 
-/* Takes the text over into the batch's memory, and frees it. */
-static enum lucid_error text_draft(struct ledger_txn *txn, struct x402_payment_command *command,
-                                   const char *type, struct lucid_buf *text)
-{
-    struct lucid_span kept = {NULL, 0};
-    if (lucid_buf_ok(text)) {
-        kept = lucid_arena_copy(ledger_txn_arena(txn), lucid_buf_span(text));
-    }
-    lucid_buf_fini(text);
-    if (kept.data == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    const struct ledger_draft draft = {.type = type, .payload = kept};
-    return ledger_txn_draft(txn, &draft, &command->draft);
-}
-
 static void share_ask(struct ledger_txn *txn, const struct x402_payment *payment,
                       const struct payment_members *members, struct gas_revenue_request *ret)
 {
@@ -231,7 +216,7 @@ static enum lucid_error money_draft(struct ledger_txn *txn, struct x402_payment_
         lucid_buf_fini(&text);
         return error;
     }
-    return text_draft(txn, command, type, &text);
+    return payload_draft(txn, type, &text, &command->draft);
 }
 
 /* --- intents ---------------------------------------------------------------------------------- */
@@ -289,7 +274,7 @@ static enum lucid_error intend_decide(struct ledger_txn *txn, struct x402_paymen
     }
     lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
     payment_intent_write(payment, &text);
-    return text_draft(txn, command, payment_type_intent, &text);
+    return payload_draft(txn, payment_type_intent, &text, &command->draft);
 }
 
 /* --- serving ---------------------------------------------------------------------------------- */
@@ -346,7 +331,7 @@ static enum lucid_error served_decide(struct ledger_txn *txn, struct x402_paymen
     }
     lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
     payment_served_write(&after, &text);
-    return text_draft(txn, command, payment_type_served, &text);
+    return payload_draft(txn, payment_type_served, &text, &command->draft);
 }
 
 static enum lucid_error serve_decide(struct ledger_txn *txn, struct x402_payment_command *command,
@@ -523,7 +508,7 @@ static enum lucid_error fail_decide(struct ledger_txn *txn, struct x402_payment_
     }
     lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
     payment_failed_write(&standing, command->reason, &text);
-    return text_draft(txn, command, payment_type_failed, &text);
+    return payload_draft(txn, payment_type_failed, &text, &command->draft);
 }
 
 /* Of money in suspense: back from there. */
@@ -580,7 +565,7 @@ static enum lucid_error reverse_decide(struct ledger_txn *txn, struct x402_payme
         lucid_buf_fini(&text);
         return error;
     }
-    return text_draft(txn, command, payment_type_reversed, &text);
+    return payload_draft(txn, payment_type_reversed, &text, &command->draft);
 }
 
 /* Of several, those that can end. */
@@ -606,7 +591,7 @@ static enum lucid_error finish_several(struct ledger_txn *txn, struct x402_payme
     }
     lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
     payment_final_write((const uint8_t(*)[X402_PAYMENT_ID_BYTES])ids, count, &text);
-    return text_draft(txn, command, payment_type_final, &text);
+    return payload_draft(txn, payment_type_final, &text, &command->draft);
 }
 
 static enum lucid_error finish_decide(struct ledger_txn *txn, struct x402_payment_command *command,
@@ -630,7 +615,7 @@ static enum lucid_error finish_decide(struct ledger_txn *txn, struct x402_paymen
     }
     lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
     payment_final_write((const uint8_t(*)[X402_PAYMENT_ID_BYTES])standing.id, 1, &text);
-    return text_draft(txn, command, payment_type_final, &text);
+    return payload_draft(txn, payment_type_final, &text, &command->draft);
 }
 
 /* --- the kind --------------------------------------------------------------------------------- */
