@@ -11,21 +11,33 @@
 
 extern const struct ledger_kind gas_pricing_kind;
 
-#define GAS_NETWORK_BYTES_MAX 64
-#define GAS_PAY_TO_BYTES_MAX  44
+#define GAS_NETWORK_BYTES_MAX  64
+#define GAS_PAY_TO_BYTES_MAX   44
+#define GAS_RESOURCE_BYTES_MAX 512
+#define GAS_GRANT_SECONDS_MAX  (31 * 86400)
 
 /* A version of an asset's price. */
 struct gas_price {
     char asset[GAS_NAME_BYTES_MAX + 1];
     uint64_t version;                              /* from 1 */
     enum gas_unit unit;                            /* of price_per_call: GAS_USDC */
-    uint64_t price_per_call;                       /* base units, 1 … GAS_AMOUNT_MAX */
+    uint64_t price_per_call;                       /* base units, at most GAS_AMOUNT_MAX; 0 only
+                                                      if it is sold by token or hour */
     char network[GAS_NETWORK_BYTES_MAX + 1];       /* CAIP-2 */
     char pay_to[GAS_PAY_TO_BYTES_MAX + 1];         /* 0x and 40 hex digits (case kept), or base58 */
     char payees[GAS_LEGS][GAS_NAME_BYTES_MAX + 1]; /* of GAS_COMPUTE and GAS_MODEL; "": not
                                                       registered. That of GAS_PROTOCOL is "" */
     struct gas_weights weights;
-    bool custom_split;         /* weights were given; else they are gas_weights_default */
+    bool custom_split; /* weights were given; else they are gas_weights_default */
+    /* What else it is sold by; 0: not. */
+    uint64_t price_per_token;         /* base units; comes on top of price_per_call */
+    uint64_t price_subscription_hour; /* base units: x402/grant.h */
+    uint32_t grant_seconds;           /* behind a proxy: one payment admits for so long; at most
+                                         GAS_GRANT_SECONDS_MAX */
+    /* How it is listed (/discovery/resources); "": it is not, or is described by its class. */
+    char resource[GAS_RESOURCE_BYTES_MAX + 1]; /* absolute http or https URL */
+    char description[GAS_NOTE_BYTES_MAX + 1];
+    char mime_type[GAS_NAME_BYTES_MAX + 1];
     uint64_t sequence;         /* of its price.set */
     uint64_t time_ms;          /* of that */
     uint64_t deleted_sequence; /* of the price.deleted that ended it; 0: none did */
@@ -41,6 +53,12 @@ struct gas_price_request {
     struct lucid_span compute_payee; /* data NULL: none */
     struct lucid_span model_payee;
     const struct gas_weights *weights; /* NULL: the default split */
+    uint64_t price_per_token;
+    uint64_t price_subscription_hour;
+    uint64_t grant_seconds;
+    struct lucid_span resource; /* data NULL: none; likewise the next */
+    struct lucid_span description;
+    struct lucid_span mime_type;
 };
 
 enum gas_price_verb { GAS_PRICE_SET, GAS_PRICE_DELETE };

@@ -75,6 +75,23 @@ void cashier_enter(void *context, struct api_gate_entry *first)
     http_event_loop_post(cashier->loop, &first->post);
 }
 
+static void errand_run(struct http_post *post)
+{
+    struct api_errand *errand = (struct api_errand *)post; /* likewise */
+    struct cashier *cashier = errand->way;
+    if (!cashier->closed) {
+        errand->begin(errand, &cashier->desk);
+    }
+}
+
+void cashier_errand(void *context, struct api_errand *errand)
+{
+    struct cashier *cashier = context;
+    errand->post = (struct http_post){.run = errand_run};
+    errand->way = cashier;
+    http_event_loop_post(cashier->loop, &errand->post);
+}
+
 /* --- what others may see ---------------------------------------------------------------------- */
 
 static void networks_look(struct cashier *cashier)
@@ -158,6 +175,7 @@ static void stop_begin(struct http_post *post)
 {
     struct cashier *cashier = lucid_owner(post, struct cashier, stopping);
     cashier->stop_by_ms = lucid_boot_ms(&cashier->options.clock) + cashier->grace_ms;
+    cashier->desk.stopping = true;
     x402_gate_stop(cashier->gate);
     stop_fire(&cashier->stop_check);
 }
@@ -241,7 +259,20 @@ static enum lucid_error parts_open(struct cashier *cashier, struct lucid_why *wh
         error = x402_spent_follow_open(http_event_loop_base(cashier->loop), cashier->options.ledger,
                                        cashier->spent, FOLLOW_MS, &cashier->follow);
     }
-    return error == LUCID_OK ? gate_open(cashier) : error;
+    if (error == LUCID_OK) {
+        error = gate_open(cashier);
+    }
+    cashier->desk = (struct x402_desk){
+        .loop = http_event_loop_base(cashier->loop),
+        .ledger = cashier->options.ledger,
+        .networks = &cashier->options.shop->networks,
+        .facilitator = cashier->facilitator,
+        .direct = cashier->facilitator,
+        .spent = cashier->spent,
+        .submit = cashier_submit,
+        .context = cashier,
+    };
+    return error;
 }
 
 enum lucid_error cashier_open(const struct cashier_options *options, struct cashier **ret,

@@ -34,6 +34,7 @@ void cashier_stop(struct cashier *cashier, uint64_t grace_ms);
 
 /* For struct api_sales; context is the cashier. Thread: any. */
 void cashier_enter(void *context, struct api_gate_entry *first);
+void cashier_errand(void *context, struct api_errand *errand);
 size_t cashier_warnings(void *context, const char **ret, size_t max);
 
 /* NULL: nothing. Thread: any. */

@@ -37,6 +37,7 @@ struct cashier {
     struct x402_spent *spent;
     struct x402_spent_follow *follow; /* Redis only */
     struct x402_gate *gate;
+    struct x402_desk desk;
     struct http_post stopping;
     struct lucid_timer look;
     struct lucid_timer stop_check;

@@ -34,7 +34,8 @@ static void classes_list(const struct config *config, struct class ret[CLASSES])
 bool config_sells(const struct config *config)
 {
     struct class classes[CLASSES];
-    bool sells = false;
+    /* What stands behind a proxy, refunds and payouts need the networks alone. */
+    bool sells = config->x402_networks_file[0] != '\0';
     classes_list(config, classes);
     for (size_t i = 0; i < CLASSES; i++) {
         sells = sells || classes[i].asset[0] != '\0';

@@ -12,7 +12,7 @@
 #include "ledger/witness.h"
 #include "x402/payment.h"
 
-#define KINDS_MAX 13
+#define KINDS_MAX 20
 
 struct kinds {
     struct ledger_epoch_config epoch;

@@ -354,6 +354,7 @@ static enum lucid_error open_cashier(struct service *service, struct lucid_why *
     };
     shop_sales(&service->shop, &service->config, &service->sales);
     service->sales.enter = cashier_enter;
+    service->sales.errand = cashier_errand;
     service->sales.warnings = cashier_warnings;
     error = cashier_open(&options, &service->cashier, why);
     service->sales.context = service->cashier;

@@ -56,12 +56,31 @@ static enum lucid_error m0005_x402(struct store_batch *batch)
     return tables_create(batch, names);
 }
 
+static enum lucid_error m0006_market(struct store_batch *batch)
+{
+    static const char *const names[] = {"x402_identifiers",
+                                        "x402_outflows",
+                                        "x402_outflow_keys",
+                                        "x402_refunds",
+                                        "treasury_runs",
+                                        "treasury_lines",
+                                        "payee_addresses",
+                                        "facilitations",
+                                        "facilitation_days",
+                                        "grants",
+                                        "grant_order",
+                                        "revenue_by",
+                                        NULL};
+    return tables_create(batch, names);
+}
+
 const struct migration migrations[] = {
     {1, "ledger core: heads, epochs, signers, tokens", m0001_ledger_core},
     {2, "witnesses: cosignatures of heads", m0002_cosignatures},
     {3, "erasures of bodies", m0003_erasures},
     {4, "gas: books, prices, revenue, settlements", m0004_gas},
     {5, "x402: payments of the gate", m0005_x402},
+    {6, "x402: the market", m0006_market},
     {0, NULL, NULL},
 };
 

@@ -1,12 +1,15 @@
 /* What a facilitator does for the gate: see that money has moved, move it, and say later what
- * became of it. One table of functions each; `direct` (x402/direct.h) asks nodes itself.
+ * became of it. One table of functions each: `direct` asks nodes itself, others ask a facilitator's
+ * public API (x402/remote.h), and the roster chooses among them (x402/roster.h).
  *
  * Thread: the loop's. */
 #ifndef LUCID_X402_FACILITATOR_H
 #define LUCID_X402_FACILITATOR_H
 
+#include "gas/pricing.h"
 #include "x402/network.h"
 #include "x402/proof.h"
+#include "x402/solana.h"
 
 /* A transfer of our token as the chain shows it. */
 struct x402_transfer {
@@ -16,9 +19,11 @@ struct x402_transfer {
     uint64_t amount; /* base units; more than 2^63 − 1 is refused */
     uint64_t block;
     struct evm_hash block_hash;
-    uint64_t block_time;       /* Unix seconds */
-    struct evm_address sender; /* of the transaction */
-    bool has_nonce;            /* it was made by an authorization of that nonce */
+    uint64_t block_time;                            /* Unix seconds */
+    uint8_t signature[X402_SOLANA_SIGNATURE_BYTES]; /* solana: of the transaction. Then only that,
+                                                       amount and final are set */
+    struct evm_address sender;                      /* of the transaction */
+    bool has_nonce; /* it was made by an authorization of that nonce */
     struct evm_hash nonce;
     bool final; /* deep enough for final_depth */
 };
@@ -32,6 +37,9 @@ enum x402_charge_verb {
                             again where that is safe and due */
     X402_CHARGE_WATCH,   /* whether a transfer is still there, and final. In another block than it
                             was: GOOD with what it is now, once that is serve_depth deep */
+    X402_CHARGE_TRACE,   /* what became of an authorization that another facilitator was given, by
+                            what the chain shows; broadcasts nothing. Answers as ASK. Ours is a
+                            transaction that is `told`, or that one of `senders` has sent */
 };
 
 enum x402_charge_outcome {
@@ -66,12 +74,25 @@ struct x402_charge {
     uint64_t issued_ms;       /* of the challenge: the block must not be older */
     uint64_t expires_ms;      /* the block must not be younger */
     uint64_t age_seconds_max; /* of the block, at now */
-    /* VERIFY, SETTLE, ASK */
+    const char *asset; /* VERIFY: what is paid for: whose turn it is may depend on it. NULL: none */
+    /* Of VERIFY, SETTLE, ASK: what other facilitators are sent (x402_forward_write), borrowed.
+     * data NULL: only `direct` can be asked. */
+    struct lucid_span forward;
+    /* Who it is that settles, by name. VERIFY: out, of GOOD. SETTLE, ASK, WATCH: in. */
+    char facilitator[GAS_NAME_BYTES_MAX + 1];
+    struct x402_solana_payment solana; /* VERIFY, SETTLE, ASK on a Solana network: in */
+    /* TRACE */
+    bool has_told;
+    struct evm_hash told;
+    const struct evm_address *senders; /* borrowed */
+    size_t sender_count;
+    /* VERIFY, SETTLE, ASK, TRACE */
     struct evm_authorization authorization;
     struct evm_address
         intended_sender; /* SETTLE, ASK: the intent's. VERIFY: out, our gas address */
     struct evm_signature signature;
-    bool smart_wallet;   /* VERIFY, SETTLE: the signature is not of 65 bytes: BAD */
+    bool smart_wallet;   /* VERIFY, SETTLE: the signature is not of 65 bytes: BAD of those who
+                            cannot check such a one */
     bool intended;       /* VERIFY: the log has an intent of it that failed. What a transaction of
                             ours has moved all the same (a reorganisation gave it another end)
                             is GOOD then, with has_transaction and `transfer` */

@@ -5,7 +5,11 @@
  *   "rpc_quorum":1, "rpc_timeout_ms":5000, "rpc_insecure":false, "token"?, "token_name"?,
  *   "token_version"? (all three for tokens that the table does not have), "serve_depth":1 (blocks,
  *   this one included; or "safe", "finalized"), "final_depth":12 (likewise), "gas_key_file"?,
- *   "gas_limit":150000, "max_fee_gwei":"100", "stuck_seconds":30}]}. Unknown members are refused.
+ *   "gas_limit":150000, "max_fee_gwei":"100", "stuck_seconds":30, "treasury_key_file"?,
+ *   "treasury_address"? (follows from the key; alone: payouts made elsewhere are checked against
+ *   it), "treasury_day_max":"0" (base units that may go out on a UTC day)}]}. Of a Solana network
+ *   ("solana:…" or "solana", "solana-devnet") only "network" is allowed. Unknown members are
+ *   refused.
  *   URLs are https; http only to loopback, or anywhere with rpc_insecure.
  *
  * Thread: made before threads start, const afterwards. */
@@ -21,6 +25,7 @@
 #define X402_DOMAIN_BYTES_MAX  64
 #define X402_URL_BYTES_MAX     512
 #define X402_PATH_BYTES_MAX    512
+#define X402_SOLANA_KEY_BYTES  32
 
 enum x402_depth_by { X402_BY_DEPTH, X402_BY_SAFE, X402_BY_FINALIZED };
 
@@ -39,6 +44,9 @@ struct x402_network {
     struct evm_hash separator;       /* of the token's domain */
     struct evm_hash proof_separator; /* {"Lucid ledger","1",chain_id,token} */
     bool eip3009;                    /* the token has transferWithAuthorization */
+    bool solana; /* no chain of ours: facilitators settle there (x402/solana.h). chain_id, token,
+                    its domain and everything of the file are 0 */
+    uint8_t mint[X402_SOLANA_KEY_BYTES]; /* solana: of the USDC */
 
     /* Only of the operator's file. */
     char rpc[EVM_RPC_ENDPOINTS_MAX][X402_URL_BYTES_MAX + 1];
@@ -51,6 +59,10 @@ struct x402_network {
     uint64_t gas_limit;
     uint64_t max_fee_wei;
     uint32_t stuck_seconds;
+    char treasury_key_file[X402_PATH_BYTES_MAX + 1]; /* "": nothing is sent out from here */
+    bool has_treasury;
+    struct evm_address treasury; /* payouts and refunds come from it */
+    uint64_t treasury_day_max;   /* base units a UTC day; 0: none */
 };
 
 struct x402_networks {

@@ -46,7 +46,15 @@ bool x402_status_parse(struct lucid_span name, enum x402_status *ret) LUCID_WARN
 
 #define X402_REASON_BYTES_MAX 64
 
-enum x402_payment_scheme { X402_SCHEME_EIP3009 = 1, X402_SCHEME_TRANSFER = 2 };
+enum x402_payment_scheme {
+    X402_SCHEME_EIP3009 = 1,
+    X402_SCHEME_TRANSFER = 2,
+    X402_SCHEME_SOLANA = 3, /* keys: solana:REF/SHA-256(message), settled also solana:REF/SIGNATURE
+                               (base58, case kept) */
+};
+
+#define X402_IDENTIFIER_BYTES_MIN 16 /* of the extension payment-identifier */
+#define X402_IDENTIFIER_BYTES_MAX 128
 
 struct x402_request_kept {
     uint8_t digest[32]; /* x402_request_digest */
@@ -76,9 +84,14 @@ struct x402_payment {
     struct x402_request_kept request; /* that it was made for or, once served, that it served */
     /* EIP3009: what ASK needs. */
     struct evm_authorization authorization;
-    struct evm_signature signature;
-    struct evm_address sender; /* our gas address when it was intended */
+    struct evm_signature signature; /* zero of a smart wallet's, which is in the forward */
+    struct evm_address sender; /* our gas address when it was intended; zero: another settles */
     uint64_t from_block;
+    struct x402_solana_payment solana; /* SOLANA; then token, payer and pay_to are zero */
+    bool has_forward;                  /* the intent's event holds what a facilitator was sent */
+    char identifier[X402_IDENTIFIER_BYTES_MAX + 1]; /* payment-identifier; "": none */
+    uint64_t refunded; /* sum of its refunds (x402/outflow.h folds into a table of its own: queries
+                          fill this in, verbs leave it 0) */
     /* Settled, stray, reversed: the newest. */
     bool has_transfer;
     struct x402_transfer transfer;
@@ -107,8 +120,9 @@ enum x402_payment_verb {
 /* In, by verb:
  *
  *   INTEND           payment: asset, price, amount, version, network, facilitator, token, payer,
- *                    pay_to, request, authorization, signature, sender, from_block. (Scheme and id
- *                    follow.)
+ *                    pay_to, request, authorization, signature, sender, from_block, identifier.
+ *                    (Scheme and id follow.) On Solana: solana instead of those of EVM. forward:
+ *                    what the facilitator will be sent, if it is not `direct`
  *   SETTLE           a transfer: payment with scheme X402_SCHEME_TRANSFER and all of it, bound and
  *                    transfer included (amount, payer and id follow from it).
  *                    After an intent, or one that was reversed: payment.id (scheme 0 or
@@ -134,7 +148,8 @@ struct x402_payment_command {
     struct x402_payment payment;
     const struct ledger_command *paid;
     bool reads;
-    const char *reason;                          /* FAIL; static storage */
+    const char *reason;        /* FAIL; static storage */
+    struct lucid_span forward; /* INTEND; canonical JSON, borrowed until the command is back */
     const uint8_t (*ids)[X402_PAYMENT_ID_BYTES]; /* FINISH; borrowed until the command is back */
     size_t id_count;
     /* Results: payment as it stands after. */
@@ -154,6 +169,8 @@ struct x402_payment_command {
  *                          in a state that has no such end
  *   NOT_FOUND              LUCID_REFUSE_INVALID: no such payment, or it failed
  *   INVALID_PAYMENT, ASSET_NOT_PRICED, AMOUNT_OVERFLOW: INTEND, before any money moves
+ *   PAYMENT_IDENTIFIER_CONFLICT  LUCID_REFUSE_CONFLICT: INTEND, SETTLE of a transfer: the
+ *                          identifier is another payment's, one that did not fail
  *
  * A SETTLE that cannot be split (no room in the accounts) must not lose the money: it is recorded
  * as stray into suspense, and serves as a settled one does. If even that has no room, or the amount
@@ -180,6 +197,19 @@ enum lucid_error x402_payment_read(struct ledger_view *view,
  * payment.recorded. LUCID_NOTE_ABSENT also for an intent that failed. */
 enum lucid_error x402_payment_find(struct ledger_view *view, struct lucid_span key,
                                    struct x402_payment *ret) LUCID_WARN_UNUSED;
+/* What a facilitator was sent for the newest intent, appended to out. LUCID_NOTE_ABSENT: nothing.
+ */
+enum lucid_error x402_payment_forward(struct ledger_view *view, const struct x402_payment *payment,
+                                      struct lucid_buf *out) LUCID_WARN_UNUSED;
+/* The payment of that identifier, unless it failed. */
+enum lucid_error x402_payment_identified(struct ledger_view *view, struct lucid_span identifier,
+                                         struct x402_payment *ret) LUCID_WARN_UNUSED;
+/* Payer and recipient as texts: 0x and 40 lower-case hex digits, or base58. */
+#define X402_PARTY_BYTES_MAX 44
+void x402_payment_payer_text(const struct x402_payment *payment,
+                             char ret[X402_PARTY_BYTES_MAX + 1]);
+void x402_payment_pay_to_text(const struct x402_payment *payment,
+                              char ret[X402_PARTY_BYTES_MAX + 1]);
 /* The payment that this event settled (its number in gas/revenue.h), or recorded as stray. */
 enum lucid_error x402_payment_of(struct ledger_view *view, uint64_t settled_sequence,
                                  struct x402_payment *ret) LUCID_WARN_UNUSED;

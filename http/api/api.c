@@ -228,6 +228,7 @@ void api_loop_close(struct api *api, struct http_loop *loop)
     lucid_assert(self->api == api);
     http_loop_set_user(loop, NULL);
     api_paid_loop_close(self);
+    api_errand_loop_close(self);
     ledger_view_close(self->view);
     gas_split_cache_close(self->splits);
     free(self);

@@ -8,7 +8,7 @@
 #include "ledger/ed25519.h"
 #include "ledger/ledger.h"
 #include "ledger/policy.h"
-#include "x402/gate.h"
+#include "x402/desk.h"
 
 /* A command on its way to the writer and back. The submitter owns it and keeps it alive until done;
  * done runs on the loop that it was submitted from. */
@@ -101,16 +101,37 @@ struct api_gate_entry {
     struct x402_gate_job job;
 };
 
+/* Something that is done on the cashier's thread (http/api/api_internal.h). */
+struct api_errand {
+    struct http_post post; /* first member: the way's own */
+    void *way;             /* likewise */
+    /* Cashier's thread. It, or what it starts, ends with api_errand_return. */
+    void (*begin)(struct api_errand *errand, struct x402_desk *desk);
+    /* The request's loop, while the client is there: answers. */
+    void (*answer)(struct api_errand *errand, struct http_request *request);
+    /* The request's loop, once, in the end (also if begin was never called): frees. */
+    void (*fini)(struct api_errand *errand);
+    /* http/api/errand.c's own. */
+    struct api_loop *loop;
+    struct http_request *request;
+    struct api_errand *next;
+    struct api_errand *previous;
+};
+
 /* What is sold, and the way to the gate (x402/gate.h). Borrowed. */
 struct api_sales {
     const char *assets[API_PRICE_CLASSES]; /* NULL: free */
     const struct x402_networks *networks;
+    const struct x402_roster_file *facilitators;
     const struct x402_keys *keys;
     const char *public_url; /* how clients reach us, without a slash at its end */
     uint32_t payment_seconds_max;
     /* Hands a chain of jobs (linked by post.next) to the gate; done of each is called on the gate's
      * thread, or never if the service stops before. Thread: any loop's. */
     void (*enter)(void *context, struct api_gate_entry *first);
+    /* Has errand->begin called on the cashier's thread, or never if the service stops before.
+     * Thread: any loop's. */
+    void (*errand)(void *context, struct api_errand *errand);
     /* What the gate has to say to /readyz: names of warnings. Thread: any. */
     size_t (*warnings)(void *context, const char **ret, size_t max);
     void *context;
@@ -152,6 +173,7 @@ struct api_options {
 };
 
 struct api;
+struct api_loop;
 
 /* Borrows what options point to for its life. LUCID_RETRY_MEMORY; LUCID_REFUSE_* for an OpenAPI
  * fragment that is no JSON or contradicts another. api_close: NULL is allowed; every

@@ -89,6 +89,8 @@ struct api_loop {
     struct http_post *entries;    /* for the gate, newest first */
     struct paid_call *paid_calls; /* with the gate, or going there */
     size_t paid_count;
+    struct api_errand *errands; /* with the cashier, or going there */
+    size_t errand_count;
 };
 
 typedef void api_handler(struct http_request *request, const struct http_route *route);
@@ -348,6 +350,19 @@ bool api_receipt_prepare(struct http_request *request, struct receipt_command *c
 bool api_receipt_foresee(struct http_request *request,
                          struct receipt_command *command) LUCID_WARN_UNUSED;
 void api_receipt_answer(struct http_request *request, const struct receipt_command *command);
+
+/* --- errand.c: what a request has done on the cashier's thread ---------------------------------
+ */
+
+/* Hands an errand (zero-initialised but for begin, answer and fini) over and holds the request.
+ * False: it has answered 503 (PAYMENT_UNAVAILABLE: nothing is sold here, or too many are under way)
+ * and called fini. What the errand needs of the request must not point into it: the client may go
+ * away. */
+bool api_errand_send(struct api_errand *errand, struct http_request *request);
+/* The cashier's thread, once per errand: back to the request. */
+void api_errand_return(struct api_errand *errand);
+/* Drops those that will not come back any more. */
+void api_errand_loop_close(struct api_loop *loop);
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
