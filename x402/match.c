@@ -135,6 +135,10 @@ static bool scheme_fits(const struct x402_offer *offer, const struct x402_proof 
                                       : "the network is not %s",
                       name[0] == '\0' ? network->caip2 : name);
     }
+    if (proof->is_solana != network->solana) {
+        return misfit(match, "invalid_payload", "the payload is not of a payment on %s",
+                      network->caip2);
+    }
     if (!offer->authorizations) {
         return misfit(match, "unsupported_scheme",
                       "authorizations are not settled here: pay by a transfer and show it in "

@@ -53,9 +53,6 @@ enum x402_payment_scheme {
                                (base58, case kept) */
 };
 
-#define X402_IDENTIFIER_BYTES_MIN 16 /* of the extension payment-identifier */
-#define X402_IDENTIFIER_BYTES_MAX 128
-
 struct x402_request_kept {
     uint8_t digest[32]; /* x402_request_digest */
     uint8_t place[32];  /* x402_place_digest */

@@ -30,6 +30,7 @@ const char *x402_form_header(enum x402_form form)
 /* What is being read, and where to say what is wrong with it. */
 struct reading {
     struct x402_proof proof;
+    const char *param;
     struct lucid_why *why;
 };
 
@@ -43,8 +44,7 @@ static enum lucid_error malformed(const struct reading *reading, const char *for
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    return lucid_refuse(reading->why, LUCID_REFUSE_INVALID, code,
-                        x402_form_header(reading->proof.form), "%s", text);
+    return lucid_refuse(reading->why, LUCID_REFUSE_INVALID, code, reading->param, "%s", text);
 }
 
 /* --- members --- */
@@ -213,7 +213,6 @@ static const char *other_method(const struct jcs_value *payload)
         {"permit2Authorization", "permit2"},
         {"delegationManager", "erc7710"},
         {"permissionContext", "erc7710"},
-        {"transaction", "exact on Solana"},
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (jcs_member(payload, known[i].member) != NULL) {
@@ -221,6 +220,18 @@ static const char *other_method(const struct jcs_value *payload)
         }
     }
     return NULL;
+}
+
+static enum lucid_error transaction_read(struct reading *reading, const struct jcs_value *payload)
+{
+    struct lucid_span text;
+    struct lucid_why why = {.code = NULL};
+    enum lucid_error error = string_read(reading, payload, "payload.", "transaction", &text);
+    if (error == LUCID_OK && x402_solana_parse(text, &reading->proof.solana, &why) != LUCID_OK) {
+        return malformed(reading, "payload.transaction %s", why.text);
+    }
+    reading->proof.is_solana = true;
+    return error;
 }
 
 static enum lucid_error payload_read(struct reading *reading, const struct jcs_value *root)
@@ -232,9 +243,16 @@ static enum lucid_error payload_read(struct reading *reading, const struct jcs_v
     if (error != LUCID_OK) {
         return error;
     }
-    if (jcs_member(payload, "authorization") == NULL && other_method(payload) != NULL) {
-        return malformed(reading, "payload is of %s: only EIP-3009 authorizations are taken",
-                         other_method(payload));
+    if (jcs_member(payload, "authorization") == NULL) {
+        if (jcs_member(payload, "transaction") != NULL) {
+            return transaction_read(reading, payload);
+        }
+        if (other_method(payload) != NULL) {
+            return malformed(reading,
+                             "payload is of %s: only EIP-3009 authorizations and transactions of "
+                             "Solana are taken",
+                             other_method(payload));
+        }
     }
     error = object_read(reading, payload, "payload.", "authorization", &authorization);
     if (error == LUCID_OK) {
@@ -244,6 +262,55 @@ static enum lucid_error payload_read(struct reading *reading, const struct jcs_v
         error = string_read(reading, payload, "payload.", "signature", &signature);
     }
     return error == LUCID_OK ? signature_read(reading, "payload.", signature) : error;
+}
+
+/* --- extensions --- */
+
+static bool is_identifier(struct lucid_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_')) {
+            return false;
+        }
+    }
+    return text.len >= X402_IDENTIFIER_BYTES_MIN && text.len <= X402_IDENTIFIER_BYTES_MAX;
+}
+
+/* Clients give back the extensions of the 402; whoever has an identifier adds it there. */
+static enum lucid_error extensions_read(struct reading *reading, const struct jcs_value *root)
+{
+    static const char name[] = "payment-identifier";
+    const struct jcs_value *extensions = NULL;
+    const struct jcs_value *extension = NULL;
+    const struct jcs_value *info = NULL;
+    struct lucid_span identifier;
+    if (optional(root, "extensions") == NULL) {
+        return LUCID_OK;
+    }
+    enum lucid_error error = object_read(reading, root, "", "extensions", &extensions);
+    if (error != LUCID_OK || optional(extensions, name) == NULL) {
+        return error;
+    }
+    error = object_read(reading, extensions, "extensions.", name, &extension);
+    if (error != LUCID_OK || optional(extension, "info") == NULL) {
+        return error;
+    }
+    error = object_read(reading, extension, "extensions.payment-identifier.", "info", &info);
+    if (error != LUCID_OK || optional(info, "id") == NULL) {
+        return error;
+    }
+    error = string_read(reading, info, "extensions.payment-identifier.info.", "id", &identifier);
+    if (error == LUCID_OK && !is_identifier(identifier)) {
+        return malformed(reading,
+                         "extensions.payment-identifier.info.id must have %d to %d of A-Za-z0-9_-",
+                         X402_IDENTIFIER_BYTES_MIN, X402_IDENTIFIER_BYTES_MAX);
+    }
+    if (error == LUCID_OK) {
+        reading->proof.identifier = identifier;
+    }
+    return error;
 }
 
 /* --- the three forms --- */
@@ -283,11 +350,7 @@ static enum lucid_error v2_read(struct reading *reading, const struct jcs_value 
             error = string_read(reading, resource, "resource.", "url", &proof->resource_url);
         }
     }
-    if (error == LUCID_OK && optional(root, "extensions") != NULL) {
-        const struct jcs_value *extensions;
-        error = object_read(reading, root, "", "extensions", &extensions);
-    }
-    return error;
+    return error == LUCID_OK ? extensions_read(reading, root) : error;
 }
 
 static enum lucid_error proof_read(struct reading *reading, const struct jcs_value *root)
@@ -356,20 +419,37 @@ static enum lucid_error decode(const struct reading *reading, struct lucid_span 
     return LUCID_OK;
 }
 
+static enum lucid_error document_read(struct reading *reading, const struct jcs_value *root,
+                                      struct x402_proof *ret)
+{
+    enum x402_form form = reading->proof.form;
+    reading->proof.document = root;
+    enum lucid_error error = form == X402_FORM_V1   ? v1_read(reading, root)
+                             : form == X402_FORM_V2 ? v2_read(reading, root)
+                                                    : proof_read(reading, root);
+    if (error == LUCID_OK) {
+        *ret = reading->proof;
+    }
+    return error;
+}
+
 enum lucid_error x402_proof_parse(enum x402_form form, struct lucid_span value,
                                   struct lucid_arena *arena, struct x402_proof *ret,
                                   struct lucid_why *why)
 {
-    struct reading reading = {.proof = {.form = form}, .why = why};
+    struct reading reading = {.proof = {.form = form}, .param = x402_form_header(form), .why = why};
     const struct jcs_value *root;
     enum lucid_error error = decode(&reading, value, arena, &root);
-    if (error == LUCID_OK) {
-        error = form == X402_FORM_V1   ? v1_read(&reading, root)
-                : form == X402_FORM_V2 ? v2_read(&reading, root)
-                                       : proof_read(&reading, root);
+    return error == LUCID_OK ? document_read(&reading, root, ret) : error;
+}
+
+enum lucid_error x402_proof_parse_document(enum x402_form form, const struct jcs_value *document,
+                                           struct x402_proof *ret, struct lucid_why *why)
+{
+    struct reading reading = {.proof = {.form = form}, .param = "paymentPayload", .why = why};
+    lucid_assert(form != X402_FORM_PROOF);
+    if (jcs_type(document) != JCS_OBJECT) {
+        return malformed(&reading, "must be an object");
     }
-    if (error == LUCID_OK) {
-        *ret = reading.proof;
-    }
-    return error;
+    return document_read(&reading, document, ret);
 }

@@ -11,11 +11,15 @@
 #include "x402/challenge.h"
 #include "x402/evm/eip712.h"
 #include "x402/evm/sign.h"
+#include "x402/solana.h"
 
 #define X402_HEADER_BYTES_MAX ((size_t)16 * 1024)
 
 /* Enough for whatever a header of that size holds. */
 #define X402_PROOF_ARENA_BYTES ((size_t)512 * 1024)
+
+#define X402_IDENTIFIER_BYTES_MIN 16 /* of the extension payment-identifier */
+#define X402_IDENTIFIER_BYTES_MAX 128
 
 enum x402_form {
     X402_FORM_V1,    /* X-PAYMENT */
@@ -36,9 +40,16 @@ struct x402_proof {
     bool has_signature;
     bool smart_wallet; /* the signature is not of 65 bytes (ERC-1271, ERC-6492): `signature` is not
                           set; it cannot be checked here and is refused with a reason by matching,
-                          because an unchecked payment must not be claimed */
-    const struct jcs_value *accepted; /* V2: the client's echo of the offer */
-    struct lucid_span resource_url;   /* V2: data NULL when absent */
+                          because an unchecked payment must not be claimed; unless the offer says
+                          that somebody else checks it (x402_offer.smart_wallets) */
+    bool is_solana; /* the payload is a transaction: `solana` instead of authorization and signature
+                     */
+    struct x402_solana_payment solana; /* without pay_to */
+    const struct jcs_value *accepted;  /* V2: the client's echo of the offer */
+    struct lucid_span resource_url;    /* V2: data NULL when absent */
+    struct lucid_span identifier;      /* V2: of the extension payment-identifier: 16 to 128 of
+                                          A-Za-z0-9_-; data NULL when there is none */
+    const struct jcs_value *document;  /* all of it, as shown: what others are forwarded */
 
     /* PROOF */
     struct evm_hash transaction;
@@ -48,11 +59,17 @@ struct x402_proof {
 };
 
 /* Members that are not named here are allowed and ignored; optional ones may be null. Payloads of
- * other transfer methods than EIP-3009 (permit2, erc7710) are refused by name.
+ * other transfer methods than EIP-3009 and Solana's (permit2, erc7710) are refused by name.
  * LUCID_REFUSE_INVALID, code PAYMENT_MALFORMED, param the header's name, text says what;
  * LUCID_REFUSE_TOO_LARGE (code PAYMENT_MALFORMED); LUCID_RETRY_MEMORY. */
 enum lucid_error x402_proof_parse(enum x402_form form, struct lucid_span value,
                                   struct lucid_arena *arena, struct x402_proof *ret,
                                   struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* The same of a V1 or V2 payment that stands in a document as JSON (a facilitator's
+ * `paymentPayload`), which must outlive ret. param is "paymentPayload". */
+enum lucid_error x402_proof_parse_document(enum x402_form form, const struct jcs_value *document,
+                                           struct x402_proof *ret,
+                                           struct lucid_why *why) LUCID_WARN_UNUSED;
 
 #endif

@@ -348,7 +348,7 @@ static void test_faults(void **state)
         {X402_FORM_V1,
          "{\"x402Version\":1,\"scheme\":\"exact\",\"network\":\"solana\",\"payload\":{"
          "\"transaction\":\"AAAA\"}}",
-         "Solana"},
+         "payload.transaction"},
         {X402_FORM_V2, V2_HEAD "\"payload\":{\"signature\":\"0x\"," AUTHORIZATION "}}",
          "signature"},
         {X402_FORM_V2, V2_HEAD "\"payload\":{\"signature\":\"0x0\"," AUTHORIZATION "}}",
