@@ -22,7 +22,8 @@ static void call_over(struct http_request *request, void *user)
     ((struct paid_call *)user)->request = NULL;
 }
 
-static struct paid_call *call_open(struct http_request *request, const struct http_route *route)
+static struct paid_call *call_open(struct http_request *request, const struct http_route *route,
+                                   const struct paid_class *class)
 {
     struct paid_call *call = calloc(1, sizeof(*call));
     if (call == NULL) {
@@ -34,7 +35,7 @@ static struct paid_call *call_open(struct http_request *request, const struct ht
     call->api = about->api;
     call->loop = http_loop_user(http_request_loop(request));
     call->route = route;
-    call->class = paid_class_of(about->price_class);
+    call->class = class;
     call->request = request;
     return call;
 }
@@ -235,14 +236,16 @@ static void gate_done(struct x402_gate_job *job)
     http_loop_post(call->loop->http, &call->post);
 }
 
-static void request_keep(const struct x402_terms *terms, struct x402_request_kept *ret)
+static void request_keep(const struct paid_call *call, struct x402_request_kept *ret)
 {
-    x402_request_digest(terms, ret->digest);
-    x402_place_digest(terms, ret->place);
-    lucid_assert(terms->method.len < sizeof(ret->method));
-    lucid_assert(terms->resource.len < sizeof(ret->resource));
-    memcpy(ret->method, terms->method.data, terms->method.len);
-    memcpy(ret->resource, terms->resource.data, terms->resource.len);
+    struct x402_terms terms = call->offer.terms;
+    memcpy(terms.body_sha256, call->request_sha256, sizeof(terms.body_sha256));
+    x402_request_digest(&terms, ret->digest);
+    x402_place_digest(&terms, ret->place);
+    lucid_assert(terms.method.len < sizeof(ret->method));
+    lucid_assert(terms.resource.len < sizeof(ret->resource));
+    memcpy(ret->method, terms.method.data, terms.method.len);
+    memcpy(ret->resource, terms.resource.data, terms.resource.len);
 }
 
 /* All of a turn go over together: one wake-up of the cashier instead of one each, which costs as
@@ -277,7 +280,7 @@ static void job_fill(struct paid_call *call)
     const struct x402_terms *terms = &call->offer.terms;
     struct x402_gate_job *job = &call->entry.job;
     job->network = terms->network;
-    request_keep(terms, &job->request);
+    request_keep(call, &job->request);
     lucid_assert(terms->asset.len < sizeof(job->asset));
     memcpy(job->asset, terms->asset.data, terms->asset.len);
     job->pay_to = terms->pay_to;
@@ -318,24 +321,20 @@ static bool gate_enter(struct paid_call *call)
     return true;
 }
 
-void api_paid(struct http_request *request, const struct http_route *route)
+static bool place_read(struct paid_call *call)
 {
-    const struct api_route *about = route->context;
-    bool admin = false;
-    if (!api_admin_find(request, about->api, &admin)) {
-        return;
-    }
-    if (admin) {
-        http_keep_private(request); /* a cache would give it to others for nothing */
-        about->free_handle(request, route);
-        return;
-    }
-    struct paid_call *call = call_open(request, route);
+    return call->class->place != NULL ? call->class->place(call) : paid_place_read(call);
+}
+
+void paid_begin(struct http_request *request, const struct http_route *route,
+                const struct paid_class *class)
+{
+    struct paid_call *call = call_open(request, route, class);
     if (call == NULL) {
         return;
     }
     bool entered = false;
-    if (header_find(call) && paid_place_read(call) && call->class->rehearse(call)) {
+    if (header_find(call) && place_read(call) && call->class->rehearse(call)) {
         if (!call->has_header) {
             if (foreseen(call)) {
                 paid_demand(call, "payment_required",
@@ -353,4 +352,19 @@ void api_paid(struct http_request *request, const struct http_route *route)
     if (!entered) {
         call_close(call);
     }
+}
+
+void api_paid(struct http_request *request, const struct http_route *route)
+{
+    const struct api_route *about = route->context;
+    bool admin = false;
+    if (!api_admin_find(request, about->api, &admin)) {
+        return;
+    }
+    if (admin) {
+        http_keep_private(request); /* a cache would give it to others for nothing */
+        about->free_handle(request, route);
+        return;
+    }
+    paid_begin(request, route, paid_class_of(about->price_class));
 }

@@ -24,9 +24,15 @@ struct paid_call {
     struct paid_call *previous;
     struct lucid_arena arena;
 
-    struct lucid_span resource;
+    /* Where it is: of this server's own route, or what the class's `place` says. */
+    struct lucid_span method;
+    struct lucid_span resource; /* valid UTF-8, at most X402_RESOURCE_BYTES_MAX */
     struct lucid_span path;
-    uint8_t body_sha256[LUCID_SHA256_BYTES];
+    uint8_t body_sha256[LUCID_SHA256_BYTES]; /* that the challenge binds */
+    /* What says "the same request" beside method and resource (x402_request_digest): the body's as
+     * well, but where a retry is told from a replay by something else, as a proxy's request id. */
+    uint8_t request_sha256[LUCID_SHA256_BYTES];
+    struct gas_price price; /* what the offer was made by */
     bool has_header;
     enum x402_form form;
     struct lucid_span header;
@@ -38,8 +44,17 @@ struct paid_call {
 
 /* What is sold as one class of routes. */
 struct paid_class {
-    const char *description;
+    const char *description; /* where the price has none of its own */
     const char *mime_type;
+    /* Sets method, resource, path, body_sha256 and request_sha256 of the call, in its arena; before
+     * rehearse. False: it has answered. NULL: paid_place_read. */
+    bool (*place)(struct paid_call *call);
+    /* The priced asset; the text lives as long as the call. After rehearse. NULL: the one that the
+     * configuration gives the route's class. */
+    struct lucid_span (*asset)(const struct paid_call *call);
+    /* What the request costs by that version of the price (also an old one: a quoted price holds),
+     * at most GAS_AMOUNT_MAX. False, or 0: it is not sold by that price. NULL: price_per_call. */
+    bool (*amount)(const struct paid_call *call, const struct gas_price *price, uint64_t *ret);
     /* Everything that can be refused about the request before anybody pays. False: it has answered.
      * May leave something for serve in call->prepared, and a command in call->entry.job.paid. */
     bool (*rehearse)(struct paid_call *call);
@@ -54,9 +69,16 @@ struct paid_class {
 /* By enum api_price_class. */
 const struct paid_class *paid_class_of(enum api_price_class which);
 
+/* --- paid.c ----------------------------------------------------------------------------------- */
+
+/* Sells the request as that class: rehearses, asks for a payment, or takes the one shown. For a
+ * handler that has done what else it must; api_paid does it for classes of enum api_price_class. */
+void paid_begin(struct http_request *request, const struct http_route *route,
+                const struct paid_class *class);
+
 /* --- paid_offer.c ----------------------------------------------------------------------------- */
 
-/* Method, resource and body. False: it has answered 414, or 500. */
+/* The request's own method, resource and body. False: it has answered 414, or 500. */
 bool paid_place_read(struct paid_call *call);
 
 /* The offer by that version of the price (0: in force). LUCID_NOTE_ABSENT: there is none, or none

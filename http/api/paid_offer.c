@@ -28,55 +28,83 @@ bool paid_place_read(struct paid_call *call)
     memcpy(text + base_len, target.data, target.len);
     const uint8_t *query = memchr(text + base_len, '?', target.len);
     size_t path_len = query == NULL ? target.len : (size_t)(query - text) - base_len;
+    /* Of the route: HEAD is a GET whose answer is not wanted. */
+    call->method = lucid_span_str(call->route->method);
     call->resource = lucid_span(text, base_len + target.len);
     call->path = lucid_span(text + base_len, path_len);
     lucid_sha256(http_body(call->request), call->body_sha256);
+    memcpy(call->request_sha256, call->body_sha256, sizeof(call->request_sha256));
     return true;
 }
 
-static enum lucid_error price_read(const struct paid_call *call, struct ledger_view *view,
-                                   uint64_t version, struct gas_price *ret)
+static struct lucid_span asset_of(const struct paid_call *call)
 {
     const struct api_route *about = call->route->context;
-    struct lucid_span asset = lucid_span_str(call->api->options.sales->assets[about->price_class]);
-    return version == 0 ? gas_price_current(view, asset, ret)
-                        : gas_price_version(view, asset, version, ret);
+    return call->class->asset != NULL
+               ? call->class->asset(call)
+               : lucid_span_str(call->api->options.sales->assets[about->price_class]);
+}
+
+/* The price, and what the request costs by it. */
+static enum lucid_error price_read(struct paid_call *call, struct ledger_view *view,
+                                   uint64_t version, uint64_t *ret_amount)
+{
+    struct lucid_span asset = asset_of(call);
+    struct gas_price *price = &call->price;
+    enum lucid_error error = version == 0 ? gas_price_current(view, asset, price)
+                                          : gas_price_version(view, asset, version, price);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    uint64_t amount = price->price_per_call;
+    if (price->unit != GAS_USDC ||
+        (call->class->amount != NULL && !call->class->amount(call, price, &amount)) ||
+        amount == 0) {
+        return LUCID_NOTE_ABSENT;
+    }
+    lucid_assert(amount <= GAS_AMOUNT_MAX);
+    *ret_amount = amount;
+    return LUCID_OK;
+}
+
+/* The price's own word, or the class's. */
+static struct lucid_span words_of(const char *own, const char *fallback)
+{
+    return lucid_span_str(own[0] != '\0' ? own : fallback);
 }
 
 enum lucid_error paid_offer_make(struct paid_call *call, struct ledger_view *view, uint64_t version)
 {
     const struct api_sales *sales = call->api->options.sales;
+    const struct gas_price *price = &call->price;
     const struct ledger_identity *identity;
-    struct gas_price price;
-    enum lucid_error error = price_read(call, view, version, &price);
+    uint64_t amount;
+    enum lucid_error error = price_read(call, view, version, &amount);
     if (error != LUCID_OK) {
         return error;
     }
     const struct x402_network *network =
-        x402_network_find(sales->networks, lucid_span_str(price.network));
+        x402_network_find(sales->networks, lucid_span_str(price->network));
     struct evm_address pay_to;
-    if (network == NULL || price.unit != GAS_USDC ||
-        !evm_address_parse(lucid_span_str(price.pay_to), &pay_to) ||
+    if (network == NULL || !evm_address_parse(lucid_span_str(price->pay_to), &pay_to) ||
         !ledger_identity(call->api->options.ledger, &identity)) {
         return LUCID_NOTE_ABSENT;
     }
-    const struct api_route *about = call->route->context;
     call->offer = (struct x402_offer){
         .terms =
             {
                 .origin = lucid_span_str(identity->origin),
-                .asset = lucid_span_str(sales->assets[about->price_class]),
+                .asset = lucid_span_str(price->asset),
                 .network = network,
                 .pay_to = pay_to,
-                .amount = price.price_per_call,
-                .price_version = price.version,
-                /* Of the route: HEAD is a GET whose answer is not wanted. */
-                .method = lucid_span_str(call->route->method),
+                .amount = amount,
+                .price_version = price->version,
+                .method = call->method,
                 .resource = call->resource,
                 .path = call->path,
             },
-        .description = lucid_span_str(call->class->description),
-        .mime_type = lucid_span_str(call->class->mime_type),
+        .description = words_of(price->description, call->class->description),
+        .mime_type = words_of(price->mime_type, call->class->mime_type),
         .timeout_seconds = sales->payment_seconds_max,
         .authorizations = network->gas_key_file[0] != '\0',
     };
