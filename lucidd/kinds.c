@@ -31,6 +31,7 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         {&gas_revenue_kind, &kinds->revenue},
         {&x402_payment_kind, &kinds->payment},
         {&gas_settlement_kind, &kinds->settlement},
+        {&x402_payee_kind, NULL},
     };
     _Static_assert(sizeof(uses) <= sizeof(kinds->uses), "KINDS_MAX is too small");
     memcpy(kinds->uses, uses, sizeof(uses));

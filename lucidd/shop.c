@@ -78,6 +78,8 @@ static enum lucid_error gas_keys_read(struct shop *shop, struct lucid_why *why)
         if (path[0] != '\0') {
             error = gas_key_read(path, &shop->gas_keys[i], why);
             shop->gas_key_of[i] = &shop->gas_keys[i];
+            shop->networks.items[i].has_gas = error == LUCID_OK;
+            shop->networks.items[i].gas = shop->gas_keys[i].address;
         }
     }
     return error;

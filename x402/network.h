@@ -61,6 +61,8 @@ struct x402_network {
     uint32_t stuck_seconds;
     char treasury_key_file[X402_PATH_BYTES_MAX + 1]; /* "": nothing is sent out from here */
     bool has_treasury;
+    bool has_gas;
+    struct evm_address gas;      /* the gas key's address: set by whoever reads the key */
     struct evm_address treasury; /* payouts and refunds come from it */
     uint64_t treasury_day_max;   /* base units a UTC day; 0: none */
 };

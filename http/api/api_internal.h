@@ -393,6 +393,9 @@ api_handler api_settlements_get, api_settlement_get, api_settlement_current_get;
 api_handler api_settlement_payout_post;
 api_handler api_payouts_get, api_payout_get, api_payout_complete_post, api_payout_fail_post;
 
+api_handler api_payees_get, api_payee_address_get, api_payee_address_put; /* payees.c */
+api_handler api_payee_address_delete;                                     /* payees.c */
+
 void api_batch_data(struct http_request *request, struct lucid_span piece, bool last);
 void api_streams_tick(struct http_loop *http); /* stream.c: heartbeats, and the end at a stop */
 void api_done(const struct http_outcome *outcome, void *context); /* metrics.c */

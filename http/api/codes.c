@@ -37,6 +37,7 @@ static const struct api_code codes[] = {
     {"INVALID_PAYMENT", 422},
     {"ASSET_NOT_PRICED", 422},
     {"INVALID_PAYOUT", 422},
+    {"INVALID_PAYEE", 422},
     {"AMOUNT_OVERFLOW", 422},
     {"INVALID_TARIFF", 422},
     {"INVALID_DEPOSIT", 422},
