@@ -30,6 +30,7 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         {&gas_pricing_kind, NULL},
         {&gas_revenue_kind, &kinds->revenue},
         {&x402_payment_kind, &kinds->payment},
+        {&x402_facilitation_kind, NULL},
         {&gas_settlement_kind, &kinds->settlement},
         {&x402_payee_kind, NULL},
     };

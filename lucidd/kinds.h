@@ -10,6 +10,7 @@
 #include "ledger/head.h"
 #include "ledger/ledger.h"
 #include "ledger/witness.h"
+#include "x402/facilitation.h"
 #include "x402/payee.h"
 #include "x402/payment.h"
 
