@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gas/amount.h"
+#include "http/api/proxy_place.h"
 #include "lucidd/config.h"
 
 enum { PUBLIC_URL_BYTES_MAX = 512, MEMBER_BYTES_MAX = 64 };
@@ -110,6 +111,18 @@ enum lucid_error config_sales_check(const struct config *config, struct lucid_wh
     bool redis = strcmp(config->spent_store, "redis") == 0;
     if (!redis && strcmp(config->spent_store, "memory") != 0) {
         return refuse(why, "spent_store", "must be memory or redis");
+    }
+    enum proxy_family family;
+    if (!proxy_family_parse(lucid_span_str(config->proxy_headers), &family)) {
+        return refuse(why, "proxy_headers", "must be original, forwarded or nothing");
+    }
+    if (config->proxy_request_id_header[0] != '\0' &&
+        !proxy_id_header_ok(lucid_span_str(config->proxy_request_id_header))) {
+        return refuse(why, "proxy_request_id_header",
+                      "must be the name of a header that has no other use");
+    }
+    if (family != PROXY_NONE && config->x402_networks_file[0] == '\0') {
+        return refuse(why, "x402_networks_file", "is missing: proxy_headers sells by it");
     }
     if (config_sells(config) && config->x402_networks_file[0] == '\0') {
         return refuse(why, "x402_networks_file", "is missing: what is sold must be paid somewhere");

@@ -195,6 +195,15 @@ static const char *asset_or_null(const char *asset)
     return asset[0] == '\0' ? NULL : asset;
 }
 
+/* It was checked by config_read. */
+static enum proxy_family proxy_family_of(const struct config *config)
+{
+    enum proxy_family family;
+    bool known = proxy_family_parse(lucid_span_str(config->proxy_headers), &family);
+    lucid_assert(known);
+    return family;
+}
+
 void shop_sales(const struct shop *shop, const struct config *config, struct api_sales *ret)
 {
     *ret = (struct api_sales){
@@ -208,5 +217,7 @@ void shop_sales(const struct shop *shop, const struct config *config, struct api
         .keys = shop->keys,
         .public_url = shop->public_url,
         .payment_seconds_max = (uint32_t)config->payment_seconds_max,
+        .proxy_family = proxy_family_of(config),
+        .proxy_request_id_header = config->proxy_request_id_header,
     };
 }

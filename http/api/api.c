@@ -115,8 +115,8 @@ static void route_add(struct api *api, const struct route_row *row, const char *
         .api = api,
         .access = access,
         .cors = open ? cors : NULL,
-        .unlimited =
-            handle == api_healthz_get || handle == api_readyz_get || handle == api_preflight,
+        .unlimited = handle == api_healthz_get || handle == api_readyz_get ||
+                     handle == api_preflight || row->access == API_PROXY,
         .price_class = row->price_class,
         .free_handle = row->handle == api_batch_post ? api_batch_whole_post : row->handle,
     };

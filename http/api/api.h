@@ -4,6 +4,7 @@
 #define LUCID_HTTP_API_API_H
 
 #include "gas/books.h"
+#include "http/api/proxy_place.h"
 #include "http/http.h"
 #include "ledger/ed25519.h"
 #include "ledger/ledger.h"
@@ -126,6 +127,8 @@ struct api_sales {
     const struct x402_keys *keys;
     const char *public_url; /* how clients reach us, without a slash at its end */
     uint32_t payment_seconds_max;
+    enum proxy_family proxy_family;      /* behind a proxy: PROXY_NONE: nothing is sold there */
+    const char *proxy_request_id_header; /* any case; "": each sub-request is one of its own */
     /* Hands a chain of jobs (linked by post.next) to the gate; done of each is called on the gate's
      * thread, or never if the service stops before. Thread: any loop's. */
     void (*enter)(void *context, struct api_gate_entry *first);

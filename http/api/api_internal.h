@@ -30,6 +30,7 @@
 enum api_access {
     API_PUBLIC, /* everybody; what a signature protects, too */
     API_READ,   /* scope read, unless public_reads opens it */
+    API_PROXY,  /* scope proxy; limits on clients are the proxy's */
     API_ADMIN,
 };
 

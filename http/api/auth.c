@@ -158,6 +158,20 @@ static bool coding_admits(struct http_request *request)
     return false;
 }
 
+static uint32_t scopes_of(enum api_access access)
+{
+    switch (access) {
+    case API_PUBLIC:
+    case API_READ:
+        return TOKEN_READ | TOKEN_ADMIN;
+    case API_PROXY:
+        return TOKEN_PROXY | TOKEN_ADMIN;
+    case API_ADMIN:
+        break;
+    }
+    return TOKEN_ADMIN;
+}
+
 bool api_admit(struct http_request *request, const struct http_route *route, void *context)
 {
     struct api *api = context;
@@ -178,8 +192,7 @@ bool api_admit(struct http_request *request, const struct http_route *route, voi
         (limited && !limit_admits(request, api, found == TOKEN_FOUND ? &token : NULL))) {
         return false;
     }
-    uint32_t scopes = about->access == API_READ ? TOKEN_READ | TOKEN_ADMIN : TOKEN_ADMIN;
-    if (!open && !token_admits(request, found, &token, scopes)) {
+    if (!open && !token_admits(request, found, &token, scopes_of(about->access))) {
         return false;
     }
     return coding_admits(request);

@@ -7,6 +7,7 @@ static const struct api_code codes[] = {
     {"INVALID_JSON", 400},
     {"INVALID_PARAMETER", 400},
     {"PAYMENT_MALFORMED", 400},
+    {"PROXY_REQUEST_INVALID", 400},
     {"UNAUTHORIZED", 401},
     {"GAS_EXHAUSTED", 402},
     {"PAYMENT_REQUIRED", 402},
