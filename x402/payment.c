@@ -20,9 +20,13 @@ static const struct ledger_event_type types[] = {
     {.name = payment_type_final, .version = 1},  {.name = NULL},
 };
 static const char *const tables[] = {
-    [PAYMENT_ROWS] = "x402_payments",   [PAYMENT_KEYS] = "x402_keys",
-    [PAYMENT_ORDER] = "x402_order",     [PAYMENT_OPEN] = "x402_open",
-    [PAYMENT_SETTLED] = "x402_settled", NULL,
+    [PAYMENT_ROWS] = "x402_payments",
+    [PAYMENT_KEYS] = "x402_keys",
+    [PAYMENT_ORDER] = "x402_order",
+    [PAYMENT_OPEN] = "x402_open",
+    [PAYMENT_SETTLED] = "x402_settled",
+    [PAYMENT_IDENTIFIERS] = "x402_identifiers",
+    NULL,
 };
 /* They occupy keys. */
 static const char *const listens[] = {"payment.recorded", NULL};
@@ -48,7 +52,7 @@ static enum lucid_error absent_refuse(struct lucid_why *why)
     return lucid_refuse(why, LUCID_REFUSE_INVALID, "NOT_FOUND", NULL, "there is no such payment");
 }
 
-static enum lucid_error state_refuse(struct lucid_why *why, const struct x402_payment *payment)
+enum lucid_error payment_state_refuse(struct lucid_why *why, const struct x402_payment *payment)
 {
     return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "PAYMENT_STATE", NULL, "the payment is %s",
                         x402_status_name(payment->status));
@@ -59,9 +63,8 @@ static enum lucid_error invalid_refuse(struct lucid_why *why, const char *param,
     return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PAYMENT", param, "%s", text);
 }
 
-static enum lucid_error payment_want(struct ledger_txn *txn,
-                                     const uint8_t id[X402_PAYMENT_ID_BYTES],
-                                     struct x402_payment *ret, struct lucid_why *why)
+enum lucid_error payment_want(struct ledger_txn *txn, const uint8_t id[X402_PAYMENT_ID_BYTES],
+                              struct x402_payment *ret, struct lucid_why *why)
 {
     enum lucid_error error = payment_get(txn, id, ret);
     return error == LUCID_NOTE_ABSENT ? absent_refuse(why) : error;
@@ -100,10 +103,10 @@ static enum lucid_error terms_check(const struct x402_payment *payment, struct l
 /* Money that has moved and cannot be written down: somebody must know. */
 static void unrecorded_alarm(const struct x402_payment *payment)
 {
-    char transaction[EVM_HASH_TEXT_BYTES + 1];
-    char payer[EVM_ADDRESS_TEXT_BYTES + 1];
-    evm_hash_text(&payment->transfer.transaction, transaction);
-    evm_address_text(&payment->transfer.payer, payer);
+    char transaction[PAYMENT_TRANSACTION_BYTES_MAX + 1];
+    char payer[X402_PARTY_BYTES_MAX + 1];
+    payment_transaction_text(payment, transaction);
+    x402_payment_payer_text(payment, payer);
     lucid_log(LUCID_LOG_ERROR, "x402.unrecorded",
               "%llu base units from %s in transaction %s on %s for %s cannot be recorded",
               (unsigned long long)payment->transfer.amount, payer, transaction, payment->network,
@@ -132,7 +135,7 @@ static enum lucid_error keys_check(struct ledger_txn *txn, const struct x402_pay
 {
     struct x402_spent_key keys[X402_SPENT_KEYS_MAX + 1];
     size_t count = payment_keys(payment, keys);
-    if (payment->has_transfer) {
+    if (payment->has_transfer && payment->scheme != X402_SCHEME_SOLANA) {
         payment_key_all(payment->network, &payment->transfer.transaction, &keys[count++]);
     }
     for (size_t i = 0; i < count; i++) {
@@ -152,6 +155,21 @@ static enum lucid_error keys_check(struct ledger_txn *txn, const struct x402_pay
         }
     }
     return LUCID_OK;
+}
+
+/* An identifier is one payment's, for good unless that failed. */
+static enum lucid_error identifier_check(struct ledger_txn *txn, const struct x402_payment *payment,
+                                         struct lucid_why *why)
+{
+    uint8_t owner[X402_PAYMENT_ID_BYTES];
+    struct lucid_span identifier = lucid_span_str(payment->identifier);
+    lucid_assert(identifier.len == 0 || x402_identifier_ok(identifier));
+    enum lucid_error error = payment_identifier_get(txn, identifier, owner);
+    if (error == LUCID_OK && memcmp(owner, payment->id, sizeof(owner)) != 0) {
+        return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "PAYMENT_IDENTIFIER_CONFLICT", NULL,
+                            "the payment identifier is another payment's");
+    }
+    return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
 }
 
 /* --- drafts ----------------------------------------------------------------------------------- */
@@ -221,17 +239,40 @@ static enum lucid_error money_draft(struct ledger_txn *txn, struct x402_payment_
 
 /* --- intents ---------------------------------------------------------------------------------- */
 
+/* It is read again when the payment is asked after. */
+static bool forward_ok(struct lucid_span forward)
+{
+    enum { ARENA_BYTES = 4 << 20 };
+    static const struct jcs_limits limits = {.depth_max = 64, .values_max = 32768};
+    struct lucid_arena arena;
+    const struct jcs_value *root;
+    if (forward.data == NULL || forward.len > X402_FORWARD_BYTES_MAX) {
+        return forward.data == NULL;
+    }
+    lucid_arena_init(&arena, ARENA_BYTES);
+    enum lucid_error error = jcs_parse(forward, &limits, &arena, &root, NULL);
+    bool ok = error == LUCID_OK && jcs_type(root) == JCS_OBJECT;
+    lucid_arena_fini(&arena);
+    return ok;
+}
+
 static enum lucid_error intend_check(struct ledger_txn *txn, const struct x402_payment *payment,
-                                     struct lucid_why *why)
+                                     struct lucid_span forward, struct lucid_why *why)
 {
     struct gas_revenue_request share;
     struct lucid_buf text;
-    uint64_t value;
-    if (!evm_u256_u64(&payment->authorization.value, &value) || value != payment->amount) {
+    uint64_t value = payment->solana.amount;
+    bool solana = payment->scheme == X402_SCHEME_SOLANA;
+    if ((!solana && !evm_u256_u64(&payment->authorization.value, &value)) ||
+        value != payment->amount) {
         return invalid_refuse(why, "amount", "the authorization is of another amount");
     }
     if (payment->from_block > NUMBER_MAX) {
         return invalid_refuse(why, "from_block", "no chain is so high");
+    }
+    if (!forward_ok(forward)) {
+        return invalid_refuse(why, "forward",
+                              "what a facilitator is sent is a JSON object of at most 24 KiB");
     }
     /* Whatever would refuse the split does so before money moves. */
     lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
@@ -252,7 +293,8 @@ static enum lucid_error intend_decide(struct ledger_txn *txn, struct x402_paymen
     if (error != LUCID_OK) {
         return error;
     }
-    payment->scheme = X402_SCHEME_EIP3009;
+    payment->scheme =
+        payment_is_solana(payment->network) ? X402_SCHEME_SOLANA : X402_SCHEME_EIP3009;
     payment->has_transfer = false;
     (void)payment_keys(payment, keys);
     x402_payment_id(lucid_span_str(keys[0].text), payment->id);
@@ -267,13 +309,16 @@ static enum lucid_error intend_decide(struct ledger_txn *txn, struct x402_paymen
         error = keys_check(txn, payment, why);
     }
     if (error == LUCID_OK) {
-        error = intend_check(txn, payment, why);
+        error = identifier_check(txn, payment, why);
+    }
+    if (error == LUCID_OK) {
+        error = intend_check(txn, payment, command->forward, why);
     }
     if (error != LUCID_OK) {
         return error;
     }
     lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
-    payment_intent_write(payment, &text);
+    payment_intent_write(payment, command->forward, &text);
     return payload_draft(txn, payment_type_intent, &text, &command->draft);
 }
 
@@ -406,6 +451,12 @@ static enum lucid_error standing_find(struct ledger_txn *txn, struct x402_paymen
 static void transfer_take(struct x402_payment *payment, const struct x402_transfer *transfer)
 {
     payment->has_transfer = true;
+    if (payment->scheme == X402_SCHEME_SOLANA) {
+        payment->transfer =
+            (struct x402_transfer){.amount = payment->amount, .final = transfer->final};
+        memcpy(payment->transfer.signature, transfer->signature, sizeof(transfer->signature));
+        return;
+    }
     payment->transfer = *transfer;
     payment->amount = transfer->amount;
     payment->payer = transfer->payer;
@@ -442,6 +493,9 @@ static enum lucid_error settle_new(struct ledger_txn *txn, struct x402_payment_c
     payment->served = is_serving(command);
     payment->foreign = false;
     enum lucid_error error = terms_check(payment, why);
+    if (error == LUCID_OK) {
+        error = identifier_check(txn, payment, why);
+    }
     return error == LUCID_OK ? settle_draft(txn, command, payment, why) : error;
 }
 
@@ -479,143 +533,12 @@ static enum lucid_error stray_decide(struct ledger_txn *txn, struct x402_payment
         command->ret_known = true;
         return LUCID_OK;
     }
-    if (standing.status == X402_SETTLED) {
-        return state_refuse(why, &standing);
+    if (standing.status == X402_SETTLED || standing.scheme == X402_SCHEME_SOLANA) {
+        return payment_state_refuse(why, &standing);
     }
     transfer_take(&standing, &command->payment.transfer);
     standing.foreign = true;
     return settle_draft(txn, command, &standing, why);
-}
-
-/* --- ends ------------------------------------------------------------------------------------- */
-
-static enum lucid_error fail_decide(struct ledger_txn *txn, struct x402_payment_command *command,
-                                    struct lucid_why *why)
-{
-    struct x402_payment standing;
-    struct lucid_buf text;
-    lucid_assert(command->reason != NULL && text_ok(command->reason, X402_REASON_BYTES_MAX));
-    enum lucid_error error = payment_want(txn, command->payment.id, &standing, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    command->ret_known = standing.status == X402_FAILED;
-    if (command->ret_known) {
-        return LUCID_OK;
-    }
-    if (standing.status != X402_PENDING) {
-        return state_refuse(why, &standing);
-    }
-    lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
-    payment_failed_write(&standing, command->reason, &text);
-    return payload_draft(txn, payment_type_failed, &text, &command->draft);
-}
-
-/* Of money in suspense: back from there. */
-static enum lucid_error stray_reverse(struct ledger_txn *txn, const struct x402_payment *payment,
-                                      struct lucid_buf *text, struct lucid_why *why)
-{
-    char clearing[GAS_ACCOUNT_ID_BYTES_MAX + 1];
-    char suspense[GAS_ACCOUNT_ID_BYTES_MAX + 1];
-    gas_account_clearing(lucid_span_str(payment->facilitator), GAS_USDC, clearing);
-    gas_account_suspense("payment", lucid_span_str(payment->asset), GAS_USDC, suspense);
-    const struct gas_posting_draft posting = {.debit = suspense,
-                                              .credit = clearing,
-                                              .amount = payment->amount,
-                                              .what = GAS_REVERSAL_STRAY};
-    enum lucid_error error = gas_postings_check(txn, &posting, 1, "amount", why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    lucid_buf_char(text, '{');
-    gas_amount_member(text, "amount", payment->amount);
-    lucid_json_member_cstr(text, "asset", payment->asset);
-    lucid_json_member_hex(text, "id", payment->id, sizeof(payment->id));
-    gas_postings_write(text, &posting, 1);
-    lucid_json_member_u64(text, "settled", payment->settled_sequence);
-    lucid_json_member_cstr(text, "unit", gas_unit_name(GAS_USDC));
-    lucid_buf_char(text, '}');
-    return LUCID_OK;
-}
-
-static enum lucid_error reverse_decide(struct ledger_txn *txn, struct x402_payment_command *command,
-                                       struct lucid_why *why)
-{
-    struct x402_payment standing;
-    struct lucid_buf text;
-    char id[2 * X402_PAYMENT_ID_BYTES + 1] = "";
-    enum lucid_error error = payment_want(txn, command->payment.id, &standing, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    command->ret_known = standing.status == X402_REVERSED;
-    if (command->ret_known) {
-        return LUCID_OK;
-    }
-    if (standing.status != X402_SETTLED && standing.status != X402_STRAY) {
-        return state_refuse(why, &standing);
-    }
-    lucid_hex_encode(standing.id, sizeof(standing.id), id);
-    const struct gas_revenue_member member = {.name = "id", .text = lucid_span_str(id)};
-    lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
-    error = standing.status == X402_STRAY
-                ? stray_reverse(txn, &standing, &text, why)
-                : gas_revenue_reversal(txn, standing.settled_sequence, &member, 1, &text, why);
-    if (error != LUCID_OK) {
-        lucid_buf_fini(&text);
-        return error;
-    }
-    return payload_draft(txn, payment_type_reversed, &text, &command->draft);
-}
-
-/* Of several, those that can end. */
-static enum lucid_error finish_several(struct ledger_txn *txn, struct x402_payment_command *command)
-{
-    uint8_t ids[X402_FINISH_MAX][X402_PAYMENT_ID_BYTES];
-    struct x402_payment standing;
-    struct lucid_buf text;
-    size_t count = 0;
-    lucid_assert(command->id_count >= 1 && command->id_count <= X402_FINISH_MAX);
-    for (size_t i = 0; i < command->id_count; i++) {
-        enum lucid_error error = payment_get(txn, command->ids[i], &standing);
-        if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
-            return error;
-        }
-        if (error == LUCID_OK && payment_is_open(&standing) && standing.status != X402_PENDING) {
-            memcpy(ids[count++], standing.id, sizeof(standing.id));
-        }
-    }
-    command->ret_known = count == 0;
-    if (command->ret_known) {
-        return LUCID_OK;
-    }
-    lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
-    payment_final_write((const uint8_t(*)[X402_PAYMENT_ID_BYTES])ids, count, &text);
-    return payload_draft(txn, payment_type_final, &text, &command->draft);
-}
-
-static enum lucid_error finish_decide(struct ledger_txn *txn, struct x402_payment_command *command,
-                                      struct lucid_why *why)
-{
-    struct x402_payment standing;
-    struct lucid_buf text;
-    if (command->ids != NULL) {
-        return finish_several(txn, command);
-    }
-    enum lucid_error error = payment_want(txn, command->payment.id, &standing, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    command->ret_known = !payment_is_open(&standing);
-    if (command->ret_known) {
-        return LUCID_OK;
-    }
-    if (standing.status == X402_PENDING) {
-        return state_refuse(why, &standing);
-    }
-    lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
-    payment_final_write((const uint8_t(*)[X402_PAYMENT_ID_BYTES])standing.id, 1, &text);
-    return payload_draft(txn, payment_type_final, &text, &command->draft);
 }
 
 /* --- the kind --------------------------------------------------------------------------------- */
@@ -625,10 +548,10 @@ static enum lucid_error payment_decide(struct ledger_txn *txn, struct ledger_com
 {
     static enum lucid_error (*const verbs[])(struct ledger_txn *, struct x402_payment_command *,
                                              struct lucid_why *) = {
-        [X402_INTEND] = intend_decide,      [X402_SETTLE] = settle_decide,
-        [X402_SERVE] = serve_decide,        [X402_FAIL] = fail_decide,
-        [X402_RECORD_STRAY] = stray_decide, [X402_REVERSE] = reverse_decide,
-        [X402_FINISH] = finish_decide,
+        [X402_INTEND] = intend_decide,         [X402_SETTLE] = settle_decide,
+        [X402_SERVE] = serve_decide,           [X402_FAIL] = payment_fail_decide,
+        [X402_RECORD_STRAY] = stray_decide,    [X402_REVERSE] = payment_reverse_decide,
+        [X402_FINISH] = payment_finish_decide,
     };
     struct x402_payment_command *command = (struct x402_payment_command *)base;
     lucid_assert(base->verb < sizeof(verbs) / sizeof(verbs[0]));
@@ -652,7 +575,7 @@ static void payment_conclude(struct ledger_txn *txn, struct ledger_command *base
 
 const struct ledger_kind x402_payment_kind = {
     .name = "payment",
-    .fold_version = 1,
+    .fold_version = 2, /* 2: rows have what Solana, forwards and identifiers need */
     .types = types,
     .tables = tables,
     .listens = listens,

@@ -53,6 +53,8 @@ enum x402_payment_scheme {
                                (base58, case kept) */
 };
 
+#define X402_FORWARD_BYTES_MAX ((size_t)24 * 1024)
+
 struct x402_request_kept {
     uint8_t digest[32]; /* x402_request_digest */
     uint8_t place[32];  /* x402_place_digest */
@@ -84,7 +86,7 @@ struct x402_payment {
     struct evm_signature signature; /* zero of a smart wallet's, which is in the forward */
     struct evm_address sender; /* our gas address when it was intended; zero: another settles */
     uint64_t from_block;
-    struct x402_solana_payment solana; /* SOLANA; then token, payer and pay_to are zero */
+    struct x402_solana_payment solana; /* SOLANA; then what is EVM's above is zero */
     bool has_forward;                  /* the intent's event holds what a facilitator was sent */
     char identifier[X402_IDENTIFIER_BYTES_MAX + 1]; /* payment-identifier; "": none */
     uint64_t refunded; /* sum of its refunds (x402/outflow.h folds into a table of its own: queries
@@ -118,17 +120,18 @@ enum x402_payment_verb {
  *
  *   INTEND           payment: asset, price, amount, version, network, facilitator, token, payer,
  *                    pay_to, request, authorization, signature, sender, from_block, identifier.
- *                    (Scheme and id follow.) On Solana: solana instead of those of EVM. forward:
- *                    what the facilitator will be sent, if it is not `direct`
+ *                    (Scheme and id follow.) On a network "solana:REF": solana instead of those of
+ *                    EVM. forward: what the facilitator will be sent, if it is not `direct`: JSON
  *   SETTLE           a transfer: payment with scheme X402_SCHEME_TRANSFER and all of it, bound and
  *                    transfer included (amount, payer and id follow from it).
- *                    After an intent, or one that was reversed: payment.id (scheme 0 or
- *                    X402_SCHEME_EIP3009) and transfer; the request is the intent's (a digest that
- *                    is given must be it)
+ *                    After an intent, or one that was reversed: payment.id (any other scheme) and
+ *                    transfer; the request is the intent's (a digest that is given must be it). On
+ *                    Solana only the transfer's signature and `final` are read: the amount is what
+ *                    the payer signed
  *   SERVE            payment.id, payment.request: of the same method and path as the payment's
  *   FAIL             payment.id, reason
- *   RECORD_STRAY     payment.id, transfer
- *   REVERSE          payment.id
+ *   RECORD_STRAY     payment.id, transfer; not on Solana, where nobody else can settle
+ *   REVERSE          payment.id; not on Solana, where there are no reorganisations
  *   FINISH           payment.id; or ids (id_count 1 … X402_FINISH_MAX): one event for all of them,
  *                    but for those that have ended already or are in no state to end; then there is
  *                    no payment in the result
@@ -177,11 +180,16 @@ void x402_payment_prepare(struct x402_payment_command *command, enum x402_paymen
 
 /* The id of a payment whose first key is that. */
 void x402_payment_id(struct lucid_span key, uint8_t ret[X402_PAYMENT_ID_BYTES]);
-/* "eip155:84532/0x…/0x…/0x…" and "eip155:84532/0x…/7". */
+/* "eip155:84532/0x…/0x…/0x…", "eip155:84532/0x…/7", "solana:REF/HEX". */
 void x402_key_authorization(const struct x402_network *network, const struct evm_address *from,
                             const struct evm_hash *nonce, struct x402_spent_key *ret);
 void x402_key_transfer(const struct x402_network *network, const struct evm_hash *transaction,
                        uint64_t log_index, struct x402_spent_key *ret);
+void x402_key_solana(const struct x402_network *network, const uint8_t message[LUCID_SHA256_BYTES],
+                     struct x402_spent_key *ret);
+
+/* Whether it can be a payment-identifier. */
+bool x402_identifier_ok(struct lucid_span text);
 
 /* --- queries; all: LUCID_NOTE_ABSENT, LUCID_FATAL_CORRUPT --------------------------------------
  */
@@ -198,7 +206,7 @@ enum lucid_error x402_payment_find(struct ledger_view *view, struct lucid_span k
  */
 enum lucid_error x402_payment_forward(struct ledger_view *view, const struct x402_payment *payment,
                                       struct lucid_buf *out) LUCID_WARN_UNUSED;
-/* The payment of that identifier, unless it failed. */
+/* The payment of that identifier. LUCID_NOTE_ABSENT also when it failed. */
 enum lucid_error x402_payment_identified(struct ledger_view *view, struct lucid_span identifier,
                                          struct x402_payment *ret) LUCID_WARN_UNUSED;
 /* Payer and recipient as texts: 0x and 40 lower-case hex digits, or base58. */

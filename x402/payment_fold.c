@@ -23,6 +23,23 @@ enum lucid_error payment_owner_get(struct ledger_txn *txn, const char *key,
     return error == LUCID_OK ? payment_owner_read(row, ret) : error;
 }
 
+enum lucid_error payment_identifier_get(struct ledger_txn *txn, struct lucid_span identifier,
+                                        uint8_t ret[X402_PAYMENT_ID_BYTES])
+{
+    struct lucid_span row;
+    if (identifier.len == 0) {
+        return LUCID_NOTE_ABSENT;
+    }
+    enum lucid_error error = ledger_txn_get(txn, PAYMENT_IDENTIFIERS, identifier, &row);
+    if (error == LUCID_OK && row.len != X402_PAYMENT_ID_BYTES) {
+        error = LUCID_FATAL_CORRUPT;
+    }
+    if (error == LUCID_OK) {
+        memcpy(ret, row.data, X402_PAYMENT_ID_BYTES);
+    }
+    return error;
+}
+
 /* Whoever has a key keeps it. */
 static enum lucid_error key_put(struct ledger_txn *txn, const char *key,
                                 const struct payment_owner *owner)
@@ -67,6 +84,31 @@ static enum lucid_error keys_del(struct ledger_txn *txn, const struct x402_payme
         }
     }
     return LUCID_OK;
+}
+
+/* The same of identifiers. */
+static enum lucid_error identifier_put(struct ledger_txn *txn, const struct x402_payment *payment)
+{
+    struct lucid_span row;
+    struct lucid_span identifier = lucid_span_str(payment->identifier);
+    if (identifier.len == 0) {
+        return LUCID_OK;
+    }
+    enum lucid_error error = ledger_txn_get(txn, PAYMENT_IDENTIFIERS, identifier, &row);
+    return error == LUCID_NOTE_ABSENT ? ledger_txn_put(txn, PAYMENT_IDENTIFIERS, identifier,
+                                                       lucid_span(payment->id, sizeof(payment->id)))
+                                      : error;
+}
+
+static enum lucid_error identifier_del(struct ledger_txn *txn, const struct x402_payment *payment)
+{
+    uint8_t owner[X402_PAYMENT_ID_BYTES];
+    struct lucid_span identifier = lucid_span_str(payment->identifier);
+    enum lucid_error error = payment_identifier_get(txn, identifier, owner);
+    if (error == LUCID_OK && memcmp(owner, payment->id, sizeof(owner)) == 0) {
+        error = ledger_txn_del(txn, PAYMENT_IDENTIFIERS, identifier);
+    }
+    return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
 }
 
 static enum lucid_error list_del(struct ledger_txn *txn, unsigned table, struct lucid_span key)
@@ -169,6 +211,9 @@ static enum lucid_error intent_apply(struct ledger_txn *txn, const struct ledger
     if (error == LUCID_OK) {
         error = keys_put(txn, &after);
     }
+    if (error == LUCID_OK) {
+        error = identifier_put(txn, &after);
+    }
     return error == LUCID_OK ? payment_put(txn, event, known ? &before : NULL, &after) : error;
 }
 
@@ -191,6 +236,9 @@ static enum lucid_error settled_apply(struct ledger_txn *txn, const struct ledge
     after.settled_sequence = event->sequence;
     if (error == LUCID_OK) {
         error = keys_put(txn, &after);
+    }
+    if (error == LUCID_OK) {
+        error = identifier_put(txn, &after);
     }
     lucid_put_be64(sequence, event->sequence);
     if (error == LUCID_OK) {
@@ -231,6 +279,9 @@ static enum lucid_error failed_apply(struct ledger_txn *txn, const struct ledger
     error = payload_copy(reason, after.reason, sizeof(after.reason));
     if (error == LUCID_OK) {
         error = keys_del(txn, &before);
+    }
+    if (error == LUCID_OK) {
+        error = identifier_del(txn, &before);
     }
     return error == LUCID_OK ? payment_put(txn, event, &before, &after) : error;
 }

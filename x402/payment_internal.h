@@ -8,16 +8,18 @@
 
 /* Indices of the kind's tables (docs/FORMAT.md). */
 enum {
-    PAYMENT_ROWS,    /* id → struct x402_payment */
-    PAYMENT_KEYS,    /* key text → whose */
-    PAYMENT_ORDER,   /* status u8 (0: all) ‖ first sequence u64 → id */
-    PAYMENT_OPEN,    /* first sequence u64 → id */
-    PAYMENT_SETTLED, /* sequence u64 of a payment.settled or .stray → id */
+    PAYMENT_ROWS,        /* id → struct x402_payment */
+    PAYMENT_KEYS,        /* key text → whose */
+    PAYMENT_ORDER,       /* status u8 (0: all) ‖ first sequence u64 → id */
+    PAYMENT_OPEN,        /* first sequence u64 → id */
+    PAYMENT_SETTLED,     /* sequence u64 of a payment.settled or .stray → id */
+    PAYMENT_IDENTIFIERS, /* payment-identifier → id */
 };
 
 enum {
-    PAYMENT_PAYLOAD_BYTES_MAX = 16384,
-    PAYMENT_ARENA_BYTES = 65536,
+    /* A forward is a JSON string in it: twice its bytes at worst. STORE_PAYLOAD_BYTES_MAX. */
+    PAYMENT_PAYLOAD_BYTES_MAX = 16383 + 2 * (int)X402_FORWARD_BYTES_MAX,
+    PAYMENT_ARENA_BYTES = 65536 + 4 * (int)X402_FORWARD_BYTES_MAX,
     PAYMENT_KEY_ROW_BYTES = 1 + X402_PAYMENT_ID_BYTES + 8,
     PAYMENT_ORDER_KEY_BYTES = 9,
     /* The fixed members, the longest texts with their lengths, and room. */
@@ -48,9 +50,43 @@ bool payment_key_recorded(const char *network, const char *transaction,
 /* The length of "eip155:CHAIN/TX/" when it is the key of a transfer (or …/all); else 0. */
 size_t payment_key_prefix(struct lucid_span key);
 
+/* "solana:REF/HEX", HEX = SHA-256 of the message, and "solana:REF/SIGNATURE". */
+void payment_key_message(const char *network, const uint8_t message[LUCID_SHA256_BYTES],
+                         struct x402_spent_key *ret);
+void payment_key_signature(const char *network,
+                           const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES],
+                           struct x402_spent_key *ret);
+
+const char *payment_scheme_name(enum x402_payment_scheme scheme); /* as in events */
+/* Whether a network is one of Solana's. */
+bool payment_is_solana(const char *network);
+
+/* Base58 of a key or a signature of Solana. */
+void payment_base58(const uint8_t *bytes, size_t len, char *ret, size_t size);
+/* The transaction that moved the money: "0xTX", or base58. */
+#define PAYMENT_TRANSACTION_BYTES_MAX X402_SOLANA_SIGNATURE_TEXT_MAX
+void payment_transaction_text(const struct x402_payment *payment,
+                              char ret[PAYMENT_TRANSACTION_BYTES_MAX + 1]);
+
 /* The keys of a payment with its transfer, the first one first (its id's). Returns how many. */
 size_t payment_keys(const struct x402_payment *payment,
                     struct x402_spent_key ret[X402_SPENT_KEYS_MAX]);
+
+/* --- payment.c, payment_end.c: deciding
+ * --------------------------------------------------------- */
+
+/* The payment of that id, or the refusal NOT_FOUND. */
+enum lucid_error payment_want(struct ledger_txn *txn, const uint8_t id[X402_PAYMENT_ID_BYTES],
+                              struct x402_payment *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
+enum lucid_error payment_state_refuse(struct lucid_why *why,
+                                      const struct x402_payment *payment) LUCID_WARN_UNUSED;
+enum lucid_error payment_fail_decide(struct ledger_txn *txn, struct x402_payment_command *command,
+                                     struct lucid_why *why) LUCID_WARN_UNUSED;
+enum lucid_error payment_reverse_decide(struct ledger_txn *txn,
+                                        struct x402_payment_command *command,
+                                        struct lucid_why *why) LUCID_WARN_UNUSED;
+enum lucid_error payment_finish_decide(struct ledger_txn *txn, struct x402_payment_command *command,
+                                       struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* --- payment_guard.c -------------------------------------------------------------------------- */
 
@@ -82,7 +118,9 @@ struct lucid_span payment_order_key(unsigned status, uint64_t first_sequence,
 
 /* --- payment_payload.c: the payloads, written and read ---------------------------------------- */
 
-void payment_intent_write(const struct x402_payment *payment, struct lucid_buf *out);
+/* forward: data NULL, or kept as a string, so that no reader of the log need parse it. */
+void payment_intent_write(const struct x402_payment *payment, struct lucid_span forward,
+                          struct lucid_buf *out);
 enum lucid_error payment_intent_read(const struct jcs_value *root,
                                      struct x402_payment *ret) LUCID_WARN_UNUSED;
 
@@ -93,7 +131,7 @@ struct payment_members {
     size_t count;
     struct lucid_buf text;
     char transaction[GAS_TRANSACTION_BYTES_MAX + 1];
-    char hex[4][EVM_HASH_TEXT_BYTES + 1];
+    char hex[4][EVM_HASH_TEXT_BYTES + 1]; /* or base58 */
     char price[24];
 };
 /* LUCID_RETRY_MEMORY. payment_members_fini in any case. */
@@ -127,5 +165,8 @@ enum lucid_error payment_get(struct ledger_txn *txn, const uint8_t id[X402_PAYME
                              struct x402_payment *ret) LUCID_WARN_UNUSED;
 enum lucid_error payment_owner_get(struct ledger_txn *txn, const char *key,
                                    struct payment_owner *ret) LUCID_WARN_UNUSED;
+/* Whose an identifier is. LUCID_NOTE_ABSENT: nobody's. */
+enum lucid_error payment_identifier_get(struct ledger_txn *txn, struct lucid_span identifier,
+                                        uint8_t ret[X402_PAYMENT_ID_BYTES]) LUCID_WARN_UNUSED;
 
 #endif

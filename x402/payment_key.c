@@ -27,6 +27,79 @@ bool x402_status_parse(struct lucid_span name, enum x402_status *ret)
     return false;
 }
 
+const char *payment_scheme_name(enum x402_payment_scheme scheme)
+{
+    static const char *const names[] = {[X402_SCHEME_EIP3009] = "eip3009",
+                                        [X402_SCHEME_TRANSFER] = "transfer",
+                                        [X402_SCHEME_SOLANA] = "solana"};
+    lucid_assert(scheme >= X402_SCHEME_EIP3009 && scheme <= X402_SCHEME_SOLANA);
+    return names[scheme];
+}
+
+bool payment_is_solana(const char *network)
+{
+    return strncmp(network, "solana:", 7) == 0;
+}
+
+void payment_base58(const uint8_t *bytes, size_t len, char *ret, size_t size)
+{
+    struct lucid_buf text;
+    lucid_buf_init(&text, X402_SOLANA_SIGNATURE_TEXT_MAX);
+    x402_base58_write(&text, bytes, len);
+    lucid_assert(lucid_buf_ok(&text) && text.len < size); /* no memory for that little: as misuse */
+    memcpy(ret, text.data, text.len);
+    ret[text.len] = '\0';
+    lucid_buf_fini(&text);
+}
+
+void payment_transaction_text(const struct x402_payment *payment,
+                              char ret[PAYMENT_TRANSACTION_BYTES_MAX + 1])
+{
+    const struct x402_transfer *transfer = &payment->transfer;
+    if (payment->scheme == X402_SCHEME_SOLANA) {
+        payment_base58(transfer->signature, sizeof(transfer->signature), ret,
+                       PAYMENT_TRANSACTION_BYTES_MAX + 1);
+    } else {
+        evm_hash_text(&transfer->transaction, ret);
+    }
+}
+
+static void party_text(const struct x402_payment *payment, const struct evm_address *address,
+                       const uint8_t key[X402_SOLANA_KEY_BYTES], char ret[X402_PARTY_BYTES_MAX + 1])
+{
+    if (payment->scheme == X402_SCHEME_SOLANA) {
+        payment_base58(key, X402_SOLANA_KEY_BYTES, ret, X402_PARTY_BYTES_MAX + 1);
+    } else {
+        evm_address_text(address, ret);
+    }
+}
+
+void x402_payment_payer_text(const struct x402_payment *payment, char ret[X402_PARTY_BYTES_MAX + 1])
+{
+    party_text(payment, &payment->payer, payment->solana.payer, ret);
+}
+
+void x402_payment_pay_to_text(const struct x402_payment *payment,
+                              char ret[X402_PARTY_BYTES_MAX + 1])
+{
+    party_text(payment, &payment->pay_to, payment->solana.pay_to, ret);
+}
+
+bool x402_identifier_ok(struct lucid_span text)
+{
+    if (text.len < X402_IDENTIFIER_BYTES_MIN || text.len > X402_IDENTIFIER_BYTES_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '-') {
+            return false;
+        }
+    }
+    return true;
+}
+
 void x402_payment_prepare(struct x402_payment_command *command, enum x402_payment_verb verb)
 {
     *command = (struct x402_payment_command){
@@ -87,6 +160,31 @@ void x402_key_transfer(const struct x402_network *network, const struct evm_hash
     payment_key_transfer(network->caip2, transaction, log_index, ret);
 }
 
+void payment_key_message(const char *network, const uint8_t message[LUCID_SHA256_BYTES],
+                         struct x402_spent_key *ret)
+{
+    char text[2 * LUCID_SHA256_BYTES + 1] = "";
+    lucid_hex_encode(message, LUCID_SHA256_BYTES, text);
+    int len = snprintf(ret->text, sizeof(ret->text), "%s/%s", network, text);
+    lucid_assert(len > 0 && (size_t)len < sizeof(ret->text));
+}
+
+void payment_key_signature(const char *network,
+                           const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES],
+                           struct x402_spent_key *ret)
+{
+    char text[X402_SOLANA_SIGNATURE_TEXT_MAX + 1];
+    payment_base58(signature, X402_SOLANA_SIGNATURE_BYTES, text, sizeof(text));
+    int len = snprintf(ret->text, sizeof(ret->text), "%s/%s", network, text);
+    lucid_assert(len > 0 && (size_t)len < sizeof(ret->text));
+}
+
+void x402_key_solana(const struct x402_network *network, const uint8_t message[LUCID_SHA256_BYTES],
+                     struct x402_spent_key *ret)
+{
+    payment_key_message(network->caip2, message, ret);
+}
+
 /* --- what a recorded payment occupies --------------------------------------------------------- */
 
 /* 0|[1-9][0-9]* below 2^64. */
@@ -140,23 +238,14 @@ static bool evm_recorded(const char *network, struct lucid_span transaction,
     return true;
 }
 
-/* A signature of Solana: 64 bytes in base58 (case counts). */
-static bool solana_recorded(const char *network, struct lucid_span signature,
-                            struct x402_spent_key *ret)
+/* A signature of Solana: 64 bytes in base58 (case counts), so no key of a message is taken. */
+static bool solana_recorded(const char *network, struct lucid_span text, struct x402_spent_key *ret)
 {
-    static const char base58[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    enum { SIGNATURE_MIN = 64, SIGNATURE_MAX = 88 };
-    if (signature.len < SIGNATURE_MIN || signature.len > SIGNATURE_MAX) {
+    uint8_t signature[X402_SOLANA_SIGNATURE_BYTES];
+    if (!x402_base58_parse(text, signature, sizeof(signature))) {
         return false;
     }
-    for (size_t i = 0; i < signature.len; i++) {
-        if (memchr(base58, signature.data[i], sizeof(base58) - 1) == NULL) {
-            return false;
-        }
-    }
-    int len = snprintf(ret->text, sizeof(ret->text), "%s/%.*s", network, (int)signature.len,
-                       (const char *)signature.data);
-    lucid_assert(len > 0 && (size_t)len < sizeof(ret->text));
+    payment_key_signature(network, signature, ret);
     return true;
 }
 
@@ -197,6 +286,13 @@ size_t payment_keys(const struct x402_payment *payment,
     if (payment->scheme == X402_SCHEME_EIP3009) {
         payment_key_authorization(payment->network, &payment->token, &payment->authorization.from,
                                   &payment->authorization.nonce, &ret[count++]);
+    }
+    if (payment->scheme == X402_SCHEME_SOLANA) {
+        payment_key_message(payment->network, payment->solana.message, &ret[count++]);
+        if (payment->has_transfer) {
+            payment_key_signature(payment->network, transfer->signature, &ret[count++]);
+        }
+        return count;
     }
     if (payment->has_transfer) {
         payment_key_transfer(payment->network, &transfer->transaction, transfer->log_index,

@@ -33,9 +33,24 @@ static void request_put(struct lucid_buf *out, const struct x402_request_kept *r
     lucid_buf_char(out, '}');
 }
 
-static void transfer_put(struct lucid_buf *out, const struct x402_transfer *transfer)
+static void put_base58(struct lucid_buf *out, const char *name, const void *data, size_t len)
 {
+    lucid_json_member(out, name);
+    lucid_buf_char(out, '"');
+    x402_base58_write(out, data, len);
+    lucid_buf_char(out, '"');
+}
+
+static void transfer_put(struct lucid_buf *out, const struct x402_payment *payment)
+{
+    const struct x402_transfer *transfer = &payment->transfer;
     lucid_buf_char(out, '{');
+    if (payment->scheme == X402_SCHEME_SOLANA) {
+        lucid_json_member_bool(out, "final", transfer->final);
+        put_base58(out, "transaction", transfer->signature, sizeof(transfer->signature));
+        lucid_buf_char(out, '}');
+        return;
+    }
     lucid_json_member_u64(out, "block", transfer->block);
     put_0x(out, "block_hash", transfer->block_hash.bytes, EVM_HASH_BYTES);
     lucid_json_member_u64(out, "block_time", transfer->block_time);
@@ -61,29 +76,74 @@ static void authorization_put(struct lucid_buf *out, const struct evm_authorizat
     lucid_buf_char(out, '}');
 }
 
-void payment_intent_write(const struct x402_payment *payment, struct lucid_buf *out)
+static void intent_parties_put(const struct x402_payment *payment, struct lucid_buf *out)
+{
+    const struct x402_solana_payment *solana = &payment->solana;
+    if (payment->scheme != X402_SCHEME_SOLANA) {
+        put_0x(out, "pay_to", payment->pay_to.bytes, EVM_ADDRESS_BYTES);
+        return;
+    }
+    put_base58(out, "pay_to", solana->pay_to, sizeof(solana->pay_to));
+    put_base58(out, "payer", solana->payer, sizeof(solana->payer));
+}
+
+/* Of the members from "scheme" to "token", those that the scheme has. */
+static void intent_scheme_put(const struct x402_payment *payment, struct lucid_buf *out)
+{
+    const struct x402_solana_payment *solana = &payment->solana;
+    lucid_json_member_cstr(out, "scheme", payment_scheme_name(payment->scheme));
+    if (payment->scheme != X402_SCHEME_SOLANA) {
+        put_0x(out, "sender", payment->sender.bytes, EVM_ADDRESS_BYTES);
+        put_0x(out, "signature", payment->signature.bytes, EVM_SIGNATURE_BYTES);
+        put_0x(out, "token", payment->token.bytes, EVM_ADDRESS_BYTES);
+        return;
+    }
+    put_base58(out, "token", solana->mint, sizeof(solana->mint));
+}
+
+static void identifier_put(const struct x402_payment *payment, struct lucid_buf *out)
+{
+    if (payment->identifier[0] != '\0') {
+        lucid_json_member_cstr(out, "identifier", payment->identifier);
+    }
+}
+
+void payment_intent_write(const struct x402_payment *payment, struct lucid_span forward,
+                          struct lucid_buf *out)
 {
     struct x402_spent_key keys[X402_SPENT_KEYS_MAX];
     size_t count = payment_keys(payment, keys);
+    bool solana = payment->scheme == X402_SCHEME_SOLANA;
     lucid_assert(count >= 1);
     lucid_buf_char(out, '{');
     gas_amount_member(out, "amount", payment->amount);
     lucid_json_member_cstr(out, "asset", payment->asset);
-    lucid_json_member(out, "authorization");
-    authorization_put(out, &payment->authorization);
+    if (!solana) {
+        lucid_json_member(out, "authorization");
+        authorization_put(out, &payment->authorization);
+    }
     lucid_json_member_cstr(out, "facilitator", payment->facilitator);
-    lucid_json_member_u64(out, "from_block", payment->from_block);
+    if (solana) {
+        put_base58(out, "fee_payer", payment->solana.fee_payer, X402_SOLANA_KEY_BYTES);
+    }
+    if (forward.data != NULL) {
+        lucid_json_member_str(out, "forward", forward);
+    }
+    if (!solana) {
+        lucid_json_member_u64(out, "from_block", payment->from_block);
+    }
     lucid_json_member_hex(out, "id", payment->id, sizeof(payment->id));
+    identifier_put(payment, out);
     lucid_json_member_cstr(out, "key", keys[0].text);
+    if (solana) {
+        lucid_json_member_hex(out, "message", payment->solana.message, LUCID_SHA256_BYTES);
+    }
     lucid_json_member_cstr(out, "network", payment->network);
-    put_0x(out, "pay_to", payment->pay_to.bytes, EVM_ADDRESS_BYTES);
+    intent_parties_put(payment, out);
     gas_amount_member(out, "price", payment->price);
     lucid_json_member(out, "request");
     request_put(out, &payment->request);
-    lucid_json_member_cstr(out, "scheme", "eip3009");
-    put_0x(out, "sender", payment->sender.bytes, EVM_ADDRESS_BYTES);
-    put_0x(out, "signature", payment->signature.bytes, EVM_SIGNATURE_BYTES);
-    put_0x(out, "token", payment->token.bytes, EVM_ADDRESS_BYTES);
+    intent_scheme_put(payment, out);
     lucid_json_member_cstr(out, "unit", gas_unit_name(GAS_USDC));
     lucid_json_member_u64(out, "version", payment->version);
     lucid_buf_char(out, '}');
@@ -165,6 +225,25 @@ static void keys_put(struct lucid_buf *out, const struct x402_payment *payment)
     lucid_buf_char(out, ']');
 }
 
+/* The texts of who paid whom, and by which transaction. */
+static void members_name(const struct x402_payment *payment, struct payment_members *ret)
+{
+    char transaction[PAYMENT_TRANSACTION_BYTES_MAX + 1];
+    x402_payment_pay_to_text(payment, ret->hex[1]);
+    x402_payment_payer_text(payment, ret->hex[2]);
+    payment_transaction_text(payment, transaction);
+    (void)snprintf(ret->price, sizeof(ret->price), "%llu", (unsigned long long)payment->price);
+    if (payment->scheme == X402_SCHEME_SOLANA) {
+        payment_base58(payment->solana.mint, X402_SOLANA_KEY_BYTES, ret->hex[3],
+                       sizeof(ret->hex[3]));
+        (void)snprintf(ret->transaction, sizeof(ret->transaction), "%s", transaction);
+    } else {
+        evm_address_text(&payment->token, ret->hex[3]);
+        (void)snprintf(ret->transaction, sizeof(ret->transaction), "%s/%llu", transaction,
+                       (unsigned long long)payment->transfer.log_index);
+    }
+}
+
 enum lucid_error payment_members_make(const struct x402_payment *payment,
                                       struct payment_members *ret)
 {
@@ -177,7 +256,7 @@ enum lucid_error payment_members_make(const struct x402_payment *payment,
     request_put(text, &payment->request);
     struct part request = part_end(text, at);
     at = text->len;
-    transfer_put(text, &payment->transfer);
+    transfer_put(text, payment);
     struct part transfer = part_end(text, at);
     if (!lucid_buf_ok(text)) {
         return LUCID_RETRY_MEMORY;
@@ -185,27 +264,23 @@ enum lucid_error payment_members_make(const struct x402_payment *payment,
     char *id = ret->hex[0];
     lucid_hex_encode(payment->id, X402_PAYMENT_ID_BYTES, id);
     id[2 * X402_PAYMENT_ID_BYTES] = '\0';
-    evm_address_text(&payment->pay_to, ret->hex[1]);
-    evm_address_text(&payment->payer, ret->hex[2]);
-    evm_address_text(&payment->token, ret->hex[3]);
-    (void)snprintf(ret->price, sizeof(ret->price), "%llu", (unsigned long long)payment->price);
-    char hash[EVM_HASH_TEXT_BYTES + 1];
-    evm_hash_text(&payment->transfer.transaction, hash);
-    (void)snprintf(ret->transaction, sizeof(ret->transaction), "%s/%llu", hash,
-                   (unsigned long long)payment->transfer.log_index);
+    members_name(payment, ret);
     bool_add(ret, "bound", payment->bound);
     text_add(ret, "facilitator", payment->facilitator);
     if (payment->foreign) {
         bool_add(ret, "foreign", true);
     }
     text_add(ret, "id", id);
+    if (payment->identifier[0] != '\0') {
+        text_add(ret, "identifier", payment->identifier);
+    }
     json_add(ret, "keys", keys);
     text_add(ret, "network", payment->network);
     text_add(ret, "pay_to", ret->hex[1]);
     text_add(ret, "payer", ret->hex[2]);
     text_add(ret, "price", ret->price);
     json_add(ret, "request", request);
-    text_add(ret, "scheme", payment->scheme == X402_SCHEME_EIP3009 ? "eip3009" : "transfer");
+    text_add(ret, "scheme", payment_scheme_name(payment->scheme));
     bool_add(ret, "served", payment->served);
     text_add(ret, "token", ret->hex[3]);
     text_add(ret, "transaction", ret->transaction);
@@ -263,6 +338,17 @@ static enum lucid_error get_0x(const struct jcs_value *root, const char *name, v
     return lucid_hex_decode(lucid_span(text.data + 2, text.len - 2), out, len)
                ? LUCID_OK
                : LUCID_FATAL_CORRUPT;
+}
+
+static enum lucid_error get_base58(const struct jcs_value *root, const char *name, uint8_t *out,
+                                   size_t len)
+{
+    struct lucid_span text;
+    enum lucid_error error = payload_text(root, name, &text);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    return x402_base58_parse(text, out, len) ? LUCID_OK : LUCID_FATAL_CORRUPT;
 }
 
 static enum lucid_error get_text(const struct jcs_value *root, const char *name, char *out,
@@ -329,9 +415,17 @@ enum lucid_error payment_request_read(const struct jcs_value *root, struct x402_
     return error;
 }
 
-static enum lucid_error transfer_read(const struct jcs_value *root, struct x402_transfer *ret)
+static enum lucid_error solana_transfer_read(const struct jcs_value *value,
+                                             struct x402_transfer *ret)
 {
-    const struct jcs_value *value = jcs_member(root, "transfer");
+    enum lucid_error error = get_bool(value, "final", &ret->final);
+    return error == LUCID_OK
+               ? get_base58(value, "transaction", ret->signature, sizeof(ret->signature))
+               : error;
+}
+
+static enum lucid_error evm_transfer_read(const struct jcs_value *value, struct x402_transfer *ret)
+{
     const struct {
         const char *name;
         uint64_t *out;
@@ -387,14 +481,38 @@ static enum lucid_error scheme_read(const struct jcs_value *root, enum x402_paym
     if (error != LUCID_OK) {
         return error;
     }
-    if (lucid_span_is(text, "eip3009")) {
-        *ret = X402_SCHEME_EIP3009;
-    } else if (lucid_span_is(text, "transfer")) {
-        *ret = X402_SCHEME_TRANSFER;
-    } else {
-        return LUCID_FATAL_CORRUPT;
+    for (int scheme = X402_SCHEME_EIP3009; scheme <= X402_SCHEME_SOLANA; scheme++) {
+        if (lucid_span_is(text, payment_scheme_name((enum x402_payment_scheme)scheme))) {
+            *ret = (enum x402_payment_scheme)scheme;
+            return LUCID_OK;
+        }
     }
-    return LUCID_OK;
+    return LUCID_FATAL_CORRUPT;
+}
+
+static enum lucid_error parties_read(const struct jcs_value *root, struct x402_payment *ret)
+{
+    struct x402_solana_payment *solana = &ret->solana;
+    if (ret->scheme != X402_SCHEME_SOLANA) {
+        enum lucid_error error = get_0x(root, "pay_to", ret->pay_to.bytes, EVM_ADDRESS_BYTES);
+        return error == LUCID_OK ? get_0x(root, "token", ret->token.bytes, EVM_ADDRESS_BYTES)
+                                 : error;
+    }
+    solana->amount = ret->amount;
+    enum lucid_error error = get_base58(root, "pay_to", solana->pay_to, sizeof(solana->pay_to));
+    if (error == LUCID_OK) {
+        error = get_base58(root, "payer", solana->payer, sizeof(solana->payer));
+    }
+    return error == LUCID_OK ? get_base58(root, "token", solana->mint, sizeof(solana->mint))
+                             : error;
+}
+
+static enum lucid_error identifier_read(const struct jcs_value *root, struct x402_payment *ret)
+{
+    ret->identifier[0] = '\0';
+    return jcs_member(root, "identifier") == NULL
+               ? LUCID_OK
+               : get_text(root, "identifier", ret->identifier, sizeof(ret->identifier));
 }
 
 /* What both an intent and a settled payment say. */
@@ -426,20 +544,25 @@ static enum lucid_error common_read(const struct jcs_value *root, struct x402_pa
         error = scheme_read(root, &ret->scheme);
     }
     if (error == LUCID_OK) {
-        error = get_0x(root, "pay_to", ret->pay_to.bytes, EVM_ADDRESS_BYTES);
+        error = parties_read(root, ret);
     }
     if (error == LUCID_OK) {
-        error = get_0x(root, "token", ret->token.bytes, EVM_ADDRESS_BYTES);
+        error = identifier_read(root, ret);
     }
     return error == LUCID_OK ? payment_request_read(root, &ret->request) : error;
 }
 
-enum lucid_error payment_intent_read(const struct jcs_value *root, struct x402_payment *ret)
+static enum lucid_error solana_intent_read(const struct jcs_value *root,
+                                           struct x402_solana_payment *ret)
 {
-    enum lucid_error error = common_read(root, ret);
-    if (error == LUCID_OK) {
-        error = authorization_read(root, &ret->authorization);
-    }
+    enum lucid_error error = get_base58(root, "fee_payer", ret->fee_payer, sizeof(ret->fee_payer));
+    return error == LUCID_OK ? payload_hex(root, "message", ret->message, sizeof(ret->message))
+                             : error;
+}
+
+static enum lucid_error evm_intent_read(const struct jcs_value *root, struct x402_payment *ret)
+{
+    enum lucid_error error = authorization_read(root, &ret->authorization);
     if (error == LUCID_OK) {
         error = payload_uint(root, "from_block", &ret->from_block);
     }
@@ -450,6 +573,17 @@ enum lucid_error payment_intent_read(const struct jcs_value *root, struct x402_p
         error = get_0x(root, "signature", ret->signature.bytes, EVM_SIGNATURE_BYTES);
     }
     ret->payer = ret->authorization.from;
+    return error;
+}
+
+enum lucid_error payment_intent_read(const struct jcs_value *root, struct x402_payment *ret)
+{
+    enum lucid_error error = common_read(root, ret);
+    if (error == LUCID_OK) {
+        error = ret->scheme == X402_SCHEME_SOLANA ? solana_intent_read(root, &ret->solana)
+                                                  : evm_intent_read(root, ret);
+    }
+    ret->has_forward = jcs_member(root, "forward") != NULL;
     ret->bound = true;
     return error;
 }
@@ -463,13 +597,16 @@ enum lucid_error payment_settled_read(const struct jcs_value *root, struct x402_
     if (error == LUCID_OK) {
         error = get_bool(root, "served", &ret->served);
     }
-    if (error == LUCID_OK) {
+    bool solana = ret->scheme == X402_SCHEME_SOLANA;
+    const struct jcs_value *transfer = jcs_member(root, "transfer");
+    if (error == LUCID_OK && !solana) {
         error = get_0x(root, "payer", ret->payer.bytes, EVM_ADDRESS_BYTES);
     }
     ret->foreign = jcs_member(root, "foreign") != NULL;
     ret->has_transfer = true;
     if (error == LUCID_OK) {
-        error = transfer_read(root, &ret->transfer);
+        error = solana ? solana_transfer_read(transfer, &ret->transfer)
+                       : evm_transfer_read(transfer, &ret->transfer);
     }
     ret->transfer.payer = ret->payer;
     ret->transfer.amount = ret->amount;

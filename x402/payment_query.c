@@ -67,6 +67,51 @@ enum lucid_error x402_payment_find(struct ledger_view *view, struct lucid_span k
     return error == LUCID_OK ? owner_read(view, row, ret) : error;
 }
 
+/* The forward's text in the payload of an intent. */
+static enum lucid_error forward_read(struct lucid_span payload, struct lucid_buf *out)
+{
+    struct lucid_arena arena;
+    const struct jcs_value *root;
+    struct lucid_span text;
+    lucid_arena_init(&arena, PAYMENT_ARENA_BYTES);
+    enum lucid_error error = payload_parse(payload, &arena, &root);
+    if (error == LUCID_OK) {
+        error = payload_text(root, "forward", &text);
+    }
+    if (error == LUCID_OK) {
+        lucid_buf_span_put(out, text);
+        error = lucid_buf_ok(out) ? LUCID_OK : LUCID_RETRY_MEMORY;
+    }
+    lucid_arena_fini(&arena);
+    return error;
+}
+
+enum lucid_error x402_payment_forward(struct ledger_view *view, const struct x402_payment *payment,
+                                      struct lucid_buf *out)
+{
+    struct store_event event;
+    if (!payment->has_forward) {
+        return LUCID_NOTE_ABSENT;
+    }
+    enum lucid_error error = ledger_view_event(view, payment->intent_sequence, &event);
+    if (error == LUCID_NOTE_ABSENT) {
+        return LUCID_FATAL_CORRUPT;
+    }
+    return error == LUCID_OK ? forward_read(event.payload, out) : error;
+}
+
+enum lucid_error x402_payment_identified(struct ledger_view *view, struct lucid_span identifier,
+                                         struct x402_payment *ret)
+{
+    struct lucid_span row;
+    if (identifier.len == 0 || identifier.len > X402_IDENTIFIER_BYTES_MAX) {
+        return LUCID_NOTE_ABSENT;
+    }
+    enum lucid_error error =
+        row_get(ledger_view_store(view), table_of(view, PAYMENT_IDENTIFIERS), identifier, &row);
+    return error == LUCID_OK ? listed_read(view, row, ret) : error;
+}
+
 enum lucid_error x402_payment_of(struct ledger_view *view, uint64_t settled_sequence,
                                  struct x402_payment *ret)
 {

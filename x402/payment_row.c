@@ -85,12 +85,27 @@ static void walk_transfer(struct walk *walk, struct x402_transfer *transfer)
     walk_bool(walk, &transfer->final);
 }
 
+static void walk_solana(struct walk *walk, struct x402_payment *payment)
+{
+    struct x402_solana_payment *solana = &payment->solana;
+    if (payment->scheme != X402_SCHEME_SOLANA) {
+        return;
+    }
+    walk_bytes(walk, solana->message, sizeof(solana->message));
+    walk_bytes(walk, solana->fee_payer, sizeof(solana->fee_payer));
+    walk_bytes(walk, solana->payer, sizeof(solana->payer));
+    walk_bytes(walk, solana->mint, sizeof(solana->mint));
+    walk_u64(walk, &solana->amount);
+    walk_bytes(walk, solana->pay_to, sizeof(solana->pay_to));
+    walk_bytes(walk, payment->transfer.signature, sizeof(payment->transfer.signature));
+}
+
 static void walk_payment(struct walk *walk, struct x402_payment *payment)
 {
     walk_bytes(walk, payment->id, sizeof(payment->id));
     payment->status = (enum x402_status)walk_small(walk, payment->status, X402_REVERSED);
     payment->scheme =
-        (enum x402_payment_scheme)walk_small(walk, payment->scheme, X402_SCHEME_TRANSFER);
+        (enum x402_payment_scheme)walk_small(walk, payment->scheme, X402_SCHEME_SOLANA);
     walk_bool(walk, &payment->served);
     walk_bool(walk, &payment->final);
     walk_bool(walk, &payment->bound);
@@ -128,6 +143,9 @@ static void walk_payment(struct walk *walk, struct x402_payment *payment)
     walk_text(walk, payment->reason, sizeof(payment->reason));
     walk_text(walk, payment->request.method, sizeof(payment->request.method));
     walk_text(walk, payment->request.resource, sizeof(payment->request.resource));
+    walk_bool(walk, &payment->has_forward);
+    walk_text(walk, payment->identifier, sizeof(payment->identifier));
+    walk_solana(walk, payment);
 }
 
 size_t payment_row_write(const struct x402_payment *payment, uint8_t ret[PAYMENT_ROW_BYTES_MAX])

@@ -1,9 +1,11 @@
 /* The store of spent proofs: who is just now dealing with a payment, and which are spent. It is the
  * fast gate in front of the log, which has the last word (x402/payment.h).
  *
- * Keys (CONTRACT 4), all lower case:
+ * Keys (CONTRACT 4), hex digits in lower case:
  *   eip155:CHAIN/TOKEN/FROM/NONCE    an authorization
  *   eip155:CHAIN/TX/LOGINDEX         a transfer
+ *   solana:REF/MESSAGE               a payment on Solana: SHA-256 of what the payer signed, hex
+ *   solana:REF/SIGNATURE             the same, settled: base58, where case counts
  *
  * States of a key: absent → claimed(request digest, holder) → spent(payment id) or absent again.
  * A claim never times out into absent: whoever claimed it must promote or release it, and a process
