@@ -34,6 +34,17 @@ bool member_text_take(struct lucid_span text, size_t max, char *out) LUCID_WARN_
 /* The same for names (gas_name_ok). */
 bool member_name_take(struct lucid_span name, size_t max, char *out) LUCID_WARN_UNUSED;
 
+/* --- price_form.c ----------------------------------------------------------------------------- */
+
+/* Checks what is asked for; the refusals of gas_price_set_prepare. */
+enum lucid_error price_take(const struct gas_price_request *request, struct gas_price *ret,
+                            struct lucid_why *why) LUCID_WARN_UNUSED;
+enum lucid_error price_asset_take(struct lucid_span asset, struct gas_price *price,
+                                  struct lucid_why *why) LUCID_WARN_UNUSED;
+/* Whether two prices say the same, whatever their versions. */
+bool price_equal(const struct gas_price *a, const struct gas_price *b);
+/* The payload of price.set. */
+void price_payload_write(const struct gas_price *price, struct lucid_buf *out);
 /* A price from the payload of price.set; sequence, time and deletion stay as they are in *ret. */
 enum lucid_error price_parse(struct lucid_span payload, struct gas_price *ret) LUCID_WARN_UNUSED;
 

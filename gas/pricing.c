@@ -1,6 +1,8 @@
 /* Event `price.set`, payload JCS:
  *   {"asset":text,"compute_payee":text|null,"custom_split":bool,"model_payee":text|null,
  *    "network":text,"pay_to":text,"price_per_call":"n","split_bps":[c,m,p],"unit":text,"version":n}
+ *   and, each only when it was given, "description":text, "grant_seconds":n, "mime_type":text,
+ *   "price_per_token":"n", "price_subscription_hour":"n", "resource":text (gas/price_form.c).
  * Event `price.deleted`, payload JCS: {"asset":text,"version":n}: the version that it ends.
  * Table `prices`: key = asset; value = version in force u64.
  * Table `price_versions`: key = asset ‖ 0 ‖ version u64; value = sequence of price.set u64 ‖ its
@@ -25,7 +27,7 @@ enum {
     VALUE_FIXED_BYTES = 32,
     KEY_BYTES_MAX = GAS_NAME_BYTES_MAX + 9,
     PAYLOAD_BYTES_MAX = 4096,
-    PAYLOAD_ARENA_BYTES = 16384,
+    DELETED_ARENA_BYTES = 16384,
 };
 
 static struct lucid_span version_key(struct lucid_span asset, uint64_t version,
@@ -45,78 +47,7 @@ static bool key_is_of(struct lucid_span key, struct lucid_span asset)
            key.data[asset.len] == 0;
 }
 
-/* --- payloads and rows ------------------------------------------------------------------------ */
-
-static void payload_write(const struct gas_price *price, struct lucid_buf *out)
-{
-    lucid_buf_char(out, '{');
-    lucid_json_member_cstr(out, "asset", price->asset);
-    member_payee_put(out, "compute_payee", price->payees[GAS_COMPUTE]);
-    lucid_json_member_bool(out, "custom_split", price->custom_split);
-    member_payee_put(out, "model_payee", price->payees[GAS_MODEL]);
-    lucid_json_member_cstr(out, "network", price->network);
-    lucid_json_member_cstr(out, "pay_to", price->pay_to);
-    gas_amount_member(out, "price_per_call", price->price_per_call);
-    member_weights_put(out, "split_bps", &price->weights);
-    lucid_json_member_cstr(out, "unit", gas_unit_name(price->unit));
-    lucid_json_member_u64(out, "version", price->version);
-    lucid_buf_char(out, '}');
-}
-
-static enum lucid_error root_parse(const struct jcs_value *root, struct gas_price *ret)
-{
-    const struct jcs_value *custom = jcs_member(root, "custom_split");
-    struct gas_price price = *ret;
-    enum lucid_error error = member_text(root, "asset", price.asset, sizeof(price.asset));
-    if (error == LUCID_OK) {
-        error = member_payee(jcs_member(root, "compute_payee"), price.payees[GAS_COMPUTE]);
-    }
-    if (error == LUCID_OK) {
-        error = member_payee(jcs_member(root, "model_payee"), price.payees[GAS_MODEL]);
-    }
-    if (error == LUCID_OK) {
-        error = member_text(root, "network", price.network, sizeof(price.network));
-    }
-    if (error == LUCID_OK) {
-        error = member_text(root, "pay_to", price.pay_to, sizeof(price.pay_to));
-    }
-    if (error == LUCID_OK) {
-        error = member_amount(root, "price_per_call", &price.price_per_call);
-    }
-    if (error == LUCID_OK) {
-        error = member_weights(root, "split_bps", &price.weights);
-    }
-    if (error == LUCID_OK) {
-        error = member_unit(root, &price.unit);
-    }
-    if (error == LUCID_OK) {
-        error = payload_uint(root, "version", &price.version);
-    }
-    if (error != LUCID_OK) {
-        return error;
-    }
-    if (custom == NULL || (jcs_type(custom) != JCS_TRUE && jcs_type(custom) != JCS_FALSE) ||
-        !gas_name_ok(lucid_span_str(price.asset), GAS_NAME_BYTES_MAX)) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    price.custom_split = jcs_type(custom) == JCS_TRUE;
-    price.payees[GAS_PROTOCOL][0] = '\0';
-    *ret = price;
-    return LUCID_OK;
-}
-
-enum lucid_error price_parse(struct lucid_span payload, struct gas_price *ret)
-{
-    struct lucid_arena arena;
-    const struct jcs_value *root;
-    lucid_arena_init(&arena, PAYLOAD_ARENA_BYTES);
-    enum lucid_error error = payload_parse(payload, &arena, &root);
-    if (error == LUCID_OK) {
-        error = root_parse(root, ret);
-    }
-    lucid_arena_fini(&arena);
-    return error;
-}
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static enum lucid_error row_parse(struct lucid_span value, struct gas_price *ret)
 {
@@ -139,92 +70,24 @@ static enum lucid_error row_parse(struct lucid_span value, struct gas_price *ret
 
 /* --- preparing -------------------------------------------------------------------------------- */
 
-static bool pay_to_ok(struct lucid_span text)
-{
-    static const char base58[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    static const char hex[] = "0123456789abcdefABCDEF";
-    bool is_hex = text.len == 42 && memcmp(text.data, "0x", 2) == 0;
-    size_t from = is_hex ? 2 : 0;
-    if (!is_hex && (text.len < 32 || text.len > GAS_PAY_TO_BYTES_MAX)) {
-        return false;
-    }
-    for (size_t i = from; i < text.len; i++) {
-        if (text.data[i] == '\0' || strchr(is_hex ? hex : base58, text.data[i]) == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum lucid_error payees_take(const struct gas_price_request *request,
-                                    struct gas_price *price, struct lucid_why *why)
-{
-    if (!member_name_take(request->compute_payee, GAS_NAME_BYTES_MAX, price->payees[GAS_COMPUTE])) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "compute_payee",
-                            "a payee is 1 to %d of A-Za-z0-9._:-", GAS_NAME_BYTES_MAX);
-    }
-    if (!member_name_take(request->model_payee, GAS_NAME_BYTES_MAX, price->payees[GAS_MODEL])) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "model_payee",
-                            "a payee is 1 to %d of A-Za-z0-9._:-", GAS_NAME_BYTES_MAX);
-    }
-    price->custom_split = request->weights != NULL;
-    price->weights = price->custom_split ? *request->weights : gas_weights_default;
-    if (!gas_weights_ok(&price->weights)) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "split_bps",
-                            "the three weights must sum to %d basis points", GAS_BPS);
-    }
-    return LUCID_OK;
-}
-
-static enum lucid_error asset_take(struct lucid_span asset, struct gas_price *price,
-                                   struct lucid_why *why)
-{
-    if (asset.data == NULL || !member_name_take(asset, GAS_NAME_BYTES_MAX, price->asset)) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "asset",
-                            "an asset is 1 to %d of A-Za-z0-9._:-", GAS_NAME_BYTES_MAX);
-    }
-    return LUCID_OK;
-}
-
 enum lucid_error gas_price_set_prepare(struct gas_price_command *command,
                                        const struct gas_price_request *request,
                                        struct lucid_why *why)
 {
-    struct gas_price price = {.unit = GAS_USDC, .price_per_call = request->price_per_call};
-    enum lucid_error error = asset_take(request->asset, &price, why);
-    if (error != LUCID_OK) {
-        return error;
+    struct gas_price price;
+    enum lucid_error error = price_take(request, &price, why);
+    if (error == LUCID_OK) {
+        *command = (struct gas_price_command){
+            .command = {.kind = &gas_pricing_kind, .verb = GAS_PRICE_SET}, .price = price};
     }
-    if (price.price_per_call == 0 || price.price_per_call > GAS_AMOUNT_MAX) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "price_per_call",
-                            "a price is 1 to 2^63 - 1 base units");
-    }
-    if (request->network.data == NULL ||
-        !member_name_take(request->network, GAS_NETWORK_BYTES_MAX, price.network)) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "network",
-                            "a network is a CAIP-2 name of 1 to %d characters",
-                            GAS_NETWORK_BYTES_MAX);
-    }
-    if (request->pay_to.data == NULL || !pay_to_ok(request->pay_to) ||
-        payload_copy(request->pay_to, price.pay_to, sizeof(price.pay_to)) != LUCID_OK) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PRICE", "pay_to",
-                            "an address is 0x and 40 hex digits, or 32 to %d of base58",
-                            GAS_PAY_TO_BYTES_MAX);
-    }
-    error = payees_take(request, &price, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    *command = (struct gas_price_command){
-        .command = {.kind = &gas_pricing_kind, .verb = GAS_PRICE_SET}, .price = price};
-    return LUCID_OK;
+    return error;
 }
 
 enum lucid_error gas_price_delete_prepare(struct gas_price_command *command,
                                           struct lucid_span asset, struct lucid_why *why)
 {
     struct gas_price price = {.unit = GAS_USDC};
-    enum lucid_error error = asset_take(asset, &price, why);
+    enum lucid_error error = price_asset_take(asset, &price, why);
     if (error == LUCID_OK) {
         *command = (struct gas_price_command){
             .command = {.kind = &gas_pricing_kind, .verb = GAS_PRICE_DELETE}, .price = price};
@@ -278,17 +141,6 @@ static enum lucid_error version_next(struct ledger_txn *txn, struct lucid_span a
     return LUCID_OK;
 }
 
-/* Whether two prices say the same, whatever their versions. */
-static bool price_equal(const struct gas_price *a, const struct gas_price *b)
-{
-    return a->unit == b->unit && a->price_per_call == b->price_per_call &&
-           strcmp(a->network, b->network) == 0 && strcmp(a->pay_to, b->pay_to) == 0 &&
-           strcmp(a->payees[GAS_COMPUTE], b->payees[GAS_COMPUTE]) == 0 &&
-           strcmp(a->payees[GAS_MODEL], b->payees[GAS_MODEL]) == 0 &&
-           memcmp(a->weights.bps, b->weights.bps, sizeof(a->weights.bps)) == 0 &&
-           a->custom_split == b->custom_split;
-}
-
 static enum lucid_error set_decide(struct ledger_txn *txn, struct gas_price_command *command)
 {
     struct lucid_buf text;
@@ -307,7 +159,7 @@ static enum lucid_error set_decide(struct ledger_txn *txn, struct gas_price_comm
         return error;
     }
     lucid_buf_init(&text, PAYLOAD_BYTES_MAX);
-    payload_write(&command->price, &text);
+    price_payload_write(&command->price, &text);
     return payload_draft(txn, type_set, &text, NULL);
 }
 
@@ -389,7 +241,7 @@ static enum lucid_error deleted_read(struct lucid_span payload, struct gas_price
 {
     struct lucid_arena arena;
     const struct jcs_value *root;
-    lucid_arena_init(&arena, PAYLOAD_ARENA_BYTES);
+    lucid_arena_init(&arena, DELETED_ARENA_BYTES);
     enum lucid_error error = payload_parse(payload, &arena, &root);
     if (error == LUCID_OK) {
         error = member_text(root, "asset", ret->asset, sizeof(ret->asset));

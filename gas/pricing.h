@@ -73,7 +73,8 @@ struct gas_price_command {
 };
 
 /* Checks and makes a command. Refusals: INVALID_PRICE (LUCID_REFUSE_INVALID) with param asset,
- * price_per_call, network, pay_to, compute_payee, model_payee or split_bps. The writer adds, for
+ * price_per_call, network, pay_to, compute_payee, model_payee, split_bps, price_per_token,
+ * price_subscription_hour, grant_seconds, resource, description or mime_type. The writer adds, for
  * GAS_PRICE_SET when a payee's suspense would be released into an account without room for it,
  * AMOUNT_OVERFLOW (LUCID_REFUSE_TOO_LARGE; param compute_payee or model_payee); for
  * GAS_PRICE_DELETE of an asset that has no price, NOT_FOUND (LUCID_REFUSE_INVALID, param asset). */

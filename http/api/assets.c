@@ -2,6 +2,35 @@
 #include "gas/revenue.h"
 #include "http/api/api_internal.h"
 
+/* What else it is sold by and how it is listed: only what there is. */
+static void market_write(const struct gas_price *price, struct lucid_buf *out)
+{
+    const struct {
+        const char *name;
+        uint64_t amount;
+    } amounts[] = {{"price_per_token", price->price_per_token},
+                   {"price_subscription_hour", price->price_subscription_hour}};
+    const struct {
+        const char *name;
+        const char *text;
+    } texts[] = {{"resource", price->resource},
+                 {"description", price->description},
+                 {"mime_type", price->mime_type}};
+    for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++) {
+        if (amounts[i].amount > 0) {
+            gas_amount_member(out, amounts[i].name, amounts[i].amount);
+        }
+    }
+    if (price->grant_seconds > 0) {
+        lucid_json_member_u64(out, "grant_seconds", price->grant_seconds);
+    }
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].text[0] != '\0') {
+            lucid_json_member_cstr(out, texts[i].name, texts[i].text);
+        }
+    }
+}
+
 static void price_write(const struct gas_price *price, struct lucid_buf *out)
 {
     lucid_buf_char(out, '{');
@@ -15,6 +44,7 @@ static void price_write(const struct gas_price *price, struct lucid_buf *out)
     api_text_or_null(out, "model_payee", price->payees[GAS_MODEL]);
     api_weights_write(&price->weights, "split_bps", out);
     lucid_json_member_bool(out, "custom_split", price->custom_split);
+    market_write(price, out);
     lucid_json_member_time(out, "set_at", price->time_ms);
     if (price->deleted_sequence == 0) {
         lucid_json_member_null(out, "deleted_at");
@@ -240,6 +270,38 @@ static bool split_member(struct http_request *request, const struct jcs_value *d
     return api_weights(request, value, "INVALID_PRICE", weights);
 }
 
+/* Absent or null: 0. */
+static bool amount_optional(struct http_request *request, const struct jcs_value *document,
+                            const char *name, uint64_t *ret)
+{
+    static const uint64_t none = 0;
+    const struct jcs_value *value = jcs_member(document, name);
+    if (value != NULL && jcs_type(value) == JCS_NULL) {
+        *ret = 0;
+        return true;
+    }
+    return api_amount_member(request, document, name, "INVALID_PRICE", &none, ret);
+}
+
+/* What else it is sold by, and how it is listed. */
+static bool market_read(struct http_request *request, const struct jcs_value *document,
+                        struct gas_price_request *ret)
+{
+    static const char code[] = "INVALID_PRICE";
+    const struct jcs_value *seconds = jcs_member(document, "grant_seconds");
+    if (seconds != NULL && jcs_type(seconds) != JCS_NULL &&
+        !jcs_uint(seconds, &ret->grant_seconds)) {
+        api_problem(request, 422, code, "grant_seconds", "the seconds must be an integer from 0");
+        return false;
+    }
+    return amount_optional(request, document, "price_per_token", &ret->price_per_token) &&
+           amount_optional(request, document, "price_subscription_hour",
+                           &ret->price_subscription_hour) &&
+           api_text_member(request, document, "resource", code, false, &ret->resource) &&
+           api_text_member(request, document, "description", code, false, &ret->description) &&
+           api_text_member(request, document, "mime_type", code, false, &ret->mime_type);
+}
+
 static bool price_read(struct http_request *request, const struct jcs_value *document,
                        struct gas_weights *weights, struct gas_price_request *ret)
 {
@@ -251,7 +313,8 @@ static bool price_read(struct http_request *request, const struct jcs_value *doc
         !api_name_member(request, document, "compute_payee", code, &ret->compute_payee) ||
         !api_name_member(request, document, "model_payee", code, &ret->model_payee) ||
         !split_member(request, document, weights, &ret->weights) ||
-        !api_unit_member(request, document, "unit", code, GAS_USDC, &unit)) {
+        !api_unit_member(request, document, "unit", code, GAS_USDC, &unit) ||
+        !market_read(request, document, ret)) {
         return false;
     }
     if (unit != GAS_USDC) {

@@ -245,6 +245,35 @@ with case("the forms that are taken: base58, 128 bytes of name, 2^63 - 1, weight
             equal(list(got.values()) if name == "split_bps" else got, value)
         equal(service.ok(f"/v1/assets/{asset}/pricing"), made)
 
+with case("by token and hour, and how it is listed: what is given is kept, nothing is for nothing"):
+    more = {"price_per_token": "3", "price_subscription_hour": "500000", "grant_seconds": 60,
+            "resource": "https://api.example/v1/run?x=1", "description": "a run",
+            "mime_type": "application/json"}
+    got = put("sold-otherwise", **more, status=201)
+    equal({key: got.get(key) for key in more}, more)
+    equal(put("sold-otherwise", price_per_call="0", **more, status=200)["price_per_call"], "0")
+    equal(service.ok("/v1/assets/sold-otherwise/pricing/history")["items"][0], got)
+    none = put("sold-otherwise", **{key: None for key in more}, status=200)
+    equal(none["version"], 3)
+    equal([key for key in more if key in none], [])
+    unchanged(lambda: equal(put("sold-otherwise", price_per_token="0", grant_seconds=0,
+                                status=200), none))
+
+    def refused_sales():
+        for bad in ({"price_per_call": "0"}, {"price_per_call": "0", "grant_seconds": 60},
+                    {"price_per_token": 3}, {"price_per_token": "-1"},
+                    {"price_subscription_hour": "1.5"}, {"grant_seconds": "60"},
+                    {"grant_seconds": 31 * 86400 + 1}, {"grant_seconds": -1},
+                    {"grant_seconds": 1.5}, {"resource": "ftp://x/"}, {"resource": 1},
+                    {"resource": "https://a/" + "x" * 503}, {"description": ""},
+                    {"description": "x" * 257}, {"mime_type": "json"}):
+            param = list(bad)[0]
+            got = ask("PUT", "/v1/assets/sold-otherwise/pricing", {**PRICE, **bad})
+            equal((got.status, got.json()["param"]), (422, param), str(bad))
+            equal(got.json()["code"], "INVALID_PRICE", str(bad))
+    unchanged(refused_sales)
+    equal(ask("DELETE", "/v1/assets/sold-otherwise/pricing").status, 200)
+
 with case("the list of prices: by name, in pages"):
     items = service.ok("/v1/assets")["items"]
     equal([item["asset"] for item in items], sorted(["llama", "a" * 128, "A.b_c:d-9", "most", "all",
@@ -701,6 +730,17 @@ with case("lucid price set: the first, a change that keeps the rest, exact amoun
            got["version"]), ("12500", None, "m", True, 3))
     got = json_of("price", "set", "cli", "--split", "default")
     equal((got["custom_split"], got["model_payee"], got["version"]), (False, "m", 4))
+    more = json_of("price", "set", "cli", "--per-token", "0.000003", "--per-hour-units", "7",
+                   "--grant-seconds", "60", "--resource", "https://a/", "--description", "x",
+                   "--mime-type", "text/plain")
+    equal([more[key] for key in ("price_per_token", "price_subscription_hour", "grant_seconds",
+                                 "resource", "description", "mime_type", "version")],
+          ["3", "7", 60, "https://a/", "x", "text/plain", 5])
+    equal(json_of("price", "set", "cli", "--price", "0")["price_subscription_hour"], "7")
+    got = json_of("price", "set", "cli", "--price-units", "12500", "--per-token", "0",
+                  "--per-hour", "0", "--grant-seconds", "0", "--resource", "", "--description", "",
+                  "--mime-type", "")
+    equal(("price_per_token" in got, "resource" in got, got["version"]), (False, False, 7))
     unchanged(lambda: equal(json_of("price", "set", "cli"), got))
     equal(json_of("price", "show", "cli"), got)
     equal(json_of("price", "show", "cli", "--version", "2")["version"], 2)
@@ -741,10 +781,10 @@ with case("lucid price list, history, delete; asset revenue: tables with points 
     equal(json_of("price", "list", "--limit", "2"),
           {"items": service.ok("/v1/assets")["items"][:2], "more": True})
     equal([line.split()[0] for line in lucid("price", "history", "cli").splitlines()],
-          ["VERSION", "1", "2", "3", "4", "5"])
-    equal(json_of("price", "delete", "cli")["version"], 5)
+          ["VERSION", "1", "2", "3", "4", "5", "6", "7", "8"])
+    equal(json_of("price", "delete", "cli")["version"], 8)
     lucid("price", "show", "cli", want=1)
-    equal(len(json_of("price", "history", "cli")["items"]), 5)
+    equal(len(json_of("price", "history", "cli")["items"]), 8)
     table = lucid("asset", "revenue", "wait").splitlines()
     equal(len(table), 2)
     equal(json_of("asset", "revenue", "wait"), service.ok("/v1/assets/wait/revenue", token=reader))

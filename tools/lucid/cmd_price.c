@@ -1,7 +1,7 @@
 /* lucid price list, show, set, delete, history; lucid asset revenue */
 #include <stdio.h>
 
-#include "gas/split.h"
+#include "gas/pricing.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/money.h"
 #include "tools/lucid/remote.h"
@@ -20,6 +20,8 @@ static void price_show(json_t *price)
 {
     const char *unit = json_string_value(json_object_get(price, "unit"));
     money_member_show(price, "price_per_call", unit);
+    money_member_show(price, "price_per_token", unit);
+    money_member_show(price, "price_subscription_hour", unit);
     json_t *split = money_split_show(json_object_get(price, "split_bps"));
     if (split != NULL) {
         json_object_set_new(price, "split", split);
@@ -212,6 +214,39 @@ static bool member_set(struct cli *cli, const char *option, const char *name, js
     return true;
 }
 
+/* An amount that takes itself away when it is 0. */
+static bool amount_set(struct cli *cli, const char *option, const char *units, const char *name,
+                       json_t *body)
+{
+    char text[GAS_AMOUNT_TEXT_BYTES];
+    if (!money_option(cli, option, units, GAS_USDC, text)) {
+        return false;
+    }
+    if (text[0] != '\0') {
+        json_object_set_new(body, name, json_string(text));
+    }
+    return true;
+}
+
+static bool market_apply(struct cli *cli, json_t *body)
+{
+    uint64_t seconds = 0;
+    if (!amount_set(cli, "per-token", "per-token-units", "price_per_token", body) ||
+        !amount_set(cli, "per-hour", "per-hour-units", "price_subscription_hour", body) ||
+        !member_set(cli, "resource", "resource", body) ||
+        !member_set(cli, "description", "description", body) ||
+        !member_set(cli, "mime-type", "mime_type", body)) {
+        return false;
+    }
+    if (cli_value(cli, "grant-seconds", NULL) != NULL) {
+        if (!cli_value_u64(cli, "grant-seconds", 0, 0, GAS_GRANT_SECONDS_MAX, &seconds)) {
+            return false;
+        }
+        json_object_set_new(body, "grant_seconds", json_integer((json_int_t)seconds));
+    }
+    return true;
+}
+
 static bool options_apply(struct cli *cli, json_t *body)
 {
     char price[GAS_AMOUNT_TEXT_BYTES];
@@ -220,7 +255,7 @@ static bool options_apply(struct cli *cli, json_t *body)
         !member_set(cli, "network", "network", body) ||
         !member_set(cli, "pay-to", "pay_to", body) ||
         !member_set(cli, "compute-payee", "compute_payee", body) ||
-        !member_set(cli, "model-payee", "model_payee", body)) {
+        !member_set(cli, "model-payee", "model_payee", body) || !market_apply(cli, body)) {
         return false;
     }
     if (price[0] != '\0') {
@@ -253,13 +288,18 @@ static enum cli_exit price_find(struct cli *cli, json_t **ret)
 /* The request that would set the price as it stands; an empty one when there is none. */
 static enum cli_exit standing_get(struct cli *cli, json_t **ret)
 {
-    static const char *const kept[] = {"price_per_call", "network", "pay_to", "compute_payee",
-                                       "model_payee"};
+    static const char *const kept[] = {"price_per_call", "network",       "pay_to",
+                                       "compute_payee",  "model_payee",   "price_per_token",
+                                       "resource",       "grant_seconds", "price_subscription_hour",
+                                       "description",    "mime_type"};
     json_t *standing = NULL;
     json_t *body = json_object();
     enum cli_exit code = price_find(cli, &standing);
-    for (size_t i = 0; standing != NULL && i < sizeof(kept) / sizeof(kept[0]); i++) {
-        json_object_set(body, kept[i], json_object_get(standing, kept[i]));
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        json_t *value = json_object_get(standing, kept[i]);
+        if (value != NULL) {
+            json_object_set(body, kept[i], value);
+        }
     }
     if (json_is_true(json_object_get(standing, "custom_split"))) {
         json_object_set(body, "split_bps", json_object_get(standing, "split_bps"));
@@ -295,6 +335,14 @@ static const struct cli_option set_options[] = {
     {"pay-to", 0, "ADDRESS", "who is paid there: 0x and 40 hex digits, or base58"},
     {"compute-payee", 0, "NAME", "who gets the compute leg; \"\": nobody yet"},
     {"model-payee", 0, "NAME", "who gets the model leg; \"\": nobody yet"},
+    {"per-token", 0, "USDC", "for each token, on top of --price; 0: not sold by token"},
+    {"per-token-units", 0, "N", "the same in base units"},
+    {"per-hour", 0, "USDC", "for an hour's subscription (lucid access); 0: none"},
+    {"per-hour-units", 0, "N", "the same in base units"},
+    {"grant-seconds", 0, "N", "behind a proxy: how long one payment admits; 0: one request"},
+    {"resource", 0, "URL", "where it is sold, for /discovery/resources; \"\": not listed"},
+    {"description", 0, "TEXT", "what it is, in a few words"},
+    {"mime-type", 0, "TYPE", "what is answered: application/json"},
     {"split", 0, "SPLIT", "percent for compute, model, protocol; or default (70/20/10)"},
     {NULL, 0, NULL, NULL},
 };
@@ -308,11 +356,14 @@ const struct cli_command command_price_set = {
             "needed.\n"
             "Each change is a new version. When a payee is named, what waited for it in suspense "
             "is paid\n"
-            "to it at once.\n",
+            "to it at once. --price 0 is good only with --per-token or --per-hour: such an asset's "
+            "calls are\n"
+            "not sold one by one, and not given away either.\n",
     .examples = "  lucid price set inference --price 0.01 --network eip155:8453 \\\n"
                 "      --pay-to 0x1111111111111111111111111111111111111111 --compute-payee gpu-1\n"
                 "  lucid price set inference --model-payee llama-authors --split 60/30/10\n"
-                "  lucid price set inference --price-units 12500\n",
+                "  lucid price set inference --price-units 12500\n"
+                "  lucid price set inference --per-token 0.000002 --per-hour 0.5\n",
     .options = set_options,
     .arguments_min = 1,
     .arguments_max = 1,

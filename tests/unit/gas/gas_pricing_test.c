@@ -54,6 +54,11 @@ static void check_same(const struct gas_price *a, const struct gas_price *b)
     assert_string_equal(a->payees[GAS_MODEL], b->payees[GAS_MODEL]);
     assert_memory_equal(a->weights.bps, b->weights.bps, sizeof(a->weights.bps));
     assert_true(a->custom_split == b->custom_split);
+    assert_true(a->price_per_token == b->price_per_token && a->grant_seconds == b->grant_seconds);
+    assert_true(a->price_subscription_hour == b->price_subscription_hour);
+    assert_string_equal(a->resource, b->resource);
+    assert_string_equal(a->description, b->description);
+    assert_string_equal(a->mime_type, b->mime_type);
     assert_true(a->sequence == b->sequence && a->time_ms == b->time_ms);
     assert_true(a->deleted_sequence == b->deleted_sequence && a->deleted_ms == b->deleted_ms);
 }
@@ -145,6 +150,140 @@ static void test_prepare(void **state)
     assert_string_equal(why.param, "asset");
     assert_int_equal(gas_price_delete_prepare(&command, lucid_span("a\0b", 3), &why),
                      LUCID_REFUSE_INVALID);
+}
+
+/* --- by token and hour, and how it is listed -------------------------------------------------- */
+
+#define A_32    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define URL_480 NAME_128 NAME_128 NAME_128 A_32 A_32 A_32
+
+static const struct {
+    uint64_t call, token, hour, seconds;
+    const char *resource;
+    const char *description;
+    const char *mime_type;
+    const char *param; /* NULL: is fine */
+} sales[] = {
+    {1, 0, 0, 0, NULL, NULL, NULL, NULL},
+    {0, 1, 0, 0, NULL, NULL, NULL, NULL},
+    {0, 0, 1, 0, NULL, NULL, NULL, NULL},
+    {0, 0, 0, 60, NULL, NULL, NULL, "price_per_call"},
+    {GAS_AMOUNT_MAX, GAS_AMOUNT_MAX, GAS_AMOUNT_MAX, GAS_GRANT_SECONDS_MAX, NULL, NULL, NULL, NULL},
+    {1, GAS_AMOUNT_MAX + 1, 0, 0, NULL, NULL, NULL, "price_per_token"},
+    {1, 0, UINT64_MAX, 0, NULL, NULL, NULL, "price_subscription_hour"},
+    {1, 0, 0, GAS_GRANT_SECONDS_MAX + 1, NULL, NULL, NULL, "grant_seconds"},
+    {1, 0, 0, UINT64_MAX, NULL, NULL, NULL, "grant_seconds"},
+    {1, 0, 0, 0, "https://a.example/x?y=1", "A \xc3\xa9", "text/plain; charset=utf-8", NULL},
+    {1, 0, 0, 0, "http://[::1]:80/", NULL, NULL, NULL},
+    {1, 0, 0, 0, "https://" URL_480 "aaaaaaaaaaaaaaaaaaaaaaaa", NULL, NULL, NULL},
+    {1, 0, 0, 0, "https://" URL_480 "aaaaaaaaaaaaaaaaaaaaaaaaa", NULL, NULL, "resource"},
+    {1, 0, 0, 0, "", NULL, NULL, "resource"},
+    {1, 0, 0, 0, "https://", NULL, NULL, "resource"},
+    {1, 0, 0, 0, "https:///x", NULL, NULL, "resource"},
+    {1, 0, 0, 0, "ftp://a/", NULL, NULL, "resource"},
+    {1, 0, 0, 0, "/v1/x", NULL, NULL, "resource"},
+    {1, 0, 0, 0, "https://a/b c", NULL, NULL, "resource"},
+    {1, 0, 0, 0, "https://a/#f", NULL, NULL, "resource"},
+    {1, 0, 0, 0, "https://a/\"", NULL, NULL, "resource"},
+    {1, 0, 0, 0, "https://\xc3\xa9/", NULL, NULL, "resource"},
+    {1, 0, 0, 0, NULL, "", NULL, "description"},
+    {1, 0, 0, 0, NULL, "a\nb", NULL, "description"},
+    {1, 0, 0, 0, NULL, "\xff", NULL, "description"},
+    {1, 0, 0, 0, NULL, NAME_128 NAME_128, NULL, NULL},
+    {1, 0, 0, 0, NULL, NAME_128 NAME_128 "a", NULL, "description"},
+    {1, 0, 0, 0, NULL, NULL, "", "mime_type"},
+    {1, 0, 0, 0, NULL, NULL, "text", "mime_type"},
+    {1, 0, 0, 0, NULL, NULL, "/plain", "mime_type"},
+    {1, 0, 0, 0, NULL, NULL, "text/", "mime_type"},
+    {1, 0, 0, 0, NULL, NULL, "t\xc3\xa9xt/plain", "mime_type"},
+    {1, 0, 0, 0, NULL, NULL, NAME_128 "/", "mime_type"},
+};
+
+static enum lucid_error sale_prepare(size_t i, struct gas_price_command *command,
+                                     struct lucid_why *why)
+{
+    const struct gas_price_request request = {
+        .asset = lucid_span_str("a"),
+        .price_per_call = sales[i].call,
+        .network = lucid_span_str(NETWORK),
+        .pay_to = lucid_span_str(PAY_TO),
+        .price_per_token = sales[i].token,
+        .price_subscription_hour = sales[i].hour,
+        .grant_seconds = sales[i].seconds,
+        .resource = text_span(sales[i].resource),
+        .description = text_span(sales[i].description),
+        .mime_type = text_span(sales[i].mime_type),
+    };
+    return gas_price_set_prepare(command, &request, why);
+}
+
+/* Each that is fine is a version of its own, reads back as it was given, and is known again. */
+static void test_sales(void **state)
+{
+    (void)state;
+    uint64_t version = 0;
+    for (size_t i = 0; i < sizeof(sales) / sizeof(sales[0]); i++) {
+        struct gas_price_command command;
+        struct gas_price price;
+        struct lucid_why why = {.code = NULL};
+        enum lucid_error error = sale_prepare(i, &command, &why);
+        if (sales[i].param != NULL) {
+            assert_int_equal(error, LUCID_REFUSE_INVALID);
+            assert_string_equal(why.code, "INVALID_PRICE");
+            assert_string_equal(why.param, sales[i].param);
+            continue;
+        }
+        assert_int_equal(error, LUCID_OK);
+        assert_int_equal(core_run(&world.core, &command.command), LUCID_OK);
+        assert_false(command.ret_known);
+        assert_int_equal(command.price.version, ++version);
+        assert_int_equal(current("a", &price), LUCID_OK);
+        check_same(&price, &command.price);
+        assert_true(price.price_per_call == sales[i].call);
+        assert_true(price.price_per_token == sales[i].token);
+        assert_true(price.price_subscription_hour == sales[i].hour);
+        assert_true(price.grant_seconds == sales[i].seconds);
+        assert_string_equal(price.resource, sales[i].resource == NULL ? "" : sales[i].resource);
+        assert_string_equal(price.description,
+                            sales[i].description == NULL ? "" : sales[i].description);
+        assert_string_equal(price.mime_type, sales[i].mime_type == NULL ? "" : sales[i].mime_type);
+        assert_int_equal(sale_prepare(i, &command, &why), LUCID_OK);
+        assert_int_equal(core_run(&world.core, &command.command), LUCID_OK);
+        assert_true(command.ret_known);
+    }
+}
+
+/* The payload has the members in canonical order, and only those that were given. */
+static void test_sale_payload(void **state)
+{
+    (void)state;
+    static const char expected[] =
+        "{\"asset\":\"a\",\"compute_payee\":null,\"custom_split\":false,"
+        "\"description\":\"x\",\"grant_seconds\":60,\"mime_type\":\"text/plain\","
+        "\"model_payee\":null,\"network\":\"" NETWORK "\",\"pay_to\":\"" PAY_TO "\","
+        "\"price_per_call\":\"0\",\"price_per_token\":\"7\",\"price_subscription_hour\":\"9\","
+        "\"resource\":\"https://a/\",\"split_bps\":[7000,2000,1000],\"unit\":\"USDC\","
+        "\"version\":1}";
+    const struct gas_price_request request = {
+        .asset = lucid_span_str("a"),
+        .network = lucid_span_str(NETWORK),
+        .pay_to = lucid_span_str(PAY_TO),
+        .price_per_token = 7,
+        .price_subscription_hour = 9,
+        .grant_seconds = 60,
+        .resource = lucid_span_str("https://a/"),
+        .description = lucid_span_str("x"),
+        .mime_type = lucid_span_str("text/plain"),
+    };
+    struct gas_price_command command;
+    struct store_event event;
+    assert_int_equal(gas_price_set_prepare(&command, &request, NULL), LUCID_OK);
+    assert_int_equal(core_run(&world.core, &command.command), LUCID_OK);
+    uint64_t newest = core_events(&world.core);
+    assert_int_equal(ledger_view_begin(world.core.view), LUCID_OK);
+    assert_int_equal(ledger_view_event(world.core.view, newest, &event), LUCID_OK);
+    assert_true(lucid_span_is(event.payload, expected));
+    ledger_view_end(world.core.view);
 }
 
 /* --- versions --------------------------------------------------------------------------------- */
@@ -350,6 +489,8 @@ int main(void)
         cmocka_unit_test(test_prepare),
         cmocka_unit_test_setup_teardown(test_first, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_payload, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_sales, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_sale_payload, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_known, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_deleted, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_one_batch, world_make, world_drop),
