@@ -142,7 +142,8 @@ size_t cashier_warnings(void *context, const char **ret, size_t max)
     size_t count = 0;
     bool unreachable = false;
     for (size_t i = 0; i < networks->count; i++) {
-        unreachable = unreachable || !atomic_load(&cashier->seen.networks[i].reachable);
+        unreachable = unreachable || (!networks->items[i].solana &&
+                                      !atomic_load(&cashier->seen.networks[i].reachable));
     }
     if (count < max && !atomic_load(&cashier->seen.store_ready)) {
         ret[count++] = "spent_store_unready";

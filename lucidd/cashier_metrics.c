@@ -99,7 +99,8 @@ static void networks_write(const struct cashier *cashier, struct lucid_buf *out)
         lucid_prom_family(out, families[row].name, families[row].type, families[row].help);
         for (size_t i = 0; i < networks->count; i++) {
             bool gas = row == ROW_GAS || row == ROW_SENT || row == ROW_REPLACED;
-            if (gas && cashier->options.shop->gas_key_of[i] == NULL) {
+            if (networks->items[i].solana ||
+                (gas && cashier->options.shop->gas_key_of[i] == NULL)) {
                 continue;
             }
             lucid_buf_printf(out, "%s{network=\"%s\"} %llu\n", families[row].name,

@@ -345,13 +345,13 @@ static enum lucid_error net_open(struct direct *direct, size_t which)
 {
     const struct x402_direct_options *options = &direct->options;
     const struct x402_network *network = &options->networks->items[which];
-    struct direct_net *net = &direct->nets[which];
+    struct direct_net *net = &direct->nets[direct->net_count];
     const char *urls[EVM_RPC_ENDPOINTS_MAX];
     for (size_t i = 0; i < network->rpc_count; i++) {
         urls[i] = network->rpc[i];
     }
     *net = (struct direct_net){.direct = direct, .network = network, .pulse = {.fire = pulse_fire}};
-    direct->net_count = which + 1;
+    direct->net_count++;
     struct evm_rpc_options rpc = {.loop = options->loop,
                                   .outgoing = options->outgoing,
                                   .urls = urls,
@@ -384,7 +384,9 @@ enum lucid_error x402_direct_open(const struct x402_direct_options *options,
     direct->starved_timer.fire = starved_fire;
     enum lucid_error error = LUCID_OK;
     for (size_t i = 0; error == LUCID_OK && i < options->networks->count; i++) {
-        error = net_open(direct, i);
+        if (!options->networks->items[i].solana) {
+            error = net_open(direct, i);
+        }
     }
     if (error != LUCID_OK) {
         direct_close(&direct->base);

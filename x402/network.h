@@ -60,9 +60,9 @@ struct x402_network {
     uint64_t max_fee_wei;
     uint32_t stuck_seconds;
     char treasury_key_file[X402_PATH_BYTES_MAX + 1]; /* "": nothing is sent out from here */
-    bool has_treasury;
     bool has_gas;
     struct evm_address gas;      /* the gas key's address: set by whoever reads the key */
+    bool has_treasury;           /* the file says it, or whoever has read the key has set it */
     struct evm_address treasury; /* payouts and refunds come from it */
     uint64_t treasury_day_max;   /* base units a UTC day; 0: none */
 };

@@ -58,6 +58,13 @@ static const struct x402_token_row rows[] = {
 };
 /* clang-format on */
 
+static const struct x402_solana_row solana_rows[] = {
+    {"solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", "solana",
+     "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"},
+    {"solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1", "solana-devnet",
+     "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU"},
+};
+
 /* What version 1 calls a chain. */
 static const struct {
     const char *name;
@@ -91,7 +98,13 @@ static const struct {
 enum {
     ROWS = sizeof(rows) / sizeof(rows[0]),
     CHAINS = sizeof(chains) / sizeof(chains[0]),
+    SOLANA_ROWS = sizeof(solana_rows) / sizeof(solana_rows[0]),
 };
+
+const struct x402_solana_row *x402_solana_row_at(size_t n)
+{
+    return n < SOLANA_ROWS ? &solana_rows[n] : NULL;
+}
 
 const struct x402_token_row *x402_token_row_at(size_t n)
 {

@@ -10,12 +10,18 @@ static struct x402_networks networks;
 
 static void check(const struct x402_network *network)
 {
+    lucid_assert(x402_network_find(&networks, lucid_span_str(network->caip2)) == network);
+    if (network->solana) {
+        struct x402_network known;
+        lucid_assert(x402_network_known(lucid_span_str(network->caip2), &known));
+        lucid_assert(memcmp(&known, network, sizeof(known)) == 0);
+        return;
+    }
     struct evm_hash separator = evm_domain_separator(lucid_span_str(network->token_name),
                                                      lucid_span_str(network->token_version),
                                                      network->chain_id, &network->token);
     lucid_assert(memcmp(&separator, &network->separator, sizeof(separator)) == 0);
     lucid_assert(network->chain_id > 0 && network->token_name[0] != '\0');
-    lucid_assert(x402_network_find(&networks, lucid_span_str(network->caip2)) == network);
     lucid_assert(network->v1_name[0] == '\0' ||
                  x402_network_find_v1(&networks, lucid_span_str(network->v1_name)) == network);
     lucid_assert(network->rpc_count >= 1 && network->rpc_count <= EVM_RPC_ENDPOINTS_MAX);
@@ -32,6 +38,8 @@ static void check(const struct x402_network *network)
     lucid_assert(network->serve_depth.by != X402_BY_DEPTH || network->serve_depth.blocks >= 1);
     lucid_assert(network->gas_limit >= 21000 && network->max_fee_wei > 0);
     lucid_assert(network->eip3009 || network->gas_key_file[0] == '\0');
+    lucid_assert(network->treasury_key_file[0] == '\0' ||
+                 strcmp(network->treasury_key_file, network->gas_key_file) != 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

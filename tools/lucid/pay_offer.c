@@ -98,6 +98,11 @@ static bool network_take(const json_t *object, const struct pay_limits *limits,
     }
     struct lucid_span name = lucid_span_str(terms->network);
     const struct x402_network *known = x402_network_known(name, room) ? room : NULL;
+    if (known != NULL && known->solana) {
+        return refuse(why, "NETWORK_SOLANA", "network",
+                      "the offer is for Solana, where lucid pay has no key: pay it with an x402 "
+                      "client that signs transactions of Solana");
+    }
     if (known != NULL) {
         terms->chain_id = known->chain_id;
     } else if (!chain_parse(name, &terms->chain_id)) {

@@ -1,6 +1,7 @@
 /* x402/network.h: the built-in tables against the published separators, the operator's file. */
 #include "tests/unit/x402/wire_world.h"
 #include "x402/network_internal.h"
+#include "x402/solana.h"
 
 static json_t *domain_of(const json_t *domains, const struct x402_network *network)
 {
@@ -100,7 +101,9 @@ static void test_names(void **state)
         "base ",
         "eip155:5",
         "Base",
-        "solana",
+        "Solana",
+        "solana:",
+        "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvd",
         "eip155:-1",
         "eip155:18446744073709552000",
         "eip155:0x1",
@@ -276,6 +279,16 @@ static const struct {
     {WITH("\"max_fee_gwei\":\"1e3\""), "networks[0].max_fee_gwei"},
     {WITH("\"stuck_seconds\":4"), "networks[0].stuck_seconds"},
     {WITH("\"stuck_seconds\":3601"), "networks[0].stuck_seconds"},
+    {WITH("\"treasury_key_file\":7"), "networks[0].treasury_key_file"},
+    {WITH("\"gas_key_file\":\"/k\",\"treasury_key_file\":\"/k\""), "networks[0].treasury_key_file"},
+    {WITH("\"treasury_address\":\"0x12\""), "networks[0].treasury_address"},
+    {WITH("\"treasury_day_max\":5"), "networks[0].treasury_day_max"},
+    {WITH("\"treasury_day_max\":\"05\""), "networks[0].treasury_day_max"},
+    {ENTRY("\"network\":\"solana\",\"rpc\":[\"https://a\"]"), "networks[0]"},
+    {ENTRY("\"network\":\"solana-devnet\",\"gas_key_file\":\"/k\""), "networks[0]"},
+    {"{\"networks\":[{\"network\":\"solana\"},"
+     "{\"network\":\"solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp\"}]}",
+     "networks[1].network"},
 };
 
 static void test_refusals(void **state)
@@ -294,6 +307,74 @@ static void test_refusals(void **state)
         }
         assert_true(why.text[0] != '\0' && networks->count == 77);
     }
+    free(networks);
+}
+
+static void test_solana(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *caip2;
+        const char *mint;
+    } known[] = {
+        {"solana", "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp",
+         "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"},
+        {"solana-devnet", "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1",
+         "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU"},
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        struct x402_network network;
+        struct lucid_buf mint = {.bytes_max = 0};
+        assert_true(x402_network_known(lucid_span_str(known[i].caip2), &network));
+        assert_true(network.solana && !network.eip3009 && network.chain_id == 0);
+        assert_string_equal(network.v1_name, known[i].name);
+        x402_base58_write(&mint, network.mint, sizeof(network.mint));
+        assert_true(lucid_span_is(lucid_buf_span(&mint), known[i].mint));
+        assert_true(x402_network_known(lucid_span_str(known[i].name), &network));
+        assert_string_equal(network.caip2, known[i].caip2);
+        lucid_buf_fini(&mint);
+    }
+    struct x402_networks *networks = calloc(1, sizeof(*networks));
+    assert_non_null(networks);
+    assert_int_equal(x402_networks_parse(lucid_span_str("{\"networks\":[{" BASE
+                                                        "},{\"network\":\"solana-devnet\"}]}"),
+                                         networks, NULL),
+                     LUCID_OK);
+    assert_int_equal(networks->count, 2);
+    const struct x402_network *found =
+        x402_network_find_v1(networks, lucid_span_str("solana-devnet"));
+    assert_true(found == &networks->items[1] && found->solana && found->rpc_count == 0);
+    assert_true(found == x402_network_find(
+                             networks, lucid_span_str("solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1")));
+    free(networks);
+}
+
+static void test_treasury(void **state)
+{
+    (void)state;
+    struct x402_networks *networks = calloc(1, sizeof(*networks));
+    struct evm_address treasury;
+    assert_non_null(networks);
+    assert_true(
+        evm_address_parse(lucid_span_str("0x00000000000000000000000000000000000000aA"), &treasury));
+    assert_int_equal(x402_networks_parse(
+                         lucid_span_str(WITH("\"gas_key_file\":\"/g\",\"treasury_key_file\":\"/t\","
+                                             "\"treasury_address\":"
+                                             "\"0x00000000000000000000000000000000000000aA\","
+                                             "\"treasury_day_max\":\"5000000\"")),
+                         networks, NULL),
+                     LUCID_OK);
+    const struct x402_network *network = &networks->items[0];
+    assert_string_equal(network->treasury_key_file, "/t");
+    assert_true(network->has_treasury);
+    assert_memory_equal(&network->treasury, &treasury, sizeof(treasury));
+    assert_int_equal(network->treasury_day_max, 5000000);
+    /* The key's address is known to whoever reads it. */
+    assert_int_equal(
+        x402_networks_parse(lucid_span_str(WITH("\"treasury_key_file\":\"/t\"")), networks, NULL),
+        LUCID_OK);
+    assert_true(!network->has_treasury && network->treasury_day_max == 0);
     free(networks);
 }
 
@@ -335,7 +416,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),    cmocka_unit_test(test_names),
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_all_members),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_solana),
+        cmocka_unit_test(test_treasury), cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests_name("x402 network", tests, NULL, NULL);
 }
