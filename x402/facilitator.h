@@ -145,6 +145,9 @@ static inline void x402_charge_ask(struct x402_facilitator *facilitator, struct 
     facilitator->ops->ask(facilitator, charge);
 }
 
+/* The name of the one that asks nodes itself. */
+#define X402_DIRECT "direct"
+
 struct x402_direct_options {
     struct lucid_loop *loop;
     struct lucid_outgoing *outgoing;

@@ -48,6 +48,12 @@ void gate_run_end(struct gate_run *run)
     job->done(job);
 }
 
+bool gate_run_is_unchecked(const struct gate_run *run)
+{
+    const struct x402_proof *proof = &run->job->proof;
+    return proof->form != X402_FORM_PROOF && proof->smart_wallet && !proof->is_solana;
+}
+
 void gate_wake(struct x402_gate *gate, const uint8_t id[X402_PAYMENT_ID_BYTES])
 {
     for (struct gate_run *run = gate->runs; run != NULL; run = run->next) {
@@ -76,6 +82,9 @@ void x402_gate_enter(struct x402_gate *gate, struct x402_gate_job *job)
     job->text[0] = '\0';
     job->has_payment = false;
     job->replayed = false;
+    if (job->forward.len > X402_FORWARD_BYTES_MAX) {
+        job->forward = lucid_span(NULL, 0);
+    }
     if (gate->stopping || gate->run_count == GATE_RUNS_MAX) {
         job_refuse(gate, job, gate->stopping ? "stopping" : "too_many_payments");
         return;
@@ -123,7 +132,8 @@ enum lucid_error x402_gate_open(const struct x402_gate_options *options, struct 
 static bool run_can_stop(const struct gate_run *run)
 {
     return run->state == GATE_WAITING || run->state == GATE_OBSERVING ||
-           run->state == GATE_VERIFYING || run->state == GATE_SETTLING;
+           run->state == GATE_CHECKING || run->state == GATE_VERIFYING ||
+           run->state == GATE_SETTLING;
 }
 
 void x402_gate_stop(struct x402_gate *gate)

@@ -4,7 +4,10 @@
  *   PARSED → MATCHED → BOUND     on the request's own loop: x402/proof.h, x402/offer.h
  *   BOUND → CLAIMED              spent store: authorizations before anything else, transfers after
  *                                OBSERVED (else strangers could lock a victim's transaction)
- *   CLAIMED → VERIFIED → INTENT → SETTLED → RECORDED      an authorization
+ *   CLAIMED → VERIFIED → INTENT → SETTLED → RECORDED      an authorization, also one of Solana's
+ *   VERIFIED → CLAIMED → INTENT → SETTLED → RECORDED      that of a smart wallet, whose signature
+ *                                only a facilitator can check: an unchecked one must not lock a
+ *                                payer's nonce
  *   OBSERVED → CLAIMED → RECORDED                         a transfer
  *   a payment that the log has already → SERVED (again, or for the first time), PENDING or SPENT
  *
@@ -23,7 +26,9 @@
 enum x402_gate_outcome {
     X402_ADMITTED,    /* paid, recorded, and `paid` is done (or a read may be answered) */
     X402_NOT_PAID,    /* 402: reason, text; nothing was consumed */
-    X402_SPENT,       /* 409 PAYMENT_ALREADY_SPENT: for another request */
+    X402_SPENT,       /* 409 PAYMENT_ALREADY_SPENT: for another request; with the reason
+                         payment_identifier_conflict 409 PAYMENT_IDENTIFIER_CONFLICT: the identifier
+                         is another payment's, and nothing was consumed */
     X402_OUTSTANDING, /* 503 PAYMENT_PENDING: the outcome is not known yet, or somebody deals with
                          it */
     X402_UNAVAILABLE, /* 503 PAYMENT_UNAVAILABLE: store or facilitator away; nothing was consumed */
@@ -35,11 +40,15 @@ enum x402_gate_outcome {
 struct x402_gate_job {
     /* In */
     const struct x402_network *network;
-    struct x402_proof proof; /* its spans must live until done */
+    struct x402_proof proof; /* its spans must live until done; on Solana with pay_to filled in */
     struct x402_match match; /* X402_FITS */
     struct x402_request_kept request;
     char asset[GAS_NAME_BYTES_MAX + 1];
-    struct evm_address pay_to;
+    struct evm_address pay_to; /* on Solana: zero */
+    /* What another facilitator is sent (x402_forward_write), alive until done. data NULL, or more
+     * than X402_FORWARD_BYTES_MAX: only `direct` can settle it. */
+    struct lucid_span forward;
+    bool smart_wallet_ok; /* somebody can check a smart wallet's (x402_roster_settles) */
     uint64_t price;
     uint64_t price_version;
     struct ledger_command *paid; /* a write to be committed with the payment; NULL: a read */
@@ -57,6 +66,9 @@ struct x402_gate_job {
 
     void *impl;
 };
+
+/* The code of the 409 of X402_SPENT. */
+const char *x402_gate_spent_code(const struct x402_gate_job *job);
 
 #define X402_WAIT_MS_DEFAULT 5000
 

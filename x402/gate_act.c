@@ -16,6 +16,9 @@ static enum gate_event claim_event(struct gate_run *run)
     switch (run->claim.outcome) {
     case X402_CLAIMED:
         gate_test_at(run->gate, "claimed");
+        if (run->checked) {
+            return GATE_CLAIMED_CHECKED;
+        }
         return run_is_transfer(run) ? GATE_CLAIMED_SEEN : GATE_CLAIMED;
     case X402_CLAIM_HELD:
         return run->claim.same_request ? GATE_HELD : GATE_HELD_OTHER;
@@ -99,8 +102,12 @@ static void charge_done(struct x402_charge *charge)
     if (charge->verb == X402_CHARGE_OBSERVE) {
         run->observed = event == GATE_GOOD;
     } else if (charge->verb == X402_CHARGE_VERIFY) {
+        if (run->state == GATE_CHECKING && charge->has_transaction && !run->intended) {
+            event = GATE_STRAY;
+        }
         run->stray = charge->outcome == X402_CHARGE_STRAY;
         run->settled = event == GATE_GOOD && charge->has_transaction;
+        run->checked = run->state == GATE_CHECKING && event == GATE_GOOD;
     } else if (event == GATE_GOOD || event == GATE_STRAY) {
         gate_test_at(run->gate, "settled");
     }
@@ -145,19 +152,29 @@ enum gate_event gate_observe(struct gate_run *run)
     return charge_begin(run, X402_CHARGE_OBSERVE);
 }
 
+static bool payer_equal(const struct x402_proof *a, const struct x402_proof *b)
+{
+    return memcmp(&a->authorization.from, &b->authorization.from, sizeof(a->authorization.from)) ==
+               0 &&
+           memcmp(a->solana.payer, b->solana.payer, sizeof(a->solana.payer)) == 0;
+}
+
+/* Whether its payer is known to want it, and it may take the money yet. */
+static bool run_is_moving(const struct gate_run *run)
+{
+    return run->state == GATE_VERIFYING || run->state == GATE_INTENDING ||
+           run->state == GATE_SETTLING || (run->state == GATE_CLAIMING && run->checked);
+}
+
 /* What jobs that have come as far as VERIFY before this one will take from the same payer: one
  * balance must not be good for many intents. */
 static uint64_t payer_reserved(const struct gate_run *run)
 {
-    const struct evm_address *payer = &run->job->proof.authorization.from;
     uint64_t sum = 0;
     for (const struct gate_run *other = run->gate->runs; other != NULL; other = other->next) {
-        bool moving = other->state == GATE_VERIFYING || other->state == GATE_INTENDING ||
-                      other->state == GATE_SETTLING;
-        if (other != run && moving && !run_is_transfer(other) &&
+        if (other != run && run_is_moving(other) && !run_is_transfer(other) &&
             other->job->network == run->job->network &&
-            memcmp(other->job->proof.authorization.from.bytes, payer->bytes,
-                   sizeof(payer->bytes)) == 0 &&
+            payer_equal(&other->job->proof, &run->job->proof) &&
             __builtin_add_overflow(sum, other->job->match.amount, &sum)) {
             return UINT64_MAX;
         }
@@ -168,6 +185,9 @@ static uint64_t payer_reserved(const struct gate_run *run)
 enum gate_event gate_verify(struct gate_run *run)
 {
     run->charge = (struct x402_charge){
+        .asset = run->job->asset,
+        .forward = run->job->forward,
+        .solana = run->job->proof.solana,
         .intended = run->intended,
         .reserved = payer_reserved(run),
         .authorization = run->job->proof.authorization,
@@ -267,13 +287,14 @@ static void payment_fill(const struct gate_run *run, struct x402_payment *paymen
     const struct x402_gate_job *job = run->job;
     payment->price = job->price;
     payment->version = job->price_version;
-    payment->token = job->network->token;
-    payment->pay_to = job->pay_to;
+    if (!job->network->solana) {
+        payment->token = job->network->token;
+        payment->pay_to = job->pay_to;
+    }
     payment->request = job->request;
     snprintf(payment->asset, sizeof(payment->asset), "%s", job->asset);
     snprintf(payment->network, sizeof(payment->network), "%s", job->network->caip2);
-    snprintf(payment->facilitator, sizeof(payment->facilitator), "%s",
-             run->gate->options.facilitator->ops->name);
+    snprintf(payment->facilitator, sizeof(payment->facilitator), "%s", gate_settler(&run->charge));
 }
 
 static void transfer_fill(const struct gate_run *run, struct x402_payment *payment)
@@ -288,6 +309,18 @@ static void transfer_fill(const struct gate_run *run, struct x402_payment *payme
     payment->amount = run->charge.transfer.amount;
 }
 
+static void authorization_fill(const struct gate_run *run, struct x402_payment *payment)
+{
+    const struct x402_proof *proof = &run->job->proof;
+    payment->payer = proof->authorization.from;
+    payment->authorization = proof->authorization;
+    if (!proof->smart_wallet) {
+        payment->signature = proof->signature;
+    }
+    payment->sender = run->charge.intended_sender;
+    payment->from_block = run->charge.from_block;
+}
+
 enum gate_event gate_intend(struct gate_run *run)
 {
     const struct x402_gate_job *job = run->job;
@@ -297,14 +330,20 @@ enum gate_event gate_intend(struct gate_run *run)
     struct x402_payment *payment = write_prepare(run, X402_INTEND);
     payment_fill(run, payment);
     memcpy(payment->id, run->id, sizeof(payment->id));
-    payment->scheme = X402_SCHEME_EIP3009;
     payment->amount = job->match.amount;
-    payment->payer = job->proof.authorization.from;
-    payment->authorization = job->proof.authorization;
-    payment->signature = job->proof.signature;
-    payment->sender = run->charge.intended_sender;
-    payment->from_block = run->charge.from_block;
     payment->bound = true;
+    if (job->network->solana) {
+        payment->solana = job->proof.solana;
+    } else {
+        authorization_fill(run, payment);
+    }
+    lucid_assert(job->proof.identifier.len < sizeof(payment->identifier));
+    if (job->proof.identifier.len > 0) {
+        memcpy(payment->identifier, job->proof.identifier.data, job->proof.identifier.len);
+    }
+    if (strcmp(payment->facilitator, X402_DIRECT) != 0) {
+        run->write.forward = job->forward;
+    }
     return run_submit(run, false);
 }
 
@@ -315,7 +354,6 @@ enum gate_event gate_record(struct gate_run *run)
         transfer_fill(run, payment);
     } else {
         memcpy(payment->id, run->id, sizeof(payment->id));
-        payment->scheme = X402_SCHEME_EIP3009;
         payment->request = run->job->request;
         payment->has_transfer = true;
         payment->transfer = run->charge.transfer;
@@ -403,7 +441,8 @@ void gate_run_cancel(struct gate_run *run)
     enum gate_state state = run->state;
     if (state == GATE_WAITING) {
         lucid_timer_clear(gate->options.loop, &run->timer);
-    } else if (state == GATE_OBSERVING || state == GATE_VERIFYING || state == GATE_SETTLING) {
+    } else if (state == GATE_OBSERVING || state == GATE_CHECKING || state == GATE_VERIFYING ||
+               state == GATE_SETTLING) {
         gate->options.facilitator->ops->cancel(gate->options.facilitator, &run->charge);
     } else if (state == GATE_CLAIMING || state == GATE_PROMOTING || state == GATE_RELEASING) {
         x402_spent_cancel(gate->options.spent, &run->claim);

@@ -17,28 +17,31 @@ enum gate_event {
     GATE_NOTHING, /* of an action: the answer comes later */
 
     /* The log, about the payment of the proof. "Here": at this method and path. */
-    GATE_NEW,        /* it knows nothing of it (or an intent that failed) */
-    GATE_NEW_UNSEEN, /* likewise, and the transfer has not been looked at on the chain yet */
-    GATE_OPEN,       /* an intent without an end, for this request or here */
-    GATE_OPEN_OTHER, /* the same for another place */
-    GATE_SERVED,     /* it has paid for this very request */
-    GATE_UNSERVED,   /* it is good for a request here, and has paid for none yet */
-    GATE_USED,       /* it is spent on something else */
-    GATE_FOREIGN,    /* somebody else's transaction settled it: it admits nothing */
-    GATE_REVERSED,   /* a reorganisation took it, and it may come back */
-    GATE_UNSIGNED,   /* a smart wallet's signature, which has not been checked */
-    GATE_STRANGER,   /* it is there, but the proof does not show that it is the client's */
-    GATE_UNREADABLE, /* the log cannot be read just now */
+    GATE_NEW,           /* it knows nothing of it (or an intent that failed) */
+    GATE_NEW_UNSEEN,    /* likewise, and the transfer has not been looked at on the chain yet */
+    GATE_NEW_UNCHECKED, /* likewise, and nobody has checked the smart wallet's signature yet */
+    GATE_OPEN,          /* an intent without an end, for this request or here */
+    GATE_OPEN_OTHER,    /* the same for another place */
+    GATE_SERVED,        /* it has paid for this very request */
+    GATE_UNSERVED,      /* it is good for a request here, and has paid for none yet */
+    GATE_USED,          /* it is spent on something else */
+    GATE_FOREIGN,       /* somebody else's transaction settled it: it admits nothing */
+    GATE_REVERSED,      /* a reorganisation took it, and it may come back */
+    GATE_UNSIGNED,      /* a smart wallet's signature, which nobody here can check */
+    GATE_IDENTIFIED,    /* the identifier is another payment's; the writer may say so too */
+    GATE_STRANGER,      /* it is there, but the proof does not show that it is the client's */
+    GATE_UNREADABLE,    /* the log cannot be read just now */
 
     /* The spent store. */
     GATE_CLAIMED,
-    GATE_CLAIMED_SEEN, /* of a transfer, which has been seen on the chain */
-    GATE_HELD,         /* by the same request */
-    GATE_HELD_OTHER,   /* by another one */
-    GATE_SPENT_HERE,   /* our log has it */
-    GATE_SPENT_AWAY,   /* another front end's log has it */
-    GATE_UNREADY,      /* the store cannot say */
-    GATE_DONE,         /* promoted, or released */
+    GATE_CLAIMED_SEEN,    /* of a transfer, which has been seen on the chain */
+    GATE_CLAIMED_CHECKED, /* of a smart wallet's, which has been verified */
+    GATE_HELD,            /* by the same request */
+    GATE_HELD_OTHER,      /* by another one */
+    GATE_SPENT_HERE,      /* our log has it */
+    GATE_SPENT_AWAY,      /* another front end's log has it */
+    GATE_UNREADY,         /* the store cannot say */
+    GATE_DONE,            /* promoted, or released */
 
     /* The facilitator. */
     GATE_GOOD,
@@ -71,6 +74,7 @@ enum gate_state {
     GATE_LOOKING,
     GATE_WAITING,
     GATE_OBSERVING,
+    GATE_CHECKING, /* verifying before claiming */
     GATE_CLAIMING,
     GATE_VERIFYING,
     GATE_INTENDING,
@@ -110,10 +114,13 @@ struct gate_run {
     struct keeper_entry *entry; /* lent while this run owns the payment */
     struct x402_claim claim;
     struct x402_charge charge;
-    bool observed; /* charge.transfer is what OBSERVE saw */
-    bool stray;    /* VERIFY saw a stranger's settlement in charge.transfer */
-    bool intended; /* the log has an intent of it that failed */
-    bool settled;  /* VERIFY saw that it moved the money all the same: charge.transfer */
+    bool observed;   /* charge.transfer is what OBSERVE saw */
+    bool forwarded;  /* a smart wallet's: the known payment was intended by the same bytes */
+    bool identified; /* the identifier is another payment's */
+    bool checked;    /* a smart wallet's has been verified: charge is what VERIFY said */
+    bool stray;      /* VERIFY saw a stranger's settlement in charge.transfer */
+    bool intended;   /* the log has an intent of it that failed */
+    bool settled;    /* VERIFY saw that it moved the money all the same: charge.transfer */
     struct x402_payment_command write;
     bool writing;
     struct x402_payment known; /* as the log had it when LOOKING */
@@ -218,6 +225,8 @@ uint64_t gate_now_ms(const struct x402_gate *gate); /* boot clock */
 void gate_count(_Atomic uint64_t *counter);
 /* The run's answer is complete: gives the job back and frees the run. */
 void gate_run_end(struct gate_run *run);
+/* Whether it is a smart wallet's, whose signature nobody could check on the request's loop. */
+bool gate_run_is_unchecked(const struct gate_run *run);
 /* Lets the jobs that wait for that payment look again. */
 void gate_wake(struct x402_gate *gate, const uint8_t id[X402_PAYMENT_ID_BYTES]);
 
@@ -238,7 +247,7 @@ bool gate_transfer_is_known(struct gate_run *run);
 gate_action gate_wait;
 gate_action gate_observe;
 gate_action gate_claim;
-gate_action gate_verify;
+gate_action gate_verify; /* of CHECKING too */
 gate_action gate_intend;
 gate_action gate_settle;
 gate_action gate_record;
@@ -264,6 +273,8 @@ void gate_payment_keys(const struct x402_payment *payment, struct x402_claim *cl
 enum gate_event gate_charge_event(const struct x402_gate *gate, const struct x402_charge *charge);
 /* What came of a command of the payment kind. Counts the event made. */
 enum gate_event gate_write_event(struct x402_gate *gate, const struct x402_payment_command *write);
+/* Who settles a payment, as the log names it. What a chain shows is direct's to say. */
+const char *gate_settler(const struct x402_charge *charge);
 void gate_test_at(struct x402_gate *gate, const char *state);
 
 /* --- keeper.c --------------------------------------------------------------------------------- */

@@ -12,7 +12,9 @@ static enum gate_event look_judge(const struct gate_run *run)
         [X402_RECALL_STRANGER] = GATE_STRANGER,
     };
     const struct x402_gate_job *job = run->job;
-    bool shown = run->observed || run->gate->options.accept_unbound_proofs;
+    bool shown = gate_run_is_unchecked(run)
+                     ? run->forwarded
+                     : run->observed || run->gate->options.accept_unbound_proofs;
     return events[x402_recall_judge(&run->known, &job->proof, &job->match, &job->request, shown)];
 }
 
@@ -40,6 +42,27 @@ static void look_keys(struct gate_run *run)
     }
 }
 
+/* Whether the identifier that was shown is another payment's than that of the id. */
+static bool look_identifier(const struct gate_run *run, const uint8_t id[X402_PAYMENT_ID_BYTES])
+{
+    struct x402_payment other;
+    struct lucid_span identifier = run->job->proof.identifier;
+    return identifier.len > 0 &&
+           x402_payment_identified(run->gate->view, identifier, &other) == LUCID_OK &&
+           memcmp(other.id, id, sizeof(other.id)) != 0;
+}
+
+/* Whether the known payment was intended by these very bytes of a smart wallet. */
+static bool look_forward(const struct gate_run *run)
+{
+    struct lucid_buf kept;
+    lucid_buf_init(&kept, X402_FORWARD_BYTES_MAX);
+    bool same = x402_payment_forward(run->gate->view, &run->known, &kept) == LUCID_OK &&
+                x402_recall_is_forwarded(lucid_buf_span(&kept), run->job->forward);
+    lucid_buf_fini(&kept);
+    return same;
+}
+
 static enum lucid_error look_find(struct gate_run *run)
 {
     enum lucid_error error = ledger_view_begin(run->gate->view);
@@ -52,16 +75,22 @@ static enum lucid_error look_find(struct gate_run *run)
                                   &run->known);
     }
     struct x402_payment *known = &run->known;
+    run->forwarded = error == LUCID_OK && gate_run_is_unchecked(run) && look_forward(run);
     if (error == LUCID_NOTE_ABSENT && run->job->proof.form != X402_FORM_PROOF) {
         run->intended = x402_payment_read(run->gate->view, run->id, known) == LUCID_OK &&
-                        known->status == X402_FAILED;
+                        known->status == X402_FAILED &&
+                        (!gate_run_is_unchecked(run) || look_forward(run));
     }
+    run->identified = look_identifier(run, error == LUCID_OK ? known->id : run->id);
     ledger_view_end(run->gate->view);
     return error;
 }
 
 bool gate_transfer_is_known(struct gate_run *run)
 {
+    if (run->job->network->solana) {
+        return false;
+    }
     const struct x402_transfer *transfer = &run->charge.transfer;
     struct x402_spent_key key;
     x402_key_transfer(run->job->network, &transfer->transaction, transfer->log_index, &key);
@@ -80,9 +109,11 @@ enum gate_event gate_look(struct gate_run *run)
     if (++run->looks > GATE_LOOKS_MAX) {
         return GATE_LATE; /* log and spent store contradict each other: not to be decided here */
     }
-    if (run->job->proof.form != X402_FORM_PROOF && run->job->proof.smart_wallet) {
+    if (gate_run_is_unchecked(run) &&
+        (!run->job->smart_wallet_ok || run->job->forward.data == NULL)) {
         return GATE_UNSIGNED; /* anybody could name this payer and nonce */
     }
+    run->checked = false;
     look_keys(run);
     enum lucid_error error = look_find(run);
     if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
@@ -94,12 +125,19 @@ enum gate_event gate_look(struct gate_run *run)
     } else {
         memcpy(run->wait_id, run->id, sizeof(run->wait_id));
     }
-    if (event == GATE_NEW && run->job->proof.form == X402_FORM_PROOF && !run->observed) {
+    bool transfer = run->job->proof.form == X402_FORM_PROOF;
+    if (event == GATE_NEW && transfer && !run->observed) {
         event = GATE_NEW_UNSEEN;
     }
-    if (event == GATE_STRANGER && !run->observed) {
+    if (event == GATE_STRANGER && transfer && !run->observed) {
         /* The row may be poorer than the chain, e.g. of an intent: the chain decides. */
         event = GATE_NEW_UNSEEN;
+    }
+    if (run->identified && (event == GATE_NEW || event == GATE_SERVED || event == GATE_UNSERVED)) {
+        return GATE_IDENTIFIED;
+    }
+    if (event == GATE_NEW && gate_run_is_unchecked(run)) {
+        return GATE_NEW_UNCHECKED;
     }
     if (event == GATE_OPEN) {
         keeper_hurry(run->gate, run->known.id);

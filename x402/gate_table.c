@@ -3,6 +3,7 @@
  * later; what is not in the table cannot happen and is an assertion.
  *
  *   an authorization  LOOKING → CLAIMING → VERIFYING → INTENDING → SETTLING → RECORDING → PROMOTING
+ *   a smart wallet's  LOOKING → CHECKING → CLAIMING → INTENDING → …
  *   a transfer        LOOKING → OBSERVING → LOOKING → CLAIMING → RECORDING → PROMOTING
  *   known, served     LOOKING → REPLAYING
  *   known, unserved   LOOKING → SERVING
@@ -29,6 +30,8 @@ struct gate_row {
     const char *reason; /* NULL: the facilitator's */
 };
 
+static const char reason_identified[] = "payment_identifier_conflict";
+
 /* clang-format off */
 #define GO(state, action) {.next = GATE_##state, .act = (action)}
 #define SAY(state, action, what, why) \
@@ -42,6 +45,8 @@ static const struct gate_row gate_rows[GATE_STATES][GATE_EVENTS] = {
     [GATE_LOOKING] = {
         [GATE_NEW]           = GO(CLAIMING, gate_claim),
         [GATE_NEW_UNSEEN]    = GO(OBSERVING, gate_observe),
+        [GATE_NEW_UNCHECKED] = GO(CHECKING, gate_verify),
+        [GATE_IDENTIFIED]    = SAY(ENDED, NULL, SPENT, reason_identified),
         [GATE_OPEN]          = GO(WAITING, gate_wait),
         [GATE_OPEN_OTHER]    = SAY(ENDED, NULL, OUTSTANDING, "settlement_pending"),
         [GATE_SERVED]        = GO(REPLAYING, gate_replay),
@@ -66,9 +71,20 @@ static const struct gate_row gate_rows[GATE_STATES][GATE_EVENTS] = {
         [GATE_AWAY]          = SAY(ENDED, NULL, UNAVAILABLE, "facilitator_unavailable"),
         [GATE_STOP]          = SAY(ENDED, NULL, UNAVAILABLE, "stopping"),
     },
+    /* Nothing is held while it is not known whose signature it is; and what has been settled is
+     * nobody's who cannot show that. */
+    [GATE_CHECKING] = {
+        [GATE_GOOD]          = GO(CLAIMING, gate_claim),
+        [GATE_STRAY]         = SAY(ENDED, NULL, SPENT, "settled_by_another"),
+        [GATE_BAD]           = SAY(ENDED, NULL, NOT_PAID, NULL),
+        [GATE_PENDING]       = SAY(ENDED, NULL, UNAVAILABLE, "facilitator_unavailable"),
+        [GATE_AWAY]          = SAY(ENDED, NULL, UNAVAILABLE, "facilitator_unavailable"),
+        [GATE_STOP]          = SAY(ENDED, NULL, UNAVAILABLE, "stopping"),
+    },
     [GATE_CLAIMING] = {
         [GATE_CLAIMED]       = GO(VERIFYING, gate_verify),
         [GATE_CLAIMED_SEEN]  = GO(RECORDING, gate_record),
+        [GATE_CLAIMED_CHECKED] = GO(INTENDING, gate_intend),
         [GATE_HELD]          = GO(WAITING, gate_wait),
         [GATE_HELD_OTHER]    = SAY(ENDED, NULL, OUTSTANDING, "payment_held"),
         [GATE_SPENT_HERE]    = GO(LOOKING, gate_look),
@@ -88,6 +104,7 @@ static const struct gate_row gate_rows[GATE_STATES][GATE_EVENTS] = {
         [GATE_WRITTEN_STRAY]   = GO(STRAYING, gate_record_stray),
         [GATE_WRITTEN_SETTLED] = GO(RECORDING, gate_record),
         [GATE_CONFLICT]      = SAY(RELEASING, gate_release, SPENT, "payment_already_spent"),
+        [GATE_IDENTIFIED]    = SAY(RELEASING, gate_release, SPENT, reason_identified),
         [GATE_STILL_OPEN]    = SAY(RELEASING, gate_release, OUTSTANDING, "settlement_pending"),
         [GATE_UNWRITTEN]     = SAY(RELEASING, gate_release, BROKEN, "not_recorded"),
         [GATE_UNKNOWN]       = SAY(PARKED, gate_park, BROKEN, "not_recorded"),
@@ -179,9 +196,10 @@ static const struct {
     {"not_recorded_yet", "the money has moved and is being recorded: send the request again"},
     {"not_recorded", "the payment could not be recorded; no money was taken by it"},
     {"payment_already_spent", "the payment has been spent on another request"},
+    {reason_identified, "the payment identifier is another payment's"},
     {"settled_by_another", "the authorization was settled by a transaction that is not ours"},
     {"payment_not_bound", "the proof does not show that the payment is the client's"},
-    {"invalid_exact_evm_signature", "the signature must be of 65 bytes: not of a smart wallet"},
+    {"invalid_exact_evm_signature", "nobody here can check the signature of a smart wallet"},
     {"log_unavailable", "the log cannot be read just now; nothing was taken"},
     {"spent_store_unavailable", "the store of spent proofs is not ready; nothing was taken"},
     {"facilitator_unavailable", "the chain cannot be asked just now; nothing was taken"},
@@ -197,6 +215,13 @@ void gate_explain(struct x402_gate_job *job)
             snprintf(job->text, sizeof(job->text), "%s", gate_texts[i].text);
         }
     }
+}
+
+const char *x402_gate_spent_code(const struct x402_gate_job *job)
+{
+    lucid_assert(job->outcome == X402_SPENT);
+    return strcmp(job->reason, reason_identified) == 0 ? "PAYMENT_IDENTIFIER_CONFLICT"
+                                                       : "PAYMENT_ALREADY_SPENT";
 }
 
 static void gate_answer(struct gate_run *run, const struct gate_row *row)

@@ -22,6 +22,9 @@ enum gate_event gate_charge_event(const struct x402_gate *gate, const struct x40
         if (verb == X402_CHARGE_OBSERVE || verb == X402_CHARGE_WATCH) {
             break;
         }
+        if (charge->network->solana) {
+            return verb == X402_CHARGE_VERIFY ? GATE_AWAY : GATE_PENDING; /* nobody can say so */
+        }
         /* Before the intent it only says how to go on (GATE_WRITTEN_SETTLED). */
         return gate->options.pay_to_exclusive && verb != X402_CHARGE_VERIFY ? GATE_GOOD
                                                                             : GATE_STRAY;
@@ -74,13 +77,19 @@ enum gate_event gate_write_event(struct x402_gate *gate, const struct x402_payme
         return write->paid != NULL && refused(write->paid) ? GATE_PAID_REFUSED : GATE_WRITTEN;
     }
     if (command->error == LUCID_REFUSE_CONFLICT) {
-        return GATE_CONFLICT;
+        bool identified = code != NULL && strcmp(code, "PAYMENT_IDENTIFIER_CONFLICT") == 0;
+        return identified ? GATE_IDENTIFIED : GATE_CONFLICT;
     }
     if (command->error == LUCID_RETRY_BUSY && code != NULL &&
         strcmp(code, "PAYMENT_PENDING") == 0) {
         return GATE_STILL_OPEN;
     }
     return lucid_category(command->error) == LUCID_CATEGORY_FATAL ? GATE_UNKNOWN : GATE_UNWRITTEN;
+}
+
+const char *gate_settler(const struct x402_charge *charge)
+{
+    return charge->facilitator[0] != '\0' ? charge->facilitator : X402_DIRECT;
 }
 
 void gate_test_at(struct x402_gate *gate, const char *state)

@@ -60,6 +60,7 @@ struct keeper_work {
     struct keeper_entry *entry;
     const struct x402_network *network;
     struct x402_payment payment; /* as the log has it */
+    struct lucid_buf forward;    /* what the facilitator was sent for it */
     struct x402_charge charge;
     struct x402_claim claim;
     struct x402_payment_command write;
@@ -165,15 +166,21 @@ static void finish_gather(struct x402_gate *gate, struct keeper_entry *entry)
     gathered->entries[gathered->count++] = entry;
 }
 
+static void work_free(struct keeper_work *work)
+{
+    work->entry->work = NULL;
+    work->gate->keeper.working--;
+    lucid_buf_fini(&work->forward);
+    free(work);
+}
+
 static void work_end(struct keeper_work *work, const struct keeper_row *row)
 {
     struct x402_gate *gate = work->gate;
     struct keeper_entry *entry = work->entry;
     uint8_t id[X402_PAYMENT_ID_BYTES];
     memcpy(id, entry->id, sizeof(id));
-    entry->work = NULL;
-    gate->keeper.working--;
-    free(work);
+    work_free(work);
     if (row->next == KEEPER_GONE) {
         keeper_remove(gate, entry);
     } else if (row->next == KEEPER_FINISHING) {
@@ -244,6 +251,11 @@ static void reversal_tell(struct keeper_work *work)
     work->entry->told = true;
 }
 
+static bool work_will_ask(const struct keeper_work *work)
+{
+    return work->payment.status == X402_PENDING || work->payment.status == X402_REVERSED;
+}
+
 /* Reads the payment, and says what is to be done. */
 static enum keeper_event work_look(struct keeper_work *work)
 {
@@ -254,6 +266,10 @@ static enum keeper_event work_look(struct keeper_work *work)
         return KEEPER_CANNOT_SAY;
     }
     error = x402_payment_read(gate->view, work->entry->id, &work->payment);
+    if (error == LUCID_OK && work_will_ask(work)) {
+        error = x402_payment_forward(gate->view, &work->payment, &work->forward);
+        error = error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
+    }
     ledger_view_end(gate->view);
     if (error == LUCID_NOTE_ABSENT && held != NULL && held->has_unrecorded) {
         work->payment = held->unrecorded;
@@ -292,6 +308,7 @@ void keeper_begin(struct x402_gate *gate, struct keeper_entry *entry)
     }
     work->gate = gate;
     work->entry = entry;
+    lucid_buf_init(&work->forward, X402_FORWARD_BYTES_MAX);
     entry->work = work;
     gate->keeper.working++;
     work_step(work, work_look(work));
@@ -310,9 +327,7 @@ void keeper_work_cancel(struct x402_gate *gate, struct keeper_entry *entry)
     } else if (entry->state == KEEPER_PROMOTING || entry->state == KEEPER_RELEASING) {
         x402_spent_cancel(gate->options.spent, &work->claim);
     }
-    entry->work = NULL;
-    gate->keeper.working--;
-    free(work);
+    work_free(work);
 }
 
 /* --- the facilitator -------------------------------------------------------------------------- */
@@ -373,6 +388,14 @@ static void work_charged(struct x402_charge *charge)
     }
 }
 
+/* A smart wallet's is only in the forward. */
+static bool signature_is_kept_elsewhere(const struct x402_payment *payment)
+{
+    static const struct evm_signature zero;
+    return payment->scheme == X402_SCHEME_EIP3009 && payment->has_forward &&
+           memcmp(&payment->signature, &zero, sizeof(zero)) == 0;
+}
+
 static enum keeper_event work_charge(struct keeper_work *work, enum x402_charge_verb verb)
 {
     const struct x402_payment *payment = &work->payment;
@@ -384,12 +407,18 @@ static enum keeper_event work_charge(struct keeper_work *work, enum x402_charge_
         .payer = payment->payer,
         .authorization = payment->authorization,
         .signature = payment->signature,
+        .smart_wallet = signature_is_kept_elsewhere(payment),
+        .solana = payment->solana,
         .from_block = payment->from_block,
         .intended_sender = payment->sender,
         .transfer = payment->transfer,
         .done = work_charged,
         .owner = work,
     };
+    if (work->forward.len > 0) {
+        work->charge.forward = lucid_buf_span(&work->forward);
+    }
+    memcpy(work->charge.facilitator, payment->facilitator, sizeof(work->charge.facilitator));
     x402_charge_ask(work->gate->options.facilitator, &work->charge);
     return KEEPER_NOTHING;
 }

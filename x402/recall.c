@@ -3,6 +3,13 @@
 bool x402_recall_key(const struct x402_network *network, const struct x402_proof *proof,
                      struct x402_spent_key *ret)
 {
+    if (proof->form != X402_FORM_PROOF && proof->is_solana != network->solana) {
+        return false;
+    }
+    if (proof->form != X402_FORM_PROOF && proof->is_solana) {
+        x402_key_solana(network, proof->solana.message, ret);
+        return true;
+    }
     if (proof->form != X402_FORM_PROOF) {
         x402_key_authorization(network, &proof->authorization.from, &proof->authorization.nonce,
                                ret);
@@ -15,13 +22,17 @@ bool x402_recall_key(const struct x402_network *network, const struct x402_proof
 }
 
 /* Whether the proof shows that this recorded payment is the client's: an authorization does by its
- * signature; a transfer by the payer's signature or by the authorization's nonce, now on the
- * chain's word or before by what was recorded of it. */
+ * signature, unless that is a smart wallet's, which only equal bytes show; a transfer by the
+ * payer's signature or by the authorization's nonce, now on the chain's word or before by what was
+ * recorded of it. */
 static bool is_theirs(const struct x402_payment *payment, const struct x402_proof *proof,
                       const struct x402_match *match, bool shown)
 {
-    if (proof->form != X402_FORM_PROOF || shown) {
+    if (shown || (proof->form != X402_FORM_PROOF && (proof->is_solana || !proof->smart_wallet))) {
         return true;
+    }
+    if (proof->form != X402_FORM_PROOF) {
+        return false;
     }
     if (match->signed_by_payer) {
         return memcmp(&match->payer, &payment->payer, sizeof(payment->payer)) == 0;
@@ -76,13 +87,58 @@ static bool authorization_equal(const struct evm_authorization *a,
            memcmp(&a->nonce, &b->nonce, sizeof(a->nonce)) == 0;
 }
 
+static bool signature_is_zero(const struct evm_signature *signature)
+{
+    static const struct evm_signature zero;
+    return memcmp(signature, &zero, sizeof(zero)) == 0;
+}
+
 bool x402_recall_is_signed(const struct x402_payment *payment, const struct x402_network *network,
                            const struct x402_proof *proof)
 {
-    return payment->scheme == X402_SCHEME_EIP3009 && payment->sequence != 0 &&
-           proof->form != X402_FORM_PROOF && !proof->smart_wallet &&
-           strcmp(payment->network, network->caip2) == 0 &&
+    if (payment->sequence == 0 || proof->form == X402_FORM_PROOF ||
+        strcmp(payment->network, network->caip2) != 0) {
+        return false;
+    }
+    if (proof->is_solana) { /* its signature is over the message */
+        return payment->scheme == X402_SCHEME_SOLANA &&
+               memcmp(payment->solana.message, proof->solana.message,
+                      sizeof(payment->solana.message)) == 0;
+    }
+    /* No signature was kept of a smart wallet's: all zero is equal to none. */
+    return payment->scheme == X402_SCHEME_EIP3009 && !proof->smart_wallet &&
+           !signature_is_zero(&payment->signature) &&
            memcmp(&payment->token, &network->token, sizeof(payment->token)) == 0 &&
            authorization_equal(&payment->authorization, &proof->authorization) &&
            memcmp(&payment->signature, &proof->signature, sizeof(payment->signature)) == 0;
+}
+
+/* The canonical paymentPayload of a forward, appended to out; false: there is none. */
+static bool payload_write(struct lucid_span forward, struct lucid_buf *out)
+{
+    enum { ARENA_BYTES = 4 << 20 };
+    static const struct jcs_limits limits = {.depth_max = 64, .values_max = 32768};
+    struct lucid_arena arena;
+    const struct jcs_value *root;
+    lucid_arena_init(&arena, ARENA_BYTES);
+    bool ok = jcs_parse(forward, &limits, &arena, &root, NULL) == LUCID_OK &&
+              jcs_member(root, "paymentPayload") != NULL;
+    if (ok) {
+        jcs_write(jcs_member(root, "paymentPayload"), out);
+    }
+    lucid_arena_fini(&arena);
+    return ok && lucid_buf_ok(out);
+}
+
+bool x402_recall_is_forwarded(struct lucid_span kept, struct lucid_span shown)
+{
+    struct lucid_buf a;
+    struct lucid_buf b;
+    lucid_buf_init(&a, X402_FORWARD_BYTES_MAX);
+    lucid_buf_init(&b, X402_FORWARD_BYTES_MAX);
+    bool same = kept.data != NULL && shown.data != NULL && payload_write(kept, &a) &&
+                payload_write(shown, &b) && a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+    lucid_buf_fini(&a);
+    lucid_buf_fini(&b);
+    return same;
 }

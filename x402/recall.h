@@ -21,20 +21,27 @@ enum x402_recall {
     X402_RECALL_STRANGER,   /* the proof does not show that it is the client's */
 };
 
-/* The key that the proof names by itself. False: none, a transfer without its log index. */
+/* The key that the proof names by itself. False: none, a transfer without its log index; or it is
+ * not of that sort of network. */
 bool x402_recall_key(const struct x402_network *network, const struct x402_proof *proof,
                      struct x402_spent_key *ret) LUCID_WARN_UNUSED;
 
 /* payment: as x402_payment_find gave it by a key of the proof. match: X402_FITS. shown: a transfer
  * needs no further proof that it is the client's: the chain has been asked, or unbound ones are
- * taken. */
+ * taken; a smart wallet's: x402_recall_is_forwarded. */
 enum x402_recall x402_recall_judge(const struct x402_payment *payment,
                                    const struct x402_proof *proof, const struct x402_match *match,
                                    const struct x402_request_kept *request, bool shown);
 
 /* Whether the log holds exactly this authorization of that network's token with exactly this
- * signature, which was recovered before it was intended. */
+ * signature, which was recovered before it was intended; or exactly this message on Solana. Never a
+ * smart wallet's, whose signature it does not hold. */
 bool x402_recall_is_signed(const struct x402_payment *payment, const struct x402_network *network,
                            const struct x402_proof *proof);
+
+/* Whether what a facilitator was sent for an intent (x402_payment_forward) has the same
+ * paymentPayload as what it would be sent now: the same bytes of the client, also a smart wallet's
+ * signature. False also without memory. */
+bool x402_recall_is_forwarded(struct lucid_span kept, struct lucid_span shown);
 
 #endif

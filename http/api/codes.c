@@ -20,6 +20,7 @@ static const struct api_code codes[] = {
     {"TOKEN_EXISTS", 409},
     {"PAYMENT_CONFLICT", 409},
     {"PAYMENT_ALREADY_SPENT", 409},
+    {"PAYMENT_IDENTIFIER_CONFLICT", 409},
     {"EPOCH_NOT_OPEN", 409},
     {"IDEMPOTENCY_CONFLICT", 409},
     {"PAYOUT_CONFLICT", 409},

@@ -98,7 +98,7 @@ void paid_answer(struct paid_call *call)
         paid_demand(call, job->reason, text);
         return;
     case X402_SPENT:
-        api_problem(request, 409, "PAYMENT_ALREADY_SPENT", x402_form_header(call->form), text);
+        api_problem(request, 409, x402_gate_spent_code(job), x402_form_header(call->form), text);
         return;
     case X402_OUTSTANDING:
         http_add_header(request, "Retry-After", PENDING_RETRY_SECONDS);
