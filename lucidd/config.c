@@ -83,6 +83,8 @@ static const struct key keys[] = {
     UINT(reconcile_ms, "2000", 100, 3600000, "how often a payment without an end is asked about"),
     UINT(reorg_watch_seconds, "3600", 0, 31536000,
          "how long a payment that a reorganisation took is looked for"),
+    BOOL(treasury_two_admins, "false",
+         "a payout run is approved by another admin than proposed it"),
     TEXT(spent_store, "memory", "memory, or redis: what several front ends share"),
     TEXT(redis_url, "", "redis://HOST:PORT/DB or unix:PATH"),
     TEXT(redis_password_file, "", "file with its password, mode 0600"),

@@ -41,6 +41,7 @@ struct config {
     uint64_t payment_seconds_max;
     uint64_t proof_age_seconds_max;
     bool x402_accept_unbound_proofs;
+    bool treasury_two_admins;
     bool pay_to_exclusive;
     uint64_t settle_ms_max;
     uint64_t reconcile_ms;

@@ -13,6 +13,7 @@
 #include "x402/facilitation.h"
 #include "x402/payee.h"
 #include "x402/payment.h"
+#include "x402/treasury_run.h"
 
 #define KINDS_MAX 20
 
@@ -22,8 +23,9 @@ struct kinds {
     struct ledger_witness_config witness; /* policy NULL: no cosignature is taken */
     struct gas_books_config books;
     struct gas_books_counters gas_counters;
-    struct gas_revenue_config revenue;       /* who records payments may lend it a cache */
-    struct x402_payment_config payment;      /* split as revenue is */
+    struct gas_revenue_config revenue;  /* who records payments may lend it a cache */
+    struct x402_payment_config payment; /* split as revenue is */
+    struct x402_treasury_run_config treasury;
     struct gas_settlement_config settlement; /* key NULL: no statement is issued */
     struct ledger_use uses[KINDS_MAX];
     size_t count;

@@ -152,6 +152,7 @@ static enum lucid_error open_ledger(struct service *service, struct lucid_why *w
     service->kinds.epoch.seconds_max = service->config.epoch_seconds_max;
     service->kinds.head.interval_ms_max = service->config.head_interval_ms;
     service->kinds.books.mode = config_gas_mode(&service->config);
+    service->kinds.treasury.two_admins = service->config.treasury_two_admins;
     error = cosigner_policy_read(service->config.witness_policy, &service->log_key->vkey,
                                  &service->policy, why);
     if (error != LUCID_OK) {

@@ -10,6 +10,7 @@
 #include "ledger/epoch.h"
 #include "ledger/head.h"
 #include "ledger/receipt.h"
+#include "ledger/token.h"
 
 #define API_REQUEST_BYTES_MAX  ((size_t)512 * 1024) /* one envelope with everything around it */
 #define API_BATCH_LINES_MAX    10000
@@ -155,6 +156,10 @@ bool api_admit(struct http_request *request, const struct http_route *route, voi
 /* Whether the request bears an administrator's token. False: it has answered. */
 bool api_admin_find(struct http_request *request, const struct api *api,
                     bool *ret_admin) LUCID_WARN_UNUSED;
+
+/* The id of the request's token; "" for none. False: it has answered. */
+bool api_token_id(struct http_request *request, const struct api *api,
+                  char ret[TOKEN_ID_BYTES + 1]) LUCID_WARN_UNUSED;
 
 /* Whether what was admitted with scope read would be admitted still; for answers that last. */
 bool api_still_admitted(struct http_request *request, const struct api *api,
@@ -396,6 +401,9 @@ api_handler api_payouts_get, api_payout_get, api_payout_complete_post, api_payou
 
 api_handler api_payees_get, api_payee_address_get, api_payee_address_put; /* payees.c */
 api_handler api_payee_address_delete;                                     /* payees.c */
+
+api_handler api_settlement_run_post, api_runs_get, api_run_get; /* runs.c */
+api_handler api_run_approve_post, api_run_cancel_post;          /* runs.c */
 
 void api_batch_data(struct http_request *request, struct lucid_span piece, bool last);
 void api_streams_tick(struct http_loop *http); /* stream.c: heartbeats, and the end at a stop */

@@ -206,6 +206,14 @@ bool api_admin_find(struct http_request *request, const struct api *api, bool *r
     return found != TOKEN_FAILED;
 }
 
+bool api_token_id(struct http_request *request, const struct api *api, char ret[TOKEN_ID_BYTES + 1])
+{
+    struct ledger_token token = {.id = ""};
+    enum token_found found = token_find(request, api, &token);
+    memcpy(ret, found == TOKEN_FOUND ? token.id : "", found == TOKEN_FOUND ? sizeof(token.id) : 1);
+    return found != TOKEN_FAILED;
+}
+
 bool api_still_admitted(struct http_request *request, const struct api *api,
                         struct ledger_view *view)
 {
