@@ -31,6 +31,7 @@ struct lucid_outgoing_call {
      * off, out of time), LUCID_REFUSE_TOO_LARGE, LUCID_REFUSE_FORBIDDEN (certificate),
      * LUCID_REFUSE_INVALID (URL), LUCID_RETRY_BUSY (too many wait), LUCID_RETRY_MEMORY. */
     enum lucid_error error;
+    bool unsent; /* not LUCID_OK: for certain the peer has got nothing of the question */
     int status;
     uint32_t retry_after_s;
     struct lucid_buf answer; /* the caller frees it (lucid_buf_fini), also before starting again */

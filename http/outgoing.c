@@ -133,6 +133,9 @@ static void soon_ask(struct http_outgoing *outgoing)
 static void exchange_over(struct exchange *exchange, enum lucid_error error)
 {
     exchange->call->error = error;
+    if (exchange->place == PLACE_QUEUED) {
+        exchange->call->unsent = error != LUCID_OK;
+    }
     list_remove(exchange);
     exchange_release(exchange);
     list_add(exchange, PLACE_OVER);
@@ -176,6 +179,7 @@ static void ended_collect(struct http_outgoing *outgoing)
         struct exchange *exchange = (struct exchange *)(void *)private;
         struct lucid_outgoing_call *call = exchange->call;
         http_transfer_status(&exchange->transfer, &call->status, &call->retry_after_s);
+        call->unsent = code != CURLE_OK && http_transfer_is_unsent(&exchange->transfer);
         exchange_over(exchange, http_transfer_result(&exchange->transfer, code, NULL));
     }
 }
@@ -367,6 +371,7 @@ static void call_start(void *context, struct lucid_outgoing_call *call)
     lucid_assert(call->total_ms_max > 0);
     outgoing->counters.started++;
     call->error = LUCID_RETRY_MEMORY;
+    call->unsent = false;
     call->status = 0;
     call->retry_after_s = 0;
     struct exchange *exchange = calloc(1, sizeof(*exchange));

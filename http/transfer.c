@@ -193,6 +193,12 @@ void http_transfer_status(const struct http_transfer *transfer, int *ret_status,
     }
 }
 
+bool http_transfer_is_unsent(const struct http_transfer *transfer)
+{
+    long sent = 1;
+    return curl_easy_getinfo(transfer->curl, CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK && sent == 0;
+}
+
 enum lucid_error http_transfer_result(const struct http_transfer *transfer, CURLcode code,
                                       struct lucid_why *why)
 {

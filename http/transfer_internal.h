@@ -38,6 +38,9 @@ struct http_transfer {
 /* Whether the URL is one of ours: http or https, without user or password. */
 bool http_transfer_url_look(const char *url, bool *ret_loopback, bool *ret_https) LUCID_WARN_UNUSED;
 
+/* Whether not a byte of it has gone out, on any connection; before http_transfer_end. */
+bool http_transfer_is_unsent(const struct http_transfer *transfer);
+
 /* Sets the handle up anew. Redirects are not followed, certificates and names are verified, proxies
  * from the environment are used except for loopback. Errors: LUCID_REFUSE_INVALID (the URL),
  * LUCID_RETRY_MEMORY; end is needed after neither. */
