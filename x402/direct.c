@@ -188,7 +188,8 @@ static struct direct *direct_of(struct x402_facilitator *facilitator)
 static struct direct_net *net_of(struct direct *direct, const struct x402_network *network)
 {
     for (size_t i = 0; i < direct->net_count; i++) {
-        if (direct->nets[i].network->chain_id == network->chain_id) {
+        const struct x402_network *own = direct->nets[i].network;
+        if (!own->solana && own->chain_id == network->chain_id) {
             return &direct->nets[i];
         }
     }
@@ -222,7 +223,7 @@ static direct_step_fn *step_of(enum x402_charge_verb verb)
     static direct_step_fn *const steps[] = {
         [X402_CHARGE_OBSERVE] = direct_observe, [X402_CHARGE_VERIFY] = direct_verify,
         [X402_CHARGE_SETTLE] = direct_settle,   [X402_CHARGE_ASK] = direct_settle_ask,
-        [X402_CHARGE_WATCH] = direct_watch,
+        [X402_CHARGE_WATCH] = direct_watch,     [X402_CHARGE_TRACE] = direct_settle_ask,
     };
     return steps[verb];
 }
@@ -235,6 +236,7 @@ static void ask(struct x402_facilitator *facilitator, struct x402_charge *charge
     charge->reason = NULL;
     charge->text[0] = '\0';
     charge->has_transaction = false;
+    charge->unused = false;
     struct direct_job *job = job_open(net, charge);
     if (job == NULL) {
         starve(direct, charge);
@@ -279,7 +281,7 @@ static void status(const struct x402_facilitator *facilitator, const struct x402
     *ret = (struct x402_facilitator_status){0};
     for (size_t i = 0; i < direct->net_count; i++) {
         const struct direct_net *net = &direct->nets[i];
-        if (net->network->chain_id == network->chain_id) {
+        if (!net->network->solana && net->network->chain_id == network->chain_id) {
             ret->reachable = net->reachable;
             ret->block = net->block;
             struct evm_rpc_counters counters;

@@ -1,4 +1,5 @@
-/* SETTLE: an authorization is broadcast; ASK: what became of one. */
+/* SETTLE: an authorization is broadcast; ASK: what became of one; TRACE: of one that another
+ * facilitator was given. */
 #include "base/log.h"
 #include "x402/direct_internal.h"
 
@@ -107,14 +108,39 @@ static void no_transfer(struct direct_job *job)
 
 /* --- who used it ------------------------------------------------------------------------------ */
 
+/* Whether another facilitator settles it, and the chain is only looked at. */
+static bool is_elsewhere(const struct x402_charge *charge)
+{
+    return charge->verb == X402_CHARGE_TRACE || charge->elsewhere;
+}
+
+static bool is_sender(const struct x402_charge *charge, const struct evm_address *sender)
+{
+    for (size_t i = 0; i < charge->sender_count; i++) {
+        if (address_equal(&charge->senders[i], sender)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_ours(const struct direct_job *job, const struct x402_transfer *transfer)
 {
+    const struct x402_charge *charge = job->charge;
+    /* Before there was an intent nothing that others have sent can be ours: a facilitator settles
+     * for many. */
+    if (charge->elsewhere && !charge->intended) {
+        return false;
+    }
     for (size_t i = 0; i < job->memory.count; i++) {
         if (hash_equal(&job->memory.transactions[i], &transfer->transaction)) {
             return true;
         }
     }
-    return address_equal(&transfer->sender, &job->charge->intended_sender) ||
+    if (is_elsewhere(charge)) {
+        return is_sender(charge, &transfer->sender);
+    }
+    return address_equal(&transfer->sender, &charge->intended_sender) ||
            (job->net->wallet != NULL &&
             address_equal(&transfer->sender, x402_wallet_address(job->net->wallet)));
 }
@@ -265,9 +291,14 @@ static void find_user(struct direct_job *job)
 
 static void recall(struct direct_job *job)
 {
-    const struct evm_authorization *authorization = &job->charge->authorization;
+    const struct x402_charge *charge = job->charge;
+    const struct evm_authorization *authorization = &charge->authorization;
     job->memory_at = 0;
-    if (job->net->wallet == NULL || !x402_wallet_recall(job->net->wallet, &authorization->from,
+    if (is_elsewhere(charge)) {
+        job->memory = (struct x402_wallet_memory){0};
+        job->memory.count = charge->has_told ? 1 : 0;
+        job->memory.transactions[0] = charge->told;
+    } else if (job->net->wallet == NULL || !x402_wallet_recall(job->net->wallet, &authorization->from,
                                                         &authorization->nonce, &job->memory)) {
         job->memory = (struct x402_wallet_memory){0};
     }
@@ -431,9 +462,12 @@ static void mined_seen(struct direct_job *job)
 
 static void broadcast_again(struct direct_job *job)
 {
-    const struct x402_charge *charge = job->charge;
+    struct x402_charge *charge = job->charge;
     const char *text = "it is broadcast again";
-    if (job->net->wallet == NULL) {
+    if (charge->verb == X402_CHARGE_TRACE) {
+        charge->unused = true;
+        text = "unused so far";
+    } else if (job->net->wallet == NULL) {
         text = "unused so far; without a gas key it cannot be broadcast again";
     } else if (x402_wallet_send(job->net->wallet, &charge->authorization, &charge->signature, true,
                                 NULL) != LUCID_OK) {
@@ -454,7 +488,7 @@ static void unused(struct direct_job *job)
     struct x402_charge *charge = job->charge;
     const struct x402_wallet_memory *memory = &job->memory;
     bool mined = memory->state == X402_WALLET_MINED;
-    bool sent = memory->count > 0 && (mined || memory->state == X402_WALLET_SENT);
+    bool sent = memory->count > 0 && !is_elsewhere(charge) && (mined || memory->state == X402_WALLET_SENT);
     if (sent) {
         charge->has_transaction = true;
         charge->sent = memory->transactions[0];

@@ -52,7 +52,7 @@ static void simulated(struct direct_job *job)
     if (job->call.error != LUCID_OK) {
         direct_finish(job, X402_CHARGE_BAD, "invalid_exact_evm_transaction_simulation_failed",
                       "the token would refuse it: %.100s", job->call.why.text);
-    } else if (!x402_wallet_is_ready(job->net->wallet, &text)) {
+    } else if (!job->charge->elsewhere && !x402_wallet_is_ready(job->net->wallet, &text)) {
         direct_finish(job, X402_CHARGE_AWAY, NULL, "%s", text);
     } else {
         direct_finish(job, X402_CHARGE_GOOD, NULL, "it would settle");
@@ -81,6 +81,10 @@ static void balance_answered(struct direct_job *job)
     if (evm_u256_compare(&balance, &all) < 0) {
         direct_finish(job, X402_CHARGE_AWAY, NULL,
                       "the payer's balance is not enough for this and for what is under way");
+        return;
+    }
+    if (charge->smart_wallet) {
+        direct_finish(job, X402_CHARGE_GOOD, NULL, "it may settle");
         return;
     }
     evm_call_transfer_with_authorization(&charge->authorization, &charge->signature,
@@ -118,7 +122,9 @@ static void head_answered(struct direct_job *job)
         return;
     }
     charge->from_block = job->call.block.number;
-    charge->intended_sender = *x402_wallet_address(job->net->wallet);
+    if (!charge->elsewhere) {
+        charge->intended_sender = *x402_wallet_address(job->net->wallet);
+    }
     evm_call_authorization_state(&charge->authorization.from, &charge->authorization.nonce,
                                  &job->calldata);
     direct_ask_token(job, state_answered);
@@ -153,13 +159,13 @@ bool direct_settleable(struct direct_job *job)
     const struct x402_charge *charge = job->charge;
     const struct evm_authorization *authorization = &charge->authorization;
     uint64_t value;
-    if (job->net->wallet == NULL || !job->net->network->eip3009) {
+    if ((job->net->wallet == NULL && !charge->elsewhere) || !job->net->network->eip3009) {
         direct_finish(job, X402_CHARGE_BAD, "unsupported_scheme",
                       "authorizations cannot be settled on %s here (%s): pay by a transfer and "
                       "X-Payment-Proof",
                       job->net->network->caip2,
-                      job->net->wallet == NULL ? "no gas key" : "the token has no EIP-3009");
-    } else if (charge->smart_wallet) {
+                      !job->net->network->eip3009 ? "the token has no EIP-3009" : "no gas key");
+    } else if (charge->smart_wallet && !charge->elsewhere) {
         direct_finish(job, X402_CHARGE_BAD, "invalid_exact_evm_signature",
                       "signatures of smart wallets (ERC-1271, ERC-6492) are not taken: the "
                       "signature must be of 65 bytes");

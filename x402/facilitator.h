@@ -81,11 +81,13 @@ struct x402_charge {
     /* Who it is that settles, by name. VERIFY: out, of GOOD. SETTLE, ASK, WATCH: in. */
     char facilitator[GAS_NAME_BYTES_MAX + 1];
     struct x402_solana_payment solana; /* VERIFY, SETTLE, ASK on a Solana network: in */
-    /* TRACE */
+    /* TRACE, and VERIFY of what is settled elsewhere */
     bool has_told;
     struct evm_hash told;
     const struct evm_address *senders; /* borrowed */
     size_t sender_count;
+    bool elsewhere; /* VERIFY, of direct: another settles it, so that no gas key is needed. Ours is
+                       then, of one that is `intended`, what one of `senders` has sent */
     /* VERIFY, SETTLE, ASK, TRACE */
     struct evm_authorization authorization;
     struct evm_address
@@ -108,6 +110,8 @@ struct x402_charge {
     const char *reason; /* not of GOOD: as clients know it; static storage */
     char text[160];
     bool bound; /* OBSERVE: by signature or nonce */
+    bool unused; /* TRACE, PENDING: the authorization is unused, and its end is not near: the same
+                    payment may be asked for again */
     bool has_transaction;
     struct evm_hash sent; /* SETTLE, ASK: the newest transaction of ours */
     struct x402_transfer transfer;
