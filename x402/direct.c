@@ -188,8 +188,7 @@ static struct direct *direct_of(struct x402_facilitator *facilitator)
 static struct direct_net *net_of(struct direct *direct, const struct x402_network *network)
 {
     for (size_t i = 0; i < direct->net_count; i++) {
-        const struct x402_network *own = direct->nets[i].network;
-        if (!own->solana && own->chain_id == network->chain_id) {
+        if (direct->nets[i].network->chain_id == network->chain_id) {
             return &direct->nets[i];
         }
     }
@@ -281,7 +280,7 @@ static void status(const struct x402_facilitator *facilitator, const struct x402
     *ret = (struct x402_facilitator_status){0};
     for (size_t i = 0; i < direct->net_count; i++) {
         const struct direct_net *net = &direct->nets[i];
-        if (!net->network->solana && net->network->chain_id == network->chain_id) {
+        if (net->network->chain_id == network->chain_id) {
             ret->reachable = net->reachable;
             ret->block = net->block;
             struct evm_rpc_counters counters;

@@ -298,8 +298,9 @@ static void recall(struct direct_job *job)
         job->memory = (struct x402_wallet_memory){0};
         job->memory.count = charge->has_told ? 1 : 0;
         job->memory.transactions[0] = charge->told;
-    } else if (job->net->wallet == NULL || !x402_wallet_recall(job->net->wallet, &authorization->from,
-                                                        &authorization->nonce, &job->memory)) {
+    } else if (job->net->wallet == NULL ||
+               !x402_wallet_recall(job->net->wallet, &authorization->from, &authorization->nonce,
+                                   &job->memory)) {
         job->memory = (struct x402_wallet_memory){0};
     }
 }
@@ -488,7 +489,8 @@ static void unused(struct direct_job *job)
     struct x402_charge *charge = job->charge;
     const struct x402_wallet_memory *memory = &job->memory;
     bool mined = memory->state == X402_WALLET_MINED;
-    bool sent = memory->count > 0 && !is_elsewhere(charge) && (mined || memory->state == X402_WALLET_SENT);
+    bool sent =
+        memory->count > 0 && !is_elsewhere(charge) && (mined || memory->state == X402_WALLET_SENT);
     if (sent) {
         charge->has_transaction = true;
         charge->sent = memory->transactions[0];

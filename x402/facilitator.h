@@ -109,7 +109,7 @@ struct x402_charge {
     enum x402_charge_outcome outcome;
     const char *reason; /* not of GOOD: as clients know it; static storage */
     char text[160];
-    bool bound; /* OBSERVE: by signature or nonce */
+    bool bound;  /* OBSERVE: by signature or nonce */
     bool unused; /* TRACE, PENDING: the authorization is unused, and its end is not near: the same
                     payment may be asked for again */
     bool has_transaction;

@@ -8,10 +8,12 @@
  * and ASK are its alone: after an intent nobody else is given the payment.
  *
  * The operator's file is JSON: {"facilitators":[{"name":"coinbase" or "payai" (or any name, with
- *   "url" and "auth":"none"), "url"?, "key_id"?, "key_secret_file"?, "networks"?:[CAIP-2 …],
- *   "smart_wallets"?, "timeout_ms"?, "settle_timeout_ms"?, "insecure"? (http elsewhere than to
- *   loopback)}], "order":["direct","coinbase"], "assets":[{"asset":"…","order":["payai"]}]}.
- *   Unknown members are refused. Without a file the order is ["direct"].
+ *   "url"), "auth"?:"none", "cdp" or "payai" (coinbase: cdp; payai: payai with a key, else none;
+ *   others: none), "url"?, "key_id"?, "key_secret_file"?, "networks"?:[CAIP-2 …],
+ *   "smart_wallets"?:true (of coinbase and payai; others: false), "timeout_ms"?:10000,
+ *   "settle_timeout_ms"?:30000, "insecure"?:false (http elsewhere than to loopback)}],
+ *   "order"?:["direct","coinbase"] (direct, then the list's), "assets"?:[{"asset":"…",
+ *   "order":["payai"]}]}. Unknown members are refused. Without a file the order is ["direct"].
  *
  * Thread: the file is const after it is read; the rest is the loop's, but for what says "any". */
 #ifndef LUCID_X402_ROSTER_H
@@ -70,6 +72,15 @@ enum lucid_error x402_roster_parse(struct lucid_span json, struct x402_roster_fi
 enum lucid_error x402_member_key_parse(enum x402_member_auth auth, struct lucid_span text,
                                        struct ledger_ed25519_key *ret,
                                        struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* The asset's order, or the common one. Thread: any. */
+const struct x402_roster_order *x402_roster_order_of(const struct x402_roster_file *file,
+                                                     struct lucid_span asset);
+/* Whether the file lets that member (not direct) have payments on that network. Thread: any. */
+bool x402_member_takes(const struct x402_member *member, const struct x402_network *network,
+                       bool smart_wallet);
+/* Whether direct settles authorizations there: it has a gas key. Thread: any. */
+bool x402_direct_settles(const struct x402_network *network);
 
 /* Whether somebody in the asset's order may settle authorizations on that network, as configured:
  * direct with a gas key, or another that names the network or none. smart_wallet: such a one's.
