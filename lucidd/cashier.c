@@ -135,6 +135,18 @@ static void look_fire(struct lucid_timer *timer)
     timer_or_die(cashier, timer, LOOK_MS);
 }
 
+static bool member_is_unreachable(const struct cashier *cashier)
+{
+    for (size_t i = 1; i < cashier->options.shop->facilitators.member_count; i++) {
+        struct x402_member_status status;
+        x402_roster_member_status(cashier->roster, i, &status);
+        if (!status.known || !status.reachable) {
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t cashier_warnings(void *context, const char **ret, size_t max)
 {
     const struct cashier *cashier = context;
@@ -150,6 +162,9 @@ size_t cashier_warnings(void *context, const char **ret, size_t max)
     }
     if (count < max && unreachable) {
         ret[count++] = "network_unreachable";
+    }
+    if (count < max && member_is_unreachable(cashier)) {
+        ret[count++] = "facilitator_unreachable";
     }
     return count;
 }
@@ -215,7 +230,30 @@ static enum lucid_error facilitator_open(struct cashier *cashier)
         .settle_ms_max = (uint32_t)cashier->options.config->settle_ms_max,
     };
     memcpy(options.gas_keys, shop->gas_key_of, sizeof(options.gas_keys));
-    return x402_direct_open(&options, &cashier->facilitator);
+    enum lucid_error error = x402_direct_open(&options, &cashier->direct);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    const struct x402_roster_options roster = {
+        .loop = options.loop,
+        .outgoing = options.outgoing,
+        .networks = &shop->networks,
+        .file = &shop->facilitators,
+        .direct = cashier->direct,
+        .settle_ms_max = options.settle_ms_max,
+    };
+    error = x402_roster_open(&roster, &cashier->roster);
+    if (error != LUCID_OK) {
+        x402_facilitator_close(cashier->direct);
+        return error;
+    }
+    cashier->facilitator = x402_roster_base(cashier->roster);
+    return LUCID_OK;
+}
+
+const struct x402_roster *cashier_roster(const struct cashier *cashier)
+{
+    return cashier == NULL ? NULL : cashier->roster;
 }
 
 static enum lucid_error gate_open(struct cashier *cashier)
@@ -268,7 +306,7 @@ static enum lucid_error parts_open(struct cashier *cashier, struct lucid_why *wh
         .ledger = cashier->options.ledger,
         .networks = &cashier->options.shop->networks,
         .facilitator = cashier->facilitator,
-        .direct = cashier->facilitator,
+        .direct = cashier->direct,
         .spent = cashier->spent,
         .submit = cashier_submit,
         .context = cashier,

@@ -37,6 +37,9 @@ void cashier_enter(void *context, struct api_gate_entry *first);
 void cashier_errand(void *context, struct api_errand *errand);
 size_t cashier_warnings(void *context, const char **ret, size_t max);
 
+/* NULL: none. Good until cashier_close. */
+const struct x402_roster *cashier_roster(const struct cashier *cashier);
+
 /* NULL: nothing. Thread: any. */
 void cashier_metrics_write(const struct cashier *cashier, struct lucid_buf *out);
 

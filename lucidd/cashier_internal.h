@@ -32,7 +32,9 @@ struct cashier {
     struct cashier_options options;
     struct http_event_loop *loop;
     struct http_outgoing *outgoing;
-    struct x402_facilitator *facilitator;
+    struct x402_facilitator *direct; /* the roster closes it */
+    struct x402_roster *roster;
+    struct x402_facilitator *facilitator; /* the roster's */
     struct x402_log_reader *reader;
     struct x402_spent *spent;
     struct x402_spent_follow *follow; /* Redis only */

@@ -110,6 +110,44 @@ static void networks_write(const struct cashier *cashier, struct lucid_buf *out)
     }
 }
 
+static void members_write(const struct cashier *cashier, struct lucid_buf *out)
+{
+    static const struct {
+        const char *name;
+        const char *type;
+        const char *help;
+    } rows[] = {
+        {"lucid_x402_facilitator_reachable", "gauge",
+         "1 while a facilitator answers, and has said what it supports."},
+        {"lucid_x402_facilitator_questions_total", "counter", "Questions to a facilitator."},
+        {"lucid_x402_facilitator_failures_total", "counter", "Of them without an answer."},
+        {"lucid_x402_facilitator_settled_total", "counter", "Payments that it has settled."},
+        {"lucid_x402_facilitator_refused_total", "counter", "Payments that it has refused."},
+        {"lucid_x402_facilitator_pending_total", "counter",
+         "Settlements that were left without an end for the time being."},
+        {"lucid_x402_facilitator_lies_total", "counter",
+         "Answers that contradict the chain or the question."},
+    };
+    size_t count = cashier->options.shop->facilitators.member_count;
+    for (size_t row = 0; count > 1 && row < sizeof(rows) / sizeof(rows[0]); row++) {
+        lucid_prom_family(out, rows[row].name, rows[row].type, rows[row].help);
+        for (size_t i = 1; i < count; i++) {
+            struct x402_member_status status;
+            x402_roster_member_status(cashier->roster, i, &status);
+            const uint64_t values[] = {status.known && status.reachable,
+                                       status.questions,
+                                       status.failures,
+                                       status.settled,
+                                       status.refused,
+                                       status.pending,
+                                       status.lies};
+            lucid_buf_printf(out, "%s{facilitator=\"%s\"} %llu\n", rows[row].name,
+                             cashier->options.shop->facilitators.members[i].name,
+                             (unsigned long long)values[row]);
+        }
+    }
+}
+
 void cashier_metrics_write(const struct cashier *cashier, struct lucid_buf *out)
 {
     if (cashier == NULL) {
@@ -130,4 +168,5 @@ void cashier_metrics_write(const struct cashier *cashier, struct lucid_buf *out)
     lucid_prom_counter(out, "lucid_spent_store_reconnects_total",
                        atomic_load(&cashier->seen.reconnects), "New connections to the store.");
     networks_write(cashier, out);
+    members_write(cashier, out);
 }

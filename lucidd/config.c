@@ -69,6 +69,7 @@ static const struct key keys[] = {
     CLASS(appraise, "the asset that a plugin's appraisal is sold as; empty: it is free"),
     CLASS(passport, "the asset that a plugin's passports are sold as; empty: they are free"),
     TEXT(x402_networks_file, "", "JSON file: the networks that payments may come over"),
+    TEXT(x402_facilitators_file, "", "JSON file: who else settles payments, and whose turn it is"),
     TEXT(proxy_headers, "",
          "original or forwarded: which headers of a proxy's sub-request count; empty: none"),
     TEXT(proxy_request_id_header, "X-Request-Id",

@@ -124,6 +124,9 @@ enum lucid_error config_sales_check(const struct config *config, struct lucid_wh
     if (family != PROXY_NONE && config->x402_networks_file[0] == '\0') {
         return refuse(why, "x402_networks_file", "is missing: proxy_headers sells by it");
     }
+    if (config->x402_facilitators_file[0] != '\0' && config->x402_networks_file[0] == '\0') {
+        return refuse(why, "x402_networks_file", "is missing: x402_facilitators_file needs it");
+    }
     if (config_sells(config) && config->x402_networks_file[0] == '\0') {
         return refuse(why, "x402_networks_file", "is missing: what is sold must be paid somewhere");
     }

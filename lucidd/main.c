@@ -359,6 +359,7 @@ static enum lucid_error open_cashier(struct service *service, struct lucid_why *
     service->sales.warnings = cashier_warnings;
     error = cashier_open(&options, &service->cashier, why);
     service->sales.context = service->cashier;
+    service->sales.roster = cashier_roster(service->cashier);
     return error;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "lucidd/facilitators.h"
 #include "lucidd/x402_keys.h"
 
 #define SHOP_KEY_BYTES_MAX ((size_t)256)
@@ -41,7 +42,13 @@ enum lucid_error shop_check(const struct config *config, struct lucid_why *why)
     if (networks == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    enum lucid_error error = networks_read(config, networks, why);
+    struct x402_roster_file *facilitators = calloc(1, sizeof(*facilitators));
+    enum lucid_error error =
+        facilitators == NULL ? LUCID_RETRY_MEMORY : networks_read(config, networks, why);
+    if (error == LUCID_OK) {
+        error = facilitators_read(config, networks, facilitators, why);
+    }
+    free(facilitators);
     free(networks);
     return error;
 }
@@ -130,6 +137,15 @@ enum lucid_error shop_open(const struct config *config, const struct datadir *di
     if (error == LUCID_OK) {
         error = gas_keys_read(ret, why);
     }
+    if (error == LUCID_OK) {
+        error = facilitators_read(config, &ret->networks, &ret->facilitators, why);
+    }
+    if (error == LUCID_OK) {
+        ret->member_keys = datadir_secret_new(X402_MEMBERS_MAX * sizeof(*ret->member_keys));
+        error = ret->member_keys == NULL
+                    ? LUCID_RETRY_MEMORY
+                    : facilitators_keys_read(&ret->facilitators, ret->member_keys, why);
+    }
     return error == LUCID_OK ? redis_open(config, ret, why) : error;
 }
 
@@ -137,8 +153,10 @@ void shop_close(struct shop *shop)
 {
     x402_keys_close(shop->keys);
     datadir_secret_free(shop->gas_keys, X402_NETWORKS_MAX * sizeof(*shop->gas_keys));
+    datadir_secret_free(shop->member_keys, X402_MEMBERS_MAX * sizeof(*shop->member_keys));
     shop->keys = NULL;
     shop->gas_keys = NULL;
+    shop->member_keys = NULL;
 }
 
 void shop_url_set(struct shop *shop, const struct config *config, uint16_t port, uint16_t tls_port)
@@ -214,6 +232,7 @@ void shop_sales(const struct shop *shop, const struct config *config, struct api
                 [API_SELLS_BATCH] = asset_or_null(config->price_class_batch),
             },
         .networks = &shop->networks,
+        .facilitators = &shop->facilitators,
         .keys = shop->keys,
         .public_url = shop->public_url,
         .payment_seconds_max = (uint32_t)config->payment_seconds_max,

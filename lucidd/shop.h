@@ -11,8 +11,10 @@
 
 struct shop {
     struct x402_networks networks;
-    struct x402_keys *keys;                              /* locked memory */
-    struct evm_key *gas_keys;                            /* locked memory, X402_NETWORKS_MAX */
+    struct x402_keys *keys; /* locked memory */
+    struct x402_roster_file facilitators;
+    struct ledger_ed25519_key *member_keys; /* locked memory, X402_MEMBERS_MAX: of facilitators */
+    struct evm_key *gas_keys;               /* locked memory, X402_NETWORKS_MAX */
     const struct evm_key *gas_key_of[X402_NETWORKS_MAX]; /* NULL: that network has none */
     bool redis;                                          /* spent_store */
     struct config_members members;

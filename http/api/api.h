@@ -124,6 +124,7 @@ struct api_sales {
     const char *assets[API_PRICE_CLASSES]; /* NULL: free */
     const struct x402_networks *networks;
     const struct x402_roster_file *facilitators;
+    const struct x402_roster *roster; /* who is known to pay fees (x402_roster_fee_payer) */
     const struct x402_keys *keys;
     const char *public_url; /* how clients reach us, without a slash at its end */
     uint32_t payment_seconds_max;

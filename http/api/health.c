@@ -9,7 +9,7 @@ void api_healthz_get(struct http_request *request, const struct http_route *rout
     api_answer(request, 200, API_JSON, &out);
 }
 
-enum { SALES_WARNINGS_MAX = 2 };
+enum { SALES_WARNINGS_MAX = 3 };
 
 struct cause {
     bool given;
@@ -56,6 +56,7 @@ void api_readyz_get(struct http_request *request, const struct http_route *route
         {api_witness_ahead(options), "witness_ahead"},
         {said_count > 0, said[0]},
         {said_count > 1, said[1]},
+        {said_count > 2, said[2]},
     };
     struct lucid_buf list = {0};
     bool ready = causes_write(causes, sizeof(causes) / sizeof(causes[0]), &list) == 0;
