@@ -256,7 +256,9 @@ static void mac_make(const struct key *key, const struct x402_challenge *challen
     field_add(&fields, terms->asset);
     field_add(&fields, lucid_span_str(terms->network->caip2));
     field_add(&fields, lucid_span(terms->network->proof_separator.bytes, EVM_HASH_BYTES));
-    field_add(&fields, lucid_span(terms->pay_to.bytes, sizeof(terms->pay_to.bytes)));
+    field_add(&fields, terms->network->solana
+                           ? lucid_span(terms->pay_to_solana, sizeof(terms->pay_to_solana))
+                           : lucid_span(terms->pay_to.bytes, sizeof(terms->pay_to.bytes)));
     for (size_t i = 0; i < 4; i++) {
         field_add(&fields, lucid_span(numbers[i], sizeof(numbers[i])));
     }

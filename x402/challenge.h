@@ -38,7 +38,9 @@ struct x402_terms {
     struct lucid_span origin; /* of the log */
     struct lucid_span asset;
     const struct x402_network *network;
-    struct evm_address pay_to;
+    struct evm_address pay_to;                    /* zero on Solana */
+    uint8_t pay_to_solana[X402_SOLANA_KEY_BYTES]; /* only there */
+    uint8_t fee_payer[X402_SOLANA_KEY_BYTES];     /* only there: who completes the transaction */
     uint64_t amount;
     uint64_t price_version;
     struct lucid_span method;

@@ -47,6 +47,17 @@ static bool address_is(const struct jcs_value *object, const char *name,
            evm_address_parse(jcs_string(value), &address) && address_equal(&address, want);
 }
 
+/* Likewise accounts of Solana, which have one spelling. */
+static bool key_is(const struct jcs_value *object, const char *name,
+                   const uint8_t want[X402_SOLANA_KEY_BYTES])
+{
+    const struct jcs_value *value = jcs_member(object, name);
+    uint8_t key[X402_SOLANA_KEY_BYTES];
+    return value != NULL && jcs_type(value) == JCS_STRING &&
+           x402_base58_parse(jcs_string(value), key, sizeof(key)) &&
+           memcmp(key, want, sizeof(key)) == 0;
+}
+
 static bool number_is(const struct jcs_value *object, const char *name, uint64_t want)
 {
     const struct jcs_value *value = jcs_member(object, name);
@@ -82,6 +93,15 @@ static bool extra_fits(const struct x402_network *network, const struct jcs_valu
     return true;
 }
 
+/* Who completes the transaction is who its fees are taken from. */
+static bool solana_extra_fits(const struct x402_proof *proof, struct x402_match *match)
+{
+    const struct jcs_value *extra = jcs_member(proof->accepted, "extra");
+    return key_is(extra, "feePayer", proof->solana.fee_payer) ||
+           misfit(match, "invalid_exact_svm_payload_missing_fee_payer",
+                  "accepted.extra.feePayer is not the transaction's");
+}
+
 /* The official client echoes the resource; some leave the query out. */
 static bool resource_fits(struct lucid_span ours, struct lucid_span theirs)
 {
@@ -97,16 +117,20 @@ static bool echo_fits(const struct x402_offer *offer, const struct x402_proof *p
 {
     static const char reason[] = "invalid_payment_requirements";
     const struct x402_terms *terms = &offer->terms;
-    if (!extra_fits(terms->network, proof->accepted, match)) {
+    const bool solana = terms->network->solana;
+    if (solana ? !solana_extra_fits(proof, match)
+               : !extra_fits(terms->network, proof->accepted, match)) {
         return false;
     }
     if (!amount_is(proof->accepted, "amount", terms->amount)) {
         return misfit(match, reason, "accepted.amount is not the price");
     }
-    if (!address_is(proof->accepted, "asset", &terms->network->token)) {
+    if (solana ? !key_is(proof->accepted, "asset", terms->network->mint)
+               : !address_is(proof->accepted, "asset", &terms->network->token)) {
         return misfit(match, reason, "accepted.asset is not the token");
     }
-    if (!address_is(proof->accepted, "payTo", &terms->pay_to)) {
+    if (solana ? !key_is(proof->accepted, "payTo", terms->pay_to_solana)
+               : !address_is(proof->accepted, "payTo", &terms->pay_to)) {
         return misfit(match, reason, "accepted.payTo is not the recipient");
     }
     if (!number_is(proof->accepted, "maxTimeoutSeconds", offer->timeout_seconds)) {
@@ -127,13 +151,14 @@ static bool scheme_fits(const struct x402_offer *offer, const struct x402_proof 
     const struct x402_network *network = offer->terms.network;
     const char *name = proof->form == X402_FORM_V1 ? network->v1_name : network->caip2;
     if (!lucid_span_is(proof->scheme, "exact")) {
-        return misfit(match, "invalid_exact_evm_scheme", "the scheme is not \"exact\"");
+        return misfit(match, network->solana ? "unsupported_scheme" : "invalid_exact_evm_scheme",
+                      "the scheme is not \"exact\"");
     }
     if (name[0] == '\0' || !lucid_span_is(proof->network, name)) {
-        return misfit(match, "invalid_exact_evm_network_mismatch",
-                      name[0] == '\0' ? "version 1 has no name for the network %s"
-                                      : "the network is not %s",
-                      name[0] == '\0' ? network->caip2 : name);
+        return misfit(
+            match, network->solana ? "network_mismatch" : "invalid_exact_evm_network_mismatch",
+            name[0] == '\0' ? "version 1 has no name for the network %s" : "the network is not %s",
+            name[0] == '\0' ? network->caip2 : name);
     }
     if (proof->is_solana != network->solana) {
         return misfit(match, "invalid_payload", "the payload is not of a payment on %s",
@@ -141,8 +166,10 @@ static bool scheme_fits(const struct x402_offer *offer, const struct x402_proof 
     }
     if (!offer->authorizations) {
         return misfit(match, "unsupported_scheme",
-                      "authorizations are not settled here: pay by a transfer and show it in "
-                      "X-Payment-Proof");
+                      network->solana ? "nobody settles payments on %s just now"
+                                      : "authorizations are not settled on %s here: pay by a "
+                                        "transfer and show it in X-Payment-Proof",
+                      network->caip2);
     }
     return true;
 }
@@ -151,10 +178,12 @@ static bool scheme_fits(const struct x402_offer *offer, const struct x402_proof 
 static bool value_fits(const struct x402_offer *offer, const struct x402_proof *proof,
                        struct x402_match *match)
 {
-    static const char reason[] = "invalid_exact_evm_payload_authorization_value_mismatch";
+    const char *reason = proof->is_solana
+                             ? "invalid_exact_svm_payload_amount_mismatch"
+                             : "invalid_exact_evm_payload_authorization_value_mismatch";
     uint64_t price = offer->terms.amount;
-    uint64_t value;
-    bool fits = evm_u256_u64(&proof->authorization.value, &value);
+    uint64_t value = proof->solana.amount;
+    bool fits = proof->is_solana || evm_u256_u64(&proof->authorization.value, &value);
     if (!fits || value > GAS_AMOUNT_MAX) {
         return misfit(match, reason, "the authorized value is more than can be booked");
     }
@@ -218,20 +247,45 @@ static bool signature_fits(const struct x402_offer *offer, const struct x402_pro
     return true;
 }
 
+/* Recipient, value, times and signature of an authorization. */
+static bool evm_fits(const struct x402_offer *offer, const struct x402_proof *proof,
+                     uint64_t now_ms, bool is_signed, struct x402_match *match)
+{
+    if (!address_equal(&proof->authorization.to, &offer->terms.pay_to)) {
+        return misfit(match, "invalid_exact_evm_recipient_mismatch",
+                      "authorization.to is not the recipient");
+    }
+    return value_fits(offer, proof, match) && times_fit(&proof->authorization, now_ms, match) &&
+           (is_signed || (proof->smart_wallet && offer->smart_wallets) ||
+            signature_fits(offer, proof, match));
+}
+
+/* The same of a transaction, whose signature was checked when it was read. */
+static bool solana_fits(const struct x402_offer *offer, const struct x402_proof *proof, bool known,
+                        struct x402_match *match)
+{
+    const struct x402_solana_payment *solana = &proof->solana;
+    if (memcmp(solana->mint, offer->terms.network->mint, sizeof(solana->mint)) != 0) {
+        return misfit(match, "invalid_exact_svm_payload_mint_mismatch",
+                      "the transaction transfers another token");
+    }
+    if (!known &&
+        memcmp(solana->fee_payer, offer->terms.fee_payer, sizeof(solana->fee_payer)) != 0) {
+        return misfit(match, "fee_payer_not_managed_by_facilitator",
+                      "the transaction's fee payer is not the one that was told");
+    }
+    return value_fits(offer, proof, match);
+}
+
 static void authorization_match(const struct x402_offer *offer, const struct x402_proof *proof,
                                 uint64_t now_ms, bool is_signed, struct x402_match *ret)
 {
     struct x402_match match = {.verdict = X402_FITS, .payer = proof->authorization.from};
     lucid_assert(proof->form != X402_FORM_PROOF);
     bool fits = scheme_fits(offer, proof, &match) &&
-                (proof->form == X402_FORM_V1 || echo_fits(offer, proof, &match));
-    if (fits && !address_equal(&proof->authorization.to, &offer->terms.pay_to)) {
-        fits = misfit(&match, "invalid_exact_evm_recipient_mismatch",
-                      "authorization.to is not the recipient");
-    }
-    fits = fits && value_fits(offer, proof, &match) &&
-           times_fit(&proof->authorization, now_ms, &match) &&
-           (is_signed || signature_fits(offer, proof, &match));
+                (proof->form == X402_FORM_V1 || echo_fits(offer, proof, &match)) &&
+                (proof->is_solana ? solana_fits(offer, proof, is_signed, &match)
+                                  : evm_fits(offer, proof, now_ms, is_signed, &match));
     lucid_assert(fits == (match.verdict == X402_FITS));
     *ret = match;
 }
@@ -299,7 +353,10 @@ void x402_proof_match(const struct x402_keys *keys, const struct x402_offer *off
 {
     struct x402_match match = {.verdict = X402_FITS};
     lucid_assert(proof->form == X402_FORM_PROOF);
-    if (!lucid_span_is(proof->network, offer->terms.network->caip2)) {
+    if (offer->terms.network->solana) {
+        (void)misfit(&match, "unsupported_scheme",
+                     "transfers cannot be shown on Solana: pay as the 402 accepts");
+    } else if (!lucid_span_is(proof->network, offer->terms.network->caip2)) {
         (void)misfit(&match, "invalid_exact_evm_network_mismatch", "the network is not %s",
                      offer->terms.network->caip2);
     } else if (challenge_fits(keys, offer, proof, &match) && proof->has_signature) {

@@ -136,6 +136,10 @@ struct api_sales {
     /* Has errand->begin called on the cashier's thread, or never if the service stops before.
      * Thread: any loop's. */
     void (*errand)(void *context, struct api_errand *errand);
+    /* Who pays the fees of payments for that asset on a network of Solana (x402_roster_fee_payer).
+     * False: nobody is known just now; NULL: nobody ever. Thread: any. */
+    bool (*fee_payer)(void *context, const struct x402_network *network, struct lucid_span asset,
+                      uint8_t ret[X402_SOLANA_KEY_BYTES]);
     /* What the gate has to say to /readyz: names of warnings. Thread: any. */
     size_t (*warnings)(void *context, const char **ret, size_t max);
     void *context;

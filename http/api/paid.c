@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "http/api/paid_internal.h"
 #include "x402/recall.h"
+#include "x402/roster.h"
 
 static const enum x402_form forms[] = {X402_FORM_V1, X402_FORM_V2, X402_FORM_PROOF};
 static const char *const form_names[] = {
@@ -275,7 +276,29 @@ static void entry_add(struct api_loop *loop, struct api_gate_entry *entry)
     }
 }
 
-static void job_fill(struct paid_call *call)
+/* What facilitators other than ourselves would be sent, if there are any. False: it has answered.
+ */
+static bool forward_make(struct paid_call *call)
+{
+    struct x402_gate_job *job = &call->entry.job;
+    const struct x402_roster_file *others = call->api->options.sales->facilitators;
+    struct lucid_buf out = {.bytes_max = 0};
+    if (call->form == X402_FORM_PROOF || others == NULL || others->member_count < 2) {
+        return true;
+    }
+    x402_forward_write(&call->offer, &job->proof, &out);
+    if (lucid_buf_ok(&out)) {
+        job->forward = lucid_arena_copy(&call->arena, lucid_buf_span(&out));
+    }
+    lucid_buf_fini(&out);
+    if (job->forward.data == NULL) {
+        api_refuse(call->request, LUCID_RETRY_MEMORY, NULL);
+    }
+    return job->forward.data != NULL;
+}
+
+/* False: it has answered. */
+static bool job_fill(struct paid_call *call)
 {
     const struct x402_terms *terms = &call->offer.terms;
     struct x402_gate_job *job = &call->entry.job;
@@ -284,9 +307,12 @@ static void job_fill(struct paid_call *call)
     lucid_assert(terms->asset.len < sizeof(job->asset));
     memcpy(job->asset, terms->asset.data, terms->asset.len);
     job->pay_to = terms->pay_to;
+    memcpy(job->proof.solana.pay_to, terms->pay_to_solana, sizeof(terms->pay_to_solana));
+    job->smart_wallet_ok = call->offer.smart_wallets;
     job->price = terms->amount;
     job->price_version = terms->price_version;
     job->done = gate_done;
+    return forward_make(call);
 }
 
 /* Whether the log has it that this very request is paid for. A read is then answered afresh here;
@@ -340,8 +366,7 @@ void paid_begin(struct http_request *request, const struct http_route *route,
                 paid_demand(call, "payment_required",
                             "this is sold: pay as `accepts` or `x402` says");
             }
-        } else if (payment_fits(call)) {
-            job_fill(call);
+        } else if (payment_fits(call) && job_fill(call)) {
             if (is_served(call)) {
                 paid_answer(call);
             } else {

@@ -19,19 +19,57 @@ static void id_add(struct paid_call *call)
     }
 }
 
+enum { PAYMENT_TEXT_MAX = X402_SOLANA_SIGNATURE_TEXT_MAX }; /* of a transaction or an account */
+
+static void base58_text(const uint8_t *bytes, size_t len, char ret[PAYMENT_TEXT_MAX + 1])
+{
+    struct lucid_buf out = {.bytes_max = 0};
+    x402_base58_write(&out, bytes, len);
+    lucid_assert(out.len <= PAYMENT_TEXT_MAX);
+    if (lucid_buf_ok(&out)) {
+        memcpy(ret, out.data, out.len);
+    }
+    ret[lucid_buf_ok(&out) ? out.len : 0] = '\0';
+    lucid_buf_fini(&out);
+}
+
+/* Who has paid, or says so; "": not known. */
+static void payer_text(const struct paid_call *call, bool settled, char ret[PAYMENT_TEXT_MAX + 1])
+{
+    const struct x402_gate_job *job = &call->entry.job;
+    ret[0] = '\0';
+    if (job->proof.is_solana) {
+        base58_text(job->proof.solana.payer, X402_SOLANA_KEY_BYTES, ret);
+    } else if (settled) {
+        evm_address_eip55(&job->payment.payer, ret);
+    } else if (call->form != X402_FORM_PROOF || job->match.signed_by_payer) {
+        evm_address_eip55(&job->match.payer, ret);
+    }
+}
+
+static void transaction_text(const struct x402_payment *payment, char ret[PAYMENT_TEXT_MAX + 1])
+{
+    if (payment->scheme == X402_SCHEME_SOLANA) {
+        base58_text(payment->transfer.signature, sizeof(payment->transfer.signature), ret);
+    } else {
+        evm_hash_text(&payment->transfer.transaction, ret);
+    }
+}
+
 /* The header that clients read what became of their payment from. reason NULL: it succeeded. */
 static void settlement_add(struct paid_call *call, const char *reason)
 {
     const struct x402_gate_job *job = &call->entry.job;
     bool settled = reason == NULL && job->has_payment;
-    const struct evm_address *payer =
-        settled
-            ? &job->payment.payer
-            : (call->form == X402_FORM_PROOF && !job->match.signed_by_payer ? NULL
-                                                                            : &job->match.payer);
+    char payer[PAYMENT_TEXT_MAX + 1];
+    char transaction[PAYMENT_TEXT_MAX + 1] = "";
     struct lucid_buf out = {0};
-    x402_settlement_write(call->form, job->network,
-                          settled ? &job->payment.transfer.transaction : NULL, payer, reason, &out);
+    payer_text(call, settled, payer);
+    if (settled) {
+        transaction_text(&job->payment, transaction);
+    }
+    x402_settlement_write(call->form, job->network, transaction, payer[0] == '\0' ? NULL : payer,
+                          reason, &out);
     lucid_buf_char(&out, '\0');
     if (lucid_buf_ok(&out)) { /* else the client does without: the payment stands */
         http_add_header(call->request,

@@ -73,6 +73,45 @@ static struct lucid_span words_of(const char *own, const char *fallback)
     return lucid_span_str(own[0] != '\0' ? own : fallback);
 }
 
+/* Whether somebody settles authorizations there. */
+static bool settles(const struct api_sales *sales, const struct x402_network *network,
+                    struct lucid_span asset, bool smart_wallet)
+{
+    (void)asset;
+    (void)sales;
+    return !smart_wallet && network->gas_key_file[0] != '\0';
+}
+
+/* On Solana an offer names who completes the transaction, and nothing but a facilitator settles it.
+ * known: the payment shown was made for it, by a transaction that names somebody. False: nobody
+ * can be named. */
+static bool solana_terms(const struct paid_call *call, bool known, struct x402_offer *offer)
+{
+    const struct api_sales *sales = call->api->options.sales;
+    struct x402_terms *terms = &offer->terms;
+    if (!x402_base58_parse(lucid_span_str(call->price.pay_to), terms->pay_to_solana,
+                           sizeof(terms->pay_to_solana))) {
+        return false;
+    }
+    offer->authorizations = true;
+    if (known) {
+        const struct x402_payment *payment = &call->entry.job.payment;
+        memcpy(terms->fee_payer, payment->solana.fee_payer, sizeof(terms->fee_payer));
+        return payment->scheme == X402_SCHEME_SOLANA;
+    }
+    return sales->fee_payer != NULL &&
+           sales->fee_payer(sales->context, terms->network, terms->asset, terms->fee_payer);
+}
+
+static bool evm_terms(const struct paid_call *call, struct x402_offer *offer)
+{
+    const struct api_sales *sales = call->api->options.sales;
+    struct x402_terms *terms = &offer->terms;
+    offer->authorizations = settles(sales, terms->network, terms->asset, false);
+    offer->smart_wallets = settles(sales, terms->network, terms->asset, true);
+    return evm_address_parse(lucid_span_str(call->price.pay_to), &terms->pay_to);
+}
+
 enum lucid_error paid_offer_make(struct paid_call *call, struct ledger_view *view, uint64_t version)
 {
     const struct api_sales *sales = call->api->options.sales;
@@ -85,18 +124,15 @@ enum lucid_error paid_offer_make(struct paid_call *call, struct ledger_view *vie
     }
     const struct x402_network *network =
         x402_network_find(sales->networks, lucid_span_str(price->network));
-    struct evm_address pay_to;
-    if (network == NULL || !evm_address_parse(lucid_span_str(price->pay_to), &pay_to) ||
-        !ledger_identity(call->api->options.ledger, &identity)) {
+    if (network == NULL || !ledger_identity(call->api->options.ledger, &identity)) {
         return LUCID_NOTE_ABSENT;
     }
-    call->offer = (struct x402_offer){
+    struct x402_offer offer = {
         .terms =
             {
                 .origin = lucid_span_str(identity->origin),
                 .asset = lucid_span_str(price->asset),
                 .network = network,
-                .pay_to = pay_to,
                 .amount = amount,
                 .price_version = price->version,
                 .method = call->method,
@@ -106,9 +142,13 @@ enum lucid_error paid_offer_make(struct paid_call *call, struct ledger_view *vie
         .description = words_of(price->description, call->class->description),
         .mime_type = words_of(price->mime_type, call->class->mime_type),
         .timeout_seconds = sales->payment_seconds_max,
-        .authorizations = network->gas_key_file[0] != '\0',
     };
-    memcpy(call->offer.terms.body_sha256, call->body_sha256, sizeof(call->body_sha256));
+    memcpy(offer.terms.body_sha256, call->body_sha256, sizeof(call->body_sha256));
+    if (!(network->solana ? solana_terms(call, call->known && version != 0, &offer)
+                          : evm_terms(call, &offer))) {
+        return LUCID_NOTE_ABSENT;
+    }
+    call->offer = offer;
     return LUCID_OK;
 }
 

@@ -87,7 +87,8 @@ def v2_ok(value):
     assert re.fullmatch("[A-Za-z0-9+/]*={0,2}", value), value
     document = json.loads(base64.b64decode(value, validate=True), object_pairs_hook=kit.unique)
     equal(set(document), {"x402Version", "error", "resource", "accepts", "extensions"})
-    equal((document["x402Version"], document["extensions"]), (2, {}))
+    equal((document["x402Version"], set(document["extensions"])), (2, {"payment-identifier"}))
+    equal(document["extensions"]["payment-identifier"]["info"], {"required": False})
     equal(set(document["resource"]), {"url", "description", "mimeType"})
     assert len(document["accepts"]) >= 1
     for entry in document["accepts"]:
