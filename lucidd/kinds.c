@@ -34,6 +34,7 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         {&gas_settlement_kind, &kinds->settlement},
         {&x402_payee_kind, NULL},
         {&x402_treasury_run_kind, &kinds->treasury},
+        {&x402_grant_kind, NULL},
     };
     _Static_assert(sizeof(uses) <= sizeof(kinds->uses), "KINDS_MAX is too small");
     memcpy(kinds->uses, uses, sizeof(uses));
