@@ -251,6 +251,13 @@ static enum lucid_error facilitator_open(struct cashier *cashier)
     return LUCID_OK;
 }
 
+bool cashier_fee_payer(void *context, const struct x402_network *network, struct lucid_span asset,
+                       uint8_t ret[X402_SOLANA_KEY_BYTES])
+{
+    const struct cashier *cashier = context;
+    return x402_roster_fee_payer(cashier->roster, network, asset, ret);
+}
+
 const struct x402_roster *cashier_roster(const struct cashier *cashier)
 {
     return cashier == NULL ? NULL : cashier->roster;

@@ -357,6 +357,7 @@ static enum lucid_error open_cashier(struct service *service, struct lucid_why *
     service->sales.enter = cashier_enter;
     service->sales.errand = cashier_errand;
     service->sales.warnings = cashier_warnings;
+    service->sales.fee_payer = cashier_fee_payer;
     error = cashier_open(&options, &service->cashier, why);
     service->sales.context = service->cashier;
     service->sales.roster = cashier_roster(service->cashier);

@@ -123,7 +123,7 @@ struct api_errand {
 struct api_sales {
     const char *assets[API_PRICE_CLASSES]; /* NULL: free */
     const struct x402_networks *networks;
-    const struct x402_roster_file *facilitators;
+    const struct x402_roster_file *facilitators; /* who settles; with direct alone without a file */
     const struct x402_roster *roster; /* who is known to pay fees (x402_roster_fee_payer) */
     const struct x402_keys *keys;
     const char *public_url; /* how clients reach us, without a slash at its end */

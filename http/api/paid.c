@@ -283,7 +283,7 @@ static bool forward_make(struct paid_call *call)
     struct x402_gate_job *job = &call->entry.job;
     const struct x402_roster_file *others = call->api->options.sales->facilitators;
     struct lucid_buf out = {.bytes_max = 0};
-    if (call->form == X402_FORM_PROOF || others == NULL || others->member_count < 2) {
+    if (call->form == X402_FORM_PROOF || others->member_count < 2) {
         return true;
     }
     x402_forward_write(&call->offer, &job->proof, &out);

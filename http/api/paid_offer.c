@@ -1,6 +1,7 @@
 /* What a request that is sold costs now, and the 402 that says so. */
 #include "base/assert.h"
 #include "http/api/paid_internal.h"
+#include "x402/roster.h"
 
 bool paid_place_read(struct paid_call *call)
 {
@@ -73,15 +74,6 @@ static struct lucid_span words_of(const char *own, const char *fallback)
     return lucid_span_str(own[0] != '\0' ? own : fallback);
 }
 
-/* Whether somebody settles authorizations there. */
-static bool settles(const struct api_sales *sales, const struct x402_network *network,
-                    struct lucid_span asset, bool smart_wallet)
-{
-    (void)asset;
-    (void)sales;
-    return !smart_wallet && network->gas_key_file[0] != '\0';
-}
-
 /* On Solana an offer names who completes the transaction, and nothing but a facilitator settles it.
  * known: the payment shown was made for it, by a transaction that names somebody. False: nobody
  * can be named. */
@@ -93,13 +85,14 @@ static bool solana_terms(const struct paid_call *call, bool known, struct x402_o
                            sizeof(terms->pay_to_solana))) {
         return false;
     }
-    offer->authorizations = true;
+    offer->authorizations =
+        known || x402_roster_settles(sales->facilitators, terms->network, terms->asset, false);
     if (known) {
         const struct x402_payment *payment = &call->entry.job.payment;
         memcpy(terms->fee_payer, payment->solana.fee_payer, sizeof(terms->fee_payer));
         return payment->scheme == X402_SCHEME_SOLANA;
     }
-    return sales->fee_payer != NULL &&
+    return offer->authorizations && sales->fee_payer != NULL &&
            sales->fee_payer(sales->context, terms->network, terms->asset, terms->fee_payer);
 }
 
@@ -107,8 +100,9 @@ static bool evm_terms(const struct paid_call *call, struct x402_offer *offer)
 {
     const struct api_sales *sales = call->api->options.sales;
     struct x402_terms *terms = &offer->terms;
-    offer->authorizations = settles(sales, terms->network, terms->asset, false);
-    offer->smart_wallets = settles(sales, terms->network, terms->asset, true);
+    const struct x402_roster_file *who = sales->facilitators;
+    offer->authorizations = x402_roster_settles(who, terms->network, terms->asset, false);
+    offer->smart_wallets = x402_roster_settles(who, terms->network, terms->asset, true);
     return evm_address_parse(lucid_span_str(call->price.pay_to), &terms->pay_to);
 }
 
