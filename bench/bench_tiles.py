@@ -57,7 +57,7 @@ class Nginx(harness.Service):
     def __init__(self, work, folder):
         command = shutil.which("nginx") or "/usr/sbin/nginx"
         if not os.access(command, os.X_OK):
-            raise harness.Failure("no nginx: install Debian's nginx-light")
+            raise harness.Failure("no nginx: install Debian's nginx")
         port = harness.free_port()
         # As root its workers would become another user, who may not look into our directory.
         user = f"user {getpass.getuser()};\n" if os.geteuid() == 0 else ""

@@ -11,9 +11,9 @@ set -eu
 run="gcc libc6-dev meson ninja-build pkg-config python3 ca-certificates
     liblmdb-dev libsodium-dev libevent-dev libjansson-dev libssl-dev libcurl4-openssl-dev
     zlib1g-dev libsecp256k1-dev libhiredis-dev"
-test="libcmocka-dev openssl hledger redis-server"
+test="libcmocka-dev openssl hledger redis-server nginx"
 ci="clang clang-format clang-tidy cppcheck libclang-rt-14-dev llvm jq wrk strace lmdb-utils
-    golang-golang-x-mod-dev mandoc nginx-light python3-venv
+    golang-golang-x-mod-dev mandoc caddy python3-venv
     debhelper dpkg-dev fakeroot lintian systemd"
 fresh="debootstrap"
 

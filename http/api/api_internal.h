@@ -48,6 +48,17 @@ struct api_route {
 
 enum { API_ROUTES_MAX = 192, API_LOOPS_MAX = 64, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
 
+/* What became of a request behind a proxy. */
+enum api_proxy_result {
+    API_PROXY_ADMITTED,    /* by a payment for it */
+    API_PROXY_GRANTED,     /* by a payment or an access grant of before */
+    API_PROXY_DEMANDED,    /* 402 */
+    API_PROXY_SPENT,       /* 409 */
+    API_PROXY_UNAVAILABLE, /* 503: pending, or not to be judged */
+    API_PROXY_INVALID,     /* anything else that is refused */
+    API_PROXY_RESULTS
+};
+
 /* Status classes by their first digit; 0 = the client went away before an answer. */
 struct api_metrics {
     _Atomic uint64_t requests[API_ROUTES_MAX + 1][API_CLASSES]; /* the last row: no route */
@@ -57,6 +68,7 @@ struct api_metrics {
     _Atomic uint64_t batch_lines;
     _Atomic uint64_t payments_recorded;
     _Atomic uint64_t payments_demanded;
+    _Atomic uint64_t proxy[API_PROXY_RESULTS]; /* answers to sub-requests of authorize */
     _Atomic uint64_t batch_unsent_bytes;
     _Atomic uint64_t quota_refusals;
     _Atomic uint64_t streams_open;
@@ -392,6 +404,8 @@ api_handler api_payments_get, api_payment_get, api_payments_post;   /* payments.
 api_handler api_events_get;                                         /* events.c */
 api_handler api_stream_get;                                         /* stream.c */
 api_handler api_healthz_get, api_readyz_get;                        /* health.c */
+api_handler api_proxy_authorize_get, api_proxy_explain_get;         /* proxy.c */
+api_handler api_jwks_get;                                           /* proxy_access.c */
 api_handler api_metrics_get;                                        /* metrics.c */
 api_handler api_openapi_get;                                        /* openapi.c */
 /* settlements.c, payouts.c */

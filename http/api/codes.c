@@ -28,6 +28,7 @@ static const struct api_code codes[] = {
     {"RUN_CONFLICT", 409},
     {"ERASED", 410},
     {"BATCH_TOO_LARGE", 413},
+    {"URI_TOO_LONG", 414},
     {"UNSUPPORTED_MEDIA_TYPE", 415},
     {"BODY_TOO_LARGE", 422},
     {"INVALID_RECEIPT", 422},

@@ -230,6 +230,18 @@ static void request_row(struct api *api, size_t row, const char *route, const ch
     }
 }
 
+static void proxy_metrics(struct api_metrics *metrics, struct lucid_buf *out)
+{
+    static const char *const results[API_PROXY_RESULTS] = {"admitted", "granted",     "demanded",
+                                                           "spent",    "unavailable", "invalid"};
+    lucid_prom_family(out, "lucid_proxy_requests_total", "counter",
+                      "Requests that a proxy has asked about, by what became of them.");
+    for (size_t i = 0; i < API_PROXY_RESULTS; i++) {
+        lucid_buf_printf(out, "lucid_proxy_requests_total{result=\"%s\"} %llu\n", results[i],
+                         (unsigned long long)read_relaxed(&metrics->proxy[i]));
+    }
+}
+
 static void request_metrics(struct api *api, struct lucid_buf *out)
 {
     struct api_metrics *metrics = &api->metrics;
@@ -259,6 +271,7 @@ static void request_metrics(struct api *api, struct lucid_buf *out)
                        "Lines of batches taken.");
     lucid_prom_gauge(out, "lucid_batch_unsent_bytes", read_relaxed(&metrics->batch_unsent_bytes),
                      "Answers to batches waiting for slow clients.");
+    proxy_metrics(metrics, out);
     lucid_prom_gauge(out, "lucid_streams_open", read_relaxed(&metrics->streams_open),
                      "Open answers of /v1/stream.");
 }

@@ -91,9 +91,9 @@ static bool header_find(struct paid_call *call)
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         size_t count = http_header_count(call->request, form_names[forms[i]]);
         if (count > 1 || (count == 1 && call->has_header)) {
-            api_problem(call->request, 400, "PAYMENT_MALFORMED", x402_form_header(forms[i]),
-                        count > 1 ? "the payment header is repeated"
-                                  : "there is more than one payment header");
+            paid_problem(call, 400, "PAYMENT_MALFORMED", x402_form_header(forms[i]),
+                         count > 1 ? "the payment header is repeated"
+                                   : "there is more than one payment header");
             return false;
         }
         if (count == 1) {
@@ -115,7 +115,7 @@ static bool header_parse(struct paid_call *call)
             x402_proof_parse(call->form, call->header, &call->arena, &call->entry.job.proof, &why);
     }
     if (error != LUCID_OK) {
-        api_refuse(call->request, error, &why);
+        paid_refuse(call, error, &why);
     }
     return error == LUCID_OK;
 }
@@ -167,11 +167,14 @@ static bool quoted_terms(struct paid_call *call, uint64_t *ret_now_ms)
     if (error == LUCID_OK || error == LUCID_NOTE_ABSENT) {
         error = paid_offer_make(call, view, version);
     }
+    if (error == LUCID_OK && call->known && call->class->recognize != NULL) {
+        call->class->recognize(call, view);
+    }
     ledger_view_end(view);
     if (error == LUCID_NOTE_ABSENT) { /* says 503 itself where nothing is in force */
         paid_demand(call, "invalid_payment_requirements", "that price was never asked for here");
     } else if (error != LUCID_OK) {
-        api_refuse(call->request, error, NULL);
+        paid_refuse(call, error, NULL);
     }
     return error == LUCID_OK;
 }
@@ -208,8 +211,7 @@ static bool payment_fits(struct paid_call *call)
         paid_demand(call, job->match.reason, job->match.text);
         return false;
     case X402_MALFORMED:
-        api_problem(call->request, 400, "PAYMENT_MALFORMED", x402_form_header(call->form),
-                    job->match.text);
+        paid_problem(call, 400, "PAYMENT_MALFORMED", x402_form_header(call->form), job->match.text);
         return false;
     }
     lucid_assert(false);
@@ -240,6 +242,8 @@ static void gate_done(struct x402_gate_job *job)
 static void request_keep(const struct paid_call *call, struct x402_request_kept *ret)
 {
     struct x402_terms terms = call->offer.terms;
+    terms.method = call->method; /* also where `recognize` has put others in */
+    terms.resource = call->resource;
     memcpy(terms.body_sha256, call->request_sha256, sizeof(terms.body_sha256));
     x402_request_digest(&terms, ret->digest);
     x402_place_digest(&terms, ret->place);
@@ -292,7 +296,7 @@ static bool forward_make(struct paid_call *call)
     }
     lucid_buf_fini(&out);
     if (job->forward.data == NULL) {
-        api_refuse(call->request, LUCID_RETRY_MEMORY, NULL);
+        paid_refuse(call, LUCID_RETRY_MEMORY, NULL);
     }
     return job->forward.data != NULL;
 }
@@ -332,12 +336,25 @@ static bool is_served(struct paid_call *call)
     return true;
 }
 
+/* Whether it is answered without the gate. */
+static bool is_judged(struct paid_call *call)
+{
+    if (call->class->judge != NULL && call->class->judge(call)) {
+        return true;
+    }
+    bool served = is_served(call);
+    if (served) {
+        paid_answer(call);
+    }
+    return served;
+}
+
 /* The request waits without being held: the client may go away, what it pays for goes on. */
 static bool gate_enter(struct paid_call *call)
 {
     if (call->loop->paid_count >= PAID_CALLS_MAX) {
-        api_problem(call->request, 503, "PAYMENT_UNAVAILABLE", NULL,
-                    "too many payments are under way; nothing was taken, send it again");
+        paid_problem(call, 503, "PAYMENT_UNAVAILABLE", NULL,
+                     "too many payments are under way; nothing was taken, send it again");
         return false;
     }
     memset(&call->entry.job.payment, 0, sizeof(call->entry.job.payment));
@@ -367,11 +384,7 @@ void paid_begin(struct http_request *request, const struct http_route *route,
                             "this is sold: pay as `accepts` or `x402` says");
             }
         } else if (payment_fits(call) && job_fill(call)) {
-            if (is_served(call)) {
-                paid_answer(call);
-            } else {
-                entered = gate_enter(call);
-            }
+            entered = !is_judged(call) && gate_enter(call);
         }
     }
     if (!entered) {

@@ -9,6 +9,24 @@
 
 enum { TEXT_BYTES_MAX = 256 };
 
+void paid_problem(struct paid_call *call, int status, const char *code, const char *param,
+                  const char *text)
+{
+    if (call->class->refuse == NULL || !call->class->refuse(call, status, code, text)) {
+        api_problem(call->request, status, code, param, text);
+    }
+}
+
+void paid_refuse(struct paid_call *call, enum lucid_error error, const struct lucid_why *why)
+{
+    struct api_code code;
+    const char *text;
+    api_code_of(error, why, &code, &text);
+    if (call->class->refuse == NULL || !call->class->refuse(call, code.status, code.code, text)) {
+        api_refuse(call->request, error, why);
+    }
+}
+
 static void id_add(struct paid_call *call)
 {
     char text[2 * X402_PAYMENT_ID_BYTES + 1];
@@ -110,7 +128,7 @@ static void unserved_answer(struct paid_call *call)
     const struct ledger_command *paid = call->entry.job.paid;
     settlement_add(call, NULL);
     lucid_assert(paid != NULL);
-    api_refuse(call->request, paid->error, &paid->why);
+    paid_refuse(call, paid->error, &paid->why);
 }
 
 void paid_answer(struct paid_call *call)
@@ -136,20 +154,20 @@ void paid_answer(struct paid_call *call)
         paid_demand(call, job->reason, text);
         return;
     case X402_SPENT:
-        api_problem(request, 409, x402_gate_spent_code(job), x402_form_header(call->form), text);
+        paid_problem(call, 409, x402_gate_spent_code(job), x402_form_header(call->form), text);
         return;
     case X402_OUTSTANDING:
         http_add_header(request, "Retry-After", PENDING_RETRY_SECONDS);
-        api_problem(request, 503, "PAYMENT_PENDING", NULL, text);
+        paid_problem(call, 503, "PAYMENT_PENDING", NULL, text);
         return;
     case X402_UNAVAILABLE:
-        api_problem(request, 503, "PAYMENT_UNAVAILABLE", NULL, text);
+        paid_problem(call, 503, "PAYMENT_UNAVAILABLE", NULL, text);
         return;
     case X402_UNSERVED:
         unserved_answer(call);
         return;
     case X402_BROKEN:
-        api_refuse(request, job->error, &job->why);
+        paid_refuse(call, job->error, &job->why);
         return;
     }
     lucid_assert(false);

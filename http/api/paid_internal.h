@@ -62,6 +62,14 @@ struct paid_class {
      * pay, and before money moves; not of who has paid already, whose payment must be recorded
      * either way. False: it has answered, with a refusal, or for nothing. NULL: a read. */
     bool (*foresee)(struct paid_call *call);
+    /* The log has the payment shown (entry.job.payment), and the offer is made: may put other
+     * terms in it, those that the payment was made for, to let it pay for more than one request. */
+    void (*recognize)(struct paid_call *call, struct ledger_view *view);
+    /* Of a payment that fits, before the gate has it. True: it has answered. */
+    bool (*judge)(struct paid_call *call);
+    /* Answers in its own way a request that is not let in: the status and the reason (of 402 as
+     * x402 knows it, else a code). False: the usual answer is to be given. */
+    bool (*refuse)(struct paid_call *call, int status, const char *reason, const char *text);
     /* Answers the request, which has been paid for. */
     void (*serve)(struct paid_call *call);
 };
@@ -90,6 +98,11 @@ enum lucid_error paid_offer_make(struct paid_call *call, struct ledger_view *vie
 void paid_demand(struct paid_call *call, const char *reason, const char *text);
 
 /* --- paid_answer.c ---------------------------------------------------------------------------- */
+
+/* Refusals of what is sold: as api_problem and api_refuse, or in the class's own way. */
+void paid_problem(struct paid_call *call, int status, const char *code, const char *param,
+                  const char *text);
+void paid_refuse(struct paid_call *call, enum lucid_error error, const struct lucid_why *why);
 
 /* Answers as the gate's outcome says. The call's request is there. */
 void paid_answer(struct paid_call *call);

@@ -9,20 +9,20 @@ bool paid_place_read(struct paid_call *call)
     struct lucid_span target = http_target(call->request);
     size_t base_len = strlen(base);
     if (base_len + target.len > X402_RESOURCE_BYTES_MAX) {
-        api_problem(call->request, 414, "URI_TOO_LONG", NULL,
-                    "the address of what is sold has at most 2048 bytes");
+        paid_problem(call, 414, "URI_TOO_LONG", NULL,
+                     "the address of what is sold has at most 2048 bytes");
         return false;
     }
     for (size_t i = 0; i < target.len; i++) {
         if (target.data[i] <= 0x20 || target.data[i] >= 0x7f) {
-            api_problem(call->request, 400, "INVALID_PARAMETER", NULL,
-                        "the address of what is sold must be ASCII, the rest percent-encoded");
+            paid_problem(call, 400, "INVALID_PARAMETER", NULL,
+                         "the address of what is sold must be ASCII, the rest percent-encoded");
             return false;
         }
     }
     uint8_t *text = lucid_arena_alloc(&call->arena, base_len + target.len);
     if (text == NULL) {
-        api_refuse(call->request, LUCID_RETRY_MEMORY, NULL);
+        paid_refuse(call, LUCID_RETRY_MEMORY, NULL);
         return false;
     }
     memcpy(text, base, base_len);
@@ -156,12 +156,12 @@ static bool offer_now(struct paid_call *call)
     enum lucid_error error = paid_offer_make(call, view, 0);
     ledger_view_end(view);
     if (error == LUCID_NOTE_ABSENT) {
-        api_problem(call->request, 503, "PRICE_UNAVAILABLE", NULL,
-                    "this is sold, but has no price just now that could be paid here");
+        paid_problem(call, 503, "PRICE_UNAVAILABLE", NULL,
+                     "this is sold, but has no price just now that could be paid here");
         return false;
     }
     if (error != LUCID_OK) {
-        api_refuse(call->request, error, NULL);
+        paid_refuse(call, error, NULL);
         return false;
     }
     uint8_t random[X402_CHALLENGE_RANDOM_BYTES];
@@ -175,7 +175,8 @@ static bool offer_now(struct paid_call *call)
 void paid_demand(struct paid_call *call, const char *reason, const char *text)
 {
     struct x402_document document = {.body = {0}};
-    if (!offer_now(call)) {
+    if (!offer_now(call) ||
+        (call->class->refuse != NULL && call->class->refuse(call, 402, reason, text))) {
         return;
     }
     x402_document_write(&call->offer, reason, text, http_request_id(call->request), &document);
@@ -187,7 +188,7 @@ void paid_demand(struct paid_call *call, const char *reason, const char *text)
     lucid_buf_fini(&document.header);
     if (!ok) {
         lucid_buf_fini(&document.body);
-        api_refuse(call->request, LUCID_RETRY_MEMORY, NULL);
+        paid_refuse(call, LUCID_RETRY_MEMORY, NULL);
         return;
     }
     atomic_fetch_add_explicit(&call->api->metrics.payments_demanded, 1, memory_order_relaxed);

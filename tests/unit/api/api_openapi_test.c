@@ -90,6 +90,7 @@ static void assert_access(const json_t *operation, enum api_access access, const
     static const char *const texts[] = {
         [API_PUBLIC] = "[]",
         [API_READ] = "[{\"bearer\":[\"read\"]},{\"bearer\":[\"admin\"]}]",
+        [API_PROXY] = "[{\"bearer\":[\"proxy\"]},{\"bearer\":[\"admin\"]}]",
         [API_ADMIN] = "[{\"bearer\":[\"admin\"]}]",
     };
     json_t *want = json_loads(texts[access], 0, NULL);

@@ -1,0 +1,101 @@
+/* What an upstream behind a proxy can check offline: the service key as a JWK Set (RFC 7517, RFC
+ * 8037), and the access header, a JWS by that key that says what a request was admitted for. */
+#include "base/assert.h"
+#include "http/api/proxy_internal.h"
+#include "ledger/jws.h"
+
+/* The members that make a key what it is, in the order of its thumbprint (RFC 7638). */
+static void key_write(const struct ledger_ed25519_key *key, struct lucid_buf *out)
+{
+    lucid_buf_str(out, "\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
+    ledger_base64url_write(out, lucid_span(key->public_key, sizeof(key->public_key)));
+    lucid_buf_char(out, '"');
+}
+
+/* "kid":"…": the thumbprint. False: memory. */
+static bool key_id_write(const struct ledger_ed25519_key *key, struct lucid_buf *out)
+{
+    uint8_t hash[LUCID_SHA256_BYTES];
+    struct lucid_buf text = {0};
+    lucid_buf_char(&text, '{');
+    key_write(key, &text);
+    lucid_buf_char(&text, '}');
+    bool ok = lucid_buf_ok(&text);
+    lucid_sha256(lucid_buf_span(&text), hash);
+    lucid_buf_fini(&text);
+    lucid_buf_str(out, "\"kid\":\"");
+    ledger_base64url_write(out, lucid_span(hash, sizeof(hash)));
+    lucid_buf_char(out, '"');
+    return ok && lucid_buf_ok(out);
+}
+
+void api_jwks_get(struct http_request *request, const struct http_route *route)
+{
+    const struct ledger_ed25519_key *key = api_of_route(route)->options.service_key;
+    struct lucid_buf out = {0};
+    lucid_buf_str(&out, "{\"keys\":[{\"alg\":\"EdDSA\",");
+    key_write(key, &out);
+    lucid_buf_char(&out, ',');
+    if (!key_id_write(key, &out)) {
+        lucid_buf_fini(&out);
+        api_refuse(request, LUCID_RETRY_MEMORY, NULL);
+        return;
+    }
+    lucid_buf_str(&out, ",\"use\":\"sig\"}]}");
+    api_answer_tagged(request, "application/jwk-set+json", &out, false);
+}
+
+/* --- the access header ------------------------------------------------------------------------ */
+
+/* Whole seconds, up: what ends within one is not over at once. */
+static uint64_t expiry_of(const struct proxy_access *access)
+{
+    uint64_t end_ms = access->now_ms + PROXY_ACCESS_SECONDS * 1000;
+    if (access->until_ms != 0 && access->until_ms < end_ms) {
+        end_ms = access->until_ms;
+    }
+    return (end_ms + 999) / 1000;
+}
+
+static void claims_write(const struct ledger_identity *identity, const struct proxy_access *access,
+                         struct lucid_buf *out)
+{
+    lucid_buf_char(out, '{');
+    lucid_json_member_str(out, "aud", access->asset);
+    lucid_json_member_u64(out, "exp", expiry_of(access));
+    if (access->grant != NULL) {
+        lucid_json_member_cstr(out, "grant", access->grant);
+    }
+    lucid_json_member_u64(out, "iat", access->now_ms / 1000);
+    lucid_json_member_cstr(out, "iss", identity->origin);
+    lucid_json_member_str(out, "jti", access->id);
+    if (access->payer != NULL) {
+        lucid_json_member_cstr(out, "payer", access->payer);
+    }
+    if (access->payment != NULL) {
+        lucid_json_member_hex(out, "payment", access->payment->id, sizeof(access->payment->id));
+    }
+    lucid_buf_char(out, '}');
+}
+
+bool proxy_access_write(const struct api *api, const struct proxy_access *access,
+                        struct lucid_buf *out)
+{
+    const struct ledger_ed25519_key *key = api->options.service_key;
+    const struct ledger_identity *identity;
+    struct lucid_buf header = {0};
+    struct lucid_buf claims = {0};
+    bool known = ledger_identity(api->options.ledger, &identity);
+    lucid_assert(known && (access->payment == NULL) != (access->grant == NULL));
+    lucid_buf_str(&header, "{\"alg\":\"EdDSA\",");
+    bool ok = key_id_write(key, &header);
+    lucid_buf_str(&header, ",\"typ\":\"lucid-access+jwt\"}");
+    claims_write(identity, access, &claims);
+    ok = ok && lucid_buf_ok(&header) && lucid_buf_ok(&claims);
+    if (ok) {
+        ledger_jws_write(lucid_buf_span(&header), lucid_buf_span(&claims), key, out);
+    }
+    lucid_buf_fini(&header);
+    lucid_buf_fini(&claims);
+    return ok && lucid_buf_ok(out);
+}
