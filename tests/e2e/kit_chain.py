@@ -57,6 +57,9 @@ SPEND = (
     "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,"
     "bytes32)"
 )
+SPEND_BYTES = (
+    "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"
+)
 GWEI = 10**9
 
 
@@ -99,10 +102,12 @@ class Token:
         self.address, self.separator = address, separator
         self.balances, self.used = {}, set()
         self.lies = set()  # "no-log": a transfer succeeds, moves and says nothing; "no-move"
+        self.contracts = {}  # wallets that are contracts (ERC-1271): the one signature each takes
 
     def copy(self):
         other = Token(self.address, self.separator)
         other.balances, other.used, other.lies = dict(self.balances), set(self.used), self.lies
+        other.contracts = self.contracts
         return other
 
     def _log(self, first, *more, data=b""):
@@ -127,10 +132,20 @@ class Token:
             raise Revert("invalid signature 'v' value")
         return recover(digest, int.from_bytes(r, "big"), int.from_bytes(s, "big"), v - 27)
 
-    def _spend(self, words, now):
+    def _agrees(self, sender, digest, v, signature):
+        if sender in self.contracts:
+            return signature == self.contracts[sender]
+        return len(signature) in (64, 65) and self._signer(
+            digest, v, signature[:32], signature[32:64]) == sender
+
+    def _spend(self, words, now, signature=None):
         sender, to = words[0][12:], words[1][12:]
         value, after, before = (int.from_bytes(words[i], "big") for i in (2, 3, 4))
         nonce, v = words[5], int.from_bytes(words[6], "big")
+        if signature is None:
+            signature = words[7] + words[8]
+        else:
+            v = signature[64] if len(signature) == 65 else 0
         if now <= after:
             raise Revert("authorization is not yet valid")
         if now >= before:
@@ -138,7 +153,7 @@ class Token:
         if (sender, nonce) in self.used:
             raise Revert("authorization is used or canceled")
         digest = transfer_digest(self.separator, sender, to, value, after, before, nonce)
-        if self._signer(digest, v, words[7], words[8]) != sender:
+        if not self._agrees(sender, digest, v, signature):
             raise Revert("invalid signature")
         moved = self._move(sender, to, value)
         self.used.add((sender, nonce))
@@ -169,6 +184,9 @@ class Token:
                 sender, words[0][12:], int.from_bytes(words[1], "big")
             ),
             selector(SPEND): lambda: self._spend(words, now),
+            selector(SPEND_BYTES): lambda: self._spend(
+                words, now, data[4 + 256 : 4 + 256 + int.from_bytes(words[7], "big")]
+            ),
             selector("cancelAuthorization(address,bytes32,uint8,bytes32,bytes32)"): lambda: (
                 self._cancel(words)
             ),
@@ -581,20 +599,40 @@ class Chain:
     def spend(self, sender, authorization):
         """Submits a signed authorization (of `authorize`) as that sender; its hash."""
         signature = authorization["signature"]
-        data = selector(SPEND) + b"".join(
-            [
-                word(authorization["from"]),
-                word(authorization["to"]),
-                word(authorization["value"]),
-                word(authorization["after"]),
-                word(authorization["before"]),
-                authorization["nonce"],
-                word(signature[64]),
-                signature[:32],
-                signature[32:64],
-            ]
-        )
-        return self._submit(sender, TOKEN, data)
+        words = [
+            word(authorization["from"]),
+            word(authorization["to"]),
+            word(authorization["value"]),
+            word(authorization["after"]),
+            word(authorization["before"]),
+            authorization["nonce"],
+        ]
+        if len(signature) == 65:
+            words += [word(signature[64]), signature[:32], signature[32:64]]
+            return self._submit(sender, TOKEN, selector(SPEND) + b"".join(words))
+        words += [word(7 * 32), word(len(signature)), signature, bytes(-len(signature) % 32)]
+        return self._submit(sender, TOKEN, selector(SPEND_BYTES) + b"".join(words))
+
+    def fund(self, wallet, wei=100 * 10**18):
+        """Gas money for a wallet that is not one of WALLETS."""
+        with self.lock:
+            self.head.state.wei[wallet.address] = wei
+
+    def is_used(self, payer, nonce):
+        """Whether an authorization is used or cancelled."""
+        with self.lock:
+            return (payer, nonce) in self.head.state.tokens[TOKEN].used
+
+    def add_contract_wallet(self, address, signature, balance=10**9):
+        """A wallet that is a contract, and takes exactly that signature (not of 65 bytes)."""
+        with self.lock:
+            token = self.head.state.tokens[TOKEN]
+            token.contracts[address] = signature
+            token.balances[address] = balance
+
+    @property
+    def contract_wallets(self):
+        return self.head.state.tokens[TOKEN].contracts
 
     def cancel(self, wallet, nonce):
         """The payer cancels an authorization."""
@@ -740,6 +778,14 @@ class Anvil:
         return tx
 
     transfer, spend, cancel = Chain.transfer, Chain.spend, Chain.cancel
+    contract_wallets = {}
+
+    def fund(self, wallet, wei=100 * 10**18):
+        self.rpc("anvil_setBalance", [wallet.text, quantity(wei)])
+
+    def is_used(self, payer, nonce):
+        data = selector("authorizationState(address,bytes32)") + word(payer) + nonce
+        return int.from_bytes(self._read(data, TOKEN), "big") == 1
 
     def batch(self, wallet, transfers):
         """Several transfers in one transaction, through the batch contract."""
