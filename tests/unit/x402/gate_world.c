@@ -73,7 +73,8 @@ static struct house *house_of(struct x402_facilitator *facilitator)
 static void fake_ask(struct x402_facilitator *facilitator, struct x402_charge *charge)
 {
     struct house *house = house_of(facilitator);
-    lucid_assert(charge->done != NULL && charge->network == &house->networks.items[0]);
+    lucid_assert(charge->done != NULL && charge->network >= house->networks.items &&
+                 charge->network < house->networks.items + house->networks.count);
     house->asked[charge->verb]++;
     for (size_t i = 0; i < HOUSE_CHARGES_MAX; i++) {
         struct house_charge *slot = &house->charges[i];
@@ -193,8 +194,9 @@ void house_init(struct house *house, struct fake_loop *loop)
     core_world_start(WORLD_CORE(&house->world));
     (void)price_set(&house->world.revenue, "proof", "gpu", "lab", NULL);
     house->loop = loop;
-    house->networks.count = 1;
+    house->networks.count = 2;
     house->networks.items[0] = house->world.network;
+    house->networks.items[1] = (struct x402_network){.caip2 = HOUSE_SOLANA, .solana = true};
     house->facilitator.ops = &fake_ops;
     house->turn.fire = writer_turn;
     house->tell.fire = writer_tell;
@@ -306,6 +308,70 @@ void buyer_authorization(struct house *house, struct buyer *buyer, uint64_t numb
     buyer->job.match.payer = intend.payment.payer;
 }
 
+/* What another facilitator would be sent: the payload with who pays and who has signed. */
+static void forward_write(struct buyer *buyer, uint64_t number, uint64_t signed_by)
+{
+    int len = snprintf(buyer->forward, sizeof(buyer->forward),
+                       "{\"paymentPayload\":{\"from\":%llu,\"signature\":%llu},"
+                       "\"paymentRequirements\":{\"resource\":\"%02x\"},\"x402Version\":2}",
+                       (unsigned long long)number, (unsigned long long)signed_by,
+                       (unsigned)buyer->job.request.digest[1]);
+    lucid_assert(len > 0 && (size_t)len < sizeof(buyer->forward));
+    buyer->job.forward = lucid_span(buyer->forward, (size_t)len);
+}
+
+bool forward_is_signed(struct lucid_span forward)
+{
+    char text[192];
+    unsigned long long number;
+    unsigned long long signed_by;
+    lucid_assert(forward.len < sizeof(text));
+    memcpy(text, forward.data, forward.len);
+    text[forward.len] = '\0';
+    return sscanf(text, "{\"paymentPayload\":{\"from\":%llu,\"signature\":%llu}", &number,
+                  &signed_by) == 2 &&
+           number == signed_by;
+}
+
+void buyer_solana(struct house *house, struct buyer *buyer, uint64_t number, unsigned place,
+                  unsigned body)
+{
+    buyer_init(house, buyer, place, body);
+    buyer->job.network = &house->networks.items[1];
+    buyer->job.pay_to = (struct evm_address){.bytes = {0}};
+    struct x402_proof *proof = &buyer->job.proof;
+    proof->form = X402_FORM_V2;
+    proof->is_solana = true;
+    proof->solana.amount = WORLD_PRICE;
+    memset(proof->solana.message, 0x71, sizeof(proof->solana.message));
+    lucid_put_be64(proof->solana.message, number);
+    memset(proof->solana.payer, 0x72, sizeof(proof->solana.payer));
+    lucid_put_be64(proof->solana.payer, number);
+    memset(proof->solana.fee_payer, 0x73, sizeof(proof->solana.fee_payer));
+    memset(proof->solana.mint, 0x74, sizeof(proof->solana.mint));
+    memset(proof->solana.pay_to, 0x75, sizeof(proof->solana.pay_to));
+    forward_write(buyer, number, number);
+}
+
+void buyer_wallet(struct house *house, struct buyer *buyer, uint64_t number, uint64_t signed_by,
+                  unsigned place, unsigned body)
+{
+    buyer_authorization(house, buyer, number, place, body);
+    struct x402_proof *proof = &buyer->job.proof;
+    proof->smart_wallet = true;
+    proof->has_signature = false;
+    memset(proof->signature.bytes, 0, sizeof(proof->signature.bytes));
+    buyer->job.smart_wallet_ok = true;
+    forward_write(buyer, number, signed_by);
+}
+
+void buyer_identify(struct buyer *buyer, uint64_t number)
+{
+    int len = snprintf(buyer->identifier, sizeof(buyer->identifier), "pay_%016llx",
+                       (unsigned long long)number);
+    buyer->job.proof.identifier = lucid_span(buyer->identifier, (size_t)len);
+}
+
 void buyer_transfer(struct house *house, struct buyer *buyer, uint64_t transaction,
                     uint64_t log_index, uint64_t payer, unsigned place, unsigned body)
 {
@@ -339,6 +405,14 @@ void buyer_enter(struct house *house, struct buyer *buyer)
         ware_init(&buyer->ware, buyer->ware.number, buyer->ware.refuse);
     }
     x402_gate_enter(house->gate, &buyer->job);
+}
+
+struct x402_transfer settlement_of_message(const struct x402_solana_payment *solana)
+{
+    struct x402_transfer transfer = {.amount = solana->amount, .final = true};
+    memset(transfer.signature, 0x5a, sizeof(transfer.signature));
+    memcpy(transfer.signature, solana->message, sizeof(solana->message));
+    return transfer;
 }
 
 struct x402_transfer settlement_of(uint64_t number, bool ours)

@@ -95,6 +95,8 @@ struct buyer {
     bool writes; /* else a read */
     bool inside;
     unsigned done;
+    char forward[192];
+    char identifier[32];
     void (*over)(struct buyer *buyer);
     void *context;
 };
@@ -104,11 +106,22 @@ void buyer_authorization(struct house *house, struct buyer *buyer, uint64_t numb
                          unsigned body);
 void buyer_transfer(struct house *house, struct buyer *buyer, uint64_t transaction,
                     uint64_t log_index, uint64_t payer, unsigned place, unsigned body);
+/* On Solana; by a smart wallet whose signature is `signed_by`'s (its own number: a good one). */
+#define HOUSE_SOLANA "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
+void buyer_solana(struct house *house, struct buyer *buyer, uint64_t number, unsigned place,
+                  unsigned body);
+void buyer_wallet(struct house *house, struct buyer *buyer, uint64_t number, uint64_t signed_by,
+                  unsigned place, unsigned body);
+void buyer_identify(struct buyer *buyer, uint64_t number);
 /* It pays for a write. */
 void buyer_ware(struct buyer *buyer, uint64_t number, bool refuse);
 void buyer_enter(struct house *house, struct buyer *buyer);
 
 /* The transfer that settles the authorization of that number, by our gas address or another's. */
 struct x402_transfer settlement_of(uint64_t number, bool ours);
+/* The same on Solana, of that message. */
+struct x402_transfer settlement_of_message(const struct x402_solana_payment *solana);
+/* Whether what a facilitator was sent was signed by the wallet that it names. */
+bool forward_is_signed(struct lucid_span forward);
 
 #endif
