@@ -24,10 +24,21 @@ bool sim_percent(struct sim_random *random, unsigned percent);
 
 /* --- the chain -------------------------------------------------------------------------------- */
 
+/* What signs an authorization, and where. */
+enum sim_sort { SIM_KEY, SIM_WALLET, SIM_SOLANA };
+
+/* Who settles. `late` is slow and says nothing in between; `liar` says that nothing came of it, or
+ * nothing at all, whatever it did. What it says is not believed (x402/roster.h): so to the gate it
+ * is one that cannot say, until the chain does. */
+#define SIM_SETTLERS 3
+extern const char *const sim_settlers[SIM_SETTLERS]; /* the first is X402_DIRECT */
+
 /* One authorization, or one plain transfer, and who wants what for it. */
 struct sim_deal {
     bool transfer;
-    bool cursed; /* nobody gets it into a block */
+    enum sim_sort sort;
+    uint64_t identifier; /* 0: none; two deals may have the same */
+    bool cursed;         /* nobody gets it into a block */
     uint64_t number;
     uint64_t expires_ms;
     /* What the chain has. */
@@ -54,7 +65,10 @@ struct sim_chain {
 };
 
 struct sim_deal *sim_deal_new(struct sim_chain *chain);
-struct x402_transfer sim_transfer(const struct sim_deal *deal, unsigned by);
+struct x402_transfer sim_transfer(const struct sim_deal *deal, unsigned by); /* not on Solana */
+/* The key by which the deal's payment is found. */
+void sim_deal_key(const struct sim_deal *deal, const struct x402_networks *networks,
+                  struct x402_spent_key *ret);
 /* Lands what is due; takes back what is not safe yet. */
 void sim_chain_turn(struct sim_chain *chain);
 /* What a facilitator of that house says; house->context is the house's number. */

@@ -33,6 +33,11 @@ struct sim_deal *sim_deal_new(struct sim_chain *chain)
     *deal = (struct sim_deal){.number = 1 + chain->count};
     chain->count++;
     deal->transfer = sim_percent(chain->random, 35);
+    if (!deal->transfer) {
+        uint64_t sort = sim_below(chain->random, 100);
+        deal->sort = sort < 50 ? SIM_KEY : sort < 75 ? SIM_WALLET : SIM_SOLANA;
+        deal->identifier = deal->number % 3 == 2 ? 0 : (deal->number + 2) / 3;
+    }
     deal->cursed = !deal->transfer && sim_percent(chain->random, 15);
     deal->expires_ms = now_of(chain) + 5000 + sim_below(chain->random, 40000);
     if (deal->transfer) { /* the buyer sends it */
@@ -41,6 +46,25 @@ struct sim_deal *sim_deal_new(struct sim_chain *chain)
         deal->lands_ms = now_of(chain) + 1 + sim_below(chain->random, 2000);
     }
     return deal;
+}
+
+const char *const sim_settlers[SIM_SETTLERS] = {X402_DIRECT, "late", "liar"};
+
+void sim_deal_key(const struct sim_deal *deal, const struct x402_networks *networks,
+                  struct x402_spent_key *ret)
+{
+    const struct evm_address from = world_address(0x11, deal->number);
+    const struct evm_hash nonce = world_hash(0x44, deal->number);
+    const struct evm_hash transaction = world_hash(0xaa, deal->number * 10 + SIM_STRANGER);
+    uint8_t message[LUCID_SHA256_BYTES];
+    if (deal->transfer) {
+        x402_key_transfer(&networks->items[0], &transaction, deal->number % 4, ret);
+    } else if (deal->sort == SIM_SOLANA) {
+        buyer_message(deal->number, message);
+        x402_key_solana(&networks->items[1], message, ret);
+    } else {
+        x402_key_authorization(&networks->items[0], &from, &nonce, ret);
+    }
 }
 
 struct x402_transfer sim_transfer(const struct sim_deal *deal, unsigned by)
@@ -58,7 +82,9 @@ struct x402_transfer sim_transfer(const struct sim_deal *deal, unsigned by)
 
 static bool is_deep(const struct sim_chain *chain, const struct sim_deal *deal, uint64_t age_ms)
 {
-    return deal->there && now_of(chain) - deal->since_ms >= age_ms;
+    return deal->there && deal->sort == SIM_SOLANA
+               ? true
+               : deal->there && now_of(chain) - deal->since_ms >= age_ms;
 }
 
 void sim_chain_turn(struct sim_chain *chain)
@@ -75,8 +101,8 @@ void sim_chain_turn(struct sim_chain *chain)
                 deal->by = deal->lands_by;
                 deal->since_ms = now_of(chain);
             }
-        } else if (deal->there && !is_deep(chain, deal, SIM_FINAL_MS) && !chain->calm &&
-                   sim_below(chain->random, 3000) == 0) {
+        } else if (deal->there && deal->sort != SIM_SOLANA && !is_deep(chain, deal, SIM_FINAL_MS) &&
+                   !chain->calm && sim_below(chain->random, 3000) == 0) {
             deal->there = false;
             if (sim_percent(chain->random, 60)) {
                 deal->lands_by = deal->by;
@@ -92,45 +118,65 @@ static void broadcast(struct sim_chain *chain, struct sim_deal *deal, unsigned h
     if (deal->there || deal->lands_ms != 0 || deal->cursed || chance(chain, 15)) {
         return; /* lost on its way */
     }
-    deal->lands_by = chance(chain, 12) ? SIM_STRANGER : house;
+    deal->lands_by = deal->sort != SIM_SOLANA && chance(chain, 12) ? SIM_STRANGER : house;
     deal->lands_ms = now_of(chain) + 1 + sim_below(chain->random, 3000);
 }
 
 static void settled(const struct sim_chain *chain, const struct sim_deal *deal, unsigned house,
                     struct x402_charge *charge)
 {
+    if (deal->sort == SIM_SOLANA) {
+        charge->transfer = settlement_of_message(&charge->solana);
+        charge->outcome = X402_CHARGE_GOOD;
+        return;
+    }
     charge->transfer = sim_transfer(deal, deal->by);
     charge->transfer.final = is_deep(chain, deal, SIM_FINAL_MS);
     charge->bound = true;
     charge->outcome = deal->by == house ? X402_CHARGE_GOOD : X402_CHARGE_STRAY;
 }
 
-static struct sim_deal *deal_of_nonce(struct sim_chain *chain, const struct evm_hash *nonce)
+static struct sim_deal *deal_of_charge(struct sim_chain *chain, const struct x402_charge *charge)
 {
-    uint64_t number = lucid_get_be64(nonce->bytes);
+    uint64_t number = lucid_get_be64(charge->network->solana ? charge->solana.message
+                                                             : charge->authorization.nonce.bytes);
     lucid_assert(number >= 1 && number <= chain->count);
-    return &chain->deals[number - 1];
+    struct sim_deal *deal = &chain->deals[number - 1];
+    lucid_assert((deal->sort == SIM_SOLANA) == charge->network->solana);
+    lucid_assert((deal->sort == SIM_WALLET) == charge->smart_wallet);
+    return deal;
+}
+
+static void settler_choose(struct sim_chain *chain, const struct sim_deal *deal,
+                           struct x402_charge *charge)
+{
+    size_t settler = deal->sort == SIM_KEY ? sim_below(chain->random, SIM_SETTLERS)
+                                           : 1 + sim_below(chain->random, SIM_SETTLERS - 1);
+    (void)snprintf(charge->facilitator, sizeof(charge->facilitator), "%s", sim_settlers[settler]);
 }
 
 static void verify(struct sim_chain *chain, unsigned house, struct x402_charge *charge)
 {
-    const struct sim_deal *deal = deal_of_nonce(chain, &charge->authorization.nonce);
+    const struct sim_deal *deal = deal_of_charge(chain, charge);
     charge->from_block = 990;
     charge->intended_sender = world_address(0x33, house);
-    if (deal->there && deal->by == SIM_STRANGER && is_deep(chain, deal, SIM_SERVE_MS) &&
-        chance(chain, 30)) {
+    if (deal->sort != SIM_KEY && !forward_is_signed(charge->forward)) {
+        charge->outcome = X402_CHARGE_BAD;
+    } else if (deal->there && deal->by == SIM_STRANGER && is_deep(chain, deal, SIM_SERVE_MS) &&
+               chance(chain, 30)) {
         settled(chain, deal, house, charge);
     } else if (deal->there || now_of(chain) >= deal->expires_ms || chance(chain, 5)) {
         charge->outcome = X402_CHARGE_BAD;
     } else {
         charge->outcome = X402_CHARGE_GOOD;
+        settler_choose(chain, deal, charge);
     }
 }
 
 /* The answer to a settlement that was broadcast when it was asked for. */
 static void settle(struct sim_chain *chain, unsigned house, struct x402_charge *charge)
 {
-    struct sim_deal *deal = deal_of_nonce(chain, &charge->authorization.nonce);
+    struct sim_deal *deal = deal_of_charge(chain, charge);
     /* Sent before the answer, sometimes long before. */
     broadcast(chain, deal, house);
     if (!deal->there && deal->lands_ms == 0 && chance(chain, 30)) {
@@ -142,7 +188,7 @@ static void settle(struct sim_chain *chain, unsigned house, struct x402_charge *
 
 static void ask(struct sim_chain *chain, unsigned house, struct x402_charge *charge)
 {
-    struct sim_deal *deal = deal_of_nonce(chain, &charge->authorization.nonce);
+    struct sim_deal *deal = deal_of_charge(chain, charge);
     charge->outcome = X402_CHARGE_PENDING;
     if (is_deep(chain, deal, SIM_SERVE_MS)) {
         settled(chain, deal, house, charge);
@@ -207,8 +253,9 @@ void sim_chain_answer(struct sim_chain *chain, unsigned house, struct x402_charg
         break;
     case X402_CHARGE_SETTLE:
         settle(chain, house, charge);
-        if (charge->outcome == X402_CHARGE_PENDING && !chance(chain, 40)) {
-            struct sim_deal *deal = deal_of_nonce(chain, &charge->authorization.nonce);
+        if (charge->outcome == X402_CHARGE_PENDING && !chance(chain, 40) &&
+            strcmp(charge->facilitator, X402_DIRECT) == 0) {
+            struct sim_deal *deal = deal_of_charge(chain, charge);
             if (deal->lands_ms != 0 && deal->lands_ms < deal->expires_ms) { /* waited for it */
                 deal->lands_ms = now_of(chain);
                 sim_chain_turn(chain);

@@ -1,12 +1,16 @@
 /* Thousands of steps of several front ends that share a spent store: buyers who show their payments
  * again and elsewhere, a chain that is slow, forgets and reorganises, strangers who are faster,
- * full disks, kills at any moment. The chain is the truth; what must hold:
+ * full disks, kills at any moment; payments on Solana and of smart wallets, settled by others of
+ * whom one is late and one lies; identifiers that two payments want. The chain is the truth; what
+ * must hold:
  *
  *   - a payment is admitted for one request at one front end, and only if money has moved
  *   - money that has moved by us is one settled payment in the end; by a stranger, a stray one
  *   - no money, no payment; taken back, reversed, in the books as well
  *   - no claim is left over, and what is spent is in a log
  *   - the honest buyer gets what was paid for
+ *   - who was chosen before the intent is asked, and nobody else, with what was kept of it
+ *   - an identifier is one payment's of a front end, but for those that failed
  *
  *   gate_sim_test; LUCID_SEED=N repeats one run, else the seeds come from the time. */
 #include <stdlib.h>
@@ -38,6 +42,9 @@ struct sim {
     uint64_t outcomes[X402_BROKEN + 1];
     uint64_t kills;
     uint64_t replayed;
+    uint64_t identified; /* payments */
+    uint64_t conflicts;  /* of identifiers */
+    uint64_t settled[SIM_SOLANA + 1];
 };
 
 static struct sim sim;
@@ -84,8 +91,40 @@ static unsigned number_of(const struct house *house)
     return (unsigned)(house - sim.houses);
 }
 
+/* Whom VERIFY named is asked, and nobody else, with what was kept of the intent; also by a process
+ * that has never heard of it. */
+static void settler_check(struct house *house, const struct x402_charge *charge)
+{
+    struct x402_payment payment;
+    struct x402_spent_key key;
+    struct lucid_buf forward = {0};
+    struct ledger_view *view = WORLD_CORE(&house->world)->view;
+    if (charge->network->solana) {
+        x402_key_solana(charge->network, charge->solana.message, &key);
+    } else {
+        x402_key_authorization(charge->network, &charge->authorization.from,
+                               &charge->authorization.nonce, &key);
+    }
+    check(world_find(&house->world, key.text, &payment) == LUCID_OK);
+    check(strcmp(charge->facilitator, payment.facilitator) == 0);
+    check(ledger_view_begin(view) == LUCID_OK);
+    enum lucid_error error = x402_payment_forward(view, &payment, &forward);
+    ledger_view_end(view);
+    if (strcmp(payment.facilitator, X402_DIRECT) == 0) {
+        check(error == LUCID_NOTE_ABSENT);
+    } else {
+        check(error == LUCID_OK && forward.len == charge->forward.len);
+        check(memcmp(forward.data, charge->forward.data, forward.len) == 0);
+        check(forward_is_signed(charge->forward));
+    }
+    lucid_buf_fini(&forward);
+}
+
 static void house_answers(struct house *house, struct x402_charge *charge)
 {
+    if (charge->verb == X402_CHARGE_SETTLE || charge->verb == X402_CHARGE_ASK) {
+        settler_check(house, charge);
+    }
     sim_chain_turn(&sim.chain);
     sim_chain_answer(&sim.chain, number_of(house), charge);
 }
@@ -176,8 +215,38 @@ static void buyer_over(struct buyer *buyer)
     sim.replayed += buyer->job.replayed;
     if (buyer->job.outcome == X402_ADMITTED) {
         admitted(from);
+    } else if (buyer->job.outcome == X402_SPENT) {
+        sim.conflicts +=
+            strcmp(x402_gate_spent_code(&buyer->job), "PAYMENT_IDENTIFIER_CONFLICT") == 0;
     } else if (buyer->job.outcome == X402_UNSERVED) {
         check(from->buyer.writes && buyer->ware.command.error != LUCID_OK);
+    }
+}
+
+/* By an authorization. Strangers show a smart wallet's with a signature of their own. */
+static void buyer_pays(struct sim_buyer *from, struct house *at, unsigned place, unsigned body)
+{
+    const struct sim_deal *deal = from->deal;
+    struct buyer *buyer = &from->buyer;
+    switch (deal->sort) {
+    case SIM_KEY:
+        buyer_authorization(at, buyer, deal->number, place, body);
+        (void)snprintf(buyer->forward, sizeof(buyer->forward),
+                       "{\"paymentPayload\":{\"from\":%llu,\"signature\":%llu}}",
+                       (unsigned long long)deal->number, (unsigned long long)deal->number);
+        buyer->job.forward = lucid_span_str(buyer->forward);
+        break;
+    case SIM_WALLET:
+        from->thief = !sim.chain.calm && percent(20);
+        buyer_wallet(at, buyer, deal->number, deal->number + (from->thief ? 100000 : 0), place,
+                     body);
+        break;
+    case SIM_SOLANA:
+        buyer_solana(at, buyer, deal->number, place, body);
+        break;
+    }
+    if (deal->identifier != 0 && !sim.chain.calm) {
+        buyer_identify(buyer, deal->identifier);
     }
 }
 
@@ -194,7 +263,7 @@ static void buyer_shows(struct sim_buyer *from, struct sim_deal *deal, unsigned 
     from->thief = false;
     unsigned place = variant / 2;
     unsigned body = (unsigned)(deal->number * VARIANTS + variant) % 150;
-    if (deal->transfer || (deal->there && percent(10))) {
+    if (deal->transfer || (deal->there && deal->sort != SIM_SOLANA && percent(10))) {
         unsigned by = deal->transfer ? SIM_STRANGER : deal->by;
         buyer_transfer(at, buyer, deal->number * 10 + by, deal->number % 4, deal->number, place,
                        body);
@@ -204,7 +273,7 @@ static void buyer_shows(struct sim_buyer *from, struct sim_deal *deal, unsigned 
             from->thief = true;
         }
     } else {
-        buyer_authorization(at, buyer, deal->number, place, body);
+        buyer_pays(from, at, place, body);
     }
     if (deal->number % 2 == 0) {
         buyer_ware(buyer, deal->number * VARIANTS + variant, deal->number % 4 == 0 && variant == 0);
@@ -293,16 +362,8 @@ struct holding {
 
 static void deal_find(const struct sim_deal *deal, struct holding *ret)
 {
-    const struct x402_network *network = &sim.houses[0].networks.items[0];
-    const struct evm_address from = world_address(0x11, deal->number);
-    const struct evm_hash nonce = world_hash(0x44, deal->number);
-    const struct evm_hash transaction = world_hash(0xaa, deal->number * 10 + SIM_STRANGER);
     *ret = (struct holding){.houses = 0};
-    if (deal->transfer) {
-        x402_key_transfer(network, &transaction, deal->number % 4, &ret->key);
-    } else {
-        x402_key_authorization(network, &from, &nonce, &ret->key);
-    }
+    sim_deal_key(deal, &sim.houses[0].networks, &ret->key);
     for (unsigned i = 0; i < SIM_HOUSES; i++) {
         struct x402_payment payment;
         if (world_find(&sim.houses[i].world, ret->key.text, &payment) == LUCID_OK &&
@@ -312,6 +373,22 @@ static void deal_find(const struct sim_deal *deal, struct holding *ret)
             ret->payment = payment;
         }
     }
+}
+
+/* That the payment has the money that has moved. */
+static void settlement_check(const struct sim_deal *deal, const struct x402_payment *payment)
+{
+    if (deal->sort == SIM_SOLANA) {
+        const struct x402_transfer transfer = settlement_of_message(&payment->solana);
+        check(payment->scheme == X402_SCHEME_SOLANA && payment->amount == WORLD_PRICE);
+        check(memcmp(payment->transfer.signature, transfer.signature, sizeof(transfer.signature)) ==
+              0);
+        return;
+    }
+    const struct x402_transfer transfer = sim_transfer(deal, deal->by);
+    check(payment->amount == transfer.amount);
+    check(memcmp(&payment->transfer.transaction, &transfer.transaction, sizeof(struct evm_hash)) ==
+          0);
 }
 
 static void deal_check(const struct sim_deal *deal, uint64_t *ret_books)
@@ -333,10 +410,8 @@ static void deal_check(const struct sim_deal *deal, uint64_t *ret_books)
         return;
     }
     ret_books[held.house] += payment->amount;
-    const struct x402_transfer transfer = sim_transfer(deal, deal->by);
-    check(payment->amount == transfer.amount);
-    check(memcmp(&payment->transfer.transaction, &transfer.transaction, sizeof(struct evm_hash)) ==
-          0);
+    sim.settled[deal->sort] += !deal->transfer;
+    settlement_check(deal, payment);
     if (deal->transfer || deal->by == held.house || sim.chain.exclusive) {
         check(payment->status == X402_SETTLED);
     } else if (payment->scheme == X402_SCHEME_EIP3009) {
@@ -407,7 +482,10 @@ static void deal_show(struct sim_deal *deal)
         bool first = memcmp(request.place, held.payment.request.place, sizeof(request.place)) == 0;
         variant = first ? 1 : 2;
     }
-    check(show_last(deal, other, variant) == X402_SPENT);
+    /* A smart wallet's is verified before the store is asked: then its nonce is known to be used.
+     */
+    enum x402_gate_outcome elsewhere = show_last(deal, other, variant);
+    check(elsewhere == X402_SPENT || (elsewhere == X402_NOT_PAID && deal->sort == SIM_WALLET));
     check(show_last(deal, held.house, variant) == X402_ADMITTED);
     check(show_last(deal, held.house, 3 - variant) == X402_SPENT);
 }
@@ -417,9 +495,33 @@ static void books_check(const uint64_t *books)
     for (unsigned i = 0; i < SIM_HOUSES; i++) {
         struct house *house = &sim.houses[i];
         check(world_balances(&house->world));
-        check(owed(&house->world.revenue, WORLD_CLEARING) == -(int64_t)books[i]);
+        int64_t cleared = 0;
+        for (size_t k = 0; k < SIM_SETTLERS; k++) {
+            char account[64];
+            (void)snprintf(account, sizeof(account), "clearing:%s:USDC", sim_settlers[k]);
+            cleared += owed(&house->world.revenue, account);
+        }
+        check(cleared == -(int64_t)books[i]);
         check(world_count(&house->world, 0, true) == 0);
     }
+}
+
+/* No two payments of a front end that have not failed have the same identifier. */
+static void identifiers_check(struct house *house)
+{
+    bool seen[SIM_DEALS_MAX + 1] = {false};
+    struct x402_payment payment = {.first_sequence = 0};
+    struct ledger_view *view = WORLD_CORE(&house->world)->view;
+    unsigned long long number;
+    check(ledger_view_begin(view) == LUCID_OK);
+    while (x402_payment_next(view, payment.first_sequence, 0, &payment) == LUCID_OK) {
+        if (payment.status != X402_FAILED && sscanf(payment.identifier, "pay_%llx", &number) == 1) {
+            check(number <= SIM_DEALS_MAX && !seen[number]);
+            seen[number] = true;
+            sim.identified++;
+        }
+    }
+    ledger_view_end(view);
 }
 
 static void sim_end(void)
@@ -430,6 +532,9 @@ static void sim_end(void)
         deal_check(&sim.chain.deals[i], books);
     }
     books_check(books);
+    for (unsigned i = 0; i < SIM_HOUSES; i++) {
+        identifiers_check(&sim.houses[i]);
+    }
     store_check();
     for (size_t i = 0; i < sim.chain.count; i += 7) {
         deal_show(&sim.chain.deals[i]);
@@ -475,6 +580,13 @@ static void sim_run(uint64_t seed)
         (unsigned long long)sim.outcomes[X402_UNAVAILABLE],
         (unsigned long long)sim.outcomes[X402_UNSERVED],
         (unsigned long long)sim.outcomes[X402_BROKEN]);
+    printf("# settled: %llu of keys, %llu of smart wallets, %llu on Solana; %llu with identifiers, "
+           "%llu conflicts of these\n",
+           (unsigned long long)sim.settled[SIM_KEY], (unsigned long long)sim.settled[SIM_WALLET],
+           (unsigned long long)sim.settled[SIM_SOLANA], (unsigned long long)sim.identified,
+           (unsigned long long)sim.conflicts);
+    check(sim.settled[SIM_KEY] > 5 && sim.settled[SIM_WALLET] > 5 && sim.settled[SIM_SOLANA] > 5);
+    check(sim.identified > 5 && sim.conflicts > 5);
     for (unsigned i = 0; i < SIM_HOUSES; i++) {
         house_fini(&sim.houses[i]);
     }

@@ -333,6 +333,12 @@ bool forward_is_signed(struct lucid_span forward)
            number == signed_by;
 }
 
+void buyer_message(uint64_t number, uint8_t ret[LUCID_SHA256_BYTES])
+{
+    memset(ret, 0x71, LUCID_SHA256_BYTES);
+    lucid_put_be64(ret, number);
+}
+
 void buyer_solana(struct house *house, struct buyer *buyer, uint64_t number, unsigned place,
                   unsigned body)
 {
@@ -343,8 +349,7 @@ void buyer_solana(struct house *house, struct buyer *buyer, uint64_t number, uns
     proof->form = X402_FORM_V2;
     proof->is_solana = true;
     proof->solana.amount = WORLD_PRICE;
-    memset(proof->solana.message, 0x71, sizeof(proof->solana.message));
-    lucid_put_be64(proof->solana.message, number);
+    buyer_message(number, proof->solana.message);
     memset(proof->solana.payer, 0x72, sizeof(proof->solana.payer));
     lucid_put_be64(proof->solana.payer, number);
     memset(proof->solana.fee_payer, 0x73, sizeof(proof->solana.fee_payer));

@@ -112,6 +112,7 @@ void buyer_solana(struct house *house, struct buyer *buyer, uint64_t number, uns
                   unsigned body);
 void buyer_wallet(struct house *house, struct buyer *buyer, uint64_t number, uint64_t signed_by,
                   unsigned place, unsigned body);
+void buyer_message(uint64_t number, uint8_t ret[LUCID_SHA256_BYTES]); /* of buyer_solana */
 void buyer_identify(struct buyer *buyer, uint64_t number);
 /* It pays for a write. */
 void buyer_ware(struct buyer *buyer, uint64_t number, bool refuse);

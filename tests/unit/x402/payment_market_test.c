@@ -2,47 +2,19 @@
  * identifiers; and that nothing of it shows in events of those that use none of it. */
 #include "tests/unit/x402/payment_case.h"
 
-#define SOLANA "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
-
 static const char identifier[] = "pay_0123456789abcdef-ABC";
 
 static void solana_intend(struct x402_payment_command *command, uint8_t number)
 {
     const struct x402_request_kept request = world_request(1, 1);
-    x402_payment_prepare(command, X402_INTEND);
-    struct x402_payment *payment = &command->payment;
-    struct x402_solana_payment *solana = &payment->solana;
-    world_terms(&world, "proof", payment);
-    memset(&payment->token, 0, sizeof(payment->token));
-    memset(&payment->pay_to, 0, sizeof(payment->pay_to));
-    memcpy(payment->network, SOLANA, sizeof(SOLANA));
-    memcpy(payment->facilitator, "payai", 6);
-    payment->amount = WORLD_PRICE;
-    payment->request = request;
-    solana->amount = WORLD_PRICE;
-    memset(solana->message, number, sizeof(solana->message));
-    memset(solana->fee_payer, 0x51, sizeof(solana->fee_payer));
-    memset(solana->payer, 0x52, sizeof(solana->payer));
-    memset(solana->mint, 0x53, sizeof(solana->mint));
-    memset(solana->pay_to, 0x54, sizeof(solana->pay_to));
-    solana->payer[0] = 0; /* a leading 1 */
+    world_intend_solana(&world, command, number, "proof", &request);
     command->forward = lucid_span_str("{\"paymentPayload\":{\"a\":\"\\n\\\"\"},\"x402Version\":2}");
-}
-
-static void solana_id(uint8_t number, uint8_t ret[X402_PAYMENT_ID_BYTES])
-{
-    struct x402_network network = {.solana = true, .caip2 = SOLANA};
-    struct x402_spent_key key;
-    uint8_t message[LUCID_SHA256_BYTES];
-    memset(message, number, sizeof(message));
-    x402_key_solana(&network, message, &key);
-    x402_payment_id(lucid_span_str(key.text), ret);
 }
 
 static void solana_settle(struct x402_payment_command *command, uint8_t number, uint8_t signature)
 {
     x402_payment_prepare(command, X402_SETTLE);
-    solana_id(number, command->payment.id);
+    world_solana_id(number, command->payment.id);
     struct x402_transfer *transfer = &command->payment.transfer;
     memset(transfer->signature, signature, sizeof(transfer->signature));
     transfer->final = true;
@@ -86,7 +58,7 @@ static void test_solana(void **state)
     assert_null(strstr(payload_of("payment.intent"), "0x"));
     assert_non_null(strstr(payload_of("payment.intent"), "\"scheme\":\"solana\""));
     assert_non_null(strstr(payload_of("payment.intent"),
-                           "\"key\":\"" SOLANA
+                           "\"key\":\"" WORLD_SOLANA
                            "/0707070707070707070707070707070707070707070707070707070707070707\""));
     solana_settle(&command, 7, 9);
     assert_int_equal(world_buy(&world, &command, true, &paid), LUCID_OK);
@@ -113,7 +85,7 @@ static void test_solana(void **state)
     assert_int_equal(gas_payment_read(WORLD_CORE(&world)->view, payment.settled_sequence, &share),
                      LUCID_OK);
     ledger_view_end(WORLD_CORE(&world)->view);
-    (void)snprintf(key.text, sizeof(key.text), SOLANA "/%s", share.transaction);
+    (void)snprintf(key.text, sizeof(key.text), WORLD_SOLANA "/%s", share.transaction);
     assert_string_equal(
         share.transaction,
         "BUguQsv2ZuHus54HAFzjdJHzZBkygAjKhEeYwSG19tUfUyvvz3worsdQCdAXDNjakJHioSiyxhFiDJrm8XpSXRA");
@@ -158,7 +130,7 @@ static void test_solana_keys(void **state)
                                                     .unit = GAS_USDC,
                                                     .amount = 13,
                                                     .external_id = lucid_span(&number, 1),
-                                                    .network = lucid_span_str(SOLANA),
+                                                    .network = lucid_span_str(WORLD_SOLANA),
                                                     .transaction = lucid_buf_span(&text)};
         char external_id[2] = {(char)('a' + number), '\0'};
         struct gas_payment_request asked = request;
@@ -170,7 +142,7 @@ static void test_solana_keys(void **state)
     lucid_buf_fini(&text);
     solana_settle(&command, 8, 10);
     refused(&command, LUCID_REFUSE_CONFLICT, "PAYMENT_ALREADY_SPENT");
-    solana_id(8, id);
+    world_solana_id(8, id);
     world_end(&command, X402_FAIL, id);
     assert_int_equal(world_run(&world, &command), LUCID_OK);
     solana_intend(&command, 8);

@@ -8,8 +8,12 @@
 enum {
     ROUNDS = 12, /* each in a log of its own */
     STEPS = 400,
-    HALF = 10,               /* authorizations, and as many transfers */
-    PAYMENTS = 2 * HALF,     /* authorizations first */
+    HALF = 10, /* authorizations, and as many transfers */
+    SOLANA = 6,
+    FIRST_SOLANA = 2 * HALF, /* authorizations first, then transfers, then these */
+    PAYMENTS = FIRST_SOLANA + SOLANA,
+    SIGNATURES = 8,          /* by which those are settled, whichever */
+    IDENTIFIERS = 4,         /* 0: none */
     TRANSACTIONS = 3 * HALF, /* two for each authorization, one for each transfer */
     LOGS = 2,
     NOBODY = -1,
@@ -28,6 +32,7 @@ struct model_payment {
     bool foreign;
     unsigned place;
     unsigned body;
+    unsigned identifier;
     int asset;
     uint64_t legs[GAS_LEGS];
     int holder; /* of the compute leg */
@@ -42,6 +47,9 @@ static struct {
     int authorization_owner[HALF];
     int log_owner[TRANSACTIONS][LOGS];
     bool all[TRANSACTIONS];
+    int signature_owner[SIGNATURES];
+    bool message_taken[SOLANA];
+    int identifier_owner[IDENTIFIERS];
     int late_payee;
     uint64_t external; /* amount of recorded payments */
     uint64_t refusals;
@@ -65,7 +73,13 @@ struct step {
     bool says_request; /* else the payment's own */
     unsigned place;
     unsigned body;
+    unsigned identifier; /* of an intent, or of a transfer that is new */
 };
+
+static bool is_solana(int payment)
+{
+    return payment >= FIRST_SOLANA;
+}
 
 static bool serves(const struct step *step)
 {
@@ -74,11 +88,21 @@ static bool serves(const struct step *step)
 
 static bool has_nonce(int payment)
 {
-    return payment < HALF || payment % 3 == 0;
+    return payment < HALF || (payment % 3 == 0 && !is_solana(payment));
+}
+
+/* How a transfer is numbered on Solana. */
+static unsigned signature_of(const struct step *step)
+{
+    return step->transaction % SIGNATURES;
 }
 
 static bool keys_free(int payment, const struct step *step, bool transfer)
 {
+    if (is_solana(payment)) {
+        int owner = model.signature_owner[signature_of(step)];
+        return !transfer || owner == NOBODY || owner == payment;
+    }
     int authorization = model.authorization_owner[payment % HALF];
     int log = model.log_owner[step->transaction][step->log];
     if (has_nonce(payment) && authorization != NOBODY && authorization != payment) {
@@ -87,8 +111,30 @@ static bool keys_free(int payment, const struct step *step, bool transfer)
     return !transfer || ((log == NOBODY || log == payment) && !model.all[step->transaction]);
 }
 
+static bool identifier_free(int payment, unsigned identifier)
+{
+    int owner = model.identifier_owner[identifier];
+    return identifier == 0 || owner == NOBODY || owner == payment;
+}
+
+static void identifier_take(int payment)
+{
+    unsigned identifier = model.payments[payment].identifier;
+    if (identifier != 0 && model.identifier_owner[identifier] == NOBODY) {
+        model.identifier_owner[identifier] = payment;
+    }
+}
+
 static void keys_take(int payment, const struct step *step, bool transfer)
 {
+    identifier_take(payment);
+    if (is_solana(payment)) {
+        model.message_taken[payment - FIRST_SOLANA] = true;
+        if (transfer) {
+            model.signature_owner[signature_of(step)] = payment;
+        }
+        return;
+    }
     if (has_nonce(payment)) {
         model.authorization_owner[payment % HALF] = payment;
     }
@@ -130,7 +176,7 @@ static enum lucid_error expect_served(struct model_payment *payment, const struc
 static enum lucid_error expect_settle(struct step *step, bool *ret_known, bool *ret_posted)
 {
     struct model_payment *payment = &model.payments[step->payment];
-    if (!payment->exists && step->payment < HALF) {
+    if (!payment->exists && (step->payment < HALF || is_solana(step->payment))) {
         return LUCID_REFUSE_INVALID;
     }
     if (!payment->exists && has_nonce(step->payment)) {
@@ -149,8 +195,12 @@ static enum lucid_error expect_settle(struct step *step, bool *ret_known, bool *
         after = (struct model_payment){.exists = true,
                                        .place = step->place,
                                        .body = step->body,
+                                       .identifier = step->identifier,
                                        .asset = step->payment % 2,
                                        .served = serves(step)};
+        if (!identifier_free(step->payment, step->identifier)) {
+            return LUCID_REFUSE_CONFLICT;
+        }
     } else if (serves(step) && admit(&after, step) != LUCID_OK) {
         return LUCID_REFUSE_CONFLICT;
     }
@@ -159,7 +209,7 @@ static enum lucid_error expect_settle(struct step *step, bool *ret_known, bool *
     }
     after.status = X402_SETTLED;
     after.foreign = false;
-    after.final = false;
+    after.final = is_solana(step->payment);
     after.holder = after.asset == 1 ? model.late_payee : SUSPENSE;
     *payment = after;
     keys_take(step->payment, step, true);
@@ -192,7 +242,14 @@ static enum lucid_error expect_end(enum x402_payment_verb verb, const struct ste
         *ret_known = status == X402_FAILED;
         if (status == X402_PENDING) {
             payment->status = X402_FAILED;
-            model.authorization_owner[step->payment] = NOBODY;
+            if (is_solana(step->payment)) {
+                model.message_taken[step->payment - FIRST_SOLANA] = false;
+            } else {
+                model.authorization_owner[step->payment] = NOBODY;
+            }
+            if (model.identifier_owner[payment->identifier] == step->payment) {
+                model.identifier_owner[payment->identifier] = NOBODY;
+            }
         }
         return *ret_known || status == X402_PENDING ? LUCID_OK : LUCID_REFUSE_CONFLICT;
     case X402_RECORD_STRAY:
@@ -200,7 +257,8 @@ static enum lucid_error expect_end(enum x402_payment_verb verb, const struct ste
         if (*ret_known) {
             return LUCID_OK;
         }
-        if (status == X402_SETTLED || !keys_free(step->payment, step, true)) {
+        if (status == X402_SETTLED || is_solana(step->payment) ||
+            !keys_free(step->payment, step, true)) {
             return LUCID_REFUSE_CONFLICT;
         }
         keys_take(step->payment, step, true);
@@ -210,7 +268,7 @@ static enum lucid_error expect_end(enum x402_payment_verb verb, const struct ste
         return LUCID_OK;
     case X402_REVERSE:
         *ret_known = status == X402_REVERSED;
-        if (status == X402_SETTLED || status == X402_STRAY) {
+        if (!is_solana(step->payment) && (status == X402_SETTLED || status == X402_STRAY)) {
             payment->status = X402_REVERSED;
             payment->final = false;
             return LUCID_OK;
@@ -239,13 +297,15 @@ static enum lucid_error expect_intend(const struct step *step)
         return LUCID_RETRY_BUSY;
     }
     if ((payment->exists && payment->status != X402_FAILED) ||
-        !keys_free(step->payment, step, false)) {
+        !keys_free(step->payment, step, false) ||
+        !identifier_free(step->payment, step->identifier)) {
         return LUCID_REFUSE_CONFLICT;
     }
     *payment = (struct model_payment){.exists = true,
                                       .status = X402_PENDING,
                                       .place = step->place,
                                       .body = step->body,
+                                      .identifier = step->identifier,
                                       .asset = step->payment % 2};
     keys_take(step->payment, step, false);
     return LUCID_OK;
@@ -258,6 +318,11 @@ static uint8_t ids[PAYMENTS][X402_PAYMENT_ID_BYTES];
 static struct x402_transfer transfer_of(int payment, const struct step *step)
 {
     unsigned number = (unsigned)payment % HALF;
+    if (is_solana(payment)) {
+        struct x402_transfer settled = {.final = true};
+        settled.signature[0] = (uint8_t)(1 + signature_of(step));
+        return settled;
+    }
     struct x402_transfer transfer =
         world_transfer(step->transaction, step->log, number, WORLD_PRICE);
     transfer.has_nonce = has_nonce(payment);
@@ -265,18 +330,33 @@ static struct x402_transfer transfer_of(int payment, const struct step *step)
     return transfer;
 }
 
+static void identify(struct x402_payment_command *command, const struct step *step)
+{
+    if (step->identifier != 0) {
+        (void)snprintf(command->payment.identifier, sizeof(command->payment.identifier),
+                       "payment-number-%u", step->identifier);
+    }
+}
+
 static void command_make(struct x402_payment_command *command, enum x402_payment_verb verb,
                          const struct step *step)
 {
     const struct x402_request_kept request = world_request(step->place, step->body);
-    if (verb == X402_INTEND) {
+    if (verb == X402_INTEND && is_solana(step->payment)) {
+        world_intend_solana(&world, command, (uint8_t)step->payment, assets[step->payment % 2],
+                            &request);
+    } else if (verb == X402_INTEND) {
         world_intend(&world, command, (uint64_t)step->payment, assets[step->payment % 2], &request);
+    }
+    if (verb == X402_INTEND) {
+        identify(command, step);
         return;
     }
     world_end(command, verb, ids[step->payment]);
-    if (verb == X402_SETTLE && step->payment >= HALF) {
+    if (verb == X402_SETTLE && step->payment >= HALF && !is_solana(step->payment)) {
         world_show(&world, command, step->transaction, step->log, WORLD_PRICE,
                    assets[step->payment % 2], &request);
+        identify(command, step);
     }
     if (step->says_request) {
         command->payment.request = request;
@@ -310,6 +390,11 @@ static void payment_compare(int number)
     assert_int_equal(payment.foreign, want->foreign);
     assert_memory_equal(payment.request.digest, request.digest, sizeof(request.digest));
     assert_string_equal(payment.asset, assets[want->asset]);
+    assert_int_equal(payment.scheme == X402_SCHEME_SOLANA, is_solana(number));
+    assert_int_equal(payment.identifier[0] == '\0'
+                         ? 0
+                         : payment.identifier[strlen(payment.identifier) - 1] - '0',
+                     want->identifier);
 }
 
 static void legs_note(int number)
@@ -327,15 +412,24 @@ static void legs_note(int number)
 static struct step step_draw(enum x402_payment_verb verb)
 {
     struct step step = {
-        .payment = (int)below(verb == X402_INTEND ? HALF : PAYMENTS),
+        .payment = (int)below(PAYMENTS),
+        .identifier = below(3) == 0 ? below(IDENTIFIERS) : 0,
         .serving = (enum serving)below(4),
         .place = below(2),
         .body = below(2),
     };
-    bool transfer = step.payment >= HALF;
+    bool transfer = step.payment >= HALF && !is_solana(step.payment);
+    if (transfer && verb == X402_INTEND) {
+        step.payment -= HALF;
+        transfer = false;
+    }
     unsigned number = (unsigned)step.payment % HALF;
     step.transaction = transfer ? 2 * HALF + number : 2 * number + below(2);
     step.log = transfer ? 0 : 1;
+    if (is_solana(step.payment)) { /* mostly its own signature */
+        step.transaction =
+            below(8) == 0 ? below(SIGNATURES) : (unsigned)step.payment - FIRST_SOLANA;
+    }
     step.says_request = (verb == X402_SETTLE && transfer) || below(2) == 0;
     if (verb != X402_SETTLE && verb != X402_SERVE) {
         step.serving = NOTHING;
@@ -441,9 +535,28 @@ static void price_step(void)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+static void identifiers_compare(void)
+{
+    struct ledger_view *view = WORLD_CORE(&world)->view;
+    assert_int_equal(ledger_view_begin(view), LUCID_OK);
+    for (unsigned i = 1; i < IDENTIFIERS; i++) {
+        struct x402_payment payment;
+        char text[32];
+        (void)snprintf(text, sizeof(text), "payment-number-%u", i);
+        enum lucid_error error = x402_payment_identified(view, lucid_span_str(text), &payment);
+        int owner = model.identifier_owner[i];
+        assert_int_equal(error, owner == NOBODY ? LUCID_NOTE_ABSENT : LUCID_OK);
+        if (owner != NOBODY) {
+            assert_memory_equal(payment.id, ids[owner], X402_PAYMENT_ID_BYTES);
+        }
+    }
+    ledger_view_end(view);
+}
+
 static void all_compare(void)
 {
     int64_t clearing = 0;
+    int64_t cleared_by_others = 0;
     int64_t stray[2] = {0, 0};
     int64_t late[PAYEES] = {0};
     size_t statuses[X402_REVERSED + 1] = {0};
@@ -458,7 +571,7 @@ static void all_compare(void)
         statuses[payment->status]++;
         open += payment->status != X402_FAILED && !payment->final;
         if (payment->status == X402_SETTLED || payment->status == X402_STRAY) {
-            clearing += (int64_t)WORLD_PRICE;
+            *(is_solana(i) ? &cleared_by_others : &clearing) += (int64_t)WORLD_PRICE;
         }
         stray[payment->asset] += payment->status == X402_STRAY ? (int64_t)WORLD_PRICE : 0;
         if (payment->status == X402_SETTLED && payment->asset == 1) {
@@ -470,6 +583,7 @@ static void all_compare(void)
     }
     assert_int_equal(world_count(&world, 0, true), open);
     assert_int_equal(balance(WORLD_CLEARING), -clearing);
+    assert_int_equal(balance("clearing:payai:USDC"), -cleared_by_others);
     assert_int_equal(balance("clearing:external:USDC"), -(int64_t)model.external);
     assert_int_equal(balance("suspense:payment:proof:USDC"), stray[0]);
     assert_int_equal(balance("suspense:payment:late:USDC"), stray[1]);
@@ -487,7 +601,14 @@ static void all_compare(void)
             keys += model.log_owner[i][log] != NOBODY;
         }
     }
+    for (int i = 0; i < SOLANA; i++) {
+        keys += model.message_taken[i];
+    }
+    for (int i = 0; i < SIGNATURES; i++) {
+        keys += model.signature_owner[i] != NOBODY;
+    }
     assert_int_equal(world_keys(&world), keys);
+    identifiers_compare();
 }
 
 static void model_begin(void)
@@ -506,6 +627,12 @@ static void model_begin(void)
         x402_payment_id(lucid_span_str(key.text), ids[HALF + i]);
     }
     memset(model.log_owner, 0xff, sizeof(model.log_owner));
+    memset(model.signature_owner, 0xff, sizeof(model.signature_owner));
+    memset(model.identifier_owner, 0xff, sizeof(model.identifier_owner));
+    memset(model.message_taken, 0, sizeof(model.message_taken));
+    for (int i = FIRST_SOLANA; i < PAYMENTS; i++) {
+        world_solana_id((uint8_t)i, ids[i]);
+    }
     (void)price_set(&world.revenue, "late", NULL, "lab", NULL);
 }
 

@@ -135,6 +135,43 @@ static inline void world_id(const struct payment_world *world, uint64_t number,
     x402_payment_id(lucid_span_str(key.text), ret);
 }
 
+#define WORLD_SOLANA "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
+
+/* The same on Solana, through another facilitator, of a message by its number. */
+static inline void world_intend_solana(const struct payment_world *world,
+                                       struct x402_payment_command *command, uint8_t number,
+                                       const char *asset, const struct x402_request_kept *request)
+{
+    x402_payment_prepare(command, X402_INTEND);
+    struct x402_payment *payment = &command->payment;
+    struct x402_solana_payment *solana = &payment->solana;
+    world_terms(world, asset, payment);
+    payment->token = (struct evm_address){.bytes = {0}};
+    payment->pay_to = (struct evm_address){.bytes = {0}};
+    (void)snprintf(payment->network, sizeof(payment->network), WORLD_SOLANA);
+    (void)snprintf(payment->facilitator, sizeof(payment->facilitator), "payai");
+    payment->amount = WORLD_PRICE;
+    payment->request = *request;
+    solana->amount = WORLD_PRICE;
+    memset(solana->message, number, sizeof(solana->message));
+    memset(solana->fee_payer, 0x51, sizeof(solana->fee_payer));
+    memset(solana->payer, 0x52, sizeof(solana->payer));
+    memset(solana->mint, 0x53, sizeof(solana->mint));
+    memset(solana->pay_to, 0x54, sizeof(solana->pay_to));
+    solana->payer[0] = 0; /* a leading 1 */
+    command->forward = lucid_span_str("{}");
+}
+
+static inline void world_solana_id(uint8_t number, uint8_t ret[X402_PAYMENT_ID_BYTES])
+{
+    const struct x402_network network = {.solana = true, .caip2 = WORLD_SOLANA};
+    struct x402_spent_key key;
+    uint8_t message[LUCID_SHA256_BYTES];
+    memset(message, number, sizeof(message));
+    x402_key_solana(&network, message, &key);
+    x402_payment_id(lucid_span_str(key.text), ret);
+}
+
 /* The settlement of an authorization by a transaction of that number. */
 static inline void world_settle(const struct payment_world *world,
                                 struct x402_payment_command *command, uint64_t number,

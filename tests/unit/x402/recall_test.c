@@ -139,12 +139,89 @@ static void test_stranger(void **state)
     assert_int_equal(judge(&scene), X402_RECALL_SERVED);
 }
 
+/* On Solana the message says which payment it is, and its signature was verified by reading it. */
+static void test_solana(void **state)
+{
+    (void)state;
+    struct scene scene = scene_make();
+    struct x402_spent_key key;
+    scene.network = (struct x402_network){.solana = true, .caip2 = "solana:x"};
+    assert_false(x402_recall_key(&scene.network, &scene.proof, &key));
+    scene.proof.is_solana = true;
+    memset(scene.proof.solana.message, 0xab, LUCID_SHA256_BYTES);
+    scene.payment.solana = scene.proof.solana;
+    scene.payment.scheme = X402_SCHEME_SOLANA;
+    memcpy(scene.payment.network, "solana:x", 9);
+    assert_true(x402_recall_key(&scene.network, &scene.proof, &key));
+    assert_string_equal(
+        key.text, "solana:x/abababababababababababababababababababababababababababababababab");
+    assert_false(x402_recall_key(wire_network(), &scene.proof, &key));
+    assert_true(is_signed(&scene));
+    assert_int_equal(judge(&scene), X402_RECALL_SERVED);
+    scene.proof.solana.message[31] ^= 1;
+    assert_false(is_signed(&scene));
+    scene.proof.solana.message[31] ^= 1;
+    scene.payment.scheme = X402_SCHEME_EIP3009;
+    assert_false(is_signed(&scene));
+    scene.payment.scheme = X402_SCHEME_SOLANA;
+    scene.network.caip2[7] = 'y';
+    assert_false(is_signed(&scene));
+}
+
+/* The log has no signature of a smart wallet's: none is equal to that. */
+static void test_smart_wallet(void **state)
+{
+    (void)state;
+    struct scene scene = scene_make();
+    memset(&scene.payment.signature, 0, sizeof(scene.payment.signature));
+    memset(&scene.proof.signature, 0, sizeof(scene.proof.signature));
+    assert_false(is_signed(&scene));
+    scene.proof.smart_wallet = true;
+    assert_false(is_signed(&scene));
+    assert_int_equal(judge(&scene), X402_RECALL_STRANGER);
+    assert_int_equal(
+        x402_recall_judge(&scene.payment, &scene.proof, &scene.match, &scene.request, true),
+        X402_RECALL_SERVED);
+}
+
+static void test_forwarded(void **state)
+{
+    (void)state;
+    const struct {
+        const char *kept;
+        const char *shown;
+        bool same;
+    } rows[] = {
+        {"{\"paymentPayload\":{\"a\":[1,\"x\"]},\"paymentRequirements\":1}",
+         "{\"paymentPayload\":{\"a\":[1,\"x\"]},\"paymentRequirements\":2}", true},
+        {"{\"paymentPayload\":{\"a\":1}}", "{\"paymentPayload\":{\"a\":2}}", false},
+        {"{\"paymentPayload\":{\"a\":1}}", "{\"paymentPayload\":{\"a\":1,\"b\":1}}", false},
+        {"{\"paymentRequirements\":1}", "{\"paymentRequirements\":1}", false},
+        {"{\"paymentPayload\":1}", "{\"paymentPayload\":1", false},
+        {"", "", false},
+        {NULL, "{\"paymentPayload\":1}", false},
+        {"{\"paymentPayload\":1}", NULL, false},
+        {NULL, NULL, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct lucid_span kept = {.data = NULL};
+        struct lucid_span shown = {.data = NULL};
+        if (rows[i].kept != NULL) {
+            kept = lucid_span_str(rows[i].kept);
+        }
+        if (rows[i].shown != NULL) {
+            shown = lucid_span_str(rows[i].shown);
+        }
+        assert_int_equal(x402_recall_is_forwarded(kept, shown), rows[i].same);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_signed),
-        cmocka_unit_test(test_served),
-        cmocka_unit_test(test_stranger),
+        cmocka_unit_test(test_signed),       cmocka_unit_test(test_served),
+        cmocka_unit_test(test_stranger),     cmocka_unit_test(test_solana),
+        cmocka_unit_test(test_smart_wallet), cmocka_unit_test(test_forwarded),
     };
     return cmocka_run_group_tests_name("x402 recall", tests, NULL, NULL);
 }
