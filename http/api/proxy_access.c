@@ -63,17 +63,17 @@ static void claims_write(const struct ledger_identity *identity, const struct pr
     lucid_buf_char(out, '{');
     lucid_json_member_str(out, "aud", access->asset);
     lucid_json_member_u64(out, "exp", expiry_of(access));
-    if (access->grant != NULL) {
+    if (access->grant[0] != '\0') {
         lucid_json_member_cstr(out, "grant", access->grant);
     }
     lucid_json_member_u64(out, "iat", access->now_ms / 1000);
     lucid_json_member_cstr(out, "iss", identity->origin);
     lucid_json_member_str(out, "jti", access->id);
-    if (access->payer != NULL) {
+    if (access->payer[0] != '\0') {
         lucid_json_member_cstr(out, "payer", access->payer);
     }
-    if (access->payment != NULL) {
-        lucid_json_member_hex(out, "payment", access->payment->id, sizeof(access->payment->id));
+    if (access->payment[0] != '\0') {
+        lucid_json_member_cstr(out, "payment", access->payment);
     }
     lucid_buf_char(out, '}');
 }
@@ -86,7 +86,7 @@ bool proxy_access_write(const struct api *api, const struct proxy_access *access
     struct lucid_buf header = {0};
     struct lucid_buf claims = {0};
     bool known = ledger_identity(api->options.ledger, &identity);
-    lucid_assert(known && (access->payment == NULL) != (access->grant == NULL));
+    lucid_assert(known && (access->payment[0] == '\0') != (access->grant[0] == '\0'));
     lucid_buf_str(&header, "{\"alg\":\"EdDSA\",");
     bool ok = key_id_write(key, &header);
     lucid_buf_str(&header, ",\"typ\":\"lucid-access+jwt\"}");

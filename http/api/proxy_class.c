@@ -6,12 +6,15 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "http/api/proxy_internal.h"
+#include "x402/grant.h"
 #include "x402/recall.h"
 
 enum { ID_RANDOM_BYTES = 16, NAME_BYTES_MAX = 64, REASON_BYTES_MAX = 64 };
 
 static const char description[] = "a request behind a proxy";
 static const char mime_type[] = "application/octet-stream";
+static const char refused_behind[] =
+    "this request is paid for: what refused it is the proxy, or stands behind it";
 
 static struct proxy_call *proxy_of(const struct paid_call *call)
 {
@@ -259,12 +262,6 @@ static enum x402_recall recall_of(const struct paid_call *call)
 
 /* --- authorize -------------------------------------------------------------------------------- */
 
-static bool class_rehearse(struct paid_call *call)
-{
-    (void)call;
-    return true;
-}
-
 static void result_count(const struct paid_call *call, enum api_proxy_result result)
 {
     atomic_fetch_add_explicit(&call->api->metrics.proxy[result], 1, memory_order_relaxed);
@@ -311,51 +308,115 @@ static bool authorize_refuse(struct paid_call *call, int status, const char *rea
     return true;
 }
 
-static void answer_write(const struct paid_call *call, struct lucid_buf *out)
+/* Lets the request in: by a payment or by an access grant, of which the answer and the access
+ * header hold the ids. */
+static void admit(struct paid_call *call, const struct proxy_access *access)
 {
-    const struct proxy_call *proxy = proxy_of(call);
-    const struct x402_gate_job *job = &call->entry.job;
-    lucid_buf_char(out, '{');
-    lucid_json_member_str(out, "asset", proxy->asset);
-    lucid_json_member_hex(out, "payment", job->payment.id, sizeof(job->payment.id));
-    lucid_json_member_null(out, "grant");
-    if (proxy->until_ms != 0) {
-        lucid_json_member_time(out, "expires_at", proxy->until_ms);
-    } else {
-        lucid_json_member_null(out, "expires_at");
+    struct lucid_buf token = {0};
+    struct lucid_buf body = {0};
+    bool ok = proxy_access_write(call->api, access, &token);
+    lucid_buf_char(&token, '\0');
+    if (!ok || !lucid_buf_ok(&token)) {
+        lucid_buf_fini(&token);
+        paid_refuse(call, LUCID_RETRY_MEMORY, NULL);
+        return;
     }
-    lucid_buf_char(out, '}');
+    result_count(call, access->until_ms != 0 ? API_PROXY_GRANTED : API_PROXY_ADMITTED);
+    http_keep_private(call->request);
+    http_add_header(call->request, "X-Lucid-Access", (const char *)token.data);
+    http_add_header(call->request, "X-Payment-Status", "200");
+    lucid_buf_fini(&token);
+    lucid_buf_char(&body, '{');
+    lucid_json_member_str(&body, "asset", access->asset);
+    api_text_or_null(&body, "payment", access->payment);
+    api_text_or_null(&body, "grant", access->grant);
+    if (access->until_ms != 0) {
+        lucid_json_member_time(&body, "expires_at", access->until_ms);
+    } else {
+        lucid_json_member_null(&body, "expires_at");
+    }
+    lucid_buf_char(&body, '}');
+    http_respond(call->request, 200, API_JSON, &body);
 }
 
 static void authorize_serve(struct paid_call *call)
 {
     const struct proxy_call *proxy = proxy_of(call);
     const struct x402_payment *payment = &call->entry.job.payment;
-    char payer[X402_PARTY_BYTES_MAX + 1];
-    x402_payment_payer_text(payment, payer);
-    const struct proxy_access access = {
+    struct proxy_access access = {
         .asset = proxy->asset,
         .id = proxy->id,
-        .payment = payment,
-        .payer = payer,
         .now_ms = lucid_wall_ms(&call->api->options.clock),
         .until_ms = proxy->until_ms,
     };
-    struct lucid_buf token = {0};
-    struct lucid_buf body = {0};
-    bool ok = proxy_access_write(call->api, &access, &token);
-    lucid_buf_char(&token, '\0');
-    if (!ok || !lucid_buf_ok(&token)) {
-        lucid_buf_fini(&token);
-        api_refuse(call->request, LUCID_RETRY_MEMORY, NULL);
-        return;
+    lucid_hex_encode(payment->id, sizeof(payment->id), access.payment);
+    x402_payment_payer_text(payment, access.payer);
+    admit(call, &access);
+}
+
+/* --- access grants ---------------------------------------------------------------------------- */
+
+/* What the request's access grant is worth; LUCID_NOTE_ABSENT: it has none, or one that is good for
+ * nothing here (then it may pay like everybody). */
+static enum lucid_error grant_find(struct paid_call *call, struct x402_grant *ret,
+                                   struct lucid_why *why)
+{
+    static const char name[] = "x-access-grant";
+    size_t count = http_header_count(call->request, name);
+    if (count == 0) {
+        return LUCID_NOTE_ABSENT;
     }
-    result_count(call, proxy->until_ms != 0 ? API_PROXY_GRANTED : API_PROXY_ADMITTED);
-    http_add_header(call->request, "X-Lucid-Access", (const char *)token.data);
-    http_add_header(call->request, "X-Payment-Status", "200");
-    lucid_buf_fini(&token);
-    answer_write(call, &body);
-    http_respond(call->request, 200, API_JSON, &body);
+    if (count > 1) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "PROXY_REQUEST_INVALID", X402_GRANT_HEADER,
+                            "the access grant is repeated");
+    }
+    const struct api_loop *loop = call->loop;
+    enum lucid_error error = ledger_view_begin(loop->view);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    error = x402_grant_check(loop->view, http_header(call->request, name), proxy_of(call)->asset,
+                             lucid_wall_ms(&call->api->options.clock), ret, why);
+    ledger_view_end(loop->view);
+    return error == LUCID_REFUSE_FORBIDDEN ? LUCID_NOTE_ABSENT : error;
+}
+
+/* A grant that is good comes before any payment, which is then not touched. */
+static bool authorize_rehearse(struct paid_call *call)
+{
+    const struct proxy_call *proxy = proxy_of(call);
+    struct lucid_why why = {0};
+    struct x402_grant grant;
+    enum lucid_error error = grant_find(call, &grant, &why);
+    if (error == LUCID_NOTE_ABSENT) {
+        return true;
+    }
+    if (error != LUCID_OK) {
+        paid_refuse(call, error, &why);
+        return false;
+    }
+    struct proxy_access access = {
+        .asset = proxy->asset,
+        .id = proxy->id,
+        .now_ms = lucid_wall_ms(&call->api->options.clock),
+        .until_ms = grant.expires_ms,
+    };
+    lucid_hex_encode(grant.id, sizeof(grant.id), access.grant);
+    admit(call, &access);
+    return false;
+}
+
+static bool explain_rehearse(struct paid_call *call)
+{
+    struct lucid_why why = {0};
+    struct x402_grant grant;
+    enum lucid_error error = grant_find(call, &grant, &why);
+    if (error == LUCID_OK) {
+        paid_problem(call, 403, "FORBIDDEN", NULL, refused_behind);
+    } else if (error != LUCID_NOTE_ABSENT) {
+        paid_refuse(call, error, &why);
+    }
+    return error == LUCID_NOTE_ABSENT;
 }
 
 /* Within its time a payment admits without the gate; nothing is written. */
@@ -384,7 +445,7 @@ const struct paid_class proxy_authorize_class = {
     .place = class_place,
     .asset = class_asset,
     .amount = class_amount,
-    .rehearse = class_rehearse,
+    .rehearse = authorize_rehearse,
     .recognize = class_recognize,
     .judge = authorize_judge,
     .refuse = authorize_refuse,
@@ -434,8 +495,7 @@ static bool explain_judge(struct paid_call *call)
     struct x402_gate_job *job = &call->entry.job;
     switch (recall_of(call)) {
     case X402_RECALL_SERVED:
-        paid_problem(call, 403, "FORBIDDEN", NULL,
-                     "this request is paid for: what refused it is the proxy, or stands behind it");
+        paid_problem(call, 403, "FORBIDDEN", NULL, refused_behind);
         return true;
     case X402_RECALL_USED:
         job->outcome = X402_SPENT;
@@ -478,7 +538,7 @@ const struct paid_class proxy_explain_class = {
     .place = class_place,
     .asset = class_asset,
     .amount = class_amount,
-    .rehearse = class_rehearse,
+    .rehearse = explain_rehearse,
     .recognize = class_recognize,
     .judge = explain_judge,
     .serve = explain_serve,

@@ -3,6 +3,7 @@
 #define LUCID_HTTP_API_PROXY_INTERNAL_H
 
 #include "http/api/paid_internal.h"
+#include "x402/grant.h"
 
 /* How long the access header of one request is good; the upstream is asked at once. */
 #define PROXY_ACCESS_SECONDS 60
@@ -27,9 +28,10 @@ extern const struct paid_class proxy_explain_class;
 struct proxy_access {
     struct lucid_span asset;
     struct lucid_span id;
-    const struct x402_payment *payment; /* or NULL */
-    const char *grant;                  /* its id, or NULL */
-    const char *payer;                  /* NULL: not known */
+    /* One of them: 32 hex digits. */
+    char payment[2 * X402_PAYMENT_ID_BYTES + 1];
+    char grant[2 * X402_GRANT_ID_BYTES + 1];
+    char payer[X402_PARTY_BYTES_MAX + 1]; /* "": not known */
     uint64_t now_ms;
     uint64_t until_ms; /* not after this; 0: only PROXY_ACCESS_SECONDS count */
 };
