@@ -58,6 +58,8 @@ static bool same(const struct x402_proof *a, const struct x402_proof *b)
            memcmp(&a->authorization, &b->authorization, sizeof(a->authorization)) == 0 &&
            memcmp(&a->signature, &b->signature, sizeof(a->signature)) == 0 &&
            a->has_signature == b->has_signature && a->smart_wallet == b->smart_wallet &&
+           a->is_solana == b->is_solana && memcmp(&a->solana, &b->solana, sizeof(a->solana)) == 0 &&
+           lucid_span_equal(a->identifier, b->identifier) &&
            lucid_span_equal(a->resource_url, b->resource_url) &&
            memcmp(&a->transaction, &b->transaction, sizeof(a->transaction)) == 0 &&
            a->has_log_index == b->has_log_index && a->log_index == b->log_index &&
@@ -105,6 +107,32 @@ static void match(const struct x402_proof *proof)
     lucid_assert((result.verdict == X402_FITS) == (result.reason == NULL));
 }
 
+/* What others would be sent is canonical, and holds the payment as it was shown. */
+static void forward(const struct x402_proof *proof)
+{
+    static const struct jcs_limits limits = {.depth_max = 64, .values_max = 20000};
+    struct lucid_arena arena;
+    struct lucid_buf text = {.bytes_max = 0};
+    struct lucid_buf again = {.bytes_max = 0};
+    struct x402_proof second;
+    const struct jcs_value *root;
+    if (proof->form == X402_FORM_PROOF) {
+        return;
+    }
+    x402_forward_write(&offer, proof, &text);
+    lucid_arena_init(&arena, 4 << 20);
+    lucid_assert(lucid_buf_ok(&text) &&
+                 jcs_parse(lucid_buf_span(&text), &limits, &arena, &root, NULL) == LUCID_OK);
+    jcs_write(root, &again);
+    lucid_assert(lucid_span_equal(lucid_buf_span(&text), lucid_buf_span(&again)));
+    lucid_assert(x402_proof_parse_document(proof->form, jcs_member(root, "paymentPayload"), &second,
+                                           NULL) == LUCID_OK);
+    lucid_assert(same(proof, &second));
+    lucid_buf_fini(&text);
+    lucid_buf_fini(&again);
+    lucid_arena_fini(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lucid_arena arena;
@@ -129,9 +157,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct x402_proof second;
         bool payment = proof.form != X402_FORM_PROOF;
         lucid_assert(proof.form == form && proof.network.data != NULL);
-        lucid_assert(!payment || (proof.has_signature && proof.scheme.data != NULL));
+        lucid_assert(!payment || ((proof.has_signature != proof.is_solana) &&
+                                  proof.scheme.data != NULL && proof.document != NULL));
         lucid_assert((form == X402_FORM_V2) == (proof.accepted != NULL));
+        lucid_assert(proof.identifier.data == NULL ||
+                     (proof.identifier.len >= X402_IDENTIFIER_BYTES_MIN &&
+                      proof.identifier.len <= X402_IDENTIFIER_BYTES_MAX));
         match(&proof);
+        forward(&proof);
         canonical(lucid_buf_span(&header), &again);
         if (again.len <= X402_HEADER_BYTES_MAX) { /* escapes may grow */
             lucid_assert(parse(form, lucid_buf_span(&again), &arena, &second) == LUCID_OK);
