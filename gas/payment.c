@@ -442,6 +442,11 @@ static size_t asset_row_numbers(struct gas_asset_revenue *revenue, uint64_t *ret
     for (size_t i = 0; i < GAS_LEGS; i++) {
         ret[count++] = &revenue->withdrawn[i];
     }
+    ret[count++] = &revenue->refunds;
+    ret[count++] = &revenue->refunded_gross;
+    for (size_t i = 0; i < GAS_LEGS; i++) {
+        ret[count++] = &revenue->refunded[i];
+    }
     ret[count++] = &revenue->last_sequence;
     return count;
 }

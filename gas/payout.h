@@ -95,6 +95,10 @@ enum lucid_error gas_payout_fail_prepare(struct gas_payout_command *command, uin
                                          const char *reason,
                                          struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* As the batch has it: for the decide and the guard of any kind. LUCID_NOTE_ABSENT. */
+enum lucid_error gas_payout_peek(struct ledger_txn *txn, uint64_t number,
+                                 struct gas_payout *ret) LUCID_WARN_UNUSED;
+
 /* LUCID_NOTE_ABSENT; LUCID_FATAL_CORRUPT. */
 enum lucid_error gas_payout_read(struct ledger_view *view, uint64_t number,
                                  struct gas_payout *ret) LUCID_WARN_UNUSED;

@@ -111,6 +111,15 @@ enum lucid_error settlement_payout_get(struct ledger_txn *txn, uint64_t number,
     return error == LUCID_OK ? row_parse(number, value, ret) : error;
 }
 
+enum lucid_error gas_payout_peek(struct ledger_txn *txn, uint64_t number, struct gas_payout *ret)
+{
+    uint8_t bytes[NUMBER_BYTES];
+    struct lucid_span value;
+    enum lucid_error error = ledger_txn_peek(txn, &gas_settlement_kind, SETTLEMENT_PAYOUTS,
+                                             number_key(number, bytes), &value);
+    return error == LUCID_OK ? row_parse(number, value, ret) : error;
+}
+
 enum lucid_error settlement_payout_by_id(struct ledger_txn *txn, const char *external_id,
                                          struct gas_payout *ret)
 {

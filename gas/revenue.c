@@ -10,7 +10,8 @@
  * Table `splits`: key = SHA-256 of JCS {"asset","bps","payees","unit"}; value = T u64.
  * Table `asset_revenue`: key = asset ‖ 0 ‖ unit u8; value = payments u64 ‖ gross u64 ‖ legs 3 u64 ‖
  * suspended 3 u64 ‖ released 3 u64 ‖ reversals u64 ‖ reversed gross u64 ‖ reversed 3 u64 ‖
- * withdrawn 3 u64 ‖ last sequence u64. Also releases (gas/reversal.c). */
+ * withdrawn 3 u64 ‖ refunds u64 ‖ refunded gross u64 ‖ refunded 3 u64 ‖ last sequence u64. Also
+ * releases (gas/reversal.c). */
 #include "base/assert.h"
 #include "gas/payment_types.h"
 #include "gas/revenue_internal.h"
@@ -19,6 +20,7 @@
 static const char type_recorded[] = GAS_TYPE_PAYMENT_RECORDED;
 static const char type_released[] = GAS_TYPE_SUSPENSE_RELEASED;
 static const char type_reversed[] = GAS_TYPE_PAYMENT_REVERSED;
+static const char type_refunded[] = GAS_TYPE_PAYMENT_REFUNDED;
 static const char type_price[] = "price.set";
 
 static const struct ledger_event_type types[] = {
@@ -621,13 +623,14 @@ static enum lucid_error revenue_apply(struct ledger_txn *txn, const struct ledge
     if (lucid_span_is(event->type, type_released)) {
         return released_apply(txn, event);
     }
-    return lucid_span_is(event->type, type_reversed) ? revenue_reversed_apply(txn, event)
-                                                     : payment_apply(txn, event);
+    bool back =
+        lucid_span_is(event->type, type_reversed) || lucid_span_is(event->type, type_refunded);
+    return back ? revenue_reversed_apply(txn, event) : payment_apply(txn, event);
 }
 
 const struct ledger_kind gas_revenue_kind = {
     .name = "revenue",
-    .fold_version = 2,
+    .fold_version = 3,
     .types = types,
     .tables = tables,
     .listens = listens,

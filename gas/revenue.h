@@ -117,9 +117,8 @@ struct gas_revenue_request {
  * INVALID_PAYMENT (unit is not the price's; amount 0), AMOUNT_OVERFLOW. Nothing is written to out
  * then. LUCID_RETRY_MEMORY.
  *
- * Reversals go through gas_revenue_reversal. Refunds will carry postings of their own: their sum
- * split once by the same rule with the payment's legs as weights (CONTRACT 5). T stays as it is for
- * both, so that the split of later payments depends on payments alone. */
+ * Reversals go through gas_revenue_reversal, refunds through gas_revenue_refund. T stays as it is
+ * for both, so that the split of later payments depends on payments alone. */
 enum lucid_error gas_revenue_payload(struct ledger_txn *txn,
                                      const struct gas_revenue_request *request,
                                      struct lucid_buf *out,
@@ -128,6 +127,7 @@ enum lucid_error gas_revenue_payload(struct ledger_txn *txn,
 /* What the posting of a reversal is for that takes back money which was in no split: it is none of
  * revenue's. */
 #define GAS_REVERSAL_STRAY "reversal.stray"
+#define GAS_REFUND_STRAY   "refund.stray" /* the same of a refund */
 
 /* Writes the payload of the event that takes a payment back (payment.reversed), whose sequence is
  * given: one canonical JSON object with "amount", "asset", "postings", "settled" (that sequence)
@@ -142,6 +142,25 @@ enum lucid_error gas_revenue_reversal(struct ledger_txn *txn, uint64_t sequence,
                                       const struct gas_revenue_member *members, size_t member_count,
                                       struct lucid_buf *out,
                                       struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* Writes the payload of the event that gives a part of a payment back (payment.refunded): as of a
+ * reversal, of an amount and split by gas_refund_split with the payment's legs as weights, after
+ * what was given back of it before. before + amount is at most the payment's amount, which the
+ * caller sees to. *ret_legs: what was taken back of each leg. Refusals as there. */
+struct gas_revenue_refund {
+    uint64_t sequence; /* of the payment */
+    uint64_t before;
+    uint64_t amount; /* not 0 */
+    const struct gas_revenue_member *members;
+    size_t member_count;
+};
+enum lucid_error gas_revenue_refund(struct ledger_txn *txn, const struct gas_revenue_refund *refund,
+                                    struct lucid_buf *out, uint64_t ret_legs[GAS_LEGS],
+                                    struct lucid_why *why) LUCID_WARN_UNUSED;
+/* The legs from the member "postings" of such an event; false: it is of money that was in no split.
+ * LUCID_FATAL_CORRUPT. */
+enum lucid_error gas_refund_legs(const struct jcs_value *root, uint64_t ret_legs[GAS_LEGS],
+                                 bool *ret_split) LUCID_WARN_UNUSED;
 
 /* --- queries; all: LUCID_NOTE_ABSENT, LUCID_FATAL_CORRUPT --------------------------------------
  */
@@ -173,7 +192,10 @@ struct gas_asset_revenue {
     uint64_t reversals;           /* how many payments a reorganisation took back */
     uint64_t reversed_gross;      /* sum of their amounts; the asset has earned gross less this */
     uint64_t reversed[GAS_LEGS];  /* likewise by leg */
-    uint64_t withdrawn[GAS_LEGS]; /* what of reversed was taken out of suspense */
+    uint64_t withdrawn[GAS_LEGS]; /* what of reversed and refunded was taken out of suspense */
+    uint64_t refunds;             /* how many refunds there were */
+    uint64_t refunded_gross;      /* sum of their amounts: less this too */
+    uint64_t refunded[GAS_LEGS];  /* likewise by leg */
     uint64_t last_sequence;       /* of the newest event that changed it */
 };
 

@@ -18,8 +18,8 @@ enum {
     REVENUE_PAYLOAD_BYTES_MAX = 8192,
     REVENUE_PAYLOAD_ARENA_BYTES = 32768,
     /* payments u64 ‖ gross ‖ legs ‖ suspended ‖ released ‖ reversals ‖ reversed gross ‖ reversed ‖
-     * withdrawn ‖ last sequence */
-    REVENUE_ASSET_ROW_BYTES = 8 * (5 + 5 * GAS_LEGS),
+     * withdrawn ‖ refunds ‖ refunded gross ‖ refunded ‖ last sequence */
+    REVENUE_ASSET_ROW_BYTES = 8 * (7 + 6 * GAS_LEGS),
     REVENUE_KEY_ROW_BYTES = 8 + LUCID_SHA256_BYTES,
     REVENUE_ASSET_KEY_BYTES_MAX = GAS_NAME_BYTES_MAX + 9,
 };
@@ -74,7 +74,7 @@ void revenue_reversal_write(const struct gas_payment *payment,
 
 /* --- reversal.c ------------------------------------------------------------------------------- */
 
-/* Folds payment.reversed. */
+/* Folds payment.reversed and payment.refunded. */
 enum lucid_error revenue_reversed_apply(struct ledger_txn *txn,
                                         const struct ledger_event *event) LUCID_WARN_UNUSED;
 /* Notes whom a leg's suspense was released to by the event. apply only. */

@@ -1,4 +1,5 @@
-/* Payments that a reorganisation took back: `payment.reversed`, payload JCS:
+/* Payments that a reorganisation took back, `payment.reversed`, and parts of payments that were
+ * given back, `payment.refunded`; payload JCS:
  *   {"amount":"n","asset":text,"postings":[…],"settled":sequence,"unit":text} and its kind's
  * members.
  *
@@ -8,6 +9,8 @@
  * ‖ leg u8, each one before it under that ‖ its sequence u64; value = sequence u64 ‖ sequence of
  * the one before u64 ‖ payee. */
 #include "base/assert.h"
+#include "gas/payment_types.h"
+#include "gas/refund.h"
 #include "gas/revenue_internal.h"
 #include "ledger/payload.h"
 
@@ -17,8 +20,15 @@ enum {
     RELEASE_ROW_BYTES_MAX = RELEASE_FIXED_BYTES + GAS_NAME_BYTES_MAX,
 };
 
-static const char *const reversal_what[GAS_LEGS] = {"reversal.compute", "reversal.model",
-                                                    "reversal.protocol"};
+/* The two ways back, by what their postings are for. */
+struct back {
+    const char *what[GAS_LEGS];
+    const char *stray;
+};
+static const struct back back_reversed = {
+    {"reversal.compute", "reversal.model", "reversal.protocol"}, GAS_REVERSAL_STRAY};
+static const struct back back_refunded = {{"refund.compute", "refund.model", "refund.protocol"},
+                                          GAS_REFUND_STRAY};
 
 /* --- releases --------------------------------------------------------------------------------- */
 
@@ -152,8 +162,9 @@ static enum lucid_error debit_find(struct ledger_txn *txn, const struct gas_paym
     return LUCID_OK;
 }
 
+/* Of a payment, or of the part of it that `payment` is. */
 static enum lucid_error reversal_make(struct ledger_txn *txn, const struct gas_payment *payment,
-                                      struct reversal *reversal)
+                                      const struct back *back, struct reversal *reversal)
 {
     gas_account_clearing(lucid_span_str(payment->facilitator), payment->unit, reversal->clearing);
     for (int leg = 0; leg < GAS_LEGS; leg++) {
@@ -165,7 +176,7 @@ static enum lucid_error reversal_make(struct ledger_txn *txn, const struct gas_p
             .debit = reversal->debits[leg],
             .credit = reversal->clearing,
             .amount = payment->legs[leg],
-            .what = reversal_what[leg],
+            .what = back->what[leg],
         };
     }
     return LUCID_OK;
@@ -182,28 +193,65 @@ static enum lucid_error payment_peek(struct ledger_txn *txn, uint64_t sequence,
     return error == LUCID_OK ? revenue_payment_row(sequence, value, ret) : error;
 }
 
-enum lucid_error gas_revenue_reversal(struct ledger_txn *txn, uint64_t sequence,
-                                      const struct gas_revenue_member *members, size_t member_count,
-                                      struct lucid_buf *out, struct lucid_why *why)
+static enum lucid_error payment_want(struct ledger_txn *txn, uint64_t sequence,
+                                     struct gas_payment *ret, struct lucid_why *why)
 {
-    struct gas_payment payment;
+    enum lucid_error error = payment_peek(txn, sequence, ret);
+    return error == LUCID_NOTE_ABSENT ? lucid_refuse(why, LUCID_REFUSE_INVALID, "NOT_FOUND", NULL,
+                                                     "there is no such payment")
+                                      : error;
+}
+
+/* Takes back what `payment` says, of each leg. */
+static enum lucid_error back_write(struct ledger_txn *txn, const struct gas_payment *payment,
+                                   const struct back *back,
+                                   const struct gas_revenue_member *members, size_t member_count,
+                                   struct lucid_buf *out, struct lucid_why *why)
+{
     struct reversal reversal;
-    enum lucid_error error = payment_peek(txn, sequence, &payment);
-    if (error == LUCID_NOTE_ABSENT) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "NOT_FOUND", NULL,
-                            "there is no such payment");
-    }
-    if (error == LUCID_OK) {
-        error = reversal_make(txn, &payment, &reversal);
-    }
+    enum lucid_error error = reversal_make(txn, payment, back, &reversal);
     if (error == LUCID_OK) {
         error = gas_postings_check(txn, reversal.postings, GAS_LEGS, "amount", why);
     }
     if (error != LUCID_OK) {
         return error;
     }
-    revenue_reversal_write(&payment, reversal.postings, members, member_count, out);
+    revenue_reversal_write(payment, reversal.postings, members, member_count, out);
     return lucid_buf_ok(out) ? LUCID_OK : LUCID_RETRY_MEMORY;
+}
+
+enum lucid_error gas_revenue_reversal(struct ledger_txn *txn, uint64_t sequence,
+                                      const struct gas_revenue_member *members, size_t member_count,
+                                      struct lucid_buf *out, struct lucid_why *why)
+{
+    struct gas_payment payment;
+    enum lucid_error error = payment_want(txn, sequence, &payment, why);
+    return error == LUCID_OK
+               ? back_write(txn, &payment, &back_reversed, members, member_count, out, why)
+               : error;
+}
+
+enum lucid_error gas_revenue_refund(struct ledger_txn *txn, const struct gas_revenue_refund *refund,
+                                    struct lucid_buf *out, uint64_t ret_legs[GAS_LEGS],
+                                    struct lucid_why *why)
+{
+    struct gas_payment payment;
+    uint64_t legs[GAS_LEGS];
+    enum lucid_error error = payment_want(txn, refund->sequence, &payment, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    lucid_assert(refund->amount > 0 && refund->before <= payment.amount &&
+                 refund->amount <= payment.amount - refund->before);
+    gas_refund_split(payment.legs, refund->before, refund->amount, legs);
+    memcpy(payment.legs, legs, sizeof(legs));
+    payment.amount = refund->amount;
+    error =
+        back_write(txn, &payment, &back_refunded, refund->members, refund->member_count, out, why);
+    if (error == LUCID_OK) {
+        memcpy(ret_legs, legs, sizeof(legs));
+    }
+    return error;
 }
 
 /* --- folding ---------------------------------------------------------------------------------- */
@@ -217,7 +265,8 @@ struct reversed {
     bool suspended[GAS_LEGS]; /* it was still in suspense */
 };
 
-static enum lucid_error reversed_posting(const struct jcs_value *element, struct reversed *reversed)
+static enum lucid_error reversed_posting(const struct jcs_value *element, const struct back *back,
+                                         struct reversed *reversed)
 {
     struct gas_posting_read posting;
     enum gas_class class;
@@ -227,7 +276,7 @@ static enum lucid_error reversed_posting(const struct jcs_value *element, struct
     if (error != LUCID_OK) {
         return error;
     }
-    while (leg < GAS_LEGS && !lucid_span_is(posting.what, reversal_what[leg])) {
+    while (leg < GAS_LEGS && !lucid_span_is(posting.what, back->what[leg])) {
         leg++;
     }
     if (leg == GAS_LEGS || reversed->legs[leg] != 0 || posting.unit != reversed->unit ||
@@ -240,7 +289,8 @@ static enum lucid_error reversed_posting(const struct jcs_value *element, struct
 }
 
 /* LUCID_NOTE_END: of money that was in no split. */
-static enum lucid_error reversed_read(const struct jcs_value *root, struct reversed *ret)
+static enum lucid_error reversed_read(const struct jcs_value *root, const struct back *back,
+                                      struct reversed *ret)
 {
     const struct jcs_value *postings = jcs_member(root, "postings");
     const struct jcs_value *at = NULL;
@@ -258,11 +308,10 @@ static enum lucid_error reversed_read(const struct jcs_value *root, struct rever
         error = LUCID_FATAL_CORRUPT;
     }
     while (error == LUCID_OK && (at = jcs_next(postings, at)) != NULL) {
-        if (payload_text(at, "what", &what) == LUCID_OK &&
-            lucid_span_is(what, GAS_REVERSAL_STRAY)) {
+        if (payload_text(at, "what", &what) == LUCID_OK && lucid_span_is(what, back->stray)) {
             return LUCID_NOTE_END;
         }
-        error = reversed_posting(at, ret);
+        error = reversed_posting(at, back, ret);
     }
     for (size_t leg = 0; error == LUCID_OK && leg < GAS_LEGS; leg++) {
         if (ret->legs[leg] > ret->amount - sum) {
@@ -274,23 +323,40 @@ static enum lucid_error reversed_read(const struct jcs_value *root, struct rever
     return error == LUCID_OK && sum != ret->amount ? LUCID_FATAL_CORRUPT : error;
 }
 
-/* Nothing can be taken back that was not there. */
-static bool revenue_take(const struct reversed *reversed, struct gas_asset_revenue *revenue)
+enum lucid_error gas_refund_legs(const struct jcs_value *root, uint64_t ret_legs[GAS_LEGS],
+                                 bool *ret_split)
 {
-    if (revenue->reversals == revenue->payments ||
-        reversed->amount > revenue->gross - revenue->reversed_gross) {
+    struct reversed refunded = {.amount = 0};
+    enum lucid_error error = reversed_read(root, &back_refunded, &refunded);
+    if (error != LUCID_OK && error != LUCID_NOTE_END) {
+        return error;
+    }
+    *ret_split = error == LUCID_OK;
+    for (size_t leg = 0; leg < GAS_LEGS; leg++) {
+        ret_legs[leg] = *ret_split ? refunded.legs[leg] : 0;
+    }
+    return LUCID_OK;
+}
+
+/* Nothing can be taken back that was not there. */
+static bool revenue_take(const struct reversed *reversed, bool refund,
+                         struct gas_asset_revenue *revenue)
+{
+    uint64_t left = revenue->gross - revenue->reversed_gross - revenue->refunded_gross;
+    uint64_t *parts = refund ? revenue->refunded : revenue->reversed;
+    if (reversed->amount > left || (!refund && revenue->reversals == revenue->payments)) {
         return false;
     }
-    revenue->reversals++;
-    revenue->reversed_gross += reversed->amount;
+    *(refund ? &revenue->refunds : &revenue->reversals) += 1;
+    *(refund ? &revenue->refunded_gross : &revenue->reversed_gross) += reversed->amount;
     for (size_t leg = 0; leg < GAS_LEGS; leg++) {
         uint64_t amount = reversed->legs[leg];
-        if (amount > revenue->legs[leg] - revenue->reversed[leg] ||
+        if (amount > revenue->legs[leg] - revenue->reversed[leg] - revenue->refunded[leg] ||
             (reversed->suspended[leg] &&
              (leg == GAS_PROTOCOL || amount > gas_asset_suspense(revenue, (enum gas_leg)leg)))) {
             return false;
         }
-        revenue->reversed[leg] += amount;
+        parts[leg] += amount;
         revenue->withdrawn[leg] += reversed->suspended[leg] ? amount : 0;
     }
     return true;
@@ -304,10 +370,11 @@ enum lucid_error revenue_reversed_apply(struct ledger_txn *txn, const struct led
     struct gas_asset_revenue revenue;
     uint8_t bytes[REVENUE_ASSET_KEY_BYTES_MAX];
     uint8_t *row;
+    bool refund = lucid_span_is(event->type, GAS_TYPE_PAYMENT_REFUNDED);
     lucid_arena_init(&arena, REVENUE_PAYLOAD_ARENA_BYTES);
     enum lucid_error error = payload_parse(event->payload, &arena, &root);
     if (error == LUCID_OK) {
-        error = reversed_read(root, &reversed);
+        error = reversed_read(root, refund ? &back_refunded : &back_reversed, &reversed);
     }
     lucid_arena_fini(&arena);
     if (error != LUCID_OK) {
@@ -321,7 +388,7 @@ enum lucid_error revenue_reversed_apply(struct ledger_txn *txn, const struct led
     if (error != LUCID_OK) {
         return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
     }
-    bool fits = revenue_take(&reversed, &revenue);
+    bool fits = revenue_take(&reversed, refund, &revenue);
     revenue.last_sequence = event->sequence;
     revenue_asset_row_put(&revenue, row);
     return fits ? LUCID_OK : LUCID_FATAL_CORRUPT;

@@ -240,7 +240,8 @@ static enum lucid_error guards_ask(struct ledger *ledger, const struct ledger_co
 {
     for (uint32_t u = 0; u < ledger->use_count; u++) {
         const struct ledger_kind *kind = ledger->uses[u].kind;
-        if (kind->guards == NULL || strcmp(kind->guards, command->kind->name) != 0) {
+        if (kind->guards == NULL || kind == command->kind ||
+            (strcmp(kind->guards, "*") != 0 && strcmp(kind->guards, command->kind->name) != 0)) {
             continue;
         }
         ledger_txn_enter(ledger, u, LEDGER_PHASE_GUARD);

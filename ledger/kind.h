@@ -90,7 +90,8 @@ struct ledger_kind {
     const char *const *tables;             /* owned; created by a migration; ends with NULL */
     const char *const *listens;            /* event types of other kinds that apply and react also
                                               get; "*" = every event; ends with NULL; may be NULL */
-    const char *guards;                    /* name of the kind whose commands guard sees, or NULL */
+    const char *guards;                    /* name of the kind whose commands guard sees; "*": those
+                                              of every other kind; or NULL */
 
     /* A small block of fold state that the core stages per batch, adopts on commit and drops on
      * abort; set from the tables by load at start. A fold from the first event on starts with zero

@@ -32,6 +32,7 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         {&x402_payment_kind, &kinds->payment},
         {&x402_facilitation_kind, NULL},
         {&gas_settlement_kind, &kinds->settlement},
+        {&x402_outflow_kind, NULL},
         {&x402_payee_kind, NULL},
         {&x402_treasury_run_kind, &kinds->treasury},
         {&x402_grant_kind, NULL},

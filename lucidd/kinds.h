@@ -12,6 +12,7 @@
 #include "ledger/witness.h"
 #include "x402/facilitation.h"
 #include "x402/grant.h"
+#include "x402/outflow.h"
 #include "x402/payee.h"
 #include "x402/payment.h"
 #include "x402/treasury_run.h"

@@ -6,7 +6,7 @@
  *   outflow.ordered    a transfer that the treasury is to make, with its nonce
  *   outflow.dropped    the order has ended, and for certain nothing moved by it
  *   outflow.recorded   a transfer out is on the chain, final: with what it paid in the same commit
- *   payment.refunded   likewise, of a payment: its split is taken back (gas/revenue.h)
+ *   payment.refunded   likewise, of a payment: its split is taken back (gas/refund.h)
  *
  * What an outflow is for is its purpose, a text that is used once: "payout:NUMBER", or
  * "refund:PAYMENT ID:EXTERNAL ID". A dropped one may be ordered again.
@@ -19,11 +19,6 @@
 #include "x402/payment.h"
 
 extern const struct ledger_kind x402_outflow_kind;
-
-/* The kind's configuration: to decide only. */
-struct x402_outflow_config {
-    const struct gas_revenue_config *revenue;
-};
 
 #define X402_PURPOSE_BYTES_MAX 255
 
@@ -67,31 +62,37 @@ enum x402_outflow_verb { X402_OUTFLOW_ORDER, X402_OUTFLOW_DROP, X402_OUTFLOW_REC
  *   ORDER    outflow: refund with payment, external_id, note; or payout; network, token, from, to,
  *            amount, nonce, from_block
  *   DROP     purpose, reason
- *   RECORD   of an order: purpose, transfer (payer = from, to and amount as ordered).
- *            Without an order: what ORDER has but for nonce and from_block, and transfer.
- *            Of a refund also `legs` as gas_refund_legs gave them, and `refunded_before`
+ *   RECORD   of an order: purpose, transfer (payer = from, to and amount as ordered); nothing else.
+ *            Without an order: what ORDER has but for nonce and from_block, and transfer
  *
- * A payout's RECORD is one part of a command whose other part is the payout's
- * (gas_payout_complete_prepare, gas_payout_record_prepare): both commit or none.
+ * A refund's legs follow (gas/refund.h). A payout's RECORD is the last part of a command whose
+ * earlier part is the payout's (gas_payout_complete_prepare, gas_payout_record_prepare): both
+ * commit or none. `paid` is that part: its number is the outflow's, when payout is 0.
+ *
+ * Only what is final is given back: a payment that a reorganisation could still take is not. One
+ * that has a refund, ordered or recorded, cannot be reversed and serves nothing new; a payout whose
+ * transfer is ordered is ended by its outflow alone; and no payment can be made of a transfer that
+ * is an outflow.
  *
  * Refusals (nothing is left of them):
  *   NOT_FOUND           LUCID_REFUSE_INVALID: no such payment, payout or outflow
- *   INVALID_REFUND      LUCID_REFUSE_INVALID, param: to is not the payer, amount is 0 …
+ *   INVALID_REFUND      LUCID_REFUSE_INVALID, param: to is not the payer, amount is 0, another
+ *                       network or token; INVALID_PAYOUT likewise: to is nobody, not its amount
  *   REFUND_EXCEEDS      LUCID_REFUSE_CONFLICT (param amount): with what was refunded or is ordered
  *                       it would be more than the payment
- *   PAYMENT_STATE       LUCID_REFUSE_CONFLICT: the payment is not settled (or stray)
+ *   PAYMENT_STATE       LUCID_REFUSE_CONFLICT: the payment is not settled (or stray), or not final
+ *                       yet
  *   TRANSFER_SPENT      LUCID_REFUSE_CONFLICT (param transaction): that transfer is another
  *                       outflow's, or a payment to us
  *   NONCE_TAKEN         LUCID_REFUSE_CONFLICT: ORDER: an order that was not dropped has that nonce
  *   IDEMPOTENCY_CONFLICT LUCID_REFUSE_CONFLICT (param external_id): the purpose was used otherwise
- *   OUTFLOW_STATE       LUCID_REFUSE_CONFLICT: it has ended
- *   REFUND_MOVED        LUCID_RETRY_BUSY: other refunds of the payment came in between:
- *                       refunded_before is not so any more, prepare it again
+ *   OUTFLOW_STATE       LUCID_REFUSE_CONFLICT: it has ended, or the payout has
+ *   AMOUNT_OVERFLOW     LUCID_REFUSE_TOO_LARGE: an account has no room
  * What is so already is no event: ret_known. */
 struct x402_outflow_command {
     struct ledger_command command;
     struct x402_outflow outflow;
-    uint64_t refunded_before;
+    const struct gas_payout_command *paid; /* RECORD of a payout: the other part; or NULL */
     /* Results: outflow as it stands after. */
     bool ret_known;
     const struct ledger_draft *draft;

@@ -28,8 +28,8 @@ static const char *const tables[] = {
     [PAYMENT_IDENTIFIERS] = "x402_identifiers",
     NULL,
 };
-/* They occupy keys. */
-static const char *const listens[] = {"payment.recorded", NULL};
+/* They occupy keys; they give money back. */
+static const char *const listens[] = {"payment.recorded", "payment.refunded", NULL};
 
 /* JSON numbers are exact up to here. */
 #define NUMBER_MAX (((uint64_t)1 << 53) - 1)
@@ -373,6 +373,9 @@ static enum lucid_error served_decide(struct ledger_txn *txn, struct x402_paymen
     if (standing->served || !is_serving(command)) {
         command->ret_known = true;
         return LUCID_OK;
+    }
+    if (standing->refunded > 0) {
+        return spent_refuse(why, "the payment was given back");
     }
     lucid_buf_init(&text, PAYMENT_PAYLOAD_BYTES_MAX);
     payment_served_write(&after, &text);

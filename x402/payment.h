@@ -89,15 +89,15 @@ struct x402_payment {
     struct x402_solana_payment solana; /* SOLANA; then what is EVM's above is zero */
     bool has_forward;                  /* the intent's event holds what a facilitator was sent */
     char identifier[X402_IDENTIFIER_BYTES_MAX + 1]; /* payment-identifier; "": none */
-    uint64_t refunded; /* sum of its refunds (x402/outflow.h folds into a table of its own: queries
-                          fill this in, verbs leave it 0) */
     /* Settled, stray, reversed: the newest. */
     bool has_transfer;
     struct x402_transfer transfer;
     char reason[X402_REASON_BYTES_MAX + 1]; /* FAILED: why; else "" */
     uint64_t reversals;                     /* how often a reorganisation took it */
-    uint64_t first_sequence;                /* of its first event: its place in lists */
-    uint64_t intent_sequence;               /* of the newest payment.intent; 0: none */
+    uint64_t refunded; /* sum of its recorded refunds (x402/outflow.h); not 0: it serves nothing
+                          that it has not served */
+    uint64_t first_sequence;   /* of its first event: its place in lists */
+    uint64_t intent_sequence;  /* of the newest payment.intent; 0: none */
     uint64_t settled_sequence; /* of the newest payment.settled (its number in gas/revenue.h) or
                                   payment.stray; 0: none */
     uint64_t time_ms;          /* of the newest event */

@@ -3,6 +3,7 @@
 #include "x402/payment_internal.h"
 
 static const char type_recorded[] = "payment.recorded";
+static const char type_refunded[] = "payment.refunded";
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
@@ -319,6 +320,29 @@ static enum lucid_error final_apply(struct ledger_txn *txn, const struct ledger_
     return error;
 }
 
+/* x402/outflow.h */
+static enum lucid_error refunded_apply(struct ledger_txn *txn, const struct ledger_event *event,
+                                       const struct jcs_value *root)
+{
+    struct x402_payment before;
+    struct lucid_span text;
+    uint64_t amount = 0;
+    enum lucid_error error = payment_of(txn, jcs_member(root, "payment"), &before);
+    if (error == LUCID_OK) {
+        error = payload_text(root, "amount", &text);
+    }
+    if (error == LUCID_OK &&
+        (!gas_amount_parse(text, &amount) || amount > before.amount - before.refunded)) {
+        error = LUCID_FATAL_CORRUPT;
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    struct x402_payment after = before;
+    after.refunded += amount;
+    return payment_put(txn, event, &before, &after);
+}
+
 static struct lucid_span text_of(const struct jcs_value *root, const char *name)
 {
     const struct jcs_value *value = jcs_member(root, name);
@@ -348,6 +372,9 @@ static enum lucid_error root_apply(struct ledger_txn *txn, const struct ledger_e
     struct lucid_span type = event->type;
     if (lucid_span_is(type, type_recorded)) {
         return recorded_apply(txn, event, root);
+    }
+    if (lucid_span_is(type, type_refunded)) {
+        return refunded_apply(txn, event, root);
     }
     if (lucid_span_is(type, payment_type_intent)) {
         return intent_apply(txn, event, root);

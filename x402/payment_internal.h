@@ -155,6 +155,10 @@ enum lucid_error payment_request_read(const struct jcs_value *root,
                                       struct x402_request_kept *ret) LUCID_WARN_UNUSED;
 enum lucid_error payment_id_read(const struct jcs_value *value,
                                  uint8_t ret[X402_PAYMENT_ID_BYTES]) LUCID_WARN_UNUSED;
+/* A transfer of EVM as a JSON object, and from one, but for payer and amount. */
+void payment_transfer_write(struct lucid_buf *out, const struct x402_transfer *transfer);
+enum lucid_error payment_transfer_read(const struct jcs_value *value,
+                                       struct x402_transfer *ret) LUCID_WARN_UNUSED;
 
 /* --- payment_fold.c --------------------------------------------------------------------------- */
 

@@ -41,16 +41,9 @@ static void put_base58(struct lucid_buf *out, const char *name, const void *data
     lucid_buf_char(out, '"');
 }
 
-static void transfer_put(struct lucid_buf *out, const struct x402_payment *payment)
+void payment_transfer_write(struct lucid_buf *out, const struct x402_transfer *transfer)
 {
-    const struct x402_transfer *transfer = &payment->transfer;
     lucid_buf_char(out, '{');
-    if (payment->scheme == X402_SCHEME_SOLANA) {
-        lucid_json_member_bool(out, "final", transfer->final);
-        put_base58(out, "transaction", transfer->signature, sizeof(transfer->signature));
-        lucid_buf_char(out, '}');
-        return;
-    }
     lucid_json_member_u64(out, "block", transfer->block);
     put_0x(out, "block_hash", transfer->block_hash.bytes, EVM_HASH_BYTES);
     lucid_json_member_u64(out, "block_time", transfer->block_time);
@@ -61,6 +54,19 @@ static void transfer_put(struct lucid_buf *out, const struct x402_payment *payme
     }
     put_0x(out, "sender", transfer->sender.bytes, EVM_ADDRESS_BYTES);
     put_0x(out, "transaction", transfer->transaction.bytes, EVM_HASH_BYTES);
+    lucid_buf_char(out, '}');
+}
+
+static void transfer_put(struct lucid_buf *out, const struct x402_payment *payment)
+{
+    const struct x402_transfer *transfer = &payment->transfer;
+    if (payment->scheme != X402_SCHEME_SOLANA) {
+        payment_transfer_write(out, transfer);
+        return;
+    }
+    lucid_buf_char(out, '{');
+    lucid_json_member_bool(out, "final", transfer->final);
+    put_base58(out, "transaction", transfer->signature, sizeof(transfer->signature));
     lucid_buf_char(out, '}');
 }
 
@@ -424,7 +430,7 @@ static enum lucid_error solana_transfer_read(const struct jcs_value *value,
                : error;
 }
 
-static enum lucid_error evm_transfer_read(const struct jcs_value *value, struct x402_transfer *ret)
+enum lucid_error payment_transfer_read(const struct jcs_value *value, struct x402_transfer *ret)
 {
     const struct {
         const char *name;
@@ -606,7 +612,7 @@ enum lucid_error payment_settled_read(const struct jcs_value *root, struct x402_
     ret->has_transfer = true;
     if (error == LUCID_OK) {
         error = solana ? solana_transfer_read(transfer, &ret->transfer)
-                       : evm_transfer_read(transfer, &ret->transfer);
+                       : payment_transfer_read(transfer, &ret->transfer);
     }
     ret->transfer.payer = ret->payer;
     ret->transfer.amount = ret->amount;

@@ -132,6 +132,7 @@ static void walk_payment(struct walk *walk, struct x402_payment *payment)
     walk_u64(walk, &payment->from_block);
     walk_transfer(walk, &payment->transfer);
     walk_u64(walk, &payment->reversals);
+    walk_u64(walk, &payment->refunded);
     walk_u64(walk, &payment->first_sequence);
     walk_u64(walk, &payment->intent_sequence);
     walk_u64(walk, &payment->settled_sequence);
