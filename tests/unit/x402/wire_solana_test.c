@@ -153,6 +153,38 @@ static void test_forms(void **state)
     lucid_buf_fini(&bytes);
 }
 
+/* What the official libraries make. */
+static void test_clients(void **state)
+{
+    (void)state;
+    json_t *root = vectors_load("x402/solana-transactions.json");
+    const json_t *cases = vectors_get(root, "transactions");
+    size_t index;
+    json_t *entry;
+    json_array_foreach(cases, index, entry)
+    {
+        struct x402_solana_payment payment;
+        struct lucid_why why = {.code = NULL};
+        uint8_t key[X402_SOLANA_KEY_BYTES];
+        uint8_t message[LUCID_SHA256_BYTES];
+        if (x402_solana_parse(vectors_text(vectors_get(entry, "transaction")), &payment, &why) !=
+            LUCID_OK) {
+            fail_msg("%s: %s", json_string_value(vectors_get(entry, "id")), why.text);
+        }
+        wire_solana_key(json_string_value(vectors_get(entry, "fee_payer")), key);
+        assert_memory_equal(payment.fee_payer, key, sizeof(key));
+        wire_solana_key(json_string_value(vectors_get(entry, "payer")), key);
+        assert_memory_equal(payment.payer, key, sizeof(key));
+        wire_solana_key(json_string_value(vectors_get(entry, "mint")), key);
+        assert_memory_equal(payment.mint, key, sizeof(key));
+        assert_int_equal(payment.amount, 12345);
+        vectors_bytes(vectors_get(entry, "message_sha256"), message, sizeof(message));
+        assert_memory_equal(payment.message, message, sizeof(message));
+    }
+    assert_int_equal(json_array_size(cases), 8);
+    json_decref(root);
+}
+
 static void base58_is(const char *hex, size_t len, const char *text)
 {
     uint8_t bytes[X402_SOLANA_SIGNATURE_BYTES];
@@ -219,8 +251,9 @@ static void test_base58(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),  cmocka_unit_test(test_every_bit), cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_forms), cmocka_unit_test(test_base58),
+        cmocka_unit_test(test_good),    cmocka_unit_test(test_every_bit),
+        cmocka_unit_test(test_bad),     cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_clients), cmocka_unit_test(test_base58),
     };
     return cmocka_run_group_tests_name("x402 solana", tests, NULL, NULL);
 }
