@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "lucidd/cashier_internal.h"
+#include "x402/facilitation.h"
 
 enum { LOOK_MS = 500, STOP_CHECK_MS = 20, FOLLOW_MS = 250 };
 
@@ -174,7 +175,8 @@ size_t cashier_warnings(void *context, const char **ret, size_t max)
 static void stop_fire(struct lucid_timer *timer)
 {
     struct cashier *cashier = lucid_owner(timer, struct cashier, stop_check);
-    bool idle = x402_gate_is_idle(cashier->gate);
+    bool idle =
+        x402_gate_is_idle(cashier->gate) && x402_facilitation_is_idle(cashier->desk.facilitation);
     if (!idle && lucid_boot_ms(&cashier->options.clock) < cashier->stop_by_ms) {
         timer_or_die(cashier, timer, STOP_CHECK_MS);
         return;
@@ -193,6 +195,7 @@ static void stop_begin(struct http_post *post)
     cashier->stop_by_ms = lucid_boot_ms(&cashier->options.clock) + cashier->grace_ms;
     cashier->desk.stopping = true;
     x402_gate_stop(cashier->gate);
+    x402_facilitation_stop(cashier->desk.facilitation);
     stop_fire(&cashier->stop_check);
 }
 
@@ -284,6 +287,18 @@ static enum lucid_error gate_open(struct cashier *cashier)
     return x402_gate_open(&options, &cashier->gate);
 }
 
+/* For others; with no clients any more it still ends what was begun for them. */
+static enum lucid_error facilitation_open(struct cashier *cashier)
+{
+    struct x402_facilitation_options options = {
+        .desk = &cashier->desk,
+        .reconcile_ms = (uint32_t)cashier->options.config->reconcile_ms,
+        .at = cashier_test_at(cashier->options.ledger),
+    };
+    shop_gas_addresses(cashier->options.shop, options.gas);
+    return x402_facilitation_open(&options, &cashier->desk.facilitation);
+}
+
 static enum lucid_error parts_open(struct cashier *cashier, struct lucid_why *why)
 {
     struct x402_spent_log log;
@@ -318,7 +333,7 @@ static enum lucid_error parts_open(struct cashier *cashier, struct lucid_why *wh
         .submit = cashier_submit,
         .context = cashier,
     };
-    return error;
+    return error == LUCID_OK ? facilitation_open(cashier) : error;
 }
 
 enum lucid_error cashier_open(const struct cashier_options *options, struct cashier **ret,
@@ -358,6 +373,7 @@ void cashier_close(struct cashier *cashier)
         lucid_timer_clear(http_event_loop_base(cashier->loop), &cashier->stop_check);
     }
     x402_gate_close(cashier->gate);
+    x402_facilitation_close(cashier->desk.facilitation);
     x402_spent_follow_close(cashier->follow);
     x402_spent_close(cashier->spent);
     x402_log_reader_close(cashier->reader);

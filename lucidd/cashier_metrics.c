@@ -1,6 +1,7 @@
 /* The cashier in /metrics. */
 #include "base/prom.h"
 #include "lucidd/cashier_internal.h"
+#include "x402/facilitation.h"
 
 static void outcomes_write(const struct x402_gate_counters *counters, struct lucid_buf *out)
 {
@@ -148,6 +149,29 @@ static void members_write(const struct cashier *cashier, struct lucid_buf *out)
     }
 }
 
+static void facilitations_write(const struct cashier *cashier, struct lucid_buf *out)
+{
+    static const char name[] = "lucid_x402_facilitations_total";
+    struct x402_facilitation_counters counters;
+    x402_facilitation_counters_read(cashier->desk.facilitation, &counters);
+    const struct {
+        const char *outcome;
+        uint64_t count;
+    } rows[] = {{"valid", counters.verified[1]}, {"invalid", counters.verified[0]},
+                {"begun", counters.begun},       {"settled", counters.settled},
+                {"failed", counters.failed},     {"refused", counters.refused}};
+    lucid_prom_family(out, name, "counter",
+                      "What other servers asked of this facilitator, by what became of it.");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        lucid_buf_printf(out, "%s{outcome=\"%s\"} %llu\n", name, rows[i].outcome,
+                         (unsigned long long)rows[i].count);
+    }
+    lucid_prom_gauge(out, "lucid_x402_open_facilitations", counters.open,
+                     "Settlements for others without an end.");
+    lucid_prom_counter(out, "lucid_x402_facilitation_gas_wei_total", counters.gas_wei,
+                       "Gas money that counts against clients of this facilitator.");
+}
+
 void cashier_metrics_write(const struct cashier *cashier, struct lucid_buf *out)
 {
     if (cashier == NULL) {
@@ -159,6 +183,7 @@ void cashier_metrics_write(const struct cashier *cashier, struct lucid_buf *out)
     events_write(&counters, out);
     lucid_prom_gauge(out, "lucid_x402_open_payments", counters.open,
                      "Payments that are looked after: without an end, or not final yet.");
+    facilitations_write(cashier, out);
     lucid_prom_gauge(out, "lucid_spent_store_ready", atomic_load(&cashier->seen.store_ready),
                      "1 while the store of spent proofs can be asked.");
     lucid_prom_gauge(out, "lucid_spent_store_claims", atomic_load(&cashier->seen.claims),

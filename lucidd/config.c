@@ -77,6 +77,7 @@ static const struct key keys[] = {
     UINT(payment_seconds_max, "300", 30, 86400, "how long after a 402 a payment may be made"),
     UINT(proof_age_seconds_max, "300", 30, 31536000,
          "how long after its block a payment may be shown"),
+    TEXT(x402_clients_file, "", "JSON file: other x402 servers whose payments are settled here"),
     BOOL(x402_accept_unbound_proofs, "false",
          "take a bare transaction hash as payment: whoever shows it first"),
     BOOL(pay_to_exclusive, "false", "nothing else takes payments to the prices' addresses"),

@@ -37,6 +37,7 @@ struct config {
     char price_class_passport[CONFIG_TEXT_BYTES_MAX];
     char x402_networks_file[CONFIG_TEXT_BYTES_MAX];
     char x402_facilitators_file[CONFIG_TEXT_BYTES_MAX];
+    char x402_clients_file[CONFIG_TEXT_BYTES_MAX];
     char proxy_headers[CONFIG_TEXT_BYTES_MAX];
     char proxy_request_id_header[CONFIG_TEXT_BYTES_MAX];
     uint64_t payment_seconds_max;

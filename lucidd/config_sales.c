@@ -130,5 +130,8 @@ enum lucid_error config_sales_check(const struct config *config, struct lucid_wh
     if (config_sells(config) && config->x402_networks_file[0] == '\0') {
         return refuse(why, "x402_networks_file", "is missing: what is sold must be paid somewhere");
     }
+    if (config->x402_clients_file[0] != '\0' && config->x402_networks_file[0] == '\0') {
+        return refuse(why, "x402_networks_file", "is missing: x402_clients_file needs networks");
+    }
     return redis ? redis_check(config, why) : LUCID_OK;
 }

@@ -33,6 +33,40 @@ static enum lucid_error networks_read(const struct config *config, struct x402_n
     return error;
 }
 
+/* NULL without a file. */
+static enum lucid_error clients_read(const struct config *config,
+                                     const struct x402_networks *networks,
+                                     struct x402_clients **ret, struct lucid_why *why)
+{
+    size_t len;
+    *ret = NULL;
+    if (config->x402_clients_file[0] == '\0') {
+        return LUCID_OK;
+    }
+    char *text = malloc(X402_CLIENTS_FILE_BYTES_MAX + 1);
+    struct x402_clients *clients = calloc(1, sizeof(*clients));
+    enum lucid_error error = text == NULL || clients == NULL
+                                 ? LUCID_RETRY_MEMORY
+                                 : datadir_file_read(config->x402_clients_file, false, text,
+                                                     X402_CLIENTS_FILE_BYTES_MAX, &len, why);
+    if (error == LUCID_OK) {
+        struct lucid_why inner = {0};
+        error = x402_clients_parse(lucid_span(text, len), networks, clients, &inner);
+        if (error != LUCID_OK) {
+            error = lucid_refuse(why, error, "INVALID_CONFIG", "x402_clients_file",
+                                 "%.200s: %.200s: %.200s", config->x402_clients_file, inner.param,
+                                 inner.text);
+        }
+    }
+    free(text);
+    if (error != LUCID_OK) {
+        free(clients);
+        return error;
+    }
+    *ret = clients;
+    return LUCID_OK;
+}
+
 enum lucid_error shop_check(const struct config *config, struct lucid_why *why)
 {
     if (!config_sells(config)) {
@@ -42,12 +76,17 @@ enum lucid_error shop_check(const struct config *config, struct lucid_why *why)
     if (networks == NULL) {
         return LUCID_RETRY_MEMORY;
     }
+    struct x402_clients *clients = NULL;
     struct x402_roster_file *facilitators = calloc(1, sizeof(*facilitators));
     enum lucid_error error =
         facilitators == NULL ? LUCID_RETRY_MEMORY : networks_read(config, networks, why);
     if (error == LUCID_OK) {
         error = facilitators_read(config, networks, facilitators, why);
     }
+    if (error == LUCID_OK) {
+        error = clients_read(config, networks, &clients, why);
+    }
+    free(clients);
     free(facilitators);
     free(networks);
     return error;
@@ -132,6 +171,9 @@ enum lucid_error shop_open(const struct config *config, const struct datadir *di
     memset(ret, 0, sizeof(*ret));
     enum lucid_error error = networks_read(config, &ret->networks, why);
     if (error == LUCID_OK) {
+        error = clients_read(config, &ret->networks, &ret->clients, why);
+    }
+    if (error == LUCID_OK) {
         error = x402_keys_file_open(dir, now_ms, &ret->keys, why);
     }
     if (error == LUCID_OK) {
@@ -154,6 +196,8 @@ void shop_close(struct shop *shop)
     x402_keys_close(shop->keys);
     datadir_secret_free(shop->gas_keys, X402_NETWORKS_MAX * sizeof(*shop->gas_keys));
     datadir_secret_free(shop->member_keys, X402_MEMBERS_MAX * sizeof(*shop->member_keys));
+    free(shop->clients);
+    shop->clients = NULL;
     shop->keys = NULL;
     shop->gas_keys = NULL;
     shop->member_keys = NULL;
@@ -208,6 +252,16 @@ void shop_warn(const struct config *config)
     }
 }
 
+void shop_gas_addresses(const struct shop *shop, struct evm_address ret[X402_NETWORKS_MAX])
+{
+    memset(ret, 0, X402_NETWORKS_MAX * sizeof(*ret));
+    for (size_t i = 0; i < X402_NETWORKS_MAX; i++) {
+        if (shop->gas_key_of[i] != NULL) {
+            ret[i] = shop->gas_key_of[i]->address;
+        }
+    }
+}
+
 static const char *asset_or_null(const char *asset)
 {
     return asset[0] == '\0' ? NULL : asset;
@@ -234,9 +288,11 @@ void shop_sales(const struct shop *shop, const struct config *config, struct api
         .networks = &shop->networks,
         .facilitators = &shop->facilitators,
         .keys = shop->keys,
+        .clients = shop->clients,
         .public_url = shop->public_url,
         .payment_seconds_max = (uint32_t)config->payment_seconds_max,
         .proxy_family = proxy_family_of(config),
         .proxy_request_id_header = config->proxy_request_id_header,
     };
+    shop_gas_addresses(shop, ret->gas);
 }

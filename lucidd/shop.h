@@ -15,6 +15,7 @@ struct shop {
     struct x402_roster_file facilitators;
     struct ledger_ed25519_key *member_keys; /* locked memory, X402_MEMBERS_MAX: of facilitators */
     struct evm_key *gas_keys;               /* locked memory, X402_NETWORKS_MAX */
+    struct x402_clients *clients;           /* NULL: no facilitator for others */
     const struct evm_key *gas_key_of[X402_NETWORKS_MAX]; /* NULL: that network has none */
     bool redis;                                          /* spent_store */
     struct config_members members;
@@ -35,6 +36,9 @@ void shop_close(struct shop *shop);
 
 /* Says in the log what is configured to be sold and will not be. */
 void shop_warn(const struct config *config);
+
+/* By network; zeros where there is no gas key. */
+void shop_gas_addresses(const struct shop *shop, struct evm_address ret[X402_NETWORKS_MAX]);
 
 /* public_url, or by default the address that is listened on. */
 void shop_url_set(struct shop *shop, const struct config *config, uint16_t port, uint16_t tls_port);

@@ -149,6 +149,15 @@ static const char *reason_of(const struct x402_charge *charge)
                                               : "unexpected_verify_error";
 }
 
+/* Whether the transaction looked at last is one that our gas key has paid for. */
+static bool fee_is_ours(const struct direct_job *job)
+{
+    const struct direct_sight *sight = &job->sight;
+    return sight->found && sight->has_fee && job->net->wallet != NULL &&
+           memcmp(sight->transfer.sender.bytes, x402_wallet_address(job->net->wallet)->bytes,
+                  EVM_ADDRESS_BYTES) == 0;
+}
+
 void direct_finish(struct direct_job *job, enum x402_charge_outcome outcome, const char *reason,
                    const char *format, ...)
 {
@@ -161,6 +170,8 @@ void direct_finish(struct direct_job *job, enum x402_charge_outcome outcome, con
     va_start(args, format);
     (void)vsnprintf(charge->text, sizeof(charge->text), format, args);
     va_end(args);
+    charge->has_fee = fee_is_ours(job);
+    charge->fee_wei = charge->has_fee ? job->sight.fee_wei : 0;
     job_free(job);
     charge->outcome = outcome;
     charge->reason = reason != NULL ? reason : reason_of(charge);

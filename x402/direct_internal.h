@@ -52,7 +52,9 @@ struct direct_sight {
     bool succeeded;
     bool picked;
     bool unbound;
-    bool deep;                     /* serve_depth */
+    bool deep;    /* serve_depth */
+    bool has_fee; /* found: what its sender paid for it is known */
+    uint64_t fee_wei;
     struct direct_traces traces;   /* of `wanted`'s payer, recipient, nonce and amount_min */
     struct direct_refusal refusal; /* not picked */
     struct x402_transfer transfer; /* found: transaction, block, sender …; picked: all */

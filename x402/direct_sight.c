@@ -99,6 +99,8 @@ static void receipt_answered(struct direct_job *job)
     sight->transfer.block_hash = receipt->block_hash;
     sight->transfer.sender = receipt->from;
     sight->succeeded = receipt->succeeded;
+    sight->has_fee = receipt->has_fee;
+    sight->fee_wei = receipt->fee_wei;
     sight->refusal =
         (struct direct_refusal){"invalid_transaction_state", "the transaction was reverted"};
     if (receipt->succeeded) {
@@ -117,6 +119,7 @@ void direct_sight(struct direct_job *job, direct_step_fn *then)
     struct direct_sight *sight = &job->sight;
     sight->then = then;
     sight->succeeded = sight->picked = sight->unbound = sight->deep = false;
+    sight->has_fee = false;
     sight->transfer = (struct x402_transfer){0};
     sight->traces = (struct direct_traces){.used = false};
     direct_question(job, EVM_RPC_RECEIPT)->hash = sight->transaction;

@@ -152,13 +152,16 @@ struct x402_facilitation_job {
     char text[160];
     bool has_transaction;
     struct evm_hash transaction;
-    struct x402_facilitation_job *next; /* the driver's */
+    struct x402_facilitation_job *next; /* the driver's, as is the next */
+    struct x402_facilitation *facilitation;
 };
 
 struct x402_facilitation_options {
     const struct x402_desk *desk; /* loop, ledger, networks, direct, spent, submit; borrowed */
     uint32_t reconcile_ms;        /* how often an open one is asked after */
-    /* Tests: called at "claimed", "begun", "settled", "ended"; NULL. */
+    struct evm_address gas[X402_NETWORKS_MAX]; /* our gas addresses by network; zeros: none */
+    /* Tests: called at "facilitation-claimed", "facilitation-begun", "facilitation-settled" and
+     * "facilitation-ended"; NULL. */
     void (*at)(void *context, const char *state);
 };
 

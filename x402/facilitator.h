@@ -115,6 +115,10 @@ struct x402_charge {
     bool has_transaction;
     struct evm_hash sent; /* SETTLE, ASK: the newest transaction of ours */
     struct x402_transfer transfer;
+    /* SETTLE, ASK, of direct: what the transaction that the outcome goes by has cost our gas key.
+     * Not known of one that is not ours. */
+    bool has_fee;
+    uint64_t fee_wei;
     void *impl;
 };
 

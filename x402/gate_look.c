@@ -1,4 +1,5 @@
 /* What the log says about a payment, and waiting for somebody else's outcome. */
+#include "x402/facilitation.h"
 #include "x402/gate_internal.h"
 #include "x402/recall.h"
 
@@ -63,8 +64,10 @@ static bool look_forward(const struct gate_run *run)
     return same;
 }
 
-static enum lucid_error look_find(struct gate_run *run)
+/* *ret_facilitated: the authorization was settled for somebody else. */
+static enum lucid_error look_find(struct gate_run *run, bool *ret_facilitated)
 {
+    struct x402_facilitated one;
     enum lucid_error error = ledger_view_begin(run->gate->view);
     if (error != LUCID_OK) {
         return error;
@@ -73,6 +76,13 @@ static enum lucid_error look_find(struct gate_run *run)
     for (size_t i = 0; error == LUCID_NOTE_ABSENT && i < run->claim.key_count; i++) {
         error = x402_payment_find(run->gate->view, lucid_span_str(run->claim.keys[i].text),
                                   &run->known);
+    }
+    *ret_facilitated = false;
+    for (size_t i = 0; error == LUCID_NOTE_ABSENT && i < run->claim.key_count; i++) {
+        *ret_facilitated =
+            *ret_facilitated ||
+            x402_facilitated_find(run->gate->view, lucid_span_str(run->claim.keys[i].text), &one) ==
+                LUCID_OK;
     }
     struct x402_payment *known = &run->known;
     run->forwarded = error == LUCID_OK && gate_run_is_unchecked(run) && look_forward(run);
@@ -115,9 +125,13 @@ enum gate_event gate_look(struct gate_run *run)
     }
     run->checked = false;
     look_keys(run);
-    enum lucid_error error = look_find(run);
+    bool facilitated;
+    enum lucid_error error = look_find(run, &facilitated);
     if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
         return GATE_UNREADABLE;
+    }
+    if (facilitated) {
+        return GATE_USED;
     }
     if (error == LUCID_OK) {
         event = look_judge(run);

@@ -58,6 +58,12 @@ static const struct route_row rows[] = {
     {"GET", "/v1/x402/authorize", api_proxy_authorize_get, API_PROXY, 0},
     {"GET", "/v1/x402/explain", api_proxy_explain_get, API_PROXY, 0},
     {"GET", "/.well-known/jwks.json", api_jwks_get, API_PUBLIC, 0},
+    {"POST", "/v1/x402/verify", api_facilitate_verify_post, API_FACILITATE,
+     API_FACILITATE_BYTES_MAX},
+    {"POST", "/v1/x402/settle", api_facilitate_settle_post, API_FACILITATE,
+     API_FACILITATE_BYTES_MAX},
+    {"GET", "/v1/x402/supported", api_facilitate_supported_get, API_FACILITATE, 0},
+    {"GET", "/v1/x402/facilitations", api_facilitations_get, API_READ, 0},
     {"GET", "/v1/gas/tariff", api_gas_tariff_get, API_PUBLIC, 0},
     {"PUT", "/v1/gas/tariff", api_gas_tariff_put, API_ADMIN, API_DOCUMENT_BYTES_MAX},
     {"GET", "/v1/gas/tariff/history", api_gas_tariff_history_get, API_PUBLIC, 0},
@@ -159,6 +165,9 @@ static enum lucid_error limits_open(struct api *api)
             http_limit_open(options->rate_limit_lines, (uint32_t)options->rate_limit_window_seconds,
                             (size_t)options->rate_limit_clients_max, &api->lines_limit);
     }
+    if (error == LUCID_OK && options->sales != NULL && options->sales->clients != NULL) {
+        error = api_facilitate_open(options->sales->clients, &api->facilitate);
+    }
     return error;
 }
 
@@ -192,6 +201,7 @@ void api_close(struct api *api)
         lucid_buf_fini(&api->openapi);
         http_limit_close(api->requests_limit);
         http_limit_close(api->lines_limit);
+        api_facilitate_close(api->facilitate);
     }
     free(api);
 }

@@ -9,6 +9,7 @@
 #include "ledger/ed25519.h"
 #include "ledger/ledger.h"
 #include "ledger/policy.h"
+#include "x402/clients.h"
 #include "x402/desk.h"
 
 /* A command on its way to the writer and back. The submitter owns it and keeps it alive until done;
@@ -126,6 +127,8 @@ struct api_sales {
     const struct x402_roster_file *facilitators; /* who settles; with direct alone without a file */
     const struct x402_roster *roster; /* who is known to pay fees (x402_roster_fee_payer) */
     const struct x402_keys *keys;
+    const struct x402_clients *clients;        /* NULL: no facilitator for others */
+    struct evm_address gas[X402_NETWORKS_MAX]; /* our gas addresses; zeros: none */
     const char *public_url; /* how clients reach us, without a slash at its end */
     uint32_t payment_seconds_max;
     enum proxy_family proxy_family;      /* behind a proxy: PROXY_NONE: nothing is sold there */

@@ -11,13 +11,15 @@
 #include "ledger/head.h"
 #include "ledger/receipt.h"
 #include "ledger/token.h"
+#include "x402/clients.h"
 
-#define API_REQUEST_BYTES_MAX  ((size_t)512 * 1024) /* one envelope with everything around it */
-#define API_BATCH_LINES_MAX    10000
-#define API_BATCH_BYTES_MAX    ((size_t)32 * 1024 * 1024)
-#define API_DOCUMENT_BYTES_MAX ((size_t)16 * 1024) /* JSON bodies that are not receipts */
-#define API_LIST_DEFAULT       100
-#define API_LIST_MAX           1000
+#define API_REQUEST_BYTES_MAX    ((size_t)512 * 1024) /* one envelope with everything around it */
+#define API_BATCH_LINES_MAX      10000
+#define API_BATCH_BYTES_MAX      ((size_t)32 * 1024 * 1024)
+#define API_DOCUMENT_BYTES_MAX   ((size_t)16 * 1024) /* JSON bodies that are not receipts */
+#define API_FACILITATE_BYTES_MAX ((size_t)64 * 1024) /* a payment and what it must fit */
+#define API_LIST_DEFAULT         100
+#define API_LIST_MAX             1000
 /* Lines that have been answered but not yet sent, over all batches; see batch.c. */
 #define API_BATCH_UNSENT_MAX ((uint64_t)64 * 1024 * 1024)
 
@@ -29,9 +31,10 @@
 
 /* Whom a route lets in. */
 enum api_access {
-    API_PUBLIC, /* everybody; what a signature protects, too */
-    API_READ,   /* scope read, unless public_reads opens it */
-    API_PROXY,  /* scope proxy; limits on clients are the proxy's */
+    API_PUBLIC,     /* everybody; what a signature protects, too */
+    API_READ,       /* scope read, unless public_reads opens it */
+    API_PROXY,      /* scope proxy; limits on clients are the proxy's */
+    API_FACILITATE, /* scope facilitate */
     API_ADMIN,
 };
 
@@ -87,6 +90,7 @@ struct api {
     struct lucid_buf openapi;          /* the document as it is served */
     struct http_limit *requests_limit; /* NULL: none */
     struct http_limit *lines_limit;
+    struct api_facilitate *facilitate; /* NULL: no facilitator for others */
 };
 
 /* One per I/O thread; the loop's user pointer. */
@@ -401,6 +405,8 @@ api_handler api_assets_get, api_price_get, api_price_put;           /* assets.c 
 api_handler api_price_delete, api_price_history_get;                /* assets.c */
 api_handler api_revenue_get;                                        /* assets.c */
 api_handler api_payments_get, api_payment_get, api_payments_post;   /* payments.c */
+api_handler api_facilitate_verify_post, api_facilitate_settle_post; /* facilitate.c */
+api_handler api_facilitate_supported_get, api_facilitations_get;    /* facilitate.c */
 api_handler api_events_get;                                         /* events.c */
 api_handler api_stream_get;                                         /* stream.c */
 api_handler api_healthz_get, api_readyz_get;                        /* health.c */
@@ -418,6 +424,11 @@ api_handler api_payee_address_delete;                                     /* pay
 
 api_handler api_settlement_run_post, api_runs_get, api_run_get; /* runs.c */
 api_handler api_run_approve_post, api_run_cancel_post;          /* runs.c */
+
+/* facilitate.c: the rates of clients. api_facilitate_close: NULL is allowed. */
+enum lucid_error api_facilitate_open(const struct x402_clients *clients,
+                                     struct api_facilitate **ret) LUCID_WARN_UNUSED;
+void api_facilitate_close(struct api_facilitate *facilitate);
 
 void api_batch_data(struct http_request *request, struct lucid_span piece, bool last);
 void api_streams_tick(struct http_loop *http); /* stream.c: heartbeats, and the end at a stop */

@@ -166,6 +166,8 @@ static uint32_t scopes_of(enum api_access access)
         return TOKEN_READ | TOKEN_ADMIN;
     case API_PROXY:
         return TOKEN_PROXY | TOKEN_ADMIN;
+    case API_FACILITATE:
+        return TOKEN_FACILITATE | TOKEN_ADMIN;
     case API_ADMIN:
         break;
     }

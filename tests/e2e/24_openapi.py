@@ -326,14 +326,28 @@ with kit.case("what a proxy asks, where nothing is sold behind one"):
         ask("GET", f"/v1/x402/{route}?asset=x", status=401)
     ask("GET", "/.well-known/jwks.json", status=200)
 
+with kit.case("the facilitator API, where this service is none for others"):
+    for route in ("verify", "settle"):
+        admin("POST", f"/v1/x402/{route}", {}, 404)
+        ask("POST", f"/v1/x402/{route}", {}, None, 401)
+        ask("POST", f"/v1/x402/{route}", {}, reader, 403)
+        admin("POST", f"/v1/x402/{route}", "x" * (70 << 10), 413)
+    admin("GET", "/v1/x402/supported", status=404)
+    ask("GET", "/v1/x402/supported", status=401)
+    admin("GET", "/v1/x402/facilitations")
+    admin("GET", "/v1/x402/facilitations?status=x", status=400)
+    ask("GET", "/v1/x402/facilitations", status=401)
+
 with kit.case("every route was asked, with success and with what it refuses"):
     asked = {(method, path) for method, path, _ in api.seen}
     missing = [f"{method.upper()} {path}" for path, method, _ in operations()
                if (method.upper(), path) not in asked]
     kit.equal(missing, [])
     successes = {(method, path) for method, path, status in api.seen if status in ("200", "201")}
-    # Needs a chain, or is there to refuse: 43_proxy judges them.
-    elsewhere = {("GET", "/v1/x402/authorize"), ("GET", "/v1/x402/explain")}
+    # Needs a chain, or is there to refuse: 43_proxy and 44_facilitate judge them.
+    elsewhere = {("GET", "/v1/x402/authorize"), ("GET", "/v1/x402/explain"),
+                 ("POST", "/v1/x402/verify"), ("POST", "/v1/x402/settle"),
+                 ("GET", "/v1/x402/supported")}
     kit.equal(sorted(asked - successes), sorted(elsewhere), "routes without a success")
     described = sum(len(operation["responses"]) for _, _, operation in operations())
     kit.note(f"{len(api.seen)} of {described} described answers seen")

@@ -58,6 +58,8 @@ struct evm_receipt {
     uint64_t block;
     struct evm_hash block_hash;
     uint64_t gas_used;
+    bool has_fee;     /* the node says what a unit of gas cost */
+    uint64_t fee_wei; /* gas_used × effectiveGasPrice, and l1Fee of chains that have one */
     struct evm_log *logs;
     size_t log_count;
 };

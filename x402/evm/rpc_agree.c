@@ -28,7 +28,8 @@ static bool receipts_equal(const struct evm_receipt *a, const struct evm_receipt
            memcmp(&a->from, &b->from, sizeof(a->from)) == 0 && a->succeeded == b->succeeded &&
            a->block == b->block &&
            memcmp(&a->block_hash, &b->block_hash, sizeof(a->block_hash)) == 0 &&
-           a->gas_used == b->gas_used && logs_equal(a->logs, a->log_count, b->logs, b->log_count);
+           a->gas_used == b->gas_used && a->has_fee == b->has_fee && a->fee_wei == b->fee_wei &&
+           logs_equal(a->logs, a->log_count, b->logs, b->log_count);
 }
 
 static bool blocks_equal(const struct evm_block *a, const struct evm_block *b)

@@ -215,6 +215,22 @@ static bool receipt_logs_read(struct reading *reading, const json_t *list)
     return true;
 }
 
+/* What the sender paid in all. Nodes that do not say it, or a sum beyond 64 bits: not known. */
+static void receipt_fee_read(const json_t *result, struct evm_receipt *receipt)
+{
+    uint64_t price;
+    uint64_t l1_fee = 0;
+    const json_t *l1 = json_object_get(result, "l1Fee");
+    bool says_l1 = l1 != NULL && !json_is_null(l1);
+    receipt->has_fee = u64_of(json_object_get(result, "effectiveGasPrice"), &price) &&
+                       (!says_l1 || u64_of(l1, &l1_fee)) &&
+                       !__builtin_mul_overflow(receipt->gas_used, price, &receipt->fee_wei) &&
+                       !__builtin_add_overflow(receipt->fee_wei, l1_fee, &receipt->fee_wei);
+    if (!receipt->has_fee) {
+        receipt->fee_wei = 0;
+    }
+}
+
 static void receipt_read(struct reading *reading, const json_t *result)
 {
     struct evm_receipt *receipt = &reading->answer->receipt;
@@ -240,6 +256,7 @@ static void receipt_read(struct reading *reading, const json_t *result)
     } else {
         receipt->transaction = reading->call->hash;
         receipt->succeeded = status == 1;
+        receipt_fee_read(result, receipt);
         (void)receipt_logs_read(reading, json_object_get(result, "logs"));
     }
 }

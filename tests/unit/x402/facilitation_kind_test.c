@@ -21,10 +21,7 @@ static struct payment_world world;
 static int setup(void **state)
 {
     (void)state;
-    payment_world_init(&world);
-    core_world_use(WORLD_CORE(&world), &x402_facilitation_kind, NULL);
-    core_world_start(WORLD_CORE(&world));
-    (void)price_set(&world.revenue, "proof", "gpu", "lab", NULL);
+    payment_world_start(&world);
     return 0;
 }
 

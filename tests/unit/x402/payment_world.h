@@ -4,6 +4,7 @@
 
 #include "gas/payout.h"
 #include "tests/unit/gas/gas_revenue_world.h"
+#include "x402/facilitation.h"
 #include "x402/payment.h"
 
 struct payment_world {
@@ -31,6 +32,7 @@ static inline void payment_world_init(struct payment_world *world)
     world->network.chain_id = 8453;
     memset(world->network.token.bytes, 0x83, EVM_ADDRESS_BYTES);
     core_world_use(WORLD_CORE(world), &x402_payment_kind, &world->payment);
+    core_world_use(WORLD_CORE(world), &x402_facilitation_kind, NULL);
     core_world_use(WORLD_CORE(world), &gas_settlement_kind, &world->settlement);
 }
 
