@@ -293,7 +293,7 @@ static bool authorize_refuse(struct paid_call *call, int status, const char *rea
     if (lucid_span_is(http_query(call->request, "status"), "402")) {
         return false;
     }
-    for (; reason[len] != '\0' && len < REASON_BYTES_MAX; len++) {
+    for (; len < REASON_BYTES_MAX && reason[len] != '\0'; len++) {
         word[len] = (char)tolower((unsigned char)reason[len]);
     }
     word[len] = '\0';

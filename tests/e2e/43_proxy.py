@@ -34,7 +34,7 @@ FILES, API, DAY, WORDS = "paid-files", "paid-api", "day-pass", "words"
 AUTHORIZE, EXPLAIN = "/v1/x402/authorize", "/v1/x402/explain"
 
 chain = kit_chain.chain()
-shop = Shop(chain, start=False, proxy_headers="original", stop_grace_ms=300)
+shop = Shop(chain, start=False, proxy_headers="original", stop_grace_ms=300, settle_ms_max=3000)
 shop.start()
 received = 0
 
@@ -313,6 +313,41 @@ with case("price_per_token: the proxy counts, the price is checked arithmetic"):
     for tokens in ("9223372036854775807", "1317624576693539401"):
         answer = ask(AUTHORIZE, original("/words"), WORDS, f"&tokens={tokens}")
         veiled(answer, 403, 503, "price_unavailable")
+    unpaid()
+
+
+with case("one payment shown for many requests at once admits one"):
+    header = kit_pay.pay_v2(true(original()), PAYER)
+    names = [new_id() for _ in range(12)]
+
+    def show(client, number):
+        headers = {**original(ident=names[number]), header[0]: header[1]}
+        return client.request("GET", f"{AUTHORIZE}?asset={FILES}", headers=headers, token=TOKEN)
+    answers = kit.at_once(shop, len(names), show)
+    equal(sorted(answer.status for answer in answers)[:2], [200, 403])
+    equal(len([answer for answer in answers if answer.status == 200]), 1)
+    assert {answer.header("X-Payment-Status") for answer in answers} <= {"200", "409", "503"}
+    paid()
+
+with case("an outcome that is not known yet: pending; then it is good for a new request"):
+    header = kit_pay.pay_v2(true(original()), PAYER)
+    chain.set_automine(False)
+    refused = authorize(first := original(), pay=header)
+    veiled(refused, 403, 503, "payment_pending")
+    ident = refused.header("X-Payment-Id")
+    for hint in (refused, None):
+        told = explain(first, hint, pay=header)
+        problem(told, 503, "PAYMENT_PENDING")
+        equal((told.header("X-Payment-Id"), told.header("Retry-After")), (ident, "2"))
+    chain.set_automine(True)
+    chain.mine()
+    kit.wait_for(lambda: shop.ok(f"/v1/payments/{ident}", token=shop.token)["status"] == "settled",
+                 what="the payment")
+    equal(admitted(authorize(second := original(), pay=header)), ident)
+    paid()
+    veiled(authorize(original(), pay=header), 403, 409, "payment_already_spent")
+    veiled(authorize(first, pay=header), 403, 409, "payment_already_spent")
+    equal(admitted(authorize(second, pay=header)), ident)
     unpaid()
 
 
