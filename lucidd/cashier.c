@@ -109,6 +109,7 @@ static void networks_look(struct cashier *cashier)
         atomic_store(&cashier->seen.networks[i].questions, status.questions);
         atomic_store(&cashier->seen.networks[i].failures, status.failures);
         atomic_store(&cashier->seen.networks[i].contradictions, status.contradictions);
+        cashier_treasury_look(cashier, i);
     }
 }
 
@@ -167,6 +168,9 @@ size_t cashier_warnings(void *context, const char **ret, size_t max)
     if (count < max && member_is_unreachable(cashier)) {
         ret[count++] = "facilitator_unreachable";
     }
+    if (count < max && cashier_treasury_is_stuck(cashier)) {
+        ret[count++] = "treasury_stuck";
+    }
     return count;
 }
 
@@ -175,8 +179,9 @@ size_t cashier_warnings(void *context, const char **ret, size_t max)
 static void stop_fire(struct lucid_timer *timer)
 {
     struct cashier *cashier = lucid_owner(timer, struct cashier, stop_check);
-    bool idle =
-        x402_gate_is_idle(cashier->gate) && x402_facilitation_is_idle(cashier->desk.facilitation);
+    bool idle = x402_gate_is_idle(cashier->gate) &&
+                x402_facilitation_is_idle(cashier->desk.facilitation) &&
+                x402_treasury_is_idle(cashier->desk.treasury);
     if (!idle && lucid_boot_ms(&cashier->options.clock) < cashier->stop_by_ms) {
         timer_or_die(cashier, timer, STOP_CHECK_MS);
         return;
@@ -196,6 +201,7 @@ static void stop_begin(struct http_post *post)
     cashier->desk.stopping = true;
     x402_gate_stop(cashier->gate);
     x402_facilitation_stop(cashier->desk.facilitation);
+    x402_treasury_stop(cashier->desk.treasury);
     stop_fire(&cashier->stop_check);
 }
 
@@ -333,7 +339,8 @@ static enum lucid_error parts_open(struct cashier *cashier, struct lucid_why *wh
         .submit = cashier_submit,
         .context = cashier,
     };
-    return error == LUCID_OK ? facilitation_open(cashier) : error;
+    error = error == LUCID_OK ? facilitation_open(cashier) : error;
+    return error == LUCID_OK ? cashier_treasury_open(cashier) : error;
 }
 
 enum lucid_error cashier_open(const struct cashier_options *options, struct cashier **ret,
@@ -372,6 +379,7 @@ void cashier_close(struct cashier *cashier)
         lucid_timer_clear(http_event_loop_base(cashier->loop), &cashier->look);
         lucid_timer_clear(http_event_loop_base(cashier->loop), &cashier->stop_check);
     }
+    x402_treasury_close(cashier->desk.treasury);
     x402_gate_close(cashier->gate);
     x402_facilitation_close(cashier->desk.facilitation);
     x402_spent_follow_close(cashier->follow);

@@ -9,6 +9,26 @@
 #include "http/outgoing.h"
 #include "lucidd/cashier.h"
 #include "x402/spent_follow.h"
+#include "x402/treasury.h"
+
+enum {
+    TREASURY_ROW_TOKENS,
+    TREASURY_ROW_GAS,
+    TREASURY_ROW_OPEN,
+    TREASURY_ROW_OLDEST,
+    TREASURY_ROW_BUDGET,
+    TREASURY_ROW_WAITING,
+    TREASURY_ROW_SENT,
+    TREASURY_ROW_REPLACED,
+    TREASURY_ROW_RECORDED,
+    TREASURY_ROW_FAILED,
+    TREASURY_ROWS
+};
+
+struct cashier_treasury_seen {
+    _Atomic bool stuck;
+    _Atomic uint64_t rows[TREASURY_ROWS];
+};
 
 /* What other threads may read; the cashier writes it now and then. */
 struct cashier_seen {
@@ -26,6 +46,7 @@ struct cashier_seen {
         _Atomic uint64_t failures;
         _Atomic uint64_t contradictions;
     } networks[X402_NETWORKS_MAX];
+    struct cashier_treasury_seen treasury[X402_NETWORKS_MAX];
 };
 
 struct cashier {
@@ -50,6 +71,13 @@ struct cashier {
     pthread_t thread;
     struct cashier_seen seen;
 };
+
+/* cashier_treasury.c. open: desk.treasury, if a network has a key for one; LUCID_RETRY_MEMORY,
+ * LUCID_RETRY_BUSY. look: the cashier's thread; the others: any. */
+enum lucid_error cashier_treasury_open(struct cashier *cashier) LUCID_WARN_UNUSED;
+void cashier_treasury_look(struct cashier *cashier, size_t network);
+bool cashier_treasury_is_stuck(const struct cashier *cashier);
+void cashier_treasury_metrics(const struct cashier *cashier, struct lucid_buf *out);
 
 /* cashier_kill.c: what tests have put between the steps of a payment; NULL: nothing. */
 typedef void cashier_at_fn(void *context, const char *state);

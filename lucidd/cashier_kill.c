@@ -1,6 +1,7 @@
 /* TEST ONLY: LUCID_TEST_KILL_AT=claimed|intent|settled|recorded makes the service kill itself (as
  * kill -9 would) when a payment gets there, so that tests need no luck to crash between two steps
- * (x402/gate.h, `at`). Stores that were not made by `lucid log init --test` never see it. */
+ * (x402/gate.h, `at`); treasury_started|ordered|sent|mined|recorded when a transfer of the treasury
+ * does (x402/treasury.h). Stores that were not made by `lucid log init --test` never see it. */
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>

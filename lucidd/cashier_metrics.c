@@ -193,5 +193,6 @@ void cashier_metrics_write(const struct cashier *cashier, struct lucid_buf *out)
     lucid_prom_counter(out, "lucid_spent_store_reconnects_total",
                        atomic_load(&cashier->seen.reconnects), "New connections to the store.");
     networks_write(cashier, out);
+    cashier_treasury_metrics(cashier, out);
     members_write(cashier, out);
 }

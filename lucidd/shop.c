@@ -93,7 +93,7 @@ enum lucid_error shop_check(const struct config *config, struct lucid_why *why)
 }
 
 /* The key lies in the file alone: hex digits and a line end. */
-static enum lucid_error gas_key_read(const char *path, struct evm_key *ret, struct lucid_why *why)
+static enum lucid_error key_read(const char *path, struct evm_key *ret, struct lucid_why *why)
 {
     char *text = datadir_secret_new(SHOP_KEY_BYTES_MAX + 1);
     size_t len = 0;
@@ -122,10 +122,50 @@ static enum lucid_error gas_keys_read(struct shop *shop, struct lucid_why *why)
     for (size_t i = 0; error == LUCID_OK && i < shop->networks.count; i++) {
         const char *path = shop->networks.items[i].gas_key_file;
         if (path[0] != '\0') {
-            error = gas_key_read(path, &shop->gas_keys[i], why);
+            error = key_read(path, &shop->gas_keys[i], why);
             shop->gas_key_of[i] = &shop->gas_keys[i];
             shop->networks.items[i].has_gas = error == LUCID_OK;
             shop->networks.items[i].gas = shop->gas_keys[i].address;
+        }
+    }
+    return error;
+}
+
+/* The treasury's key is no gas key of that network, and the one of treasury_address. */
+static enum lucid_error treasury_key_take(struct shop *shop, size_t i, struct lucid_why *why)
+{
+    struct x402_network *network = &shop->networks.items[i];
+    struct evm_key *key = &shop->treasury_keys[i];
+    enum lucid_error error = key_read(network->treasury_key_file, key, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (network->has_gas &&
+        memcmp(key->address.bytes, network->gas.bytes, EVM_ADDRESS_BYTES) == 0) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_KEY", "x402_networks_file",
+                            "%.200s: the treasury's key is the gas key: each needs nonces of its "
+                            "own",
+                            network->caip2);
+    }
+    if (network->has_treasury &&
+        memcmp(key->address.bytes, network->treasury.bytes, EVM_ADDRESS_BYTES) != 0) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_KEY", "x402_networks_file",
+                            "%.200s: treasury_key_file holds not the key of treasury_address",
+                            network->caip2);
+    }
+    network->has_treasury = true;
+    network->treasury = key->address;
+    shop->treasury_key_of[i] = key;
+    return LUCID_OK;
+}
+
+static enum lucid_error treasury_keys_read(struct shop *shop, struct lucid_why *why)
+{
+    shop->treasury_keys = datadir_secret_new(X402_NETWORKS_MAX * sizeof(*shop->treasury_keys));
+    enum lucid_error error = shop->treasury_keys == NULL ? LUCID_RETRY_MEMORY : LUCID_OK;
+    for (size_t i = 0; error == LUCID_OK && i < shop->networks.count; i++) {
+        if (shop->networks.items[i].treasury_key_file[0] != '\0') {
+            error = treasury_key_take(shop, i, why);
         }
     }
     return error;
@@ -180,6 +220,9 @@ enum lucid_error shop_open(const struct config *config, const struct datadir *di
         error = gas_keys_read(ret, why);
     }
     if (error == LUCID_OK) {
+        error = treasury_keys_read(ret, why);
+    }
+    if (error == LUCID_OK) {
         error = facilitators_read(config, &ret->networks, &ret->facilitators, why);
     }
     if (error == LUCID_OK) {
@@ -195,6 +238,8 @@ void shop_close(struct shop *shop)
 {
     x402_keys_close(shop->keys);
     datadir_secret_free(shop->gas_keys, X402_NETWORKS_MAX * sizeof(*shop->gas_keys));
+    datadir_secret_free(shop->treasury_keys, X402_NETWORKS_MAX * sizeof(*shop->treasury_keys));
+    shop->treasury_keys = NULL;
     datadir_secret_free(shop->member_keys, X402_MEMBERS_MAX * sizeof(*shop->member_keys));
     free(shop->clients);
     shop->clients = NULL;

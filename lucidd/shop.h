@@ -17,7 +17,9 @@ struct shop {
     struct evm_key *gas_keys;               /* locked memory, X402_NETWORKS_MAX */
     struct x402_clients *clients;           /* NULL: no facilitator for others */
     const struct evm_key *gas_key_of[X402_NETWORKS_MAX]; /* NULL: that network has none */
-    bool redis;                                          /* spent_store */
+    struct evm_key *treasury_keys;                       /* likewise */
+    const struct evm_key *treasury_key_of[X402_NETWORKS_MAX];
+    bool redis; /* spent_store */
     struct config_members members;
     struct x402_spent_redis_options redis_options;
     char public_url[CONFIG_TEXT_BYTES_MAX + 32]; /* "" until shop_url_set */

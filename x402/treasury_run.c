@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "x402/outflow.h"
 #include "x402/treasury_run_internal.h"
 
 const char run_type_proposed[] = "run.proposed";
@@ -493,7 +494,7 @@ static enum lucid_error guard_end(struct ledger_txn *txn, const struct gas_payou
     const struct ledger_command *next = command->command.next_part;
     bool fail = command->command.verb == GAS_PAYOUT_FAIL;
     if (error == LUCID_NOTE_ABSENT ||
-        (error == LUCID_OK && next != NULL && strcmp(next->kind->name, "outflow") == 0)) {
+        (error == LUCID_OK && next != NULL && next->kind == &x402_outflow_kind)) {
         return LUCID_OK;
     }
     if (error != LUCID_OK || (fail && line.state == X402_RUN_STARTED)) {

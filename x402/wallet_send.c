@@ -1,5 +1,6 @@
 /* Giving transactions to nodes: nonces, fees, answers. */
 #include "base/log.h"
+#include "x402/fees.h"
 #include "x402/wallet_internal.h"
 
 enum {
@@ -8,12 +9,6 @@ enum {
     LOW_NONCE_MS = 300,
     REFUSALS_MAX = 3,
 };
-#define DEFAULT_TIP_WEI UINT64_C(1000000000) /* of nodes that do not advise one */
-
-static uint64_t add_capped(uint64_t a, uint64_t b)
-{
-    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
 
 /* --- fees ------------------------------------------------------------------------------------- */
 
@@ -26,15 +21,16 @@ static void tip_answered(struct evm_rpc_call *call)
     }
     const struct x402_network *network = wallet->options.network;
     bool was_dear = wallet->dear;
-    wallet->tip = call->error == LUCID_OK ? call->tip : DEFAULT_TIP_WEI;
+    wallet->tip = call->error == LUCID_OK ? call->tip : X402_TIP_DEFAULT_WEI;
     wallet->has_fees = true;
     wallet->fees_ms = wallet_now(wallet);
-    wallet->dear = add_capped(wallet->base_fee, wallet->tip) > network->max_fee_wei;
+    const struct x402_fees fees = {.base_fee = wallet->base_fee, .tip = wallet->tip};
+    wallet->dear = x402_fees_least(&fees) > network->max_fee_wei;
     if (wallet->dear != was_dear) {
         lucid_log(wallet->dear ? LUCID_LOG_WARN : LUCID_LOG_INFO, "wallet.fees",
                   wallet->dear ? "%s: fees of %llu wei are above max_fee_gwei: settlements wait"
                                : "%s: fees of %llu wei are below max_fee_gwei again",
-                  network->caip2, (unsigned long long)add_capped(wallet->base_fee, wallet->tip));
+                  network->caip2, (unsigned long long)x402_fees_least(&fees));
     }
     wallet->then(wallet);
 }
@@ -58,32 +54,22 @@ void wallet_fees_ask(struct x402_wallet *wallet, wallet_step_fn *then)
     wallet_ask(wallet, base_fee_answered);
 }
 
-/* An eighth more: what nodes want at least to replace a transaction is a tenth. */
-static uint64_t more(uint64_t wei)
-{
-    return add_capped(add_capped(wei, wei / 8), 1);
-}
-
 /* The fees of the slot's next version. False: not possible under the cap. */
 static bool fees_of(const struct x402_wallet *wallet, const struct wallet_slot *slot,
-                    uint64_t *ret_tip, uint64_t *ret_max_fee)
+                    struct wallet_version *ret)
 {
-    uint64_t cap = wallet->options.network->max_fee_wei;
-    uint64_t tip = wallet->tip;
-    uint64_t least = add_capped(wallet->base_fee, wallet->tip);
-    if (slot->version_count > 0) {
+    const struct x402_fees fees = {.base_fee = wallet->base_fee, .tip = wallet->tip};
+    struct x402_fee_pair pair = {0};
+    bool again = slot->version_count > 0;
+    if (again) {
         const struct wallet_version *last = &slot->versions[slot->version_count - 1];
-        tip = tip > more(last->tip) ? tip : more(last->tip);
-        least = more(last->max_fee);
+        pair = (struct x402_fee_pair){.tip = last->tip, .max_fee = last->max_fee};
     }
-    if (least > cap) {
+    if (!x402_fees_next(&fees, wallet->options.network->max_fee_wei, again ? &pair : NULL, &pair)) {
         return false;
     }
-    uint64_t max_fee = add_capped(add_capped(wallet->base_fee, wallet->base_fee), tip);
-    max_fee = max_fee > least ? max_fee : least;
-    max_fee = max_fee < cap ? max_fee : cap;
-    *ret_tip = tip < max_fee ? tip : max_fee;
-    *ret_max_fee = max_fee;
+    ret->tip = pair.tip;
+    ret->max_fee = pair.max_fee;
     return true;
 }
 
@@ -123,7 +109,7 @@ static bool version_make(struct x402_wallet *wallet, struct wallet_slot *slot)
         return true;
     }
     bool last_out = slot->version_count > 0 && slot->versions[slot->version_count - 1].out;
-    if (!fees_of(wallet, slot, &version.tip, &version.max_fee) ||
+    if (!fees_of(wallet, slot, &version) ||
         (last_out && slot->version_count == X402_WALLET_VERSIONS_MAX)) {
         return version_keep(wallet, slot);
     }

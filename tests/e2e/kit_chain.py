@@ -79,7 +79,8 @@ class Wallet:
 
 PAYER, PAYER2, PAYEE = Wallet("payer"), Wallet("payer2"), Wallet("payee")
 FACILITATOR, STRANGER = Wallet("facilitator"), Wallet("stranger")
-WALLETS = (PAYER, PAYER2, PAYEE, FACILITATOR, STRANGER)
+TREASURY = Wallet("treasury")
+WALLETS = (PAYER, PAYER2, PAYEE, FACILITATOR, STRANGER, TREASURY)
 
 
 class Revert(Exception):
@@ -307,7 +308,7 @@ class Chain:
         genesis.state = State()
         for wallet in WALLETS:
             genesis.state.wei[wallet.address] = 100 * 10**18
-        for wallet in (PAYER, PAYER2, STRANGER):
+        for wallet in (PAYER, PAYER2, STRANGER, TREASURY):
             genesis.state.tokens[TOKEN].balances[wallet.address] = 10**9
             genesis.state.tokens[OTHER_TOKEN].balances[wallet.address] = 10**9
         self.blocks, self.endpoints = [genesis], []
@@ -425,6 +426,30 @@ class Chain:
             return max(0, self.head.number - 2)
         return int(text, 16)
 
+    def _transaction(self, text):
+        """One that is mined or waits."""
+        wanted = unhex(text)
+        for block in reversed(self.blocks):
+            for tx in block.transactions:
+                if tx["hash"] == wanted:
+                    return self._transaction_json(tx, block)
+        for tx in self.pool.values():
+            if tx["hash"] == wanted:
+                return self._transaction_json(tx, None)
+        return None
+
+    @staticmethod
+    def _transaction_json(tx, block):
+        return {
+            "hash": enhex(tx["hash"]),
+            "from": enhex(tx["from"]),
+            "to": enhex(tx["to"]),
+            "nonce": quantity(tx["nonce"]),
+            "input": enhex(tx["data"]),
+            "blockHash": enhex(block.hash) if block else None,
+            "blockNumber": quantity(block.number) if block else None,
+        }
+
     def _log_json(self, block, index, receipt, position):
         log = receipt["logs"][position]
         before = sum(len(other["logs"]) for other in block.receipts[:index])
@@ -526,6 +551,7 @@ class Chain:
                 "eth_blockNumber": lambda: quantity(self.head.number),
                 "eth_getBlockByNumber": lambda: self._block(params[0]),
                 "eth_getTransactionReceipt": lambda: self._receipt(params[0]),
+                "eth_getTransactionByHash": lambda: self._transaction(params[0]),
                 "eth_getLogs": lambda: self._logs(params[0]),
                 "eth_call": lambda: self._call(params[0]),
                 "eth_estimateGas": lambda: self._call(params[0]) and quantity(60000),
@@ -700,7 +726,7 @@ class Anvil:
             self.rpc("anvil_setCode", [enhex(self.batch_address), batch_runtime])
         for wallet in WALLETS:
             self.rpc("anvil_setBalance", [enhex(wallet.address), hex(100 * 10**18)])
-        for wallet in (PAYER, PAYER2, STRANGER):
+        for wallet in (PAYER, PAYER2, STRANGER, TREASURY):
             data = selector("mint(address,uint256)") + word(wallet.address) + word(10**9)
             self._submit(FACILITATOR, TOKEN, data)
         self.mine(5)

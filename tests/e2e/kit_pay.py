@@ -135,16 +135,18 @@ def challenge_nonce(answer):
 
 
 def networks_file(folder, *networks):
-    """A networks file; gas_key: a wallet, whose key file is written beside it."""
+    """A networks file; gas_key, treasury_key: a wallet, whose key file is written beside it."""
     entries = []
     for network in networks:
         entry = dict(network)
-        wallet = entry.pop("gas_key", None)
-        if wallet is not None:
+        for member in ("gas_key", "treasury_key"):
+            wallet = entry.pop(member, None)
+            if wallet is None:
+                continue
             path = os.path.join(folder, f"{wallet.name}.key")
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 file.write(wallet.key_text + "\n")
-            entry["gas_key_file"] = path
+            entry[f"{member}_file"] = path
         entries.append(entry)
     path = os.path.join(folder, "networks.json")
     with open(path, "w", encoding="ascii") as file:

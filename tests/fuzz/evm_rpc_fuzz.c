@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct lucid_span text = lucid_span(data + 33, size - 33);
-    struct evm_rpc_call call = {.kind = (enum evm_rpc_kind)(data[0] % (EVM_RPC_BALANCE + 1)),
+    struct evm_rpc_call call = {.kind = (enum evm_rpc_kind)(data[0] % (EVM_RPC_TRANSACTION + 1)),
                                 .tag = (enum evm_rpc_tag)(data[0] / 16 % 4),
                                 .data = lucid_span(data + 1, EVM_HASH_BYTES),
                                 .to_block = UINT64_MAX};

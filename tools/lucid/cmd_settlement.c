@@ -437,6 +437,9 @@ static enum cli_exit settlement_pay(struct cli *cli)
     enum gas_unit unit;
     json_t *body = NULL;
     json_t *payout = NULL;
+    if (cli->argument_count == 1) {
+        return settlement_pay_all(cli);
+    }
     if (!settlement_path(cli, cli->arguments[0], "/payouts", path, &unit)) {
         return CLI_USAGE;
     }
@@ -457,31 +460,36 @@ static enum cli_exit settlement_pay(struct cli *cli)
 }
 
 static const struct cli_option pay_options[] = {
-    {"external-id", 'x', "ID", "your own id of this payout (required); used once"},
+    {"external-id", 'x', "ID", "your own id of this payout (required with PAYEE); used once"},
     {"amount", 0, "AMOUNT", "exactly, in the unit: 12.5 (else all that is open)"},
     {"amount-units", 0, "N", "the same in base units: 12500000"},
     {"reference", 'r', "TEXT", "it has happened, and is found by this outside"},
-    {"network", 0, "NAME", "with --reference: where it was paid, like eip155:8453"},
+    {"network", 0, "NAME", "over this network, like eip155:8453; or with --reference: where"},
     {"transaction", 0, "TEXT", "with --reference: by which transaction"},
     {"facilitator", 'f', "NAME", "whose clearing account is credited (external)"},
     {"note", 'N', "TEXT", "for the record"},
+    {"yes", 'y', NULL, "without PAYEE: approve it at once"},
+    {"wait", 'w', NULL, "without PAYEE: until every line has ended"},
     {NULL, 0, NULL, NULL},
 };
 
 const struct cli_command command_settlement_pay = {
     .group = "settlement",
     .name = "pay",
-    .arguments = "ID PAYEE",
-    .summary = "start a payout of a payee's line, or record one (admin)",
-    .text = "The service moves no money: with --reference a payout that has happened is\n"
-            "recorded; without it the amount is taken from what is open until `payout complete`\n"
-            "or `payout fail`. The same command again is the same payout.\n",
+    .arguments = "ID [PAYEE]",
+    .summary = "pay a statement by the treasury, or a payout of one line by hand (admin)",
+    .text = "Without PAYEE: proposes a payout run of every open line whose payee has an address\n"
+            "(`lucid payee set`), and approves it when the total is typed, or with --yes.\n"
+            "With PAYEE the service moves no money: with --reference a payout that has happened\n"
+            "is recorded; without it the amount is taken from what is open until\n"
+            "`payout complete` or `payout fail`. The same command again is the same payout.\n",
     .examples =
+        "  lucid settlement pay USDC-0 --yes --wait\n"
         "  lucid settlement pay USDC-0 provider-1 --external-id 2026-11-a17 "
         "--reference \"SEPA 4711\"\n"
         "  lucid settlement pay USDC-0 provider-1 --external-id 2026-11-a18 --amount 12.5\n",
     .options = pay_options,
-    .arguments_min = 2,
+    .arguments_min = 1,
     .arguments_max = 2,
     .run = settlement_pay,
 };

@@ -19,6 +19,9 @@ bool settlement_path(struct cli *cli, const char *id, const char *more,
 void settlement_show(json_t *settlement);
 void payout_show(json_t *payout);
 
+/* `settlement pay` without a payee: a payout run of the whole statement (cmd_run.c). */
+enum cli_exit settlement_pay_all(struct cli *cli);
+
 /* A payout's table. */
 extern const char *const payout_columns[];
 

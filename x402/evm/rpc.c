@@ -128,6 +128,8 @@ static void outputs_take(struct evm_rpc_call *call, const struct evm_rpc_answer 
     call->result = answer->result;
     call->has_code = answer->has_code;
     call->count = answer->count;
+    call->sender = answer->sender;
+    call->nonce = answer->nonce;
     call->tip = answer->tip;
     call->balance = answer->balance;
     call->send = answer->send;

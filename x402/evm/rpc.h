@@ -27,15 +27,16 @@
 #define EVM_RPC_DATA_MAX      1024 /* of a log that is kept, or of a call's result */
 
 enum evm_rpc_kind {
-    EVM_RPC_RECEIPT, /* eth_getTransactionReceipt */
-    EVM_RPC_BLOCK,   /* eth_getBlockByNumber, without transactions */
-    EVM_RPC_CALL,    /* eth_call at latest, or at a block */
-    EVM_RPC_CODE,    /* eth_getCode at latest: only whether there is any */
-    EVM_RPC_COUNT,   /* eth_getTransactionCount: at latest, or with pending */
-    EVM_RPC_SEND,    /* eth_sendRawTransaction */
-    EVM_RPC_TIP,     /* eth_maxPriorityFeePerGas */
-    EVM_RPC_LOGS,    /* eth_getLogs of one contract */
-    EVM_RPC_BALANCE, /* eth_getBalance at latest, in wei */
+    EVM_RPC_RECEIPT,     /* eth_getTransactionReceipt */
+    EVM_RPC_BLOCK,       /* eth_getBlockByNumber, without transactions */
+    EVM_RPC_CALL,        /* eth_call at latest, or at a block */
+    EVM_RPC_CODE,        /* eth_getCode at latest: only whether there is any */
+    EVM_RPC_COUNT,       /* eth_getTransactionCount: at latest, or with pending */
+    EVM_RPC_SEND,        /* eth_sendRawTransaction */
+    EVM_RPC_TIP,         /* eth_maxPriorityFeePerGas */
+    EVM_RPC_LOGS,        /* eth_getLogs of one contract */
+    EVM_RPC_BALANCE,     /* eth_getBalance at latest, in wei */
+    EVM_RPC_TRANSACTION, /* eth_getTransactionByHash: only who sent it, with which nonce */
 };
 
 enum evm_rpc_tag { EVM_RPC_NUMBER, EVM_RPC_LATEST, EVM_RPC_SAFE, EVM_RPC_FINALIZED };
@@ -86,7 +87,7 @@ enum evm_send_answer {
 struct evm_rpc_call {
     enum evm_rpc_kind kind;
     /* In, by kind. Spans are borrowed until done. */
-    struct evm_hash hash;    /* RECEIPT */
+    struct evm_hash hash;    /* RECEIPT, TRANSACTION */
     enum evm_rpc_tag tag;    /* BLOCK */
     uint64_t number;         /* BLOCK with EVM_RPC_NUMBER; CALL: at that block, 0: at latest */
     struct evm_address to;   /* CALL, CODE; LOGS: the contract; COUNT, BALANCE: the account */
@@ -100,7 +101,8 @@ struct evm_rpc_call {
     void (*done)(struct evm_rpc_call *call); /* once; never from within evm_rpc_ask */
     void *owner;
 
-    /* Out. LUCID_OK; LUCID_NOTE_ABSENT (RECEIPT: unknown or pending; BLOCK: none such);
+    /* Out. LUCID_OK; LUCID_NOTE_ABSENT (RECEIPT: unknown or pending; BLOCK, TRANSACTION: none
+     * such);
      * LUCID_REFUSE_INVALID (CALL: it reverts, reason in why.text); LUCID_RETRY_IO (why.code
      * RPC_UNREACHABLE, RPC_MALFORMED, RPC_WRONG_CHAIN, RPC_ERROR (LOGS: also when there are more
      * than may be), RPC_CONTRADICTORY; SEND: some endpoint may have taken it);
@@ -112,6 +114,8 @@ struct evm_rpc_call {
     struct lucid_span result; /* CALL */
     bool has_code;
     uint64_t count;
+    struct evm_address sender; /* TRANSACTION, as is the next */
+    uint64_t nonce;
     uint64_t tip; /* wei */
     struct evm_u256 balance;
     enum evm_send_answer send;

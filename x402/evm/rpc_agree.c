@@ -64,6 +64,9 @@ bool evm_rpc_answer_equal(enum evm_rpc_kind kind, const struct evm_rpc_answer *a
         return logs_equal(a->logs, a->log_count, b->logs, b->log_count);
     case EVM_RPC_BALANCE:
         return evm_u256_compare(&a->balance, &b->balance) == 0;
+    case EVM_RPC_TRANSACTION:
+        return a->nonce == b->nonce &&
+               memcmp(a->sender.bytes, b->sender.bytes, EVM_ADDRESS_BYTES) == 0;
     }
     return false;
 }
@@ -100,6 +103,7 @@ int evm_rpc_answer_order(enum evm_rpc_kind kind, const struct evm_rpc_answer *a,
     case EVM_RPC_CODE:
     case EVM_RPC_SEND:
     case EVM_RPC_LOGS:
+    case EVM_RPC_TRANSACTION:
         break;
     }
     return 0;

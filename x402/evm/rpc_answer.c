@@ -302,6 +302,20 @@ static void code_read(struct reading *reading, const json_t *result)
     reading->answer->has_code = len > 0;
 }
 
+static void transaction_read(struct reading *reading, const json_t *result)
+{
+    struct evm_rpc_answer *answer = reading->answer;
+    if (!json_is_object(result)) {
+        bad(reading, "the transaction is no object");
+    } else if (!hash_is(json_object_get(result, "hash"), &reading->call->hash)) {
+        bad(reading, "hash is not the one asked for");
+    } else if (!address_of(json_object_get(result, "from"), &answer->sender)) {
+        bad(reading, "from");
+    } else if (!u64_of(json_object_get(result, "nonce"), &answer->nonce)) {
+        bad(reading, "nonce");
+    }
+}
+
 static void number_read(struct reading *reading, const json_t *result, uint64_t *ret)
 {
     if (!u64_of(result, ret)) {
@@ -461,8 +475,9 @@ static void error_read(struct reading *reading, const json_t *error)
 static void result_read(struct reading *reading, const json_t *result)
 {
     struct evm_rpc_answer *answer = reading->answer;
-    bool may_be_absent =
-        reading->call->kind == EVM_RPC_RECEIPT || reading->call->kind == EVM_RPC_BLOCK;
+    bool may_be_absent = reading->call->kind == EVM_RPC_RECEIPT ||
+                         reading->call->kind == EVM_RPC_BLOCK ||
+                         reading->call->kind == EVM_RPC_TRANSACTION;
     if (json_is_null(result) && may_be_absent) {
         answer->error = LUCID_NOTE_ABSENT;
         return;
@@ -494,6 +509,9 @@ static void result_read(struct reading *reading, const json_t *result)
         break;
     case EVM_RPC_BALANCE:
         balance_read(reading, result);
+        break;
+    case EVM_RPC_TRANSACTION:
+        transaction_read(reading, result);
         break;
     }
 }

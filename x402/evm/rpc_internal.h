@@ -21,6 +21,8 @@ struct evm_rpc_answer {
     struct lucid_span result;
     bool has_code;
     uint64_t count;
+    struct evm_address sender;
+    uint64_t nonce;
     uint64_t tip;
     struct evm_u256 balance;
     enum evm_send_answer send;

@@ -81,6 +81,7 @@ static void params_put(const struct evm_rpc_call *call, struct lucid_buf *out)
 {
     switch (call->kind) {
     case EVM_RPC_RECEIPT:
+    case EVM_RPC_TRANSACTION:
         hex_put(out, call->hash.bytes, sizeof(call->hash.bytes));
         break;
     case EVM_RPC_BLOCK:
@@ -128,7 +129,8 @@ void evm_rpc_question_write(const struct evm_rpc_call *call, uint64_t id, struct
                                           [EVM_RPC_SEND] = "eth_sendRawTransaction",
                                           [EVM_RPC_TIP] = "eth_maxPriorityFeePerGas",
                                           [EVM_RPC_LOGS] = "eth_getLogs",
-                                          [EVM_RPC_BALANCE] = "eth_getBalance"};
+                                          [EVM_RPC_BALANCE] = "eth_getBalance",
+                                          [EVM_RPC_TRANSACTION] = "eth_getTransactionByHash"};
     head_put(out, id, methods[call->kind]);
     params_put(call, out);
     lucid_buf_str(out, "]}");
@@ -150,6 +152,8 @@ size_t evm_rpc_answer_bytes_max(enum evm_rpc_kind kind)
         return (size_t)2 << 20; /* 66 bytes and more for each of its transactions */
     case EVM_RPC_CODE:
         return (size_t)256 << 10; /* code has at most 24 KiB on most chains */
+    case EVM_RPC_TRANSACTION:
+        return (size_t)1 << 20; /* its input */
     case EVM_RPC_CALL:
     case EVM_RPC_COUNT:
     case EVM_RPC_SEND:
