@@ -20,6 +20,7 @@ struct lucid_outgoing_call {
     const char
         *headers[LUCID_OUTGOING_HEADERS_MAX]; /* "Name: value"; ends with NULL or when full */
     struct lucid_span body;                   /* data NULL: none */
+    bool once; /* it must not go out twice, even where the connection ended without an answer */
     uint32_t total_ms_max;
     size_t answer_bytes_max;
     /* Called exactly once, never from within start; not after cancel. The call may be started again

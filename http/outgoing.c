@@ -309,7 +309,8 @@ static enum lucid_error exchange_set_up(struct exchange *exchange, uint64_t now_
                                           .body = call->body,
                                           .connect_ms = connect_ms < left_ms ? connect_ms : left_ms,
                                           .total_ms = left_ms,
-                                          .ca = outgoing->options.ca_file};
+                                          .ca = outgoing->options.ca_file,
+                                          .once = call->once};
     CURL *curl = curl_easy_init();
     if (curl == NULL) {
         return LUCID_RETRY_MEMORY;

@@ -123,6 +123,8 @@ static bool options_set(struct http_transfer *transfer,
         curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, question->once ? 1L : 0L) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, question->once ? 1L : 0L) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_USERAGENT, "lucid") == CURLE_OK;
     if (question->ca != NULL) {
         ok = ok && curl_easy_setopt(curl, CURLOPT_CAINFO, question->ca) == CURLE_OK;

@@ -19,6 +19,8 @@ struct http_transfer_question {
     long connect_ms;
     long total_ms;  /* 0: none */
     const char *ca; /* a PEM file; NULL: the system's */
+    bool once; /* on a connection of its own: libcurl sends again by itself what an old one that
+                  had been closed has not answered */
 };
 
 /* Zero-initialised but for bytes_max and take; must not move between begin and end. */

@@ -125,7 +125,6 @@ struct api_sales {
     const char *assets[API_PRICE_CLASSES]; /* NULL: free */
     const struct x402_networks *networks;
     const struct x402_roster_file *facilitators; /* who settles; with direct alone without a file */
-    const struct x402_roster *roster; /* who is known to pay fees (x402_roster_fee_payer) */
     const struct x402_keys *keys;
     const struct x402_clients *clients;        /* NULL: no facilitator for others */
     struct evm_address gas[X402_NETWORKS_MAX]; /* our gas addresses; zeros: none */
