@@ -267,11 +267,6 @@ bool cashier_fee_payer(void *context, const struct x402_network *network, struct
     return x402_roster_fee_payer(cashier->roster, network, asset, ret);
 }
 
-const struct x402_roster *cashier_roster(const struct cashier *cashier)
-{
-    return cashier == NULL ? NULL : cashier->roster;
-}
-
 static enum lucid_error gate_open(struct cashier *cashier)
 {
     const struct config *config = cashier->options.config;

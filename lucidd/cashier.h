@@ -40,9 +40,6 @@ size_t cashier_warnings(void *context, const char **ret, size_t max);
 /* For api_sales.fee_payer. Thread: any, until cashier_close. */
 bool cashier_fee_payer(void *context, const struct x402_network *network, struct lucid_span asset,
                        uint8_t ret[X402_SOLANA_KEY_BYTES]);
-/* NULL: none. Good until cashier_close. */
-const struct x402_roster *cashier_roster(const struct cashier *cashier);
-
 /* NULL: nothing. Thread: any. */
 void cashier_metrics_write(const struct cashier *cashier, struct lucid_buf *out);
 

@@ -360,7 +360,6 @@ static enum lucid_error open_cashier(struct service *service, struct lucid_why *
     service->sales.fee_payer = cashier_fee_payer;
     error = cashier_open(&options, &service->cashier, why);
     service->sales.context = service->cashier;
-    service->sales.roster = cashier_roster(service->cashier);
     return error;
 }
 

@@ -146,6 +146,7 @@ void x402_remote_ask(struct x402_remote *remote, struct x402_remote_call *call)
     call->outgoing = (struct lucid_outgoing_call){
         .method = route_method(call->route),
         .url = (const char *)call->url.data,
+        .once = settle,
         .total_ms_max = settle ? member->settle_timeout_ms : member->timeout_ms,
         .answer_bytes_max =
             call->route == X402_REMOTE_SUPPORTED ? X402_SUPPORTED_BYTES_MAX : X402_ANSWER_BYTES_MAX,
@@ -209,18 +210,23 @@ bool x402_remote_fee_payer(const struct x402_remote *remote, size_t network,
     }
 }
 
+const struct x402_supported_network *x402_remote_said(const struct x402_remote *remote,
+                                                      const struct x402_network *network)
+{
+    for (size_t i = 0; remote->known && i < remote->networks->count; i++) {
+        if (strcmp(remote->networks->items[i].caip2, network->caip2) == 0) {
+            return &remote->supported.networks[i];
+        }
+    }
+    return NULL;
+}
+
 const struct x402_supported_network *x402_remote_supports(const struct x402_remote *remote,
                                                           const struct x402_network *network,
                                                           unsigned protocol_version)
 {
-    for (size_t i = 0; remote->known && i < remote->networks->count; i++) {
-        const struct x402_supported_network *supported = &remote->supported.networks[i];
-        if (strcmp(remote->networks->items[i].caip2, network->caip2) == 0) {
-            bool does = protocol_version == 1 ? supported->v1 : supported->v2;
-            return does ? supported : NULL;
-        }
-    }
-    return NULL;
+    const struct x402_supported_network *said = x402_remote_said(remote, network);
+    return said != NULL && (protocol_version == 1 ? said->v1 : said->v2) ? said : NULL;
 }
 
 static void refresh_later(struct x402_remote *remote, bool good)

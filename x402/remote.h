@@ -148,7 +148,10 @@ enum lucid_error x402_remote_open(struct x402_remote *remote, struct lucid_loop 
 void x402_remote_close(struct x402_remote *remote);
 void x402_remote_ask(struct x402_remote *remote, struct x402_remote_call *call);
 void x402_remote_cancel(struct x402_remote_call *call); /* not under way: does nothing */
-/* What it said of that network; NULL: nothing yet, or not of such payments. */
+/* What it said of that network; NULL: nothing yet. */
+const struct x402_supported_network *x402_remote_said(const struct x402_remote *remote,
+                                                      const struct x402_network *network);
+/* The same, if it takes payments of that version there; else NULL. */
 const struct x402_supported_network *x402_remote_supports(const struct x402_remote *remote,
                                                           const struct x402_network *network,
                                                           unsigned protocol_version);

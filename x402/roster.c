@@ -172,12 +172,13 @@ void roster_ask_direct(struct roster_job *job, enum x402_charge_verb verb, roste
     job->inner.has_told = job->has_told;
     job->inner.told = job->told;
     job->inner.elsewhere = verb == X402_CHARGE_VERIFY && job->member != 0;
+    job->senders_known = false;
     if (job->member > 0 && job->member < job->roster->options.file->member_count) {
-        const struct x402_remote *remote = roster_remote(job);
-        const struct x402_supported_network *supported =
-            x402_remote_supports(remote, charge->network, roster_forward_version(charge));
-        job->inner.senders = supported == NULL ? NULL : supported->signers;
-        job->inner.sender_count = supported == NULL ? 0 : supported->signer_count;
+        const struct x402_supported_network *said =
+            x402_remote_said(roster_remote(job), charge->network);
+        job->senders_known = said != NULL;
+        job->inner.senders = said == NULL ? NULL : said->signers;
+        job->inner.sender_count = said == NULL ? 0 : said->signer_count;
     }
     job->inner_asked = true;
     job->inner_then = then;

@@ -17,6 +17,7 @@ struct roster_job {
     roster_step_fn *later;
     struct x402_charge inner; /* what direct is asked */
     bool inner_asked;
+    bool senders_known; /* when direct was asked: else a stranger's may be ours */
     roster_step_fn *inner_then;
     struct x402_remote_call call; /* what a member is asked */
     size_t member;                /* whose turn it is; member_count: nobody's */

@@ -127,11 +127,6 @@ static void posted(struct x402_remote_call *call)
 
 /* --- the chain -------------------------------------------------------------------------------- */
 
-static bool signers_known(struct roster_job *job)
-{
-    return job->member < job->roster->options.file->member_count && roster_remote(job)->known;
-}
-
 static void look_later(struct roster_job *job)
 {
     uint64_t after_ms = (uint64_t)LOOK_MS_MIN << (job->looks < 3 ? job->looks : 3);
@@ -180,7 +175,7 @@ static void traced(struct roster_job *job)
         roster_finish_as_direct(job);
         return;
     case X402_CHARGE_STRAY:
-        if (!signers_known(job)) {
+        if (!job->senders_known) {
             pending(job, "it is settled; whether by its facilitator is not known yet");
             return;
         }

@@ -238,7 +238,7 @@ class Facilitator:
             self.need(claims["iss"] == "cdp" and claims["nbf"] == claims["iat"], "cdp's claims")
             self.need(claims["uris"] == [f"{handler.command} {host}{path}"], "the uris")
             self.need(len(bytes.fromhex(header["nonce"])) == 16, "the nonce")
-            self.need(header["nonce"] not in self.nonces, "a nonce that was there before")
+            self.need(header["nonce"] not in self.nonces, f"a nonce that was there before: {path}")
             self.nonces.add(header["nonce"])
             self.need(handler.headers.get("Correlation-Context"), "the Correlation-Context")
         else:
