@@ -27,6 +27,7 @@ static void question_over(struct lucid_timer *timer)
     struct fake_question *question = lucid_owner(timer, struct fake_question, timer);
     struct lucid_outgoing_call *call = question->call;
     call->error = question->answered ? question->error : LUCID_RETRY_IO;
+    call->unsent = call->error != LUCID_OK && question->unsent;
     call->status = call->error == LUCID_OK ? question->status : 0;
     call->retry_after_s = call->error == LUCID_OK ? question->retry_after_s : 0;
     if (call->error == LUCID_OK) {
@@ -130,6 +131,12 @@ void fake_answer_error(struct fake_question *question, enum lucid_error error, u
 {
     lucid_assert(error != LUCID_OK);
     answer_begin(question, error, after_ms);
+}
+
+void fake_answer_unsent(struct fake_question *question, uint32_t after_ms)
+{
+    question->unsent = true;
+    fake_answer_error(question, LUCID_RETRY_IO, after_ms);
 }
 
 void fake_answer_result(struct fake_question *question, const char *result, uint32_t after_ms)

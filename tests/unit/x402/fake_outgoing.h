@@ -26,6 +26,7 @@ struct fake_question {
     bool answered; /* its answer is under way */
     struct lucid_timer timer;
     enum lucid_error error;
+    bool unsent;
     int status;
     uint32_t retry_after_s;
     struct lucid_buf answer;
@@ -56,6 +57,8 @@ struct fake_question *fake_question_open(struct fake_outgoing *fake, const char 
  * answer_bytes_max become LUCID_REFUSE_TOO_LARGE, a time after total_ms_max LUCID_RETRY_IO. */
 void fake_answer(struct fake_question *question, int status, const char *text, uint32_t after_ms);
 void fake_answer_error(struct fake_question *question, enum lucid_error error, uint32_t after_ms);
+/* LUCID_RETRY_IO, and for certain nothing of the question went out. */
+void fake_answer_unsent(struct fake_question *question, uint32_t after_ms);
 /* {"jsonrpc":"2.0","id":…,"result":RESULT}, status 200. */
 void fake_answer_result(struct fake_question *question, const char *result, uint32_t after_ms);
 /* {…,"error":{"code":CODE,"message":MESSAGE[,"data":DATA]}}; data is JSON text or NULL. */
