@@ -25,7 +25,8 @@ static const char type_price[] = "price.set";
 
 static const struct ledger_event_type types[] = {
     {.name = type_recorded, .version = 1}, {.name = type_released, .version = 1}, {.name = NULL}};
-static const char *const tables[] = {"payments", "payment_keys", "splits", "asset_revenue", NULL};
+static const char *const tables[] = {"payments",      "payment_keys", "splits",
+                                     "asset_revenue", "revenue_by",   NULL};
 /* Its own and those of the payments kind (x402/), which are folded as payments; and price.set. */
 static const char *const listens[] = {type_price, GAS_PAYMENT_TYPES, NULL};
 
@@ -512,6 +513,14 @@ static enum lucid_error payment_apply(struct ledger_txn *txn, const struct ledge
     if (error == LUCID_OK) {
         error = total_fold(txn, &payment);
     }
+    if (error == LUCID_OK) {
+        const struct revenue_taking taking = {.what = REVENUE_PAID,
+                                              .payment = &payment,
+                                              .amount = payment.amount,
+                                              .sequence = event->sequence,
+                                              .time_ms = event->time_ms};
+        error = revenue_takings_note(txn, &taking);
+    }
     if (error != LUCID_OK) {
         return error;
     }
@@ -630,7 +639,7 @@ static enum lucid_error revenue_apply(struct ledger_txn *txn, const struct ledge
 
 const struct ledger_kind gas_revenue_kind = {
     .name = "revenue",
-    .fold_version = 3,
+    .fold_version = 4,
     .types = types,
     .tables = tables,
     .listens = listens,

@@ -12,6 +12,7 @@ enum {
     REVENUE_KEYS,
     REVENUE_SPLITS,
     REVENUE_ASSETS,
+    REVENUE_BY,
 };
 
 enum {
@@ -71,6 +72,20 @@ void revenue_reversal_write(const struct gas_payment *payment,
                             const struct gas_posting_draft postings[GAS_LEGS],
                             const struct gas_revenue_member *members, size_t count,
                             struct lucid_buf *out);
+
+/* --- takings.c -------------------------------------------------------------------------------- */
+
+/* A payment, or what of one went back. */
+struct revenue_taking {
+    enum { REVENUE_PAID, REVENUE_REVERSED, REVENUE_REFUNDED } what;
+    const struct gas_payment *payment;
+    uint64_t amount;
+    uint64_t sequence; /* of the event, like its time */
+    uint64_t time_ms;
+};
+/* Folds it into the sums by day, facilitator and payer. apply only. */
+enum lucid_error revenue_takings_note(struct ledger_txn *txn,
+                                      const struct revenue_taking *taking) LUCID_WARN_UNUSED;
 
 /* --- reversal.c ------------------------------------------------------------------------------- */
 

@@ -260,6 +260,7 @@ enum lucid_error gas_revenue_refund(struct ledger_txn *txn, const struct gas_rev
 struct reversed {
     char asset[GAS_NAME_BYTES_MAX + 1];
     enum gas_unit unit;
+    uint64_t settled; /* the payment's number */
     uint64_t amount;
     uint64_t legs[GAS_LEGS];
     bool suspended[GAS_LEGS]; /* it was still in suspense */
@@ -362,6 +363,30 @@ static bool revenue_take(const struct reversed *reversed, bool refund,
     return true;
 }
 
+/* Whose it was, and by whom it was settled, is the payment's. */
+static enum lucid_error reversed_note(struct ledger_txn *txn, const struct ledger_event *event,
+                                      const struct reversed *reversed, bool refund)
+{
+    uint8_t key[8];
+    struct lucid_span value;
+    struct gas_payment payment;
+    lucid_put_be64(key, reversed->settled);
+    enum lucid_error error =
+        ledger_txn_get(txn, REVENUE_PAYMENTS, lucid_span(key, sizeof(key)), &value);
+    if (error == LUCID_OK) {
+        error = revenue_payment_row(reversed->settled, value, &payment);
+    }
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    const struct revenue_taking taking = {.what = refund ? REVENUE_REFUNDED : REVENUE_REVERSED,
+                                          .payment = &payment,
+                                          .amount = reversed->amount,
+                                          .sequence = event->sequence,
+                                          .time_ms = event->time_ms};
+    return revenue_takings_note(txn, &taking);
+}
+
 enum lucid_error revenue_reversed_apply(struct ledger_txn *txn, const struct ledger_event *event)
 {
     struct lucid_arena arena;
@@ -376,7 +401,13 @@ enum lucid_error revenue_reversed_apply(struct ledger_txn *txn, const struct led
     if (error == LUCID_OK) {
         error = reversed_read(root, refund ? &back_refunded : &back_reversed, &reversed);
     }
+    if (error == LUCID_OK) {
+        error = payload_uint(root, "settled", &reversed.settled);
+    }
     lucid_arena_fini(&arena);
+    if (error == LUCID_OK) {
+        error = reversed_note(txn, event, &reversed, refund);
+    }
     if (error != LUCID_OK) {
         return error == LUCID_NOTE_END ? LUCID_OK : error;
     }

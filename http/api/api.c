@@ -52,6 +52,7 @@ static const struct route_row rows[] = {
     {"DELETE", "/v1/assets/{asset}/pricing", api_price_delete, API_ADMIN, API_DOCUMENT_BYTES_MAX},
     {"GET", "/v1/assets/{asset}/pricing/history", api_price_history_get, API_PUBLIC, 0},
     {"GET", "/v1/assets/{asset}/revenue", api_revenue_get, API_READ, 0},
+    {"GET", "/v1/revenue", api_revenues_get, API_READ, 0},
     {"GET", "/v1/payments", api_payments_get, API_READ, 0},
     {"POST", "/v1/payments", api_payments_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
     {"GET", "/v1/payments/{id}", api_payment_get, API_READ, 0},

@@ -386,6 +386,11 @@ void api_errand_return(struct api_errand *errand);
 /* Drops those that will not come back any more. */
 void api_errand_loop_close(struct api_loop *loop);
 
+/* --- takings.c -------------------------------------------------------------------------------- */
+
+/* Answers with the list that ?by= asks for, of one asset, or with len 0 of all together. */
+void api_takings_list(struct http_request *request, struct lucid_span asset);
+
 /* --- routes ----------------------------------------------------------------------------------- */
 
 api_handler api_receipt_post, api_receipt_get;                          /* receipts.c */
@@ -404,6 +409,7 @@ api_handler api_payout_calculate_post;                              /* calculate
 api_handler api_assets_get, api_price_get, api_price_put;           /* assets.c */
 api_handler api_price_delete, api_price_history_get;                /* assets.c */
 api_handler api_revenue_get;                                        /* assets.c */
+api_handler api_revenues_get;                                       /* takings.c */
 api_handler api_payments_get, api_payment_get, api_payments_post;   /* payments.c */
 api_handler api_facilitate_verify_post, api_facilitate_settle_post; /* facilitate.c */
 api_handler api_facilitate_supported_get, api_facilitations_get;    /* facilitate.c */

@@ -201,6 +201,10 @@ void api_revenue_get(struct http_request *request, const struct http_route *rout
     if (!asset_of(request, &asset)) {
         return;
     }
+    if (http_query(request, "by").data != NULL) {
+        api_takings_list(request, asset);
+        return;
+    }
     struct ledger_view *view = api_view_begin(request);
     if (view == NULL) {
         return;

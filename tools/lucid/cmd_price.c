@@ -410,6 +410,72 @@ static void revenue_show(json_t *row)
     }
 }
 
+static void takings_show(json_t *row)
+{
+    static const char *const amounts[] = {"gross", "reversed", "refunded"};
+    const char *unit = json_string_value(json_object_get(row, "unit"));
+    const char *net = json_string_value(json_object_get(row, "net"));
+    for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++) {
+        money_member_show(row, amounts[i], unit);
+    }
+    if (net != NULL && net[0] == '-') {
+        char text[128];
+        json_t *of = json_pack("{s:s}", "net", net + 1);
+        money_member_show(of, "net", unit);
+        (void)snprintf(text, sizeof(text), "-%s", json_string_value(json_object_get(of, "net")));
+        json_object_set_new(row, "net", json_string(text));
+        json_decref(of);
+    } else {
+        money_member_show(row, "net", unit);
+    }
+}
+
+/* Appends ?name=value or &name=value, if the option was given. */
+static bool query_add(struct cli *cli, const char *name, char path[REMOTE_PATH_BYTES_MAX])
+{
+    char value[REMOTE_PATH_BYTES_MAX];
+    const char *text = cli_value(cli, name, NULL);
+    size_t len = strlen(path);
+    if (text == NULL) {
+        return true;
+    }
+    if (!remote_encode(text, value, sizeof(value)) ||
+        (size_t)snprintf(path + len, REMOTE_PATH_BYTES_MAX - len, "%c%s=%s",
+                         strchr(path, '?') == NULL ? '?' : '&', name,
+                         value) >= REMOTE_PATH_BYTES_MAX - len) {
+        return cli_fail(cli, CLI_USAGE, NULL, name, "--%s is too long", name) == CLI_OK;
+    }
+    return true;
+}
+
+static enum cli_exit takings_list(struct cli *cli)
+{
+    char path[REMOTE_PATH_BYTES_MAX] = "/v1/revenue";
+    const char *by = cli_value(cli, "by", "asset");
+    const char *columns_by[] = {by,        "payments", "gross", "reversals", "reversed",
+                                "refunds", "refunded", "net",   NULL};
+    if (cli->argument_count > 0 && !price_path(cli, "revenue", path)) {
+        return CLI_USAGE;
+    }
+    if (cli_value(cli, "by", NULL) == NULL) {
+        (void)snprintf(path, sizeof(path), "/v1/revenue?by=asset");
+    }
+    if (!query_add(cli, "by", path) || !query_add(cli, "unit", path) ||
+        !query_add(cli, "from", path) || !query_add(cli, "to", path)) {
+        return CLI_USAGE;
+    }
+    return remote_list_print(cli, path, columns_by, takings_show);
+}
+
+static const struct cli_option revenue_options[] = {
+    {"by", 'b', "WHAT", "day, facilitator or payer; without ASSET also asset"},
+    {"from", 0, "DAY", "--by day: from that day on, as in 2026-11-01 (UTC)"},
+    {"to", 0, "DAY", "--by day: up to that day"},
+    {"unit", 'u', "UNIT", "USDC (default) or LUCID"},
+    {"limit", 'n', "N", "at most N rows (100)"},
+    {NULL, 0, NULL, NULL},
+};
+
 static enum cli_exit asset_revenue(struct cli *cli)
 {
     static const char *const revenue_columns[] = {"payments",       "gross",    "compute",
@@ -417,6 +483,9 @@ static enum cli_exit asset_revenue(struct cli *cli)
                                                   "model_suspense", "reversed", NULL};
     char path[REMOTE_PATH_BYTES_MAX];
     json_t *revenue = NULL;
+    if (cli_value(cli, "by", NULL) != NULL || cli->argument_count == 0) {
+        return takings_list(cli);
+    }
     if (!price_path(cli, "revenue", path)) {
         return CLI_USAGE;
     }
@@ -439,13 +508,19 @@ static enum cli_exit asset_revenue(struct cli *cli)
 const struct cli_command command_asset_revenue = {
     .group = "asset",
     .name = "revenue",
-    .arguments = "ASSET",
-    .summary = "what an asset has earned, by leg, and what waits in suspense",
+    .arguments = "[ASSET]",
+    .summary = "what an asset has earned, by leg; or by day, facilitator, payer",
     .text = "COMPUTE and MODEL include what waits in suspense, because no payee was named. "
             "REVERSED is what\n"
-            "a reorganisation took back of GROSS; --json has it by leg.\n",
-    .examples = "  lucid asset revenue inference\n  lucid asset revenue inference --json\n",
-    .arguments_min = 1,
+            "a reorganisation took back of GROSS; --json has it by leg.\n"
+            "Without ASSET: of all assets together, --by asset unless said otherwise. A day is of "
+            "UTC; what\n"
+            "went back counts on the day it did. NET is what was kept.\n",
+    .examples = "  lucid asset revenue inference\n"
+                "  lucid asset revenue inference --by day --from 2026-11-01\n"
+                "  lucid asset revenue --by payer --json\n",
+    .options = revenue_options,
+    .arguments_min = 0,
     .arguments_max = 1,
     .run = asset_revenue,
 };
