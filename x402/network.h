@@ -64,7 +64,7 @@ struct x402_network {
     struct evm_address gas;      /* the gas key's address: set by whoever reads the key */
     bool has_treasury;           /* the file says it, or whoever has read the key has set it */
     struct evm_address treasury; /* payouts and refunds come from it */
-    uint64_t treasury_day_max;   /* base units a UTC day; 0: none */
+    uint64_t treasury_day_max;   /* base units a UTC day; 0: nothing may go out */
 };
 
 struct x402_networks {
