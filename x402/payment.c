@@ -103,9 +103,9 @@ static enum lucid_error terms_check(const struct x402_payment *payment, struct l
 /* Money that has moved and cannot be written down: somebody must know. */
 static void unrecorded_alarm(const struct x402_payment *payment)
 {
-    char transaction[PAYMENT_TRANSACTION_BYTES_MAX + 1];
+    char transaction[X402_TRANSACTION_BYTES_MAX + 1];
     char payer[X402_PARTY_BYTES_MAX + 1];
-    payment_transaction_text(payment, transaction);
+    x402_payment_transaction_text(payment, transaction);
     x402_payment_payer_text(payment, payer);
     lucid_log(LUCID_LOG_ERROR, "x402.unrecorded",
               "%llu base units from %s in transaction %s on %s for %s cannot be recorded",
@@ -129,6 +129,19 @@ static enum lucid_error transfer_check(const struct x402_payment *payment, struc
     return LUCID_OK;
 }
 
+/* A signature is of one message: who gives it for two does not say what became of the second. */
+static enum lucid_error signature_refuse(const struct x402_payment *payment,
+                                         const struct payment_owner *owner, struct lucid_why *why)
+{
+    if (memcmp(owner->id, payment->id, sizeof(owner->id)) == 0) {
+        return LUCID_OK;
+    }
+    lucid_log(LUCID_LOG_ERROR, "x402.signature",
+              "%s says that a payment for %s was settled by a transaction that is another's",
+              payment->facilitator, payment->asset);
+    return pending_refuse(why, "the transaction is another payment's");
+}
+
 /* Every key must be free or the payment's own; and so must its transaction as a whole. */
 static enum lucid_error keys_check(struct ledger_txn *txn, const struct x402_payment *payment,
                                    struct lucid_why *why)
@@ -149,6 +162,9 @@ static enum lucid_error keys_check(struct ledger_txn *txn, const struct x402_pay
         }
         if (owner.recorded) {
             return spent_refuse(why, "the transfer was recorded as an external payment");
+        }
+        if (payment->scheme == X402_SCHEME_SOLANA && i > 0) {
+            return signature_refuse(payment, &owner, why);
         }
         if (memcmp(owner.id, payment->id, sizeof(owner.id)) != 0) {
             return spent_refuse(why, "the transfer or authorization is another payment's");

@@ -53,6 +53,8 @@ enum x402_payment_scheme {
                                (base58, case kept) */
 };
 
+const char *x402_scheme_name(enum x402_payment_scheme scheme); /* "eip3009" … as in events */
+
 #define X402_FORWARD_BYTES_MAX ((size_t)24 * 1024)
 
 struct x402_request_kept {
@@ -164,7 +166,8 @@ struct x402_payment_command {
  *                          one: then the money is in the books; an intent may be ended by FAIL), or
  *                          this one has served another request, is stray, or is of another place
  *   PAYMENT_PENDING        LUCID_RETRY_BUSY: INTEND while an intent of the same key is open; SERVE
- *                          of a payment that is pending or reversed
+ *                          of a payment that is pending or reversed; SETTLE on Solana by another
+ *                          payment's transaction: then nobody knows what became of this one
  *   PAYMENT_STATE          LUCID_REFUSE_CONFLICT: FAIL, RECORD_STRAY, REVERSE, FINISH of a payment
  *                          in a state that has no such end
  *   NOT_FOUND              LUCID_REFUSE_INVALID: no such payment, or it failed
@@ -209,12 +212,18 @@ enum lucid_error x402_payment_forward(struct ledger_view *view, const struct x40
 /* The payment of that identifier. LUCID_NOTE_ABSENT also when it failed. */
 enum lucid_error x402_payment_identified(struct ledger_view *view, struct lucid_span identifier,
                                          struct x402_payment *ret) LUCID_WARN_UNUSED;
-/* Payer and recipient as texts: 0x and 40 lower-case hex digits, or base58. */
+/* Payer, recipient and token as texts: 0x and 40 lower-case hex digits, or base58. */
 #define X402_PARTY_BYTES_MAX 44
 void x402_payment_payer_text(const struct x402_payment *payment,
                              char ret[X402_PARTY_BYTES_MAX + 1]);
 void x402_payment_pay_to_text(const struct x402_payment *payment,
                               char ret[X402_PARTY_BYTES_MAX + 1]);
+void x402_payment_token_text(const struct x402_payment *payment,
+                             char ret[X402_PARTY_BYTES_MAX + 1]);
+/* The transaction that moved the money, if one did: 0x and 64 lower-case hex digits, or base58. */
+#define X402_TRANSACTION_BYTES_MAX X402_SOLANA_SIGNATURE_TEXT_MAX
+void x402_payment_transaction_text(const struct x402_payment *payment,
+                                   char ret[X402_TRANSACTION_BYTES_MAX + 1]);
 /* The payment that this event settled (its number in gas/revenue.h), or recorded as stray. */
 enum lucid_error x402_payment_of(struct ledger_view *view, uint64_t settled_sequence,
                                  struct x402_payment *ret) LUCID_WARN_UNUSED;

@@ -57,16 +57,11 @@ void payment_key_signature(const char *network,
                            const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES],
                            struct x402_spent_key *ret);
 
-const char *payment_scheme_name(enum x402_payment_scheme scheme); /* as in events */
 /* Whether a network is one of Solana's. */
 bool payment_is_solana(const char *network);
 
 /* Base58 of a key or a signature of Solana. */
 void payment_base58(const uint8_t *bytes, size_t len, char *ret, size_t size);
-/* The transaction that moved the money: "0xTX", or base58. */
-#define PAYMENT_TRANSACTION_BYTES_MAX X402_SOLANA_SIGNATURE_TEXT_MAX
-void payment_transaction_text(const struct x402_payment *payment,
-                              char ret[PAYMENT_TRANSACTION_BYTES_MAX + 1]);
 
 /* The keys of a payment with its transfer, the first one first (its id's). Returns how many. */
 size_t payment_keys(const struct x402_payment *payment,

@@ -27,7 +27,7 @@ bool x402_status_parse(struct lucid_span name, enum x402_status *ret)
     return false;
 }
 
-const char *payment_scheme_name(enum x402_payment_scheme scheme)
+const char *x402_scheme_name(enum x402_payment_scheme scheme)
 {
     static const char *const names[] = {[X402_SCHEME_EIP3009] = "eip3009",
                                         [X402_SCHEME_TRANSFER] = "transfer",
@@ -52,13 +52,13 @@ void payment_base58(const uint8_t *bytes, size_t len, char *ret, size_t size)
     lucid_buf_fini(&text);
 }
 
-void payment_transaction_text(const struct x402_payment *payment,
-                              char ret[PAYMENT_TRANSACTION_BYTES_MAX + 1])
+void x402_payment_transaction_text(const struct x402_payment *payment,
+                                   char ret[X402_TRANSACTION_BYTES_MAX + 1])
 {
     const struct x402_transfer *transfer = &payment->transfer;
     if (payment->scheme == X402_SCHEME_SOLANA) {
         payment_base58(transfer->signature, sizeof(transfer->signature), ret,
-                       PAYMENT_TRANSACTION_BYTES_MAX + 1);
+                       X402_TRANSACTION_BYTES_MAX + 1);
     } else {
         evm_hash_text(&transfer->transaction, ret);
     }
@@ -83,6 +83,11 @@ void x402_payment_pay_to_text(const struct x402_payment *payment,
                               char ret[X402_PARTY_BYTES_MAX + 1])
 {
     party_text(payment, &payment->pay_to, payment->solana.pay_to, ret);
+}
+
+void x402_payment_token_text(const struct x402_payment *payment, char ret[X402_PARTY_BYTES_MAX + 1])
+{
+    party_text(payment, &payment->token, payment->solana.mint, ret);
 }
 
 bool x402_identifier_ok(struct lucid_span text)

@@ -97,7 +97,7 @@ static void intent_parties_put(const struct x402_payment *payment, struct lucid_
 static void intent_scheme_put(const struct x402_payment *payment, struct lucid_buf *out)
 {
     const struct x402_solana_payment *solana = &payment->solana;
-    lucid_json_member_cstr(out, "scheme", payment_scheme_name(payment->scheme));
+    lucid_json_member_cstr(out, "scheme", x402_scheme_name(payment->scheme));
     if (payment->scheme != X402_SCHEME_SOLANA) {
         put_0x(out, "sender", payment->sender.bytes, EVM_ADDRESS_BYTES);
         put_0x(out, "signature", payment->signature.bytes, EVM_SIGNATURE_BYTES);
@@ -234,17 +234,15 @@ static void keys_put(struct lucid_buf *out, const struct x402_payment *payment)
 /* The texts of who paid whom, and by which transaction. */
 static void members_name(const struct x402_payment *payment, struct payment_members *ret)
 {
-    char transaction[PAYMENT_TRANSACTION_BYTES_MAX + 1];
+    char transaction[X402_TRANSACTION_BYTES_MAX + 1];
     x402_payment_pay_to_text(payment, ret->hex[1]);
     x402_payment_payer_text(payment, ret->hex[2]);
-    payment_transaction_text(payment, transaction);
+    x402_payment_transaction_text(payment, transaction);
+    x402_payment_token_text(payment, ret->hex[3]);
     (void)snprintf(ret->price, sizeof(ret->price), "%llu", (unsigned long long)payment->price);
     if (payment->scheme == X402_SCHEME_SOLANA) {
-        payment_base58(payment->solana.mint, X402_SOLANA_KEY_BYTES, ret->hex[3],
-                       sizeof(ret->hex[3]));
         (void)snprintf(ret->transaction, sizeof(ret->transaction), "%s", transaction);
     } else {
-        evm_address_text(&payment->token, ret->hex[3]);
         (void)snprintf(ret->transaction, sizeof(ret->transaction), "%s/%llu", transaction,
                        (unsigned long long)payment->transfer.log_index);
     }
@@ -286,7 +284,7 @@ enum lucid_error payment_members_make(const struct x402_payment *payment,
     text_add(ret, "payer", ret->hex[2]);
     text_add(ret, "price", ret->price);
     json_add(ret, "request", request);
-    text_add(ret, "scheme", payment_scheme_name(payment->scheme));
+    text_add(ret, "scheme", x402_scheme_name(payment->scheme));
     bool_add(ret, "served", payment->served);
     text_add(ret, "token", ret->hex[3]);
     text_add(ret, "transaction", ret->transaction);
@@ -488,7 +486,7 @@ static enum lucid_error scheme_read(const struct jcs_value *root, enum x402_paym
         return error;
     }
     for (int scheme = X402_SCHEME_EIP3009; scheme <= X402_SCHEME_SOLANA; scheme++) {
-        if (lucid_span_is(text, payment_scheme_name((enum x402_payment_scheme)scheme))) {
+        if (lucid_span_is(text, x402_scheme_name((enum x402_payment_scheme)scheme))) {
             *ret = (enum x402_payment_scheme)scheme;
             return LUCID_OK;
         }

@@ -65,15 +65,6 @@ static void payer_text(const struct paid_call *call, bool settled, char ret[PAYM
     }
 }
 
-static void transaction_text(const struct x402_payment *payment, char ret[PAYMENT_TEXT_MAX + 1])
-{
-    if (payment->scheme == X402_SCHEME_SOLANA) {
-        base58_text(payment->transfer.signature, sizeof(payment->transfer.signature), ret);
-    } else {
-        evm_hash_text(&payment->transfer.transaction, ret);
-    }
-}
-
 /* The header that clients read what became of their payment from. reason NULL: it succeeded. */
 static void settlement_add(struct paid_call *call, const char *reason)
 {
@@ -84,7 +75,7 @@ static void settlement_add(struct paid_call *call, const char *reason)
     struct lucid_buf out = {0};
     payer_text(call, settled, payer);
     if (settled) {
-        transaction_text(&job->payment, transaction);
+        x402_payment_transaction_text(&job->payment, transaction);
     }
     x402_settlement_write(call->form, job->network, transaction, payer[0] == '\0' ? NULL : payer,
                           reason, &out);

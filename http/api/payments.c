@@ -74,11 +74,14 @@ static enum lucid_error payment_step(struct ledger_view *view, const struct paym
 
 static bool payer_is(const struct shown_payment *shown, struct lucid_span payer)
 {
-    char text[EVM_ADDRESS_TEXT_BYTES + 1];
+    char text[X402_PARTY_BYTES_MAX + 1];
     if (!shown->gated) {
         return lucid_span_is(payer, shown->payment.payer);
     }
-    evm_address_text(&shown->gate.payer, text);
+    x402_payment_payer_text(&shown->gate, text);
+    if (shown->gate.scheme == X402_SCHEME_SOLANA) {
+        return lucid_span_is(payer, text); /* where case counts */
+    }
     return payer.len == EVM_ADDRESS_TEXT_BYTES &&
            strncasecmp((const char *)payer.data, text, payer.len) == 0;
 }

@@ -89,17 +89,20 @@ static bool has_transfer(const struct x402_payment *gate)
 static void gate_write(const struct x402_payment *gate, struct lucid_buf *out)
 {
     lucid_buf_char(out, '{');
-    lucid_json_member_cstr(out, "scheme",
-                           gate->scheme == X402_SCHEME_EIP3009 ? "eip3009" : "transfer");
+    char token[X402_PARTY_BYTES_MAX + 1];
+    char pay_to[X402_PARTY_BYTES_MAX + 1];
+    x402_payment_token_text(gate, token);
+    x402_payment_pay_to_text(gate, pay_to);
+    lucid_json_member_cstr(out, "scheme", x402_scheme_name(gate->scheme));
     lucid_json_member_bool(out, "bound", gate->bound);
     lucid_json_member_bool(out, "served", gate->served);
     lucid_json_member_bool(out, "final", gate->final);
     gas_amount_member(out, "price", gate->price);
-    hex_member(out, "token", gate->token.bytes, EVM_ADDRESS_BYTES);
-    hex_member(out, "pay_to", gate->pay_to.bytes, EVM_ADDRESS_BYTES);
+    lucid_json_member_cstr(out, "token", token);
+    lucid_json_member_cstr(out, "pay_to", pay_to);
     lucid_json_member_cstr(out, "method", gate->request.method);
     lucid_json_member_cstr(out, "resource", gate->request.resource);
-    if (has_transfer(gate)) {
+    if (has_transfer(gate) && gate->scheme != X402_SCHEME_SOLANA) {
         lucid_json_member_u64(out, "log_index", gate->transfer.log_index);
         lucid_json_member_u64(out, "block", gate->transfer.block);
         hex_member(out, "block_hash", gate->transfer.block_hash.bytes, EVM_HASH_BYTES);
@@ -110,6 +113,7 @@ static void gate_write(const struct x402_payment *gate, struct lucid_buf *out)
         lucid_json_member_null(out, "block_hash");
         lucid_json_member_null(out, "paid_at");
     }
+    api_text_or_null(out, "identifier", gate->identifier);
     lucid_json_member_u64(out, "first_sequence", gate->first_sequence);
     lucid_json_member_time(out, "updated_at", gate->time_ms);
     lucid_buf_char(out, '}');
@@ -118,10 +122,14 @@ static void gate_write(const struct x402_payment *gate, struct lucid_buf *out)
 /* Members that are the gate's to say where it is a payment of it. */
 static void gate_members(const struct x402_payment *gate, struct lucid_buf *out)
 {
-    hex_member(out, "payer", gate->payer.bytes, EVM_ADDRESS_BYTES);
+    char payer[X402_PARTY_BYTES_MAX + 1];
+    char transaction[X402_TRANSACTION_BYTES_MAX + 1];
+    x402_payment_payer_text(gate, payer);
+    lucid_json_member_cstr(out, "payer", payer);
     lucid_json_member_cstr(out, "network", gate->network);
     if (has_transfer(gate)) {
-        hex_member(out, "transaction", gate->transfer.transaction.bytes, EVM_HASH_BYTES);
+        x402_payment_transaction_text(gate, transaction);
+        lucid_json_member_cstr(out, "transaction", transaction);
     } else {
         lucid_json_member_null(out, "transaction");
     }

@@ -14,6 +14,7 @@ static struct {
     uint64_t claims[HEARD_MAX]; /* held then */
     const char *settler;        /* VERIFY names it; NULL: nobody */
     bool judges;                /* VERIFY: smart wallets by their signatures */
+    bool lies;                  /* one signature for all on Solana */
     bool settled_before;        /* VERIFY says so, without being asked for it */
 } heard;
 
@@ -48,6 +49,9 @@ static void market_answer(struct house *house, struct x402_charge *charge)
         charge->has_transaction = heard.settled_before;
     } else if (charge->network->solana && moved) {
         charge->transfer = settlement_of_message(&charge->solana);
+        if (heard.lies) {
+            memset(charge->transfer.signature, 1, sizeof(charge->transfer.signature));
+        }
     } else if (charge->verb == X402_CHARGE_SETTLE && moved) {
         charge->transfer = settlement_of(lucid_get_be64(charge->authorization.from.bytes),
                                          charge->outcome == GOOD);
@@ -257,6 +261,30 @@ static void test_solana_outcomes(void **state)
         assert_int_equal(world_count(&scene->house.world, 0, true), 0);
         scene_close(scene);
     }
+}
+
+/* One signature for two payments: what became of the second is not known, whatever is said. */
+static void test_solana_lie(void **state)
+{
+    (void)state;
+    market_open("payai");
+    struct buyer *buyer = &scene->buyer;
+    struct buyer other = {.done = 0};
+    heard.lies = true;
+    buyer_solana(&scene->house, buyer, 1, 1, 1);
+    assert_int_equal(show(scene, buyer), X402_ADMITTED);
+    buyer_solana(&scene->house, &other, 2, 1, 1);
+    assert_int_equal(show(scene, &other), X402_OUTSTANDING);
+    script[X402_CHARGE_ASK] = GOOD;
+    fake_loop_advance(&scene->loop, 20000);
+    assert_int_equal(world_count(&scene->house.world, X402_PENDING, true), 1);
+    assert_int_equal(claims_of(scene), 1);
+    heard.lies = false;
+    fake_loop_advance(&scene->loop, 70000);
+    assert_int_equal(show(scene, &other), X402_ADMITTED);
+    assert_int_equal(claims_of(scene), 0);
+    assert_int_equal(owed(&scene->house.world.revenue, "clearing:payai:USDC"), -2000);
+    scene_close(scene);
 }
 
 /* --- smart wallets ---------------------------------------------------------------------------- */
@@ -487,9 +515,10 @@ int main(void)
         cmocka_unit_test(test_direct),           cmocka_unit_test(test_chosen),
         cmocka_unit_test(test_forward_too_long), cmocka_unit_test(test_solana),
         cmocka_unit_test(test_solana_outcomes),  cmocka_unit_test(test_wallet),
-        cmocka_unit_test(test_wallet_crowd),     cmocka_unit_test(test_wallet_settled),
-        cmocka_unit_test(test_wallet_pending),   cmocka_unit_test(test_identifier),
-        cmocka_unit_test(test_identifier_race),  cmocka_unit_test(test_identifier_again),
+        cmocka_unit_test(test_solana_lie),       cmocka_unit_test(test_wallet_crowd),
+        cmocka_unit_test(test_wallet_settled),   cmocka_unit_test(test_wallet_pending),
+        cmocka_unit_test(test_identifier),       cmocka_unit_test(test_identifier_race),
+        cmocka_unit_test(test_identifier_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,7 +205,7 @@ static enum lucid_error expect_settle(struct step *step, bool *ret_known, bool *
         return LUCID_REFUSE_CONFLICT;
     }
     if (!keys_free(step->payment, step, true)) {
-        return LUCID_REFUSE_CONFLICT;
+        return is_solana(step->payment) ? LUCID_RETRY_BUSY : LUCID_REFUSE_CONFLICT;
     }
     after.status = X402_SETTLED;
     after.foreign = false;
