@@ -113,7 +113,8 @@ bool x402_recall_is_signed(const struct x402_payment *payment, const struct x402
            memcmp(&payment->signature, &proof->signature, sizeof(payment->signature)) == 0;
 }
 
-/* The canonical paymentPayload of a forward, appended to out; false: there is none. */
+/* What the payer signed and its signature, as a forward has them, in canonical form, appended to
+ * out; false: there is none. */
 static bool payload_write(struct lucid_span forward, struct lucid_buf *out)
 {
     enum { ARENA_BYTES = 4 << 20 };
@@ -121,10 +122,13 @@ static bool payload_write(struct lucid_span forward, struct lucid_buf *out)
     struct lucid_arena arena;
     const struct jcs_value *root;
     lucid_arena_init(&arena, ARENA_BYTES);
-    bool ok = jcs_parse(forward, &limits, &arena, &root, NULL) == LUCID_OK &&
-              jcs_member(root, "paymentPayload") != NULL;
+    const struct jcs_value *payload = NULL;
+    if (jcs_parse(forward, &limits, &arena, &root, NULL) == LUCID_OK) {
+        payload = jcs_member(jcs_member(root, "paymentPayload"), "payload");
+    }
+    bool ok = payload != NULL;
     if (ok) {
-        jcs_write(jcs_member(root, "paymentPayload"), out);
+        jcs_write(payload, out);
     }
     lucid_arena_fini(&arena);
     return ok && lucid_buf_ok(out);

@@ -40,8 +40,8 @@ bool x402_recall_is_signed(const struct x402_payment *payment, const struct x402
                            const struct x402_proof *proof);
 
 /* Whether what a facilitator was sent for an intent (x402_payment_forward) has the same
- * paymentPayload as what it would be sent now: the same bytes of the client, also a smart wallet's
- * signature. False also without memory. */
+ * paymentPayload.payload as what it would be sent now: the same authorization with the same bytes
+ * of a smart wallet's signature. False also without memory. */
 bool x402_recall_is_forwarded(struct lucid_span kept, struct lucid_span shown);
 
 #endif

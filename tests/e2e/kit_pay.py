@@ -64,12 +64,19 @@ def authorization_of(header):
     }
 
 
+def identified(document, identifier):
+    """A v2 payment that names itself, by the extension payment-identifier."""
+    if identifier is not None:
+        document["extensions"] = {"payment-identifier": {"info": {"id": identifier}}}
+    return document
+
+
 def offer_v2(answer):
     """The v2 offer of a 402 (kit.Answer): PAYMENT-REQUIRED, decoded."""
     return unb64(answer.header("PAYMENT-REQUIRED"))
 
 
-def pay_v2(answer, wallet, value=None, **more):
+def pay_v2(answer, wallet, value=None, identifier=None, **more):
     """(header name, value) as a v2 client makes it from a 402."""
     required = offer_v2(answer)
     accepted = required["accepts"][0]
@@ -81,7 +88,7 @@ def pay_v2(answer, wallet, value=None, **more):
         "resource": required["resource"],
         "accepted": accepted,
     }
-    return "PAYMENT-SIGNATURE", b64(document)
+    return "PAYMENT-SIGNATURE", b64(identified(document, identifier))
 
 
 def pay_v1(answer, wallet, value=None, **more):

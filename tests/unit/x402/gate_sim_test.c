@@ -232,7 +232,7 @@ static void buyer_pays(struct sim_buyer *from, struct house *at, unsigned place,
     case SIM_KEY:
         buyer_authorization(at, buyer, deal->number, place, body);
         (void)snprintf(buyer->forward, sizeof(buyer->forward),
-                       "{\"paymentPayload\":{\"from\":%llu,\"signature\":%llu}}",
+                       "{\"paymentPayload\":{\"payload\":{\"from\":%llu,\"signature\":%llu}}}",
                        (unsigned long long)deal->number, (unsigned long long)deal->number);
         buyer->job.forward = lucid_span_str(buyer->forward);
         break;

@@ -312,7 +312,7 @@ void buyer_authorization(struct house *house, struct buyer *buyer, uint64_t numb
 static void forward_write(struct buyer *buyer, uint64_t number, uint64_t signed_by)
 {
     int len = snprintf(buyer->forward, sizeof(buyer->forward),
-                       "{\"paymentPayload\":{\"from\":%llu,\"signature\":%llu},"
+                       "{\"paymentPayload\":{\"payload\":{\"from\":%llu,\"signature\":%llu}},"
                        "\"paymentRequirements\":{\"resource\":\"%02x\"},\"x402Version\":2}",
                        (unsigned long long)number, (unsigned long long)signed_by,
                        (unsigned)buyer->job.request.digest[1]);
@@ -328,8 +328,8 @@ bool forward_is_signed(struct lucid_span forward)
     lucid_assert(forward.len < sizeof(text));
     memcpy(text, forward.data, forward.len);
     text[forward.len] = '\0';
-    return sscanf(text, "{\"paymentPayload\":{\"from\":%llu,\"signature\":%llu}", &number,
-                  &signed_by) == 2 &&
+    return sscanf(text, "{\"paymentPayload\":{\"payload\":{\"from\":%llu,\"signature\":%llu}",
+                  &number, &signed_by) == 2 &&
            number == signed_by;
 }
 

@@ -192,10 +192,15 @@ static void test_forwarded(void **state)
         const char *shown;
         bool same;
     } rows[] = {
-        {"{\"paymentPayload\":{\"a\":[1,\"x\"]},\"paymentRequirements\":1}",
-         "{\"paymentPayload\":{\"a\":[1,\"x\"]},\"paymentRequirements\":2}", true},
-        {"{\"paymentPayload\":{\"a\":1}}", "{\"paymentPayload\":{\"a\":2}}", false},
-        {"{\"paymentPayload\":{\"a\":1}}", "{\"paymentPayload\":{\"a\":1,\"b\":1}}", false},
+        {"{\"paymentPayload\":{\"payload\":{\"a\":[1,\"x\"]}},\"paymentRequirements\":1}",
+         "{\"paymentPayload\":{\"payload\":{\"a\":[1,\"x\"]}},\"paymentRequirements\":2}", true},
+        {"{\"paymentPayload\":{\"payload\":{\"a\":1}}}",
+         "{\"paymentPayload\":{\"payload\":{\"a\":2}}}", false},
+        {"{\"paymentPayload\":{\"payload\":{\"a\":1}}}",
+         "{\"paymentPayload\":{\"payload\":{\"a\":1,\"b\":1}}}", false},
+        {"{\"paymentPayload\":{\"payload\":7,\"resource\":1}}",
+         "{\"paymentPayload\":{\"payload\":7,\"resource\":2}}", true},
+        {"{\"paymentPayload\":{\"a\":1}}", "{\"paymentPayload\":{\"a\":1}}", false},
         {"{\"paymentRequirements\":1}", "{\"paymentRequirements\":1}", false},
         {"{\"paymentPayload\":1}", "{\"paymentPayload\":1", false},
         {"", "", false},
