@@ -363,15 +363,38 @@ static void bad_peers(void **state)
         asked->call.total_ms_max = 250;
         uint64_t before = harness_now_ms();
         one(&world, asked, cases[i].error, 0);
+        assert_false(asked->call.unsent);
         uint64_t took = asked->done_ms - before;
         bool waits = cases[i].kind == PEER_SLOW_HEAD || cases[i].kind == PEER_SLOW_BODY ||
                      cases[i].kind == PEER_SILENT;
         assert_in_range(took, waits ? 240 : 0, 3000);
         peer_stop(&peer);
         /* Nobody listens there any more. */
-        one(&world, ask_port(&world, 0, peer.port, "/"), LUCID_RETRY_IO, 0);
+        asked = ask_port(&world, 0, peer.port, "/");
+        one(&world, asked, LUCID_RETRY_IO, 0);
+        assert_true(asked->call.unsent);
     }
     world_close(&world);
+}
+
+/* What must not go out twice has a connection of its own, and leaves none behind. */
+static void once(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, &(struct http_outgoing_options){0});
+    serve(&world);
+    for (uint64_t i = 1; i <= 3; i++) {
+        struct asked *asked = ask_port(&world, 0, world.harness.port, "/echo");
+        asked->call.once = true;
+        one(&world, asked, LUCID_OK, 200);
+        assert_false(asked->call.unsent);
+        assert_int_equal(harness_counters(&world.harness).connections_accepted, i);
+    }
+    one(&world, ask_port(&world, 0, world.harness.port, "/echo"), LUCID_OK, 200);
+    assert_int_equal(harness_counters(&world.harness).connections_accepted, 4);
+    world_close(&world);
+    harness_end(&world.harness, 1000);
 }
 
 static void bad_addresses(void **state)
@@ -632,12 +655,12 @@ static void storm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers),         cmocka_unit_test(connection_reuse),
-        cmocka_unit_test(bad_peers),       cmocka_unit_test(bad_addresses),
-        cmocka_unit_test(bounds),          cmocka_unit_test(cancels),
-        cmocka_unit_test(close_under_way), cmocka_unit_test(no_memory),
-        cmocka_unit_test(no_proxy),        cmocka_unit_test(certificates),
-        cmocka_unit_test(storm),
+        cmocka_unit_test(answers),      cmocka_unit_test(connection_reuse),
+        cmocka_unit_test(bad_peers),    cmocka_unit_test(bad_addresses),
+        cmocka_unit_test(bounds),       cmocka_unit_test(once),
+        cmocka_unit_test(cancels),      cmocka_unit_test(close_under_way),
+        cmocka_unit_test(no_memory),    cmocka_unit_test(no_proxy),
+        cmocka_unit_test(certificates), cmocka_unit_test(storm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
