@@ -49,6 +49,7 @@ const struct cli_command *const cli_commands[] = {
     &command_payment_record,
     &command_payment_list,
     &command_payment_show,
+    &command_facilitation_list,
     &command_x402_rotate_key,
     &command_settlement_list,
     &command_settlement_current,
