@@ -232,10 +232,18 @@ void house_open(struct house *house, struct x402_spent *spent)
     lucid_assert(x402_gate_open(&house->options, &house->gate) == LUCID_OK);
 }
 
+void house_commit(struct house *house)
+{
+    if (house->queued > 0) {
+        writer_run(house);
+    }
+    house->done_count = 0;
+}
+
 void house_kill(struct house *house, bool commit)
 {
-    if (commit && house->queued > 0) {
-        writer_run(house);
+    if (commit) {
+        house_commit(house);
     }
     lucid_timer_clear(&house->loop->loop, &house->turn);
     lucid_timer_clear(&house->loop->loop, &house->tell);

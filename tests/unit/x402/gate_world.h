@@ -85,6 +85,8 @@ void house_open(struct house *house, struct x402_spent *spent);
 /* Drops the gate, what the writer has not begun, and the spent store's memory, as a killed process
  * would. commit: what is queued is committed first, but nobody is told. */
 void house_kill(struct house *house, bool commit);
+/* What is queued is committed, and nobody is told: before a house_kill. */
+void house_commit(struct house *house);
 void house_fini(struct house *house);
 
 /* --- a buyer ---------------------------------------------------------------------------------- */
