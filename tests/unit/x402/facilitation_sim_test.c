@@ -20,7 +20,7 @@ enum {
     WINDOW = 16,
     JOBS = 24,
     BUYERS = 6,
-    STEPS = 4000,
+    STEPS = 3000,
     CLIENTS = 2,
     RESERVE = 1000
 };
@@ -439,7 +439,7 @@ static void test_sim(void **state)
     (void)state;
     const char *given = getenv("LUCID_TEST_SEED");
     uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         print_message("# seed %llu\n", (unsigned long long)(seed + i));
         round_run(seed + i);
         print_message(
