@@ -12,6 +12,7 @@
 #include "ledger/receipt.h"
 #include "ledger/token.h"
 #include "x402/clients.h"
+#include "x402/grant.h"
 
 #define API_REQUEST_BYTES_MAX    ((size_t)512 * 1024) /* one envelope with everything around it */
 #define API_BATCH_LINES_MAX      10000
@@ -72,6 +73,7 @@ struct api_metrics {
     _Atomic uint64_t payments_recorded;
     _Atomic uint64_t payments_demanded;
     _Atomic uint64_t proxy[API_PROXY_RESULTS]; /* answers to sub-requests of authorize */
+    _Atomic uint64_t grants_admitted;          /* requests that an access grant answered */
     _Atomic uint64_t batch_unsent_bytes;
     _Atomic uint64_t quota_refusals;
     _Atomic uint64_t streams_open;
@@ -176,6 +178,10 @@ bool api_admin_find(struct http_request *request, const struct api *api,
 /* The id of the request's token; "" for none. False: it has answered. */
 bool api_token_id(struct http_request *request, const struct api *api,
                   char ret[TOKEN_ID_BYTES + 1]) LUCID_WARN_UNUSED;
+
+/* Admits as a route with scope read does; for one that has other ways in. False: it has answered.
+ */
+bool api_read_admit(struct http_request *request, const struct api *api) LUCID_WARN_UNUSED;
 
 /* Whether what was admitted with scope read would be admitted still; for answers that last. */
 bool api_still_admitted(struct http_request *request, const struct api *api,
@@ -373,6 +379,21 @@ bool api_receipt_foresee(struct http_request *request,
                          struct receipt_command *command) LUCID_WARN_UNUSED;
 void api_receipt_answer(struct http_request *request, const struct receipt_command *command);
 
+/* --- access.c: access grants (x402/grant.h) --------------------------------------------------- */
+
+enum api_grant_found {
+    API_GRANT_NONE, /* no X-Access-Grant header */
+    API_GRANT_GOOD,
+    API_GRANT_BAD, /* it admits to nothing here */
+};
+/* What the request's access grant is worth for that asset now. GOOD: *ret is it. BAD: why->text
+ * says why, for the detail of a 402. False: it has answered (400 for one that is malformed). */
+bool api_grant_find(struct http_request *request, struct lucid_span asset,
+                    enum api_grant_found *ret_found, struct x402_grant *ret,
+                    struct lucid_why *why) LUCID_WARN_UNUSED;
+/* Headers of an answer that a grant admits to, before the answer. */
+void api_grant_admit(struct http_request *request, const struct x402_grant *grant);
+
 /* --- errand.c: what a request has done on the cashier's thread ---------------------------------
  */
 
@@ -410,6 +431,8 @@ api_handler api_assets_get, api_price_get, api_price_put;           /* assets.c 
 api_handler api_price_delete, api_price_history_get;                /* assets.c */
 api_handler api_revenue_get;                                        /* assets.c */
 api_handler api_revenues_get;                                       /* takings.c */
+api_handler api_access_get, api_access_one_get, api_access_post;    /* access.c */
+api_handler api_access_subscribe_post, api_access_revoke_post;      /* access.c */
 api_handler api_payments_get, api_payment_get, api_payments_post;   /* payments.c */
 api_handler api_facilitate_verify_post, api_facilitate_settle_post; /* facilitate.c */
 api_handler api_facilitate_supported_get, api_facilitations_get;    /* facilitate.c */

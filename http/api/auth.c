@@ -140,8 +140,8 @@ static void cors_allow(struct http_request *request)
     static const char lines[] =
         "Access-Control-Allow-Origin: *\r\n"
         "Access-Control-Expose-Headers: ETag, Idempotency-Replayed, PAYMENT-REQUIRED, "
-        "PAYMENT-RESPONSE, RateLimit, RateLimit-Policy, Retry-After, X-PAYMENT-RESPONSE, "
-        "X-Payment-Id, X-Request-Id\r\n";
+        "PAYMENT-RESPONSE, RateLimit, RateLimit-Policy, Retry-After, X-Access-Expires, "
+        "X-PAYMENT-RESPONSE, X-Payment-Id, X-Request-Id\r\n";
     http_add_lines(request, lucid_span(lines, sizeof(lines) - 1));
 }
 
@@ -216,6 +216,16 @@ bool api_token_id(struct http_request *request, const struct api *api, char ret[
     return found != TOKEN_FAILED;
 }
 
+bool api_read_admit(struct http_request *request, const struct api *api)
+{
+    struct ledger_token token;
+    if (api->options.public_reads) {
+        return true;
+    }
+    enum token_found found = token_find(request, api, &token);
+    return found != TOKEN_FAILED && token_admits(request, found, &token, scopes_of(API_READ));
+}
+
 bool api_still_admitted(struct http_request *request, const struct api *api,
                         struct ledger_view *view)
 {
@@ -236,7 +246,7 @@ void api_preflight(struct http_request *request, const struct http_route *route)
     http_add_header(request, "Access-Control-Allow-Methods", about->cors);
     http_add_header(request, "Access-Control-Allow-Headers",
                     "Accept, Authorization, Content-Type, If-None-Match, Last-Event-ID, "
-                    "PAYMENT-SIGNATURE, X-PAYMENT, X-Payment-Proof, X-Request-Id");
+                    "PAYMENT-SIGNATURE, X-Access-Grant, X-PAYMENT, X-Payment-Proof, X-Request-Id");
     http_add_header(request, "Access-Control-Max-Age", "86400");
     http_respond(request, 204, NULL, &none);
 }

@@ -127,10 +127,13 @@ static void gas_metrics(struct api *api, struct ledger_view *view, struct lucid_
                      "1 while a receipt whose signer cannot pay is refused.");
 }
 
+enum { GRANTS_COUNTED_MAX = 10000 };
+
 static void payment_metrics(struct api *api, struct ledger_view *view, struct lucid_buf *out)
 {
     uint64_t statements = 0;
     uint64_t payouts = 0;
+    uint64_t grants = 0;
     struct gas_account transit = own_account(view, GAS_CLASS_TRANSIT, "payouts", GAS_USDC);
     lucid_prom_counter(out, "lucid_payments_total", read_relaxed(&api->metrics.payments_recorded),
                        "Payments recorded since the start.");
@@ -138,6 +141,9 @@ static void payment_metrics(struct api *api, struct ledger_view *view, struct lu
         lucid_prom_counter(out, "lucid_payment_demands_total",
                            read_relaxed(&api->metrics.payments_demanded),
                            "Requests answered 402 with what they cost.");
+        lucid_prom_counter(out, "lucid_grants_admitted_total",
+                           read_relaxed(&api->metrics.grants_admitted),
+                           "Priced requests that an access grant answered.");
     }
     lucid_prom_counter(out, "lucid_protocol_revenue_total",
                        own_account(view, GAS_CLASS_REVENUE, "protocol", GAS_USDC).credits,
@@ -147,6 +153,11 @@ static void payment_metrics(struct api *api, struct ledger_view *view, struct lu
         lucid_prom_counter(out, "lucid_statements_total", statements,
                            "Settlement statements issued.");
         lucid_prom_counter(out, "lucid_payouts_total", payouts, "Payouts started.");
+    }
+    if (x402_grant_count(view, lucid_wall_ms(&api->options.clock), GRANTS_COUNTED_MAX, &grants) ==
+        LUCID_OK) {
+        lucid_prom_gauge(out, "lucid_grants_live", grants,
+                         "Access grants that admit now; at most 10000 are counted.");
     }
     lucid_prom_gauge(out, "lucid_payouts_in_transit", transit.credits - transit.debits,
                      "Payouts that are on their way, in base units of USDC.");

@@ -369,6 +369,19 @@ static bool place_read(struct paid_call *call)
     return call->class->place != NULL ? call->class->place(call) : paid_place_read(call);
 }
 
+/* Nothing was shown that pays; an access grant that does not admit is told why. */
+static void first_demand(struct paid_call *call)
+{
+    struct x402_grant grant;
+    struct lucid_why why = {0};
+    enum api_grant_found found;
+    if (api_grant_find(call->request, paid_asset(call), &found, &grant, &why)) {
+        paid_demand(call, "payment_required",
+                    found == API_GRANT_BAD ? why.text
+                                           : "this is sold: pay as `accepts` or `x402` says");
+    }
+}
+
 void paid_begin(struct http_request *request, const struct http_route *route,
                 const struct paid_class *class)
 {
@@ -380,8 +393,7 @@ void paid_begin(struct http_request *request, const struct http_route *route,
     if (header_find(call) && place_read(call) && call->class->rehearse(call)) {
         if (!call->has_header) {
             if (foreseen(call)) {
-                paid_demand(call, "payment_required",
-                            "this is sold: pay as `accepts` or `x402` says");
+                first_demand(call);
             }
         } else if (payment_fits(call) && job_fill(call)) {
             entered = !is_judged(call) && gate_enter(call);
@@ -401,6 +413,18 @@ void api_paid(struct http_request *request, const struct http_route *route)
     }
     if (admin) {
         http_keep_private(request); /* a cache would give it to others for nothing */
+        about->free_handle(request, route);
+        return;
+    }
+    struct x402_grant grant;
+    struct lucid_why why = {0};
+    enum api_grant_found found;
+    struct lucid_span asset = lucid_span_str(about->api->options.sales->assets[about->price_class]);
+    if (!api_grant_find(request, asset, &found, &grant, &why)) {
+        return;
+    }
+    if (found == API_GRANT_GOOD) {
+        api_grant_admit(request, &grant);
         about->free_handle(request, route);
         return;
     }

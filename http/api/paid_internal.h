@@ -89,6 +89,9 @@ void paid_begin(struct http_request *request, const struct http_route *route,
 /* The request's own method, resource and body. False: it has answered 414, or 500. */
 bool paid_place_read(struct paid_call *call);
 
+/* The priced asset; after rehearse. */
+struct lucid_span paid_asset(const struct paid_call *call);
+
 /* The offer by that version of the price (0: in force). LUCID_NOTE_ABSENT: there is none, or none
  * that can be paid here. */
 enum lucid_error paid_offer_make(struct paid_call *call, struct ledger_view *view,

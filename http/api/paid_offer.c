@@ -38,7 +38,7 @@ bool paid_place_read(struct paid_call *call)
     return true;
 }
 
-static struct lucid_span asset_of(const struct paid_call *call)
+struct lucid_span paid_asset(const struct paid_call *call)
 {
     const struct api_route *about = call->route->context;
     return call->class->asset != NULL
@@ -50,7 +50,7 @@ static struct lucid_span asset_of(const struct paid_call *call)
 static enum lucid_error price_read(struct paid_call *call, struct ledger_view *view,
                                    uint64_t version, uint64_t *ret_amount)
 {
-    struct lucid_span asset = asset_of(call);
+    struct lucid_span asset = paid_asset(call);
     struct gas_price *price = &call->price;
     enum lucid_error error = version == 0 ? gas_price_current(view, asset, price)
                                           : gas_price_version(view, asset, version, price);

@@ -92,6 +92,7 @@ static void assert_access(const json_t *operation, enum api_access access, const
         [API_READ] = "[{\"bearer\":[\"read\"]},{\"bearer\":[\"admin\"]}]",
         [API_PROXY] = "[{\"bearer\":[\"proxy\"]},{\"bearer\":[\"admin\"]}]",
         [API_ADMIN] = "[{\"bearer\":[\"admin\"]}]",
+        [API_FACILITATE] = "[{\"bearer\":[\"facilitate\"]},{\"bearer\":[\"admin\"]}]",
     };
     json_t *want = json_loads(texts[access], 0, NULL);
     if (!json_equal(want, json_object_get(operation, "security"))) {
