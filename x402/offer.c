@@ -100,6 +100,11 @@ static void requirements_v2_write(const struct x402_offer *offer, struct lucid_b
     lucid_buf_char(out, '}');
 }
 
+void x402_accept_write(const struct x402_offer *offer, struct lucid_buf *out)
+{
+    requirements_v2_write(offer, out);
+}
+
 /* --- v1: the body --- */
 
 /* Version 1 knows networks by names of its own only: without one there is nothing to accept, and no

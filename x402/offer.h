@@ -31,6 +31,10 @@ struct x402_document {
 void x402_document_write(const struct x402_offer *offer, const char *error, const char *detail,
                          struct lucid_span request_id, struct x402_document *ret);
 
+/* One element of `accepts` as version 2 has it, appended: of the offer's terms only network, amount
+ * and recipient count. */
+void x402_accept_write(const struct x402_offer *offer, struct lucid_buf *out);
+
 /* PAYMENT-RESPONSE / X-PAYMENT-RESPONSE (v1 names the network as v1 does): base64 JSON, appended.
  * transaction: "0x" and hex digits, or base58 on Solana; NULL: none. payer: as clients read it
  * (EIP-55, base58); NULL: not known. reason NULL: success. */

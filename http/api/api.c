@@ -53,6 +53,7 @@ static const struct route_row rows[] = {
     {"GET", "/v1/assets/{asset}/pricing/history", api_price_history_get, API_PUBLIC, 0},
     {"GET", "/v1/assets/{asset}/revenue", api_revenue_get, API_READ, 0},
     {"GET", "/v1/revenue", api_revenues_get, API_READ, 0},
+    {"GET", "/discovery/resources", api_discovery_get, API_PUBLIC, 0},
     {"GET", "/v1/access", api_access_get, API_READ, 0},
     {"POST", "/v1/access", api_access_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
     {"POST", "/v1/access/subscribe", api_access_subscribe_post, API_PUBLIC, API_DOCUMENT_BYTES_MAX},

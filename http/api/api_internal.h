@@ -431,6 +431,7 @@ api_handler api_assets_get, api_price_get, api_price_put;           /* assets.c 
 api_handler api_price_delete, api_price_history_get;                /* assets.c */
 api_handler api_revenue_get;                                        /* assets.c */
 api_handler api_revenues_get;                                       /* takings.c */
+api_handler api_discovery_get;                                      /* discovery.c */
 api_handler api_access_get, api_access_one_get, api_access_post;    /* access.c */
 api_handler api_access_subscribe_post, api_access_revoke_post;      /* access.c */
 api_handler api_payments_get, api_payment_get, api_payments_post;   /* payments.c */

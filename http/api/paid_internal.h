@@ -92,6 +92,15 @@ bool paid_place_read(struct paid_call *call);
 /* The priced asset; after rehearse. */
 struct lucid_span paid_asset(const struct paid_call *call);
 
+/* The price's own word, or the class's. */
+struct lucid_span paid_words(const char *own, const char *fallback);
+
+/* Who is paid by the price and who settles it, into an offer whose network and asset are set.
+ * known: the payment shown that was made for it, which on Solana names somebody; NULL: none. False:
+ * it cannot be paid now. */
+bool paid_offer_settle(const struct api_sales *sales, const struct gas_price *price,
+                       const struct x402_payment *known, struct x402_offer *offer);
+
 /* The offer by that version of the price (0: in force). LUCID_NOTE_ABSENT: there is none, or none
  * that can be paid here. */
 enum lucid_error paid_offer_make(struct paid_call *call, struct ledger_view *view,

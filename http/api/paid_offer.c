@@ -69,41 +69,47 @@ static enum lucid_error price_read(struct paid_call *call, struct ledger_view *v
 }
 
 /* The price's own word, or the class's. */
-static struct lucid_span words_of(const char *own, const char *fallback)
+struct lucid_span paid_words(const char *own, const char *fallback)
 {
     return lucid_span_str(own[0] != '\0' ? own : fallback);
 }
 
 /* On Solana an offer names who completes the transaction, and nothing but a facilitator settles it.
- * known: the payment shown was made for it, by a transaction that names somebody. False: nobody
- * can be named. */
-static bool solana_terms(const struct paid_call *call, bool known, struct x402_offer *offer)
+ */
+static bool solana_terms(const struct api_sales *sales, const struct gas_price *price,
+                         const struct x402_payment *known, struct x402_offer *offer)
 {
-    const struct api_sales *sales = call->api->options.sales;
     struct x402_terms *terms = &offer->terms;
-    if (!x402_base58_parse(lucid_span_str(call->price.pay_to), terms->pay_to_solana,
+    if (!x402_base58_parse(lucid_span_str(price->pay_to), terms->pay_to_solana,
                            sizeof(terms->pay_to_solana))) {
         return false;
     }
     offer->authorizations =
-        known || x402_roster_settles(sales->facilitators, terms->network, terms->asset, false);
-    if (known) {
-        const struct x402_payment *payment = &call->entry.job.payment;
-        memcpy(terms->fee_payer, payment->solana.fee_payer, sizeof(terms->fee_payer));
-        return payment->scheme == X402_SCHEME_SOLANA;
+        known != NULL ||
+        x402_roster_settles(sales->facilitators, terms->network, terms->asset, false);
+    if (known != NULL) {
+        memcpy(terms->fee_payer, known->solana.fee_payer, sizeof(terms->fee_payer));
+        return known->scheme == X402_SCHEME_SOLANA;
     }
     return offer->authorizations && sales->fee_payer != NULL &&
            sales->fee_payer(sales->context, terms->network, terms->asset, terms->fee_payer);
 }
 
-static bool evm_terms(const struct paid_call *call, struct x402_offer *offer)
+static bool evm_terms(const struct api_sales *sales, const struct gas_price *price,
+                      struct x402_offer *offer)
 {
-    const struct api_sales *sales = call->api->options.sales;
     struct x402_terms *terms = &offer->terms;
     const struct x402_roster_file *who = sales->facilitators;
     offer->authorizations = x402_roster_settles(who, terms->network, terms->asset, false);
     offer->smart_wallets = x402_roster_settles(who, terms->network, terms->asset, true);
-    return evm_address_parse(lucid_span_str(call->price.pay_to), &terms->pay_to);
+    return evm_address_parse(lucid_span_str(price->pay_to), &terms->pay_to);
+}
+
+bool paid_offer_settle(const struct api_sales *sales, const struct gas_price *price,
+                       const struct x402_payment *known, struct x402_offer *offer)
+{
+    return offer->terms.network->solana ? solana_terms(sales, price, known, offer)
+                                        : evm_terms(sales, price, offer);
 }
 
 enum lucid_error paid_offer_make(struct paid_call *call, struct ledger_view *view, uint64_t version)
@@ -133,13 +139,13 @@ enum lucid_error paid_offer_make(struct paid_call *call, struct ledger_view *vie
                 .resource = call->resource,
                 .path = call->path,
             },
-        .description = words_of(price->description, call->class->description),
-        .mime_type = words_of(price->mime_type, call->class->mime_type),
+        .description = paid_words(price->description, call->class->description),
+        .mime_type = paid_words(price->mime_type, call->class->mime_type),
         .timeout_seconds = sales->payment_seconds_max,
     };
     memcpy(offer.terms.body_sha256, call->body_sha256, sizeof(call->body_sha256));
-    if (!(network->solana ? solana_terms(call, call->known && version != 0, &offer)
-                          : evm_terms(call, &offer))) {
+    bool known = call->known && version != 0;
+    if (!paid_offer_settle(sales, price, known ? &call->entry.job.payment : NULL, &offer)) {
         return LUCID_NOTE_ABSENT;
     }
     call->offer = offer;

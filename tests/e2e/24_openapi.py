@@ -320,6 +320,29 @@ with kit.case("settlements and payouts"):
     for name, body in (("PayoutRequest", recorded), ("PayoutFailure", {"reason": "x"})):
         api.check({"$ref": "#/components/schemas/" + name}, body)
 
+with kit.case("access grants, and what is for sale"):
+    grant = {"asset": "model", "duration_hours": 1, "secret_sha256": ZERO}
+    ask("POST", "/v1/access", grant, None, 401)
+    ask("POST", "/v1/access", grant, reader, 403)
+    admin("POST", "/v1/access", {**grant, "duration_hours": 0}, 422)
+    given = admin("POST", "/v1/access", grant, 201).json()
+    admin("POST", "/v1/access", grant, 200)
+    one = "/v1/access/" + given["id"]
+    admin("GET", one)
+    ask("GET", one, status=401)
+    admin("GET", "/v1/access/" + "f" * 32, status=404)
+    admin("GET", "/v1/access?asset=model&limit=1")
+    admin("GET", "/v1/access?asset=/", status=400)
+    ask("GET", "/v1/access", status=401)
+    ask("POST", one + "/revoke", {"reason": "x"}, None, 401)
+    admin("POST", one + "/revoke", {}, 422)
+    admin("POST", one + "/revoke", {"reason": "x"}, 200)
+    admin("POST", "/v1/access", grant, 409)
+    admin("POST", "/v1/access/" + "f" * 32 + "/revoke", {"reason": "x"}, 404)
+    ask("POST", "/v1/access/subscribe", grant, status=503)
+    ask("GET", "/discovery/resources?limit=1", status=200)
+    ask("GET", "/discovery/resources?limit=101", status=400)
+
 with kit.case("what a proxy asks, where nothing is sold behind one"):
     for route in ("authorize", "explain"):
         admin("GET", f"/v1/x402/{route}?asset=x", status=404)
@@ -344,8 +367,9 @@ with kit.case("every route was asked, with success and with what it refuses"):
                if (method.upper(), path) not in asked]
     kit.equal(missing, [])
     successes = {(method, path) for method, path, status in api.seen if status in ("200", "201")}
-    # Needs a chain, or is there to refuse: 43_proxy and 44_facilitate judge them.
-    elsewhere = {("GET", "/v1/x402/authorize"), ("GET", "/v1/x402/explain"),
+    # Needs a chain, or is there to refuse: 43_proxy, 44_facilitate and 47_access judge them.
+    elsewhere = {("POST", "/v1/access/subscribe"),
+                 ("GET", "/v1/x402/authorize"), ("GET", "/v1/x402/explain"),
                  ("POST", "/v1/x402/verify"), ("POST", "/v1/x402/settle"),
                  ("GET", "/v1/x402/supported")}
     kit.equal(sorted(asked - successes), sorted(elsewhere), "routes without a success")

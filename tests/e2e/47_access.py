@@ -323,6 +323,47 @@ with case("the books balance, the store checks out, and its events make the same
     kit.run_lucid("log", "replay", "--data", shop.data, "--to",
                   os.path.join(kit.scratch(), "again"))
 
+with case("lucid access: buys, keeps the grant, prolongs it; gives, lists, shows, revokes"):
+    own = Shop(chain)
+    own.set_price(price_subscription_hour=str(HOUR))
+    folder = kit.scratch()
+    key = os.path.join(folder, "payer.key")
+    with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+        file.write(PAYER.key_text + "\n")
+    url = f"http://127.0.0.1:{own.port}"
+    buy = ("access", "subscribe", url, "--asset", ASSET, "--hours", "2", "-k", key)
+    out = json.loads(kit.run_lucid(*buy, "--json", cwd=folder))
+    bought = out["body"]
+    equal((out["paid"], out["amount"], bought["status"], bought["duration_hours"]),
+          (True, str(2 * HOUR), "active", 2))
+    path = os.path.join(folder, f"lucid-{ASSET}.grant")
+    equal(os.stat(path).st_mode & 0o777, 0o600)
+    with open(path, encoding="ascii") as file:
+        value = file.read().strip()
+    equal(value.split(".")[0], bought["id"])
+    answer = own.client.request("GET", own.proof_path, None, {"X-Access-Grant": value})
+    equal(answer.status, 200, repr(answer))
+    more = json.loads(kit.run_lucid(*buy, "--json", cwd=folder))["body"]
+    equal((more["id"], more["duration_hours"]), (bought["id"], 4))
+    status, _, err = kit.lucid("access", "subscribe", url, "--asset", "else", "-g", path, "-k", key,
+                               cwd=folder)
+    equal(status, 2, err)
+    status, _, err = kit.lucid(*buy[:-2], "--hours", "8785", "-k", key, cwd=folder)
+    equal(status, 2, err)
+    status, _, err = kit.lucid(*buy, "--max-amount", "0.0001", cwd=folder)
+    equal(status, 1, err)
+    admin = ("--url", url, "--data", own.data)
+    gift = json.loads(kit.run_lucid("access", "issue", "--asset", ASSET, "-g", "gift", "--note",
+                                    "a friend", "--json", *admin, cwd=folder))
+    listed = json.loads(kit.run_lucid("access", "list", "--asset", ASSET, "--json", *admin))
+    equal([item["id"] for item in listed["items"]], [bought["id"], gift["id"]])
+    gone = json.loads(kit.run_lucid("access", "revoke", gift["id"], "--reason", "x", "--json",
+                                    *admin))
+    equal((gone["status"], gone["reason"]), ("revoked", "x"))
+    equal(json.loads(kit.run_lucid("access", "show", gift["id"], "--json", *admin)), gone)
+    assert b"revoked" in kit.run_lucid("access", "list", *admin)
+    own.stop()
+
 with case("a write that is sold is admitted as well"):
     writer = Shop(chain, {"receipt": "writes"})
     pass_ = Secret()

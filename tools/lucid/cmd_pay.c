@@ -94,11 +94,12 @@ static enum cli_exit headers_set(struct pay *pay)
     return CLI_OK;
 }
 
-static enum cli_exit request_set(struct pay *pay)
+/* fixed: the body of a POST; NULL: as the options say. */
+static enum cli_exit request_set(struct pay *pay, const char *url, const struct lucid_span *fixed)
 {
     struct cli *cli = pay->cli;
-    const char *body = cli_value(cli, "body", NULL);
-    const char *method = cli_value(cli, "method", body != NULL ? "POST" : "GET");
+    const char *body = fixed == NULL ? cli_value(cli, "body", NULL) : NULL;
+    const char *method = cli_value(cli, "method", body != NULL || fixed != NULL ? "POST" : "GET");
     size_t len = strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
     if (len == 0 || len > X402_METHOD_BYTES_MAX || method[len] != '\0') {
         return cli_fail(cli, CLI_USAGE, NULL, "method", "--method is no HTTP method");
@@ -108,9 +109,13 @@ static enum cli_exit request_set(struct pay *pay)
     if (pay->method == NULL || pay->headers == NULL) {
         return cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
     }
-    enum cli_exit code = url_set(pay, cli->arguments[0]);
+    enum cli_exit code = url_set(pay, url);
     if (code == CLI_OK && body != NULL) {
         code = body_load(pay, body);
+    }
+    if (code == CLI_OK && fixed != NULL) {
+        lucid_buf_span_put(&pay->body, *fixed);
+        pay->has_body = true;
     }
     return code == CLI_OK ? headers_set(pay) : code;
 }
@@ -412,13 +417,13 @@ static enum cli_exit pay_signed(struct pay *pay)
     return code == CLI_OK ? pay_journal_write(pay) : code;
 }
 
-static enum cli_exit buy(struct pay *pay)
+static enum cli_exit buy(struct pay *pay, const char *url, const struct lucid_span *fixed)
 {
     struct pay_limits limits;
     bool dry = cli_flag(pay->cli, "dry-run");
     enum cli_exit code = limits_set(pay, &limits);
     if (code == CLI_OK) {
-        code = request_set(pay);
+        code = request_set(pay, url, fixed);
     }
     if (code == CLI_OK && pay->key == NULL && !dry) {
         code = cli_fail(pay->cli, CLI_USAGE, NULL, "key-file", "--key-file is missing");
@@ -527,14 +532,12 @@ static void pay_fini(struct pay *pay)
     free(pay->method);
 }
 
-static enum cli_exit pay_run(struct cli *cli)
+/* url NULL: goes on with the journal. */
+static enum cli_exit pay_go(struct cli *cli, const char *url, const struct lucid_span *fixed,
+                            const char *journal)
 {
     struct pay pay = {.cli = cli, .clock = lucid_clock_system()};
-    const char *journal = cli_value(cli, "resume", NULL);
     uint64_t wait_s;
-    if ((cli->argument_count == 1) == (journal != NULL)) {
-        return cli_fail(cli, CLI_USAGE, NULL, NULL, "give an address, or --resume FILE");
-    }
     if (!cli_value_u64(cli, "wait", WAIT_S_DEFAULT, 0, 86400, &wait_s)) {
         return CLI_USAGE;
     }
@@ -549,30 +552,33 @@ static enum cli_exit pay_run(struct cli *cli)
         pay.payer = pay.key->address;
     }
     if (code == CLI_OK) {
-        code = journal != NULL ? resume(&pay, journal) : buy(&pay);
+        code = url == NULL ? resume(&pay, journal) : buy(&pay, url, fixed);
     }
     pay_fini(&pay);
     return code;
 }
 
+enum cli_exit pay_post(struct cli *cli, const char *url, struct lucid_span body)
+{
+    return pay_go(cli, url, &body, NULL);
+}
+
+static enum cli_exit pay_run(struct cli *cli)
+{
+    const char *journal = cli_value(cli, "resume", NULL);
+    if ((cli->argument_count == 1) == (journal != NULL)) {
+        return cli_fail(cli, CLI_USAGE, NULL, NULL, "give an address, or --resume FILE");
+    }
+    return pay_go(cli, journal == NULL ? cli->arguments[0] : NULL, NULL, journal);
+}
+
 static const struct cli_option pay_options[] = {
-    {"key-file", 'k', "FILE", "the payer's key, 64 hex digits, readable by nobody else"},
-    {"max-amount", 'm', "USDC", "never pay more than this for the request (0.10)"},
+    PAY_OPTIONS,
     {"method", 'X', "METHOD", "GET, or POST with --body"},
     {"body", 0, "FILE", "sent with the request; - for standard input"},
     {"header", 'H', "LINE", "\"Name: value\", repeatable"},
-    {"via", 0, "FORM", "v2 (PAYMENT-SIGNATURE), v1 (X-PAYMENT), proof (X-Payment-Proof)"},
-    {"network", 0, "NETWORK", "only on that one: eip155:8453, base"},
-    {"token", 0, "ADDRESS", "pay with this token, which is not known here as USDC"},
-    {"rpc", 0, "URL", "proof: a node to send the transfer through, repeatable"},
-    {"bind", 0, "HOW", "proof: signature (default), or nonce: tied to it on the chain"},
-    {"max-fee-gwei", 0, "GWEI", "proof: highest price per gas (50)"},
     {"output", 'o', "FILE", "the answer's body into it, not to standard output"},
-    {"dry-run", 'n', NULL, "say what would be paid; pay nothing"},
-    {"wait", 'w', "SECONDS", "for an outcome that is not known yet (60)"},
-    {"journal", 0, "FILE", "where to keep what was signed until the answer has come"},
     {"resume", 0, "FILE", "go on with the payment of that journal"},
-    {"allow-http", 0, NULL, "also over http:// to other machines"},
     {NULL, 0, NULL, NULL},
 };
 

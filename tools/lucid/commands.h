@@ -28,6 +28,8 @@ extern const struct cli_command command_price_set;
 extern const struct cli_command command_price_delete;
 extern const struct cli_command command_asset_revenue;
 extern const struct cli_command command_pay;
+extern const struct cli_command command_access_subscribe, command_access_issue;
+extern const struct cli_command command_access_list, command_access_show, command_access_revoke;
 extern const struct cli_command command_payment_record;
 extern const struct cli_command command_payment_list;
 extern const struct cli_command command_payment_show;

@@ -22,6 +22,23 @@
 #define PAY_ID_BYTES_MAX      128
 #define PAY_REFUSAL_BYTES_MAX 192
 
+/* Options of whatever pays. */
+#define PAY_OPTIONS                                                                                \
+    {"key-file", 'k', "FILE", "the payer's key, 64 hex digits, readable by nobody else"},          \
+        {"max-amount", 'm', "USDC", "never pay more than this for the request (0.10)"},            \
+        {"via", 0, "FORM", "v2 (PAYMENT-SIGNATURE), v1 (X-PAYMENT), proof (X-Payment-Proof)"},     \
+        {"network", 0, "NETWORK", "only on that one: eip155:8453, base"},                          \
+        {"token", 0, "ADDRESS", "pay with this token, which is not known here as USDC"},           \
+        {"rpc", 0, "URL", "proof: a node to send the transfer through, repeatable"},               \
+        {"bind", 0, "HOW", "proof: signature (default), or nonce: tied to it on the chain"},       \
+        {"max-fee-gwei", 0, "GWEI", "proof: highest price per gas (50)"},                          \
+        {"dry-run", 'n', NULL, "say what would be paid; pay nothing"},                             \
+        {"wait", 'w', "SECONDS", "for an outcome that is not known yet (60)"},                     \
+        {"journal", 0, "FILE", "where to keep what was signed until the answer has come"},         \
+    {                                                                                              \
+        "allow-http", 0, NULL, "also over http:// to other machines"                               \
+    }
+
 enum pay_via { PAY_V2, PAY_V1, PAY_PROOF };
 
 /* What the options allow. */
@@ -91,6 +108,10 @@ struct pay {
     bool journaled;
     char journal[PAY_PATH_BYTES_MAX];
 };
+
+/* Buys by the command's PAY_OPTIONS what a POST of that JSON is answered with, and prints it: what
+ * `lucid pay --body` does. */
+enum cli_exit pay_post(struct cli *cli, const char *url, struct lucid_span body) LUCID_WARN_UNUSED;
 
 /* Chooses what to pay from a 402 (pay->answer) into pay->terms. CLI_REFUSED after a message:
  * nothing in it may be paid. */
