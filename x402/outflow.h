@@ -44,7 +44,7 @@ struct x402_outflow {
     uint64_t amount;
     bool ordered; /* by the treasury's key: nonce and from_block are there */
     uint64_t nonce;
-    uint64_t from_block; /* the chain's height when it was ordered */
+    uint64_t from_block; /* a height that was final when it was ordered: it is not mined below */
     bool has_transfer;
     struct x402_transfer transfer;          /* recorded */
     uint64_t legs[GAS_LEGS];                /* recorded refund: what was taken back of each leg */

@@ -41,7 +41,8 @@ struct treasury_order {
     struct evm_hash found;
     uint64_t mined_block;
     unsigned looks;      /* since the nonce was seen used */
-    uint64_t gone_block; /* the nonce is used and no transfer was found: seen at that height; 0 */
+    uint64_t gone_block; /* the nonce is used and no transfer was found: seen at that height; 0.
+                            Only says when another search is worth it */
 };
 
 /* The search for who used a nonce. */

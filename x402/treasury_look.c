@@ -191,24 +191,42 @@ static void receipt_of(struct treasury_net *net, const struct evm_hash *hash)
 
 static void search_ask(struct treasury_net *net);
 
-/* Nobody's transfer: at the second time, so much later that it is final, the order has ended. */
+/* The nonce was used at or below the final block, and no transfer came of it. */
+static void final_count_answered(struct evm_rpc_call *call)
+{
+    struct treasury_net *net = call->owner;
+    const struct treasury_order *order = at_order(net);
+    char reason[96];
+    if (treasury_failed(net)) {
+        return;
+    }
+    if (call->count <= order->outflow.nonce) {
+        treasury_walk_next(net); /* a reorganisation may still take what used it */
+        return;
+    }
+    (void)snprintf(reason, sizeof(reason), "nonce %" PRIu64 " was used by something else",
+                   order->outflow.nonce);
+    drop(net, reason);
+}
+
+/* Nobody's transfer. What is final about that is asked of the final block itself. */
 static void search_over(struct treasury_net *net)
 {
     struct treasury_order *order = at_order(net);
-    char reason[96];
     if (order->gone_block == 0) {
         order->gone_block = net->head;
         lucid_log(LUCID_LOG_WARN, "treasury.nonce",
                   "%s: nonce %" PRIu64 " of the treasury is used, and no transfer is seen of it",
                   net->network->caip2, order->outflow.nonce);
     }
-    if (!net->has_final || net->final < order->gone_block) {
+    if (!net->has_final || net->final == 0 || net->final < order->gone_block) {
         treasury_walk_next(net);
         return;
     }
-    (void)snprintf(reason, sizeof(reason), "nonce %" PRIu64 " was used by something else",
-                   order->outflow.nonce);
-    drop(net, reason);
+    struct evm_rpc_call *call = treasury_question(net, EVM_RPC_COUNT);
+    call->to = net->key->address;
+    call->number = net->final;
+    treasury_ask(net, final_count_answered);
 }
 
 static void candidate_next(struct treasury_net *net);

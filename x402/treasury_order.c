@@ -88,7 +88,9 @@ static void order_submit(struct treasury_net *net)
     memcpy(outflow->network, net->network->caip2, sizeof(outflow->network));
     outflow->from = net->key->address;
     outflow->nonce = net->next_nonce > net->count ? net->next_nonce : net->count;
-    outflow->from_block = net->head;
+    /* Not the height: after a reorganisation it may be mined below that, never below what is final.
+     */
+    outflow->from_block = net->final;
     (void)treasury_submit(net, &net->outflow.command, ordered_written);
 }
 

@@ -538,7 +538,7 @@ class Chain:
 
     def _count(self, text, tag):
         sender = unhex(text)
-        count = self.head.state.nonces.get(sender, 0)
+        count = self.blocks[self._tag(tag)].state.nonces.get(sender, 0)
         if tag == "pending":
             while (sender, count) in self.pool:
                 count += 1

@@ -21,7 +21,8 @@ static void check_answer(const struct evm_rpc_call *call, const struct evm_rpc_a
         check_logs(answer->logs, answer->log_count, false);
         check_logs(answer->receipt.logs, answer->receipt.log_count, true);
     } else if (answer->error == LUCID_NOTE_ABSENT) {
-        lucid_assert(call->kind == EVM_RPC_RECEIPT || call->kind == EVM_RPC_BLOCK);
+        lucid_assert(call->kind == EVM_RPC_RECEIPT || call->kind == EVM_RPC_BLOCK ||
+                     call->kind == EVM_RPC_TRANSACTION);
     } else if (answer->error == LUCID_REFUSE_INVALID) {
         lucid_assert(call->kind == EVM_RPC_CALL);
     } else {

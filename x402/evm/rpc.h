@@ -31,7 +31,7 @@ enum evm_rpc_kind {
     EVM_RPC_BLOCK,       /* eth_getBlockByNumber, without transactions */
     EVM_RPC_CALL,        /* eth_call at latest, or at a block */
     EVM_RPC_CODE,        /* eth_getCode at latest: only whether there is any */
-    EVM_RPC_COUNT,       /* eth_getTransactionCount: at latest, or with pending */
+    EVM_RPC_COUNT,       /* eth_getTransactionCount: at latest, with pending, or at a block */
     EVM_RPC_SEND,        /* eth_sendRawTransaction */
     EVM_RPC_TIP,         /* eth_maxPriorityFeePerGas */
     EVM_RPC_LOGS,        /* eth_getLogs of one contract */
@@ -87,13 +87,13 @@ enum evm_send_answer {
 struct evm_rpc_call {
     enum evm_rpc_kind kind;
     /* In, by kind. Spans are borrowed until done. */
-    struct evm_hash hash;    /* RECEIPT, TRANSACTION */
-    enum evm_rpc_tag tag;    /* BLOCK */
-    uint64_t number;         /* BLOCK with EVM_RPC_NUMBER; CALL: at that block, 0: at latest */
-    struct evm_address to;   /* CALL, CODE; LOGS: the contract; COUNT, BALANCE: the account */
-    struct evm_address from; /* CALL; zeros: not said */
-    struct lucid_span data;  /* CALL, SEND */
-    bool pending;            /* COUNT */
+    struct evm_hash hash;  /* RECEIPT, TRANSACTION */
+    enum evm_rpc_tag tag;  /* BLOCK */
+    uint64_t number;       /* BLOCK with EVM_RPC_NUMBER; CALL, COUNT: at that block, 0: at latest */
+    struct evm_address to; /* CALL, CODE; LOGS: the contract; COUNT, BALANCE: the account */
+    struct evm_address from;                    /* CALL; zeros: not said */
+    struct lucid_span data;                     /* CALL, SEND */
+    bool pending;                               /* COUNT */
     struct evm_hash topics[EVM_RPC_TOPICS_MAX]; /* LOGS; one of zeros: any */
     size_t topic_count;
     uint64_t from_block; /* LOGS, to_block included */

@@ -97,7 +97,12 @@ static void params_put(const struct evm_rpc_call *call, struct lucid_buf *out)
         break;
     case EVM_RPC_COUNT:
         address_put(out, &call->to);
-        lucid_buf_str(out, call->pending ? ",\"pending\"" : ",\"latest\"");
+        if (call->number != 0) {
+            lucid_buf_char(out, ',');
+            quantity_put(out, call->number);
+        } else {
+            lucid_buf_str(out, call->pending ? ",\"pending\"" : ",\"latest\"");
+        }
         break;
     case EVM_RPC_SEND:
         hex_put(out, call->data.data, call->data.len);

@@ -273,11 +273,30 @@ static uint64_t low64(const uint8_t *word)
     return lucid_get_be64(word + 24);
 }
 
+/* transfer(address,uint256) of the gas key's own tokens. */
+static bool run_transfer(struct chain_model *model, struct model_tx *tx)
+{
+    static const uint8_t selector[4] = {0xa9, 0x05, 0x9c, 0xbb};
+    struct evm_address to;
+    if (tx->data_len != 4 + 2 * 32 || memcmp(tx->data, selector, 4) != 0) {
+        return false;
+    }
+    memcpy(to.bytes, tx->data + 4 + 12, sizeof(to.bytes));
+    tx->good = !model->reverts;
+    if (tx->good) {
+        model_transfer(tx, &model->token, &tx->from, &to, low64(tx->data + 4 + 32));
+    }
+    return true;
+}
+
 static void run_tx(struct chain_model *model, struct model_tx *tx)
 {
     static const uint8_t selector[4] = {0xe3, 0xee, 0x16, 0x0e};
     tx->good = true;
     tx->log_count = 0;
+    if (run_transfer(model, tx)) {
+        return;
+    }
     if (tx->data_len != 4 + 9 * 32 || memcmp(tx->data, selector, 4) != 0) {
         return;
     }
@@ -304,75 +323,13 @@ static void run_tx(struct chain_model *model, struct model_tx *tx)
 
 /* --- transactions as they are sent ------------------------------------------------------------ */
 
-/* The next item of an RLP list; its bytes, and what follows. */
-static struct lucid_span rlp_next(struct lucid_span *rest)
-{
-    lucid_assert(rest->len > 0);
-    uint8_t first = rest->data[0];
-    size_t head = 1;
-    size_t len = 0;
-    if (first < 0x80) {
-        head = 0;
-        len = 1;
-    } else if (first < 0xb8) {
-        len = first - 0x80u;
-    } else if (first < 0xc0 || first >= 0xf8) {
-        size_t width = first < 0xc0 ? first - 0xb7u : first - 0xf7u;
-        for (size_t i = 0; i < width; i++) {
-            len = len << 8 | rest->data[1 + i];
-        }
-        head += width;
-    } else {
-        len = first - 0xc0u;
-    }
-    lucid_assert(head + len <= rest->len);
-    struct lucid_span item = lucid_span(rest->data + head, len);
-    *rest = lucid_span(rest->data + head + len, rest->len - head - len);
-    return item;
-}
-
-static uint64_t rlp_number(struct lucid_span *rest)
-{
-    struct lucid_span item = rlp_next(rest);
-    uint64_t value = 0;
-    lucid_assert(item.len <= 8);
-    for (size_t i = 0; i < item.len; i++) {
-        value = value << 8 | item.data[i];
-    }
-    return value;
-}
-
-static struct model_tx read_tx(struct chain_model *model, const uint8_t *raw, size_t len)
-{
-    struct model_tx tx = {.from = model->gas, .raw = true};
-    lucid_assert(len > 1 && raw[0] == 2);
-    struct lucid_span all = lucid_span(raw + 1, len - 1);
-    struct lucid_span list = rlp_next(&all);
-    lucid_assert(all.len == 0 && rlp_number(&list) == 84532);
-    tx.hash = evm_keccak256(lucid_span(raw, len));
-    tx.nonce = rlp_number(&list);
-    tx.tip = rlp_number(&list);
-    tx.max_fee = rlp_number(&list);
-    tx.gas_limit = rlp_number(&list);
-    lucid_assert(tx.tip <= tx.max_fee);
-    struct lucid_span to = rlp_next(&list);
-    lucid_assert(to.len == EVM_ADDRESS_BYTES);
-    memcpy(tx.to.bytes, to.data, EVM_ADDRESS_BYTES);
-    lucid_assert(rlp_next(&list).len == 0); /* no wei */
-    struct lucid_span data = rlp_next(&list);
-    lucid_assert(data.len <= sizeof(tx.data));
-    tx.data_len = data.len;
-    memcpy(tx.data, data.data, data.len);
-    return tx;
-}
-
 /* NULL: it is taken. */
 static const char *send(struct chain_model *model, const struct fake_question *question)
 {
     static char text[4096];
     uint8_t raw[2048];
     lucid_assert(param(question, 0, text, sizeof(text)) != NULL);
-    struct model_tx tx = read_tx(model, raw, unhex(text, raw, sizeof(raw)));
+    struct model_tx tx = model_read_tx(model, raw, unhex(text, raw, sizeof(raw)));
     if (model->send_error != NULL) {
         return model->send_error;
     }
@@ -462,6 +419,26 @@ static void answer_receipt(struct chain_model *model, const struct fake_question
         const struct model_tx *tx = &model->txs[i];
         if (tx->mined && tx->block <= height && same_hash(&tx->hash, &hash)) {
             put_receipt(model, tx, out);
+            return;
+        }
+    }
+    lucid_buf_str(out, "null");
+}
+
+static void answer_transaction(struct chain_model *model, const struct fake_question *question,
+                               struct lucid_buf *out)
+{
+    char text[80];
+    struct evm_hash hash;
+    lucid_assert(evm_hash_parse(lucid_span_str(param(question, 0, text, sizeof(text))), &hash));
+    for (size_t i = 0; i < model->tx_count; i++) {
+        const struct model_tx *tx = &model->txs[i];
+        if (!tx->dropped && same_hash(&tx->hash, &hash)) {
+            lucid_buf_printf(out, "{\"hash\":\"%s\",\"from\":", text);
+            put_hex(out, tx->from.bytes, EVM_ADDRESS_BYTES);
+            lucid_buf_str(out, ",\"nonce\":");
+            put_quantity(out, tx->nonce);
+            lucid_buf_char(out, '}');
             return;
         }
     }
@@ -569,6 +546,19 @@ static const char *answer_call(struct chain_model *model, const struct fake_ques
     return NULL;
 }
 
+/* The gas key's nonces that are mined up to a block. */
+static uint64_t count_at(const struct chain_model *model, uint64_t block)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < model->tx_count; i++) {
+        const struct model_tx *tx = &model->txs[i];
+        if (tx->raw && tx->mined && tx->block <= block && tx->nonce >= count) {
+            count = tx->nonce + 1;
+        }
+    }
+    return count;
+}
+
 static uint64_t count_of(const struct chain_model *model, bool pending)
 {
     uint64_t count = model->gas_count;
@@ -603,6 +593,8 @@ static const char *answer(struct chain_model *model, const struct model_node *no
         answer_receipt(model, question, height, out);
     } else if (strcmp(method, "eth_getBlockByNumber") == 0) {
         answer_block(model, question, height, out);
+    } else if (strcmp(method, "eth_getTransactionByHash") == 0) {
+        answer_transaction(model, question, out);
     } else if (strcmp(method, "eth_getLogs") == 0) {
         answer_logs(model, question, height, out);
     } else if (strcmp(method, "eth_call") == 0) {
@@ -615,7 +607,12 @@ static const char *answer(struct chain_model *model, const struct model_node *no
         put_quantity(out, model->tip);
     } else if (strcmp(method, "eth_getTransactionCount") == 0) {
         const char *tag = param(question, 1, text, sizeof(text));
-        put_quantity(out, count_of(model, strcmp(tag, "pending") == 0));
+        struct evm_u256 block;
+        uint64_t number;
+        bool at = evm_u256_parse_quantity(lucid_span_str(tag), &block);
+        lucid_assert(!at || evm_u256_u64(&block, &number));
+        put_quantity(out,
+                     at ? count_at(model, number) : count_of(model, strcmp(tag, "pending") == 0));
     } else {
         lucid_assert(strcmp(method, "eth_sendRawTransaction") == 0);
         error = send(model, question);

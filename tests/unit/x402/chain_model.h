@@ -79,8 +79,12 @@ struct chain_model {
     struct model_tx txs[MODEL_TXS];
     uint64_t gas_count; /* mined nonces of the gas key */
     bool no_log;        /* a transfer succeeds and says nothing */
+    bool reverts;       /* transfer(address,uint256) does */
     struct lucid_buf scratch;
 };
+
+/* chain_model_raw.c: signatures are not looked at. */
+struct model_tx model_read_tx(const struct chain_model *model, const uint8_t *raw, size_t len);
 
 void model_init(struct chain_model *model);
 void model_fini(struct chain_model *model);
