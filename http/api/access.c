@@ -335,7 +335,6 @@ void api_access_one_get(struct http_request *request, const struct http_route *r
     uint8_t id[X402_GRANT_ID_BYTES];
     struct x402_grant grant;
     bool shown;
-    http_keep_private(request);
     if (!id_read(request, id)) {
         return;
     }
@@ -350,6 +349,7 @@ void api_access_one_get(struct http_request *request, const struct http_route *r
         return;
     }
     if (api_found(request, error, "access grant")) {
+        http_keep_private(request);
         grant_answer(request, 200, &grant);
     }
 }
