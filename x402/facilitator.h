@@ -81,7 +81,8 @@ struct x402_charge {
     /* Who it is that settles, by name. VERIFY: out, of GOOD. SETTLE, ASK, WATCH: in. */
     char facilitator[GAS_NAME_BYTES_MAX + 1];
     struct x402_solana_payment solana; /* VERIFY, SETTLE, ASK on a Solana network: in */
-    /* TRACE, and VERIFY of what is settled elsewhere */
+    /* ASK, of what is settled elsewhere: the transaction that its facilitator told of before.
+     * TRACE, and VERIFY of what is settled elsewhere: with `senders` */
     bool has_told;
     struct evm_hash told;
     const struct evm_address *senders; /* borrowed */

@@ -430,6 +430,9 @@ enum gate_event gate_park(struct gate_run *run)
     if (run_is_transfer(run)) {
         transfer_fill(run, &unrecorded);
     }
+    if (!run_is_transfer(run)) {
+        keeper_hear(run->entry, &run->charge);
+    }
     keeper_take(run->gate, run->entry, &run->claim, run_is_transfer(run) ? &unrecorded : NULL);
     run->entry = NULL;
     return GATE_DONE;

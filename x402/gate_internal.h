@@ -172,7 +172,9 @@ struct keeper_entry {
     uint64_t due_ms;
     uint64_t asked_ms; /* when it was looked after last */
     unsigned tries;
-    bool told;                /* that it is reversed */
+    bool told;     /* that it is reversed */
+    bool has_sent; /* `sent` is what its facilitator has sent, as it says */
+    struct evm_hash sent;
     struct keeper_work *work; /* while something is under way */
     struct keeper_held *held; /* NULL: no claim of this process */
     struct keeper_entry *bucket_next;
@@ -291,6 +293,9 @@ struct keeper_entry *keeper_lend(struct x402_gate *gate, const uint8_t id[X402_P
 void keeper_remove(struct x402_gate *gate, struct keeper_entry *entry);
 /* It is looked after again, later and later while nothing comes of it. */
 void keeper_rest(struct x402_gate *gate, struct keeper_entry *entry, bool changed);
+/* Which transaction SETTLE or ASK says is on its way: to be known in the next ASK, because another
+ * facilitator may tell it only once. */
+void keeper_hear(struct keeper_entry *entry, const struct x402_charge *charge);
 /* Somebody waits for it. */
 void keeper_hurry(struct x402_gate *gate, const uint8_t id[X402_PAYMENT_ID_BYTES]);
 /* Looks after those that are due. */

@@ -154,6 +154,14 @@ void keeper_take(struct x402_gate *gate, struct keeper_entry *entry, const struc
     keeper_rest(gate, entry, true);
 }
 
+void keeper_hear(struct keeper_entry *entry, const struct x402_charge *charge)
+{
+    if (charge->has_transaction) {
+        entry->has_sent = true;
+        entry->sent = charge->sent;
+    }
+}
+
 void keeper_hurry(struct x402_gate *gate, const uint8_t id[X402_PAYMENT_ID_BYTES])
 {
     struct keeper_entry *entry = keeper_find(&gate->keeper, id);

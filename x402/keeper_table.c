@@ -379,6 +379,9 @@ static void work_charged(struct x402_charge *charge)
 {
     struct keeper_work *work = charge->owner;
     enum gate_event event = gate_charge_event(work->gate, charge);
+    if (charge->verb == X402_CHARGE_ASK) {
+        keeper_hear(work->entry, charge);
+    }
     if (work->payment.status == X402_REVERSED) {
         work_step(work, reversed_event(work, event));
     } else if (charge->verb == X402_CHARGE_WATCH) {
@@ -394,6 +397,16 @@ static bool signature_is_kept_elsewhere(const struct x402_payment *payment)
     static const struct evm_signature zero;
     return payment->scheme == X402_SCHEME_EIP3009 && payment->has_forward &&
            memcmp(&payment->signature, &zero, sizeof(zero)) == 0;
+}
+
+/* Which transaction was ours, as far as it is known: what a reorganisation took may come back by
+ * the same one. */
+static void told_fill(struct keeper_work *work)
+{
+    const struct x402_payment *payment = &work->payment;
+    bool recorded = payment->has_transfer && !payment->foreign;
+    work->charge.has_told = work->entry->has_sent || recorded;
+    work->charge.told = work->entry->has_sent ? work->entry->sent : payment->transfer.transaction;
 }
 
 static enum keeper_event work_charge(struct keeper_work *work, enum x402_charge_verb verb)
@@ -419,6 +432,7 @@ static enum keeper_event work_charge(struct keeper_work *work, enum x402_charge_
         work->charge.forward = lucid_buf_span(&work->forward);
     }
     memcpy(work->charge.facilitator, payment->facilitator, sizeof(work->charge.facilitator));
+    told_fill(work);
     x402_charge_ask(work->gate->options.facilitator, &work->charge);
     return KEEPER_NOTHING;
 }

@@ -34,7 +34,7 @@ struct roster_job {
     bool again;   /* the same payment may be given to it once more */
     bool refused; /* it said that it did not settle it */
     bool has_told;
-    bool doubted; /* told of a transaction that is not this payment's: counted once */
+    bool heard; /* just now; else an earlier question did, or the log has it */
     struct evm_hash told;
 };
 

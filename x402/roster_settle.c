@@ -87,6 +87,7 @@ static void evm_answered(struct roster_job *job, const struct x402_settle_answer
                                  : "answers a settlement with another payment's");
     } else if (answer->has_transaction) {
         job->has_told = true;
+        job->heard = true;
         job->told = answer->transaction;
     }
     if (!answer->success && !answer->pending && !answer->duplicate && status < 500) {
@@ -155,6 +156,16 @@ static void undecided(struct roster_job *job)
     }
 }
 
+/* Whether it is given the payment again, which is used, so that it says by which transaction: else
+ * a settlement whose answer was lost, by a signer that it does not name, would be a stranger's. */
+static bool may_tell(const struct roster_job *job)
+{
+    bool gone = job->member == job->roster->options.file->member_count;
+    bool first =
+        job->charge->verb == X402_CHARGE_ASK ? job->posts == 0 : job->posts < 2 && job->again;
+    return first && !gone && !job->has_told && roster_forward_version(job->charge) != 0;
+}
+
 static void traced(struct roster_job *job)
 {
     const struct x402_charge *inner = &job->inner;
@@ -162,7 +173,7 @@ static void traced(struct roster_job *job)
     switch (inner->outcome) {
     case X402_CHARGE_GOOD:
         if (!gone) {
-            bool as_told = !job->has_told ||
+            bool as_told = !job->heard ||
                            memcmp(&job->told, &inner->transfer.transaction, sizeof(job->told)) == 0;
             if (!as_told) {
                 lie(job, "told of a transaction that is not this payment's");
@@ -177,9 +188,11 @@ static void traced(struct roster_job *job)
     case X402_CHARGE_STRAY:
         if (!job->senders_known) {
             pending(job, "it is settled; whether by its facilitator is not known yet");
-            return;
+        } else if (may_tell(job)) {
+            roster_wait(job, job->posts == 0 ? 0 : AGAIN_MS, post);
+        } else {
+            roster_finish_as_direct(job);
         }
-        roster_finish_as_direct(job);
         return;
     case X402_CHARGE_BAD:
         roster_finish_as_direct(job);
@@ -234,6 +247,8 @@ void roster_settle(struct roster_job *job)
 void roster_settle_ask(struct roster_job *job)
 {
     bool gone = job->member == job->roster->options.file->member_count;
+    job->has_told = job->charge->has_told;
+    job->told = job->charge->told;
     if (!job->charge->network->solana) {
         trace(job);
     } else if (gone || job->member == 0 || roster_forward_version(job->charge) == 0) {

@@ -11,11 +11,14 @@ static struct {
     char facilitators[HEARD_MAX][GAS_NAME_BYTES_MAX + 1];
     char forwards[HEARD_MAX][192];
     bool smart_wallets[HEARD_MAX];
+    bool has_told[HEARD_MAX];
+    struct evm_hash told[HEARD_MAX];
     uint64_t claims[HEARD_MAX]; /* held then */
     const char *settler;        /* VERIFY names it; NULL: nobody */
     bool judges;                /* VERIFY: smart wallets by their signatures */
     bool lies;                  /* one signature for all on Solana */
     bool settled_before;        /* VERIFY says so, without being asked for it */
+    unsigned sends;             /* PENDING has a transaction on its way, of that number */
 } heard;
 
 static struct scene *scene;
@@ -29,6 +32,8 @@ static void hear(const struct x402_charge *charge)
     (void)snprintf(heard.forwards[i], sizeof(heard.forwards[i]), "%.*s", (int)charge->forward.len,
                    charge->forward.data == NULL ? "" : (const char *)charge->forward.data);
     heard.smart_wallets[i] = charge->smart_wallet;
+    heard.has_told[i] = charge->has_told;
+    heard.told[i] = charge->told;
     heard.claims[i] = claims_of(scene);
 }
 
@@ -36,6 +41,10 @@ static void market_answer(struct house *house, struct x402_charge *charge)
 {
     hear(charge);
     script_answer(house, charge);
+    if (charge->outcome == PENDING && heard.sends > 0) {
+        charge->has_transaction = true;
+        charge->sent = world_hash(0x70, heard.sends);
+    }
     bool moved = charge->outcome == GOOD || charge->outcome == STRAY;
     if (charge->verb == X402_CHARGE_VERIFY) {
         assert_string_equal(charge->asset, "proof");
@@ -151,6 +160,45 @@ static void test_chosen(void **state)
     assert_string_equal(payment.facilitator, "coinbase");
     assert_int_equal(owed(&scene->house.world.revenue, "clearing:coinbase:USDC"), -1000);
     assert_int_equal(claims_of(scene), 0);
+    scene_close(scene);
+}
+
+static void was_told(unsigned at, const struct evm_hash *hash)
+{
+    assert_true(at < heard.count && heard.verbs[at] == X402_CHARGE_ASK && heard.has_told[at]);
+    assert_memory_equal(&heard.told[at], hash, sizeof(*hash));
+}
+
+/* What the facilitator told of stays known in the next questions: it may be the only word for whose
+ * transaction it is. What a reorganisation took may come back by the one that was recorded. */
+static void test_told(void **state)
+{
+    (void)state;
+    market_open("coinbase");
+    struct buyer *buyer = &scene->buyer;
+    script[X402_CHARGE_SETTLE] = PENDING;
+    heard.sends = 1;
+    buyer_authorization(&scene->house, buyer, 1, 1, 1);
+    assert_int_equal(show(scene, buyer), X402_OUTSTANDING);
+    struct evm_hash sent = world_hash(0x70, 1);
+    heard.sends = 2;
+    while (heard.count < 4) {
+        fake_loop_advance(&scene->loop, 1000);
+    }
+    was_told(2, &sent);
+    sent = world_hash(0x70, 2);
+    was_told(3, &sent);
+    heard.sends = 0;
+    script[X402_CHARGE_ASK] = GOOD;
+    script[X402_CHARGE_WATCH] = LOST;
+    assert_int_equal(show(scene, buyer), X402_ADMITTED);
+    script[X402_CHARGE_ASK] = PENDING;
+    restart();
+    heard.count = 0;
+    fake_loop_advance(&scene->loop, 10000);
+    assert_int_equal(payment_of(buyer).status, X402_REVERSED);
+    const struct x402_transfer transfer = payment_of(buyer).transfer;
+    was_told(heard.count - 1, &transfer.transaction);
     scene_close(scene);
 }
 
@@ -518,7 +566,7 @@ int main(void)
         cmocka_unit_test(test_solana_lie),       cmocka_unit_test(test_wallet_crowd),
         cmocka_unit_test(test_wallet_settled),   cmocka_unit_test(test_wallet_pending),
         cmocka_unit_test(test_identifier),       cmocka_unit_test(test_identifier_race),
-        cmocka_unit_test(test_identifier_again),
+        cmocka_unit_test(test_identifier_again), cmocka_unit_test(test_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "x402/remote.h"
 
 #define SIGNER  "0x00000000000000000000000000000000000000f1"
+#define KIND    "{\"x402Version\":2,\"scheme\":\"exact\",\"network\":\"eip155:84532\"}"
 #define FORWARD "{\"paymentPayload\":{},\"paymentRequirements\":{},\"x402Version\":2}"
 
 /* What a member does with the next questions. */
@@ -12,6 +13,7 @@ struct script {
     const char *verify;
     int verify_status;
     const char *settle; /* NULL: no answer; "%s" stands for the transaction it has made */
+    const char *again;  /* to the second time and later; NULL: `settle` */
     int settle_status;
     bool moves;  /* it settles before it answers */
     bool unsent; /* nobody listens */
@@ -28,6 +30,7 @@ static struct scene {
     struct evm_hash moved;
     void (*chain)(struct fake_question *question);
 } scene;
+static bool nameless; /* they do not say who their signers are */
 
 static void member_settles(void)
 {
@@ -45,6 +48,8 @@ static void settle_answer(struct fake_question *question, struct script *script)
     char text[512];
     char hash[EVM_HASH_TEXT_BYTES + 1] = "0x";
     script->settled++;
+    const char *says =
+        script->again != NULL && script->settled > 1 ? script->again : script->settle;
     if (script->moves && script->settled == 1) {
         member_settles();
     }
@@ -52,11 +57,11 @@ static void settle_answer(struct fake_question *question, struct script *script)
     hash[EVM_HASH_TEXT_BYTES] = '\0';
     if (script->unsent) {
         fake_answer_unsent(question, 1);
-    } else if (script->settle != NULL) {
-        const char *at = strstr(script->settle, "%s");
+    } else if (says != NULL) {
+        const char *at = strstr(says, "%s");
         (void)snprintf(text, sizeof(text), "%.*s%s%s",
-                       (int)(at == NULL ? strlen(script->settle) : (size_t)(at - script->settle)),
-                       script->settle, at == NULL ? "" : hash, at == NULL ? "" : at + 2);
+                       (int)(at == NULL ? strlen(says) : (size_t)(at - says)), says,
+                       at == NULL ? "" : hash, at == NULL ? "" : at + 2);
         fake_answer(question, script->settle_status == 0 ? 200 : script->settle_status, text, 5);
     }
 }
@@ -67,9 +72,9 @@ static void member_answers(struct fake_question *question, struct script *script
     if (strstr(url, "/supported") != NULL) {
         script->supported++;
         fake_answer(question, 200,
-                    "{\"kinds\":[{\"x402Version\":2,\"scheme\":\"exact\",\"network\":"
-                    "\"eip155:84532\"}],\"extensions\":[],\"signers\":{\"eip155:*\":[\"" SIGNER
-                    "\"]}}",
+                    nameless ? "{\"kinds\":[" KIND "]}"
+                             : "{\"kinds\":[" KIND
+                               "],\"extensions\":[],\"signers\":{\"eip155:*\":[\"" SIGNER "\"]}}",
                     1);
     } else if (strstr(url, "/verify") != NULL) {
         script->verified++;
@@ -390,13 +395,64 @@ static void strangers(void **state)
     scene_close();
 }
 
+/* Of one that does not say who its signers are, only what it told is its own: that is remembered by
+ * who asks, and asked for once where the answer was lost. */
+static void told(void **state)
+{
+    (void)state;
+    nameless = true;
+    scene_open("[\"one\"]");
+    struct x402_charge verified = verified_by("one");
+    struct model_tx *tx = stranger_uses(&scene.world, &verified);
+    model_mine_tx(&scene.world.model, tx);
+    scene.moved = tx->hash;
+    struct x402_charge ask = ask_of(&verified);
+    ask.has_told = true;
+    ask.told = tx->hash;
+    world_ask(&scene.world, &ask, X402_CHARGE_GOOD);
+    assert_int_equal(scene.scripts[0].settled, 0);
+    /* Also of one that is not in the file any more. */
+    (void)snprintf(ask.facilitator, sizeof(ask.facilitator), "gone");
+    world_ask(&scene.world, &ask, X402_CHARGE_GOOD);
+    /* What was told before may be another: that is no lie. */
+    ask = ask_of(&verified);
+    ask.has_told = true;
+    memset(&ask.told, 0xab, sizeof(ask.told));
+    world_ask(&scene.world, &ask, X402_CHARGE_STRAY);
+    /* Nobody knows: it is asked, once. */
+    scene.scripts[0].settle = NOT_SETTLED("duplicate_settlement", "%s");
+    ask = ask_of(&verified);
+    world_ask(&scene.world, &ask, X402_CHARGE_GOOD);
+    assert_int_equal(scene.scripts[0].settled, 1);
+    scene.scripts[0].settle = NOT_SETTLED("invalid_transaction_state", "");
+    ask = ask_of(&verified);
+    world_ask(&scene.world, &ask, X402_CHARGE_STRAY);
+    assert_int_equal(scene.scripts[0].settled, 2);
+    assert_int_equal(status_of(1).lies, 0);
+    scene_close();
+    /* The first answer is lost. */
+    scene_open("[\"one\"]");
+    verified = verified_by("one");
+    scene.scripts[0].moves = true;
+    scene.scripts[0].again = SETTLED("%s", "eip155:84532");
+    (void)settle(&verified, X402_CHARGE_GOOD);
+    assert_int_equal(scene.scripts[0].settled, 2);
+    scene_close();
+    nameless = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_and_fail_over), cmocka_unit_test(nobody_can),
-        cmocka_unit_test(a_no_is_a_no),        cmocka_unit_test(the_chain_decides),
-        cmocka_unit_test(nothing_is_believed), cmocka_unit_test(resent_once),
-        cmocka_unit_test(away_means_unsent),   cmocka_unit_test(strangers),
+        cmocka_unit_test(order_and_fail_over),
+        cmocka_unit_test(nobody_can),
+        cmocka_unit_test(a_no_is_a_no),
+        cmocka_unit_test(the_chain_decides),
+        cmocka_unit_test(nothing_is_believed),
+        cmocka_unit_test(resent_once),
+        cmocka_unit_test(away_means_unsent),
+        cmocka_unit_test(strangers),
+        cmocka_unit_test(told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
