@@ -57,6 +57,7 @@ bool treasury_failed(struct treasury_net *net)
                   net->call.why.text);
     }
     net->reachable = false;
+    treasury_refunds_refuse(net, "the nodes cannot be asked");
     tick_over(net, TREASURY_BUSY_MS_MAX);
     return true;
 }

@@ -148,7 +148,10 @@ void treasury_budget_take(struct treasury_net *net, uint64_t time_ms, uint64_t a
 treasury_step_fn treasury_look;
 /* --- treasury_send.c: orders that are not */
 treasury_step_fn treasury_send;
-/* --- treasury_order.c: starts and orders what is due; ends the tick */
+/* --- treasury_order.c */
+/* Answers those that wait to be ordered. */
+void treasury_refunds_refuse(struct treasury_net *net, const char *text);
+/* Starts and orders what is due; ends the tick. */
 treasury_step_fn treasury_begin;
 
 /* treasury.c: the walk over the orders goes on with the next one. */

@@ -23,18 +23,53 @@ static void refund_end(struct treasury_net *net, enum lucid_error error,
     refund->done(refund);
 }
 
-/* Something hinders what is to be ordered: a line waits, a refund is refused. */
-static void hindered(struct treasury_net *net, const char *text)
+void treasury_refunds_refuse(struct treasury_net *net, const char *text)
 {
-    if (net->refunds != NULL) {
+    while (net->refunds != NULL) {
         struct lucid_why why = {0};
         enum lucid_error error =
             lucid_refuse(&why, LUCID_RETRY_BUSY, "TREASURY_UNAVAILABLE", NULL, "%s", text);
         refund_end(net, error, &why);
-    } else {
+    }
+}
+
+/* Something hinders what is to be ordered: a line waits, a refund is refused. */
+static void hindered(struct treasury_net *net, const char *text)
+{
+    bool refund = net->refunds != NULL;
+    treasury_refunds_refuse(net, text);
+    if (!refund) {
         treasury_wait(net, "%s", text);
     }
     treasury_tick_end(net);
+}
+
+/* Asked for again: the order that stands is the answer, whatever has become of it but that it was
+ * dropped. True: it has been given, or the tick has ended. */
+static bool refund_known(struct treasury_net *net)
+{
+    struct x402_treasury_refund *refund = net->refunds;
+    struct x402_outflow standing;
+    char purpose[X402_PURPOSE_BYTES_MAX + 1];
+    struct ledger_view *view = net->treasury->view;
+    x402_purpose_refund(refund->outflow.payment, refund->outflow.external_id, purpose);
+    enum lucid_error error = ledger_view_begin(view);
+    if (error == LUCID_OK) {
+        error = x402_outflow_read(view, lucid_span_str(purpose), &standing);
+        ledger_view_end(view);
+    }
+    bool same = error == LUCID_OK && standing.state != X402_OUTFLOW_DROPPED &&
+                standing.amount == refund->outflow.amount;
+    if (!same && (error == LUCID_OK || error == LUCID_NOTE_ABSENT)) {
+        return false;
+    }
+    if (same) {
+        refund->outflow = standing;
+        refund->ret_known = true;
+    }
+    refund_end(net, error, NULL);
+    treasury_tick_end(net);
+    return true;
 }
 
 /* --- the order -------------------------------------------------------------------------------- */
@@ -218,6 +253,9 @@ static bool affordable(struct treasury_net *net, uint64_t amount, char text[96])
 static void decide(struct treasury_net *net)
 {
     char text[96];
+    if (net->refunds != NULL && refund_known(net)) {
+        return;
+    }
     uint64_t amount = net->refunds != NULL ? net->refunds->outflow.amount : net->line.amount;
     if (net->refunds == NULL && net->line.state == X402_RUN_STARTED &&
         net->line_run.state == X402_RUN_CANCELLED) {
@@ -244,6 +282,9 @@ static void gas_answered(struct evm_rpc_call *call)
         open += net->orders[i].is_used;
     }
     bool wanted = net->due || net->refunds != NULL;
+    if (open == X402_TREASURY_WINDOW || net->treasury->stopping) {
+        treasury_refunds_refuse(net, "too many transfers are under way");
+    }
     if (!wanted || open == X402_TREASURY_WINDOW || net->treasury->stopping) {
         if (net->dear) {
             treasury_wait(net, "fees are above max_fee_gwei");
