@@ -367,7 +367,7 @@ static enum lucid_error grant_find(struct paid_call *call, struct x402_grant *re
         return LUCID_NOTE_ABSENT;
     }
     if (count > 1) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "PROXY_REQUEST_INVALID", X402_GRANT_HEADER,
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "GRANT_MALFORMED", X402_GRANT_HEADER,
                             "the access grant is repeated");
     }
     const struct api_loop *loop = call->loop;
@@ -402,6 +402,7 @@ static bool authorize_rehearse(struct paid_call *call)
         .until_ms = grant.expires_ms,
     };
     lucid_hex_encode(grant.id, sizeof(grant.id), access.grant);
+    api_grant_admit(call->request, &grant);
     admit(call, &access);
     return false;
 }

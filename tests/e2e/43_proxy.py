@@ -4,6 +4,7 @@ examples/nginx, Debian's Caddy with that of examples/caddy, and the very sub-req
 sends. What moved on the chain is what the books say."""
 
 import atexit
+import hashlib
 import http.server
 import json
 import os
@@ -301,6 +302,42 @@ with case("grant_seconds: a payment admits every request for its asset, for so l
     problem(true(original("/day/1"), pay=header, asset=DAY), 409, "PAYMENT_ALREADY_SPENT",
             "PAYMENT-SIGNATURE")
     unpaid()
+
+with case("an access grant lets in by the hour, for its asset, and no payment is touched"):
+    secret = os.urandom(32).hex()
+    hours = {"asset": DAY, "duration_hours": 2,
+             "secret_sha256": hashlib.sha256(secret.encode()).hexdigest()}
+    price(DAY, grant_seconds=3, price_subscription_hour="250")
+    asked = shop.post("/v1/access/subscribe", hours)
+    problem(asked, 402, "PAYMENT_REQUIRED")
+    header = kit_pay.pay_v2(asked, PAYER)
+    bought_hours = shop.client.request("POST", "/v1/access/subscribe", hours, dict([header]))
+    equal(bought_hours.status, 201, repr(bought_hours))
+    paid(500)
+    grant = bought_hours.json()["id"]
+    shown = ("X-Access-Grant", f"{grant}.{secret}")
+    for query in ("", "&status=402", "&tokens=5"):
+        answer = ask(AUTHORIZE, first := original("/day/7"), DAY, query, shown)
+        equal((answer.status, answer.json()["grant"], answer.json()["payment"]),
+              (200, grant, None))
+        equal((answer.header("X-Payment-Id"), answer.header("PAYMENT-RESPONSE")), (None, None))
+        claims = check_access.check(answer.header("X-Lucid-Access"), keys(), DAY, kit.ORIGIN,
+                                    first["X-Request-Id"])
+        equal((claims["grant"], claims["exp"] - claims["iat"] <= 61), (grant, True))
+    good = kit_pay.pay_v2(true(original("/day/7"), asset=DAY), PAYER)
+    equal(authorize({**original("/day/7"), good[0]: good[1]}, asset=DAY, pay=shown).status, 200)
+    problem(explain(original("/day/7"), asset=DAY, pay=shown), 403, "FORBIDDEN")
+    unpaid()
+    veiled(authorize(original(), pay=shown), 401, 402, "payment_required")
+    wrong = ("X-Access-Grant", f"{grant}.{os.urandom(32).hex()}")
+    veiled(authorize(original(), asset=DAY, pay=wrong), 401, 402, "payment_required")
+    broken = ("X-Access-Grant", "x")
+    veiled(authorize(original(), asset=DAY, pay=broken), 403, 400, "grant_malformed")
+    problem(true(original(), asset=DAY, pay=broken), 400, "GRANT_MALFORMED", "X-Access-Grant")
+    equal(shop.post(f"/v1/access/{grant}/revoke", {"reason": "test"}, token=shop.token).status, 200)
+    veiled(authorize(original("/day/7"), asset=DAY, pay=shown), 401, 402, "payment_required")
+    admitted(authorize({**original("/day/7"), good[0]: good[1]}, asset=DAY, pay=shown), DAY)
+    paid()
 
 with case("price_per_token: the proxy counts, the price is checked arithmetic"):
     asked = ask(AUTHORIZE, first := original("/words"), WORDS, "&status=402&tokens=100")
