@@ -234,6 +234,7 @@ static direct_step_fn *step_of(enum x402_charge_verb verb)
         [X402_CHARGE_OBSERVE] = direct_observe, [X402_CHARGE_VERIFY] = direct_verify,
         [X402_CHARGE_SETTLE] = direct_settle,   [X402_CHARGE_ASK] = direct_settle_ask,
         [X402_CHARGE_WATCH] = direct_watch,     [X402_CHARGE_TRACE] = direct_settle_ask,
+        [X402_CHARGE_LOOK] = direct_look,
     };
     return steps[verb];
 }

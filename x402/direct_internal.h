@@ -114,6 +114,7 @@ void direct_sight(struct direct_job *job, direct_step_fn *then);
 
 direct_step_fn direct_observe;
 direct_step_fn direct_watch;
+direct_step_fn direct_look;
 direct_step_fn direct_verify;
 direct_step_fn direct_settle;
 direct_step_fn direct_settle_ask;

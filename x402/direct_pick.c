@@ -71,7 +71,7 @@ static enum step judge(const struct evm_receipt *receipt, size_t at,
         return STEP_RECIPIENT;
     }
     if (!evm_u256_u64(&event.value, &amount) || amount > INT64_MAX || amount == 0 ||
-        amount < wanted->amount_min) {
+        amount < wanted->amount_min || (wanted->amount_max != 0 && amount > wanted->amount_max)) {
         return STEP_AMOUNT;
     }
     if (wanted->has_payer && !address_equal(&event.from, &wanted->payer)) {

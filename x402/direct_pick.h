@@ -14,6 +14,7 @@ struct direct_wanted {
     bool has_recipient;
     struct evm_address recipient;
     uint64_t amount_min;
+    uint64_t amount_max; /* 0: any */
     bool has_payer;
     struct evm_address payer;
     bool has_nonce; /* AuthorizationUsed(payer, nonce) of the token stands directly before it */

@@ -40,6 +40,9 @@ enum x402_charge_verb {
     X402_CHARGE_TRACE,   /* what became of an authorization that another facilitator was given, by
                             what the chain shows; broadcasts nothing. Answers as ASK. Ours is a
                             transaction that is `told`, or that one of `senders` has sent */
+    X402_CHARGE_LOOK,    /* a transfer out, by direct: `transaction` (has_log_index) to pay_to, from
+                            one of `senders`, of just amount_min (0: of any amount). GOOD once it is
+                            final_depth deep; BAD: the transaction has none that fits */
 };
 
 enum x402_charge_outcome {

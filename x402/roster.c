@@ -229,6 +229,7 @@ static bool is_directs(const struct x402_roster *roster, const struct x402_charg
     case X402_CHARGE_OBSERVE:
     case X402_CHARGE_WATCH:
     case X402_CHARGE_TRACE:
+    case X402_CHARGE_LOOK:
         break;
     }
     return true;
@@ -258,6 +259,7 @@ static roster_step_fn *step_of(const struct x402_charge *charge)
     case X402_CHARGE_OBSERVE:
     case X402_CHARGE_WATCH:
     case X402_CHARGE_TRACE:
+    case X402_CHARGE_LOOK:
         break;
     }
     return solana_watch;

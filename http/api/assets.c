@@ -169,6 +169,14 @@ static void revenue_write(const struct gas_asset_revenue *revenue, struct lucid_
     for (size_t leg = 0; leg < GAS_LEGS; leg++) {
         gas_amount_member(out, gas_leg_name((enum gas_leg)leg), revenue->reversed[leg]);
     }
+    lucid_buf_char(out, '}');
+    lucid_json_member(out, "refunded");
+    lucid_buf_char(out, '{');
+    lucid_json_member_u64(out, "refunds", revenue->refunds);
+    gas_amount_member(out, "gross", revenue->refunded_gross);
+    for (size_t leg = 0; leg < GAS_LEGS; leg++) {
+        gas_amount_member(out, gas_leg_name((enum gas_leg)leg), revenue->refunded[leg]);
+    }
     lucid_buf_str(out, "}}");
 }
 

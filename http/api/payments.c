@@ -160,8 +160,7 @@ void api_payments_get(struct http_request *request, const struct http_route *rou
     api_page_end(request, &page, view, error, position, sizeof(position));
 }
 
-/* By the number of its event, or by the 32 hex digits of X-Payment-Id. */
-static enum lucid_error payment_find(struct ledger_view *view, struct lucid_span id,
+enum lucid_error payment_find(struct ledger_view *view, struct lucid_span id,
                                      struct shown_payment *ret)
 {
     uint8_t bytes[X402_PAYMENT_ID_BYTES];

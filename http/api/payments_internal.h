@@ -19,6 +19,9 @@ enum lucid_error payment_by_sequence(struct ledger_view *view, uint64_t sequence
 /* By the id of the gate. LUCID_NOTE_ABSENT. */
 enum lucid_error payment_by_id(struct ledger_view *view, const uint8_t id[X402_PAYMENT_ID_BYTES],
                                struct shown_payment *ret) LUCID_WARN_UNUSED;
+/* By the number of its event, or by the 32 hex digits of X-Payment-Id. */
+enum lucid_error payment_find(struct ledger_view *view, struct lucid_span id,
+                              struct shown_payment *ret) LUCID_WARN_UNUSED;
 /* Fills the gate's part of what the books have, and the books' part of what the gate has. */
 enum lucid_error payment_complete(struct ledger_view *view,
                                   struct shown_payment *shown) LUCID_WARN_UNUSED;

@@ -169,6 +169,7 @@ void payment_write(const struct shown_payment *shown, struct lucid_buf *out)
     lucid_json_member_cstr(out, "unit", gas_unit_name(shown->posted ? payment->unit : GAS_USDC));
     lucid_json_member_u64(out, "price_version", shown->posted ? payment->version : gate->version);
     legs_write(shown, out);
+    gas_amount_member(out, "refunded", shown->gated ? gate->refunded : 0);
     lucid_json_member_cstr(out, "facilitator",
                            shown->gated ? gate->facilitator : payment->facilitator);
     if (shown->gated) {

@@ -82,6 +82,8 @@ class Books:
         self.statements = collections.defaultdict(list)
         self.payments = {}
         self.shares = {}  # sequence of a payment -> ([(account, amount)] by leg, payload)
+        self.refunded = collections.Counter()  # sequence of a payment -> what was given back
+        self.transfers_out = set()  # each counted once
         self.releases = {}  # (asset, unit, leg) -> [(sequence, payee)]
         self.strays = {}  # sequence -> payload
         self.payouts = {}
@@ -241,20 +243,61 @@ class Books:
                                          f"clearing:{stray['facilitator']}:{unit}",
                                          int(stray["amount"]), "reversal.stray")])
             return
+        equal(self.refunded[payload["settled"]], 0, "refunds of what is reversed")
         legs, settled = self.shares.pop(payload["settled"])
+        self.take_back(payload, "reversal", legs, [part for _, part in legs], settled)
+
+    def take_back(self, payload, why, legs, parts, settled):
+        """So much of each leg, from where it is by now."""
+        unit, asset = payload["unit"], payload["asset"]
         back = []
-        for (account, part), leg in zip(legs, kit_split.LEGS):
+        for (account, _), part, leg in zip(legs, parts, kit_split.LEGS):
             if account.startswith("suspense:"):
                 later = [payee for sequence, payee in self.releases.get((asset, unit, leg), [])
                          if sequence > payload["settled"]]
                 account = f"payee:{later[0]}:{unit}" if later else account
             back.append((account, f"clearing:{settled['facilitator']}:{unit}", part,
-                         f"reversal.{leg}"))
+                         f"{why}.{leg}"))
         self.post_as_said(payload, back)
         for account, _, part, _ in back:
             if account.startswith("payee:") and part:
                 self.earned[unit][account.split(":")[1]].reversed += part
         self.moved.add(unit)
+
+    def transfer_out(self, payload):
+        """Final, and counted nowhere else."""
+        transfer = payload["transfer"]
+        assert transfer["final"], payload
+        key = (payload["network"], transfer["transaction"], transfer["log_index"])
+        assert key not in self.transfers_out, payload
+        self.transfers_out.add(key)
+
+    def outflow_recorded(self, payload):
+        self.transfer_out(payload)
+
+    def payment_refunded(self, payload):
+        """By the cumulative split of the payment's own legs."""
+        self.transfer_out(payload)
+        settled, amount = payload["settled"], int(payload["amount"])
+        assert amount > 0, payload
+        before = self.refunded[settled]
+        self.refunded[settled] += amount
+        stray = self.strays.get(settled)
+        paid = stray or self.shares[settled][1]
+        equal((payload["to"], payload["token"], payload["payment"], payload["network"]),
+              (paid["payer"], paid["token"], paid["id"], paid["network"]), "whose refund it is")
+        assert self.refunded[settled] <= int(paid["amount"]), payload
+        if stray:
+            unit = payload["unit"]
+            self.post_as_said(payload, [(f"suspense:payment:{payload['asset']}:{unit}",
+                                         f"clearing:{stray['facilitator']}:{unit}", amount,
+                                         "refund.stray")])
+            return
+        legs, paid = self.shares[settled]
+        weights = [part for _, part in legs]
+        parts = [after - was for was, after in zip(kit_split.refunded(weights, before),
+                                                   kit_split.refunded(weights, before + amount))]
+        self.take_back(payload, "refund", legs, parts, paid)
 
     def suspense_released(self, payload):
         account = f"suspense:{payload['leg']}:{payload['asset']}:{payload['unit']}"

@@ -271,6 +271,7 @@ void sim_chain_answer(struct sim_chain *chain, unsigned house, struct x402_charg
     case X402_CHARGE_WATCH:
         watch(chain, charge);
         break;
+    case X402_CHARGE_LOOK:
     case X402_CHARGE_TRACE: /* the gate never asks it: it is between facilitators */
         charge->outcome = X402_CHARGE_AWAY;
         break;

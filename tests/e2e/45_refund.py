@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Refunds: a transfer back to the payer is looked at on the chain, counted once, and the payment's
+split taken back to the unit; what does not fit is refused and leaves nothing. Killed around the
+commit, it is in the log once."""
+
+import http.client
+import threading
+
+import kit
+import kit_chain
+import kit_pay
+import kit_split
+from kit import case, equal, problem, wait_for
+from kit_chain import FACILITATOR, PAYEE, PAYER, PAYER2, STRANGER
+from kit_evm import enhex, unhex
+from kit_shop import ASSET, Shop
+
+PRICE = 10007  # no round legs
+
+
+class Till(Shop):
+    def refund(self, payment, external_id, transaction, **more):
+        return self.client.request("POST", f"/v1/payments/{payment}/refunds",
+                                   {"external_id": external_id, "transaction": enhex(transaction),
+                                    **more}, token=self.token)
+
+    def back(self, wallet, value, sender=PAYEE, final=True):
+        """A transfer out, final unless said otherwise."""
+        transaction = self.chain.transfer(sender, wallet.address, value)
+        if final:
+            self.chain.mine(3)
+        return transaction
+
+    def payment(self, payment):
+        return self.ok(f"/v1/payments/{payment}", token=self.token)
+
+    def refunds(self, payment):
+        return self.ok(f"/v1/payments/{payment}/refunds", token=self.token)["items"]
+
+    def sold(self, wallet):
+        """A payment that is final; its id."""
+        payment = self.buy(wallet).header("X-Payment-Id")
+        self.chain.mine(3)
+        wait_for(lambda: self.payment(payment)["x402"]["final"], 10, "final")
+        return payment
+
+
+chain = kit_chain.chain()
+shop = Till(chain, price=PRICE)
+for funded in (PAYEE, STRANGER):  # of its own, to send from
+    chain.transfer(PAYER, funded.address, 10 * PRICE)
+
+with case("not before the payment is final"):
+    early = shop.buy(PAYER).header("X-Payment-Id")
+    transaction = shop.back(PAYER, 10, final=False)
+    answer = shop.refund(early, "r-1", transaction)
+    problem(answer, 503, "TRANSFER_PENDING", "transaction")
+    assert int(answer.header("Retry-After")) > 0, answer
+    chain.mine(3)
+    wait_for(lambda: shop.payment(early)["x402"]["final"], 10, "final")
+    pending = shop.sold(PAYER2)
+    equal(shop.events("payment.refunded"), [])
+
+with case("in parts, to the unit, and the last takes what is left"):
+    legs = [int(leg["amount"]) for leg in shop.payment(early)["legs"]]
+    equal(sum(legs), PRICE)
+    given = 0
+    for n, part in enumerate((10, 1, 1, 2, 4993, PRICE - 5007), 1):
+        if n > 1:
+            transaction = shop.back(PAYER, part)
+        answer = shop.refund(early, f"r-{n}", transaction, note=f"part {n}")
+        equal(answer.status, 201, repr(answer))
+        got = answer.json()
+        want = [after - before for before, after in zip(kit_split.refunded(legs, given),
+                                                        kit_split.refunded(legs, given + part))]
+        equal([int(got["legs"][leg]) for leg in kit_split.LEGS], want)
+        equal((got["amount"], got["status"], got["to"], got["sent"], got["replayed"]),
+              (str(part), "recorded", enhex(PAYER.address), False, False))
+        given += part
+        equal(shop.payment(early)["refunded"], str(given))
+    equal(given, PRICE)
+    equal(shop.split()[3], PRICE, "only the other payment is left")
+    equal([r["external_id"] for r in shop.refunds(early)], [f"r-{n}" for n in range(1, 7)])
+    equal([sum(int(r["legs"][leg]) for r in shop.refunds(early)) for leg in kit_split.LEGS], legs)
+    revenue, = shop.get(f"/v1/assets/{ASSET}/revenue", token=shop.token).json()["units"]
+    equal((revenue["refunded"]["refunds"], revenue["refunded"]["gross"], revenue["gross"]),
+          (6, str(PRICE), str(2 * PRICE)))
+    shop.audit()
+
+with case("what does not fit is refused"):
+    count = len(shop.events())
+    enough = shop.back(PAYER2, PRICE + 1)
+    problem(shop.refund(pending, "x-1", enough), 409, "REFUND_EXCEEDS", "amount")
+    elsewhere = shop.back(STRANGER, 7)
+    problem(shop.refund(pending, "x-2", elsewhere), 422, "INVALID_REFUND", "transaction")
+    whose = shop.back(PAYER2, 7, sender=STRANGER)
+    problem(shop.refund(pending, "x-3", whose), 422, "INVALID_REFUND", "transaction")
+    small = shop.back(PAYER2, 7)
+    problem(shop.refund(pending, "x-4", small, amount="8"), 422, "INVALID_REFUND", "transaction")
+    problem(shop.refund(pending, "x-4", small, log_index=1), 422, "INVALID_REFUND",
+            "transaction")
+    problem(shop.refund(pending, "x-4", small, network="eip155:1"), 422, "INVALID_REFUND",
+            "network")
+    problem(shop.refund(pending, "x 4", small), 422, "INVALID_REFUND", "external_id")
+    problem(shop.refund(pending, "x-5", bytes(32)), 503, "TRANSFER_PENDING", "transaction")
+    problem(shop.refund("0" * 32, "x-6", small), 404, "NOT_FOUND")
+    problem(shop.refund(pending, "x-7", small, send=True), 422, "INVALID_REFUND", "send")
+    answer = shop.client.request("POST", f"/v1/payments/{pending}/refunds",
+                                 {"external_id": "x-8", "transaction": enhex(small)})
+    problem(answer, 401, "UNAUTHORIZED")
+    # The payment's own transfer is none that goes out.
+    paid = shop.payment(pending)["transaction"]
+    problem(shop.refund(pending, "x-9", unhex(paid)), 422, "INVALID_REFUND", "transaction")
+    equal(len(shop.events()), count, "nothing of it is in the log")
+
+with case("a transfer counts once, and so does a name"):
+    equal(shop.refund(pending, "once", small, amount="7").status, 201)
+    again = shop.refund(pending, "once", small)
+    equal((again.status, again.json()["replayed"]), (200, True))
+    problem(shop.refund(pending, "twice", small), 409, "TRANSFER_SPENT", "transaction")
+    problem(shop.refund(pending, "once", shop.back(PAYER2, 7)), 409, "IDEMPOTENCY_CONFLICT",
+            "external_id")
+    other = shop.client.request("POST", "/v1/payments", {
+        "external_id": "by-hand", "asset": ASSET, "amount": "7", "network": kit_chain.NETWORK,
+        "transaction": enhex(small)}, token=shop.token)
+    problem(other, 409, "PAYMENT_ALREADY_SPENT", "transaction")
+    equal(shop.payment(pending)["refunded"], "7")
+    shop.audit()
+
+with case("one that is not settled cannot be refunded"):
+    known = shop.back(PAYER, 5)
+    chain.set_automine(False)
+    shop_settle = kit_pay.pay_v2(shop.offer(f"{shop.proof_path}?size=1"), PAYER)
+    answer = None
+
+    def ask():
+        global answer
+        answer = shop.show(shop_settle, f"{shop.proof_path}?size=1", client=kit.Client(shop.port))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    open_one = wait_for(lambda: [p["id"] for p in shop.payments(status="pending")], 10, "an intent")
+    problem(shop.refund(open_one[0], "p-1", known), 409, "PAYMENT_STATE")
+    chain.set_automine(True)
+    chain.mine(1)
+    thread.join()
+
+with case("by hand: nothing here has seen it"):
+    recorded = shop.client.request("POST", "/v1/payments", {
+        "external_id": "cash", "asset": ASSET, "amount": "100"}, token=shop.token)
+    equal(recorded.status, 201)
+    problem(shop.refund(recorded.json()["id"], "c-1", known), 422, "INVALID_REFUND")
+
+with case("the settlement statement carries it"):
+    answer = shop.client.request("POST", "/v1/epochs/current/finalize", token=shop.token)
+    equal(answer.status, 200, repr(answer))
+    listed = shop.ok("/v1/settlements?unit=USDC", token=shop.token)["items"]
+    equal(len(listed), 1)
+    shop.audit()
+
+with case("stray money has a way out"):
+    header = kit_pay.pay_v2(shop.offer(), PAYER)
+    chain.set_automine(False)
+    nonce = chain.nonce(FACILITATOR.address)
+    chain.spend(STRANGER, kit_pay.authorization_of(header))
+    thread = threading.Thread(target=lambda: shop.show(header, client=kit.Client(shop.port)))
+    thread.start()
+    wait_for(lambda: chain.nonce(FACILITATOR.address) > nonce, 10, "the settlement is sent")
+    chain.set_automine(True)
+    thread.join(30)
+    stray = wait_for(lambda: [p["id"] for p in shop.payments(status="stray")], 10, "a stray")[0]
+    chain.mine(3)
+    wait_for(lambda: shop.payment(stray)["x402"]["final"], 10, "final")
+    account = f"suspense:payment:{ASSET}:USDC"
+    equal(shop.balance(account), PRICE)
+    for n, part in enumerate((PRICE - 1, 1)):
+        equal(shop.refund(stray, f"s-{n}", shop.back(PAYER, part)).status, 201)
+    equal(shop.balance(account), 0)
+    equal(shop.payment(stray)["refunded"], str(PRICE))
+    shop.audit()
+
+with case("killed around the commit: once in the log"):
+    for n in range(3):
+        payment = shop.sold(PAYER2)
+        transaction = shop.back(PAYER2, PRICE)
+        before = len(shop.events("payment.refunded"))
+
+        def post():
+            try:
+                shop.refund(payment, "k", transaction)
+            except (http.client.HTTPException, OSError):
+                pass
+
+        thread = threading.Thread(target=post)
+        thread.start()
+        thread.join(0.004 * n)
+        shop.kill()
+        thread.join()
+        shop.start()
+        answer = shop.refund(payment, "k", transaction)
+        assert answer.status in (200, 201), answer
+        equal(len(shop.events("payment.refunded")), before + 1)
+        equal(shop.payment(payment)["refunded"], str(PRICE))
+    shop.audit()
+
+shop.stop()
+kit.done()
