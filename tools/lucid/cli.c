@@ -55,6 +55,8 @@ const struct cli_command *const cli_commands[] = {
     &command_payment_list,
     &command_payment_show,
     &command_facilitation_list,
+    &command_payment_refund,
+    &command_payment_refunds,
     &command_x402_rotate_key,
     &command_settlement_list,
     &command_settlement_current,

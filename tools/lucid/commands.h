@@ -34,6 +34,8 @@ extern const struct cli_command command_payment_record;
 extern const struct cli_command command_payment_list;
 extern const struct cli_command command_payment_show;
 extern const struct cli_command command_facilitation_list;
+extern const struct cli_command command_payment_refund;
+extern const struct cli_command command_payment_refunds;
 extern const struct cli_command command_x402_rotate_key;
 extern const struct cli_command command_settlement_list;
 extern const struct cli_command command_settlement_current;

@@ -174,6 +174,7 @@ static void answer(struct house *of, struct x402_charge *charge)
         break;
     case X402_CHARGE_OBSERVE:
     case X402_CHARGE_TRACE:
+    case X402_CHARGE_LOOK:
         fail();
     }
 }
