@@ -65,6 +65,7 @@ static const struct api_code codes[] = {
     {"PAYMENT_UNAVAILABLE", 503},
     {"TRANSFER_PENDING", 503},
     {"CHAIN_UNAVAILABLE", 503},
+    {"TREASURY_UNAVAILABLE", 503},
     {"PRICE_UNAVAILABLE", 503},
     {"STORE_FULL", 507},
 };

@@ -35,4 +35,8 @@ void outflow_transfer_members(const struct x402_outflow *outflow, struct lucid_b
 /* A refund as one JSON object; replayed NULL: without that member. */
 void refund_write(const struct x402_outflow *refund, const bool *replayed, struct lucid_buf *out);
 
+/* Asks the treasury to make the transfer that a refund is to be (struct x402_treasury_refund), and
+ * answers with the order. refunds_send.c */
+void refund_send(struct http_request *request, const struct x402_outflow *refund);
+
 #endif

@@ -161,7 +161,7 @@ void api_payments_get(struct http_request *request, const struct http_route *rou
 }
 
 enum lucid_error payment_find(struct ledger_view *view, struct lucid_span id,
-                                     struct shown_payment *ret)
+                              struct shown_payment *ret)
 {
     uint8_t bytes[X402_PAYMENT_ID_BYTES];
     uint64_t sequence;

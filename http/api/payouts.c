@@ -5,7 +5,8 @@
 
 static const char INVALID[] = "INVALID_PAYOUT";
 
-void api_payout_write(const struct gas_payout *payout, const bool *replayed, struct lucid_buf *out)
+void api_payout_write(const struct gas_payout *payout, bool verified, const bool *replayed,
+                      struct lucid_buf *out)
 {
     lucid_buf_char(out, '{');
     lucid_json_member_u64(out, "payout", payout->number);
@@ -22,6 +23,7 @@ void api_payout_write(const struct gas_payout *payout, const bool *replayed, str
     api_text_or_null(out, "reference", payout->reference);
     api_text_or_null(out, "network", payout->network);
     api_text_or_null(out, "transaction", payout->transaction);
+    lucid_json_member_bool(out, "verified", verified);
     api_text_or_null(out, "reason", payout->reason);
     lucid_json_member_time(out, "started_at", payout->started_ms);
     lucid_json_member_u64(out, "started_sequence", payout->started_sequence);
@@ -50,8 +52,19 @@ static void payout_answer(struct api_call *call)
 {
     const struct payout_call *self = (const struct payout_call *)call;
     bool replayed = self->command.ret_known;
+    bool verified = false;
     struct lucid_buf out = {0};
-    api_payout_write(&self->command.payout, &replayed, &out);
+    struct ledger_view *view = api_view_begin(call->request);
+    if (view == NULL) {
+        return;
+    }
+    enum lucid_error error = api_payout_verified(view, &self->command.payout, &verified);
+    ledger_view_end(view);
+    if (error != LUCID_OK) {
+        api_refuse(call->request, error, NULL);
+        return;
+    }
+    api_payout_write(&self->command.payout, verified, &replayed, &out);
     api_answer(call->request, self->creates && !replayed ? 201 : 200, API_JSON, &out);
 }
 
@@ -134,6 +147,9 @@ static bool end_members(struct http_request *request, const struct jcs_value *do
                      sizeof(payout->transaction))) {
         return false;
     }
+    if (api_payout_network(api_of(request), payout) != NULL) {
+        api_payout_reference_default(payout);
+    }
     if (payout->reference[0] == '\0' &&
         (payout->network[0] != '\0' || payout->transaction[0] != '\0')) {
         api_problem(request, 422, INVALID, "reference",
@@ -187,6 +203,11 @@ void api_settlement_payout_post(struct http_request *request, const struct http_
     call->creates = true;
     enum lucid_error error = ended ? gas_payout_record_prepare(&call->command, &payout, &why)
                                    : gas_payout_start_prepare(&call->command, &payout, &why);
+    const struct x402_network *network = api_payout_network(api_of(request), &payout);
+    if (error == LUCID_OK && network != NULL) {
+        api_payout_seen(request, document, network, &payout, &call->command);
+        return;
+    }
     call_go(call, request, route, error, &why);
 }
 
@@ -200,6 +221,23 @@ static bool number_read(struct http_request *request, uint64_t *ret)
     return true;
 }
 
+/* The payout that is to be completed, as far as it is known: what there is not the writer refuses.
+ * False: it has answered. */
+static bool payout_look(struct http_request *request, uint64_t number, struct gas_payout *ret)
+{
+    struct ledger_view *view = api_view_begin(request);
+    if (view == NULL) {
+        return false;
+    }
+    enum lucid_error error = gas_payout_read(view, number, ret);
+    ledger_view_end(view);
+    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
+        api_refuse(request, error, NULL);
+        return false;
+    }
+    return true;
+}
+
 void api_payout_complete_post(struct http_request *request, const struct http_route *route)
 {
     uint64_t number;
@@ -208,13 +246,23 @@ void api_payout_complete_post(struct http_request *request, const struct http_ro
         return;
     }
     const struct jcs_value *document = api_document(request);
+    struct gas_payout known = {0};
     struct gas_payout payout = {0};
-    if (document == NULL || !end_members(request, document, &payout)) {
+    if (document == NULL || !payout_look(request, number, &known)) {
+        return;
+    }
+    payout.unit = known.unit;
+    if (!end_members(request, document, &payout)) {
         return;
     }
     struct lucid_why why = {0};
     enum lucid_error error = gas_payout_complete_prepare(&call->command, number, payout.reference,
                                                          payout.network, payout.transaction, &why);
+    const struct x402_network *network = api_payout_network(api_of(request), &payout);
+    if (error == LUCID_OK && network != NULL) {
+        api_payout_seen(request, document, network, &known, &call->command);
+        return;
+    }
     call_go(call, request, route, error, &why);
 }
 
@@ -250,11 +298,15 @@ void api_payout_get(struct http_request *request, const struct http_route *route
         return;
     }
     struct gas_payout payout;
+    bool verified = false;
     enum lucid_error error = gas_payout_read(view, number, &payout);
+    if (error == LUCID_OK) {
+        error = api_payout_verified(view, &payout, &verified);
+    }
     ledger_view_end(view);
     if (api_found(request, error, "payout")) {
         struct lucid_buf out = {0};
-        api_payout_write(&payout, NULL, &out);
+        api_payout_write(&payout, verified, NULL, &out);
         api_answer(request, 200, API_JSON, &out);
     }
 }
@@ -405,10 +457,14 @@ void api_payouts_get(struct http_request *request, const struct http_route *rout
     if (error == LUCID_OK) {
         error = payout_next(view, &filter, &after, &looks, &payout);
     }
+    bool verified = false;
     while (error == LUCID_OK && api_page_item(&page)) {
-        api_payout_write(&payout, NULL, &page.out);
+        error = api_payout_verified(view, &payout, &verified);
+        api_payout_write(&payout, verified, NULL, &page.out);
         after = payout.number;
-        error = payout_next(view, &filter, &after, &looks, &payout);
+        if (error == LUCID_OK) {
+            error = payout_next(view, &filter, &after, &looks, &payout);
+        }
     }
     uint8_t position[8];
     lucid_put_be64(position, after);

@@ -51,33 +51,22 @@ void refund_write(const struct x402_outflow *refund, const bool *replayed, struc
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* The gate's payment that the path names, and where its refunds go. False: it has answered. */
-static bool payment_of(struct http_request *request, struct x402_payment *ret)
+/* The payment that the path names. False: it has answered. */
+static bool payment_of(struct http_request *request, struct shown_payment *ret)
 {
-    struct shown_payment shown;
     struct ledger_view *view = api_view_begin(request);
     if (view == NULL) {
         return false;
     }
-    enum lucid_error error = payment_find(view, http_param(request, "id"), &shown);
+    enum lucid_error error = payment_find(view, http_param(request, "id"), ret);
     ledger_view_end(view);
-    if (!api_found(request, error, "payment")) {
-        return false;
-    }
-    if (!shown.gated) {
-        api_problem(request, 422, INVALID, NULL,
-                    "the payment was recorded by hand: nothing here has seen it on a chain, and "
-                    "nothing can see its refund");
-        return false;
-    }
-    *ret = shown.gate;
-    return true;
+    return api_found(request, error, "payment");
 }
 
 void api_refunds_get(struct http_request *request, const struct http_route *route)
 {
     (void)route;
-    struct x402_payment payment;
+    struct shown_payment payment;
     struct x402_outflow refund;
     struct api_page page;
     if (!payment_of(request, &payment) || !api_page_begin(request, 'b', 8, &page)) {
@@ -88,11 +77,12 @@ void api_refunds_get(struct http_request *request, const struct http_route *rout
         return;
     }
     uint64_t last = page.after_len != 0 ? lucid_get_be64(page.after) : 0;
-    enum lucid_error error = x402_refund_next(view, payment.id, last, &refund);
+    enum lucid_error error =
+        payment.gated ? x402_refund_next(view, payment.gate.id, last, &refund) : LUCID_NOTE_ABSENT;
     while (error == LUCID_OK && api_page_item(&page)) {
         refund_write(&refund, NULL, &page.out);
         last = refund.first_sequence;
-        error = x402_refund_next(view, payment.id, last, &refund);
+        error = x402_refund_next(view, payment.gate.id, last, &refund);
     }
     uint8_t position[8];
     lucid_put_be64(position, last);
@@ -175,27 +165,54 @@ static void record_begin(struct http_request *request, const struct jcs_value *d
     outflow_errand_send(self, request);
 }
 
+static void send_begin(struct http_request *request, const struct jcs_value *document,
+                       const struct x402_payment *payment, const struct x402_network *network)
+{
+    struct x402_outflow refund = {.refund = true, .token = network->token, .to = payment->payer};
+    if (network->treasury_key_file[0] == '\0') {
+        api_problem(request, 422, INVALID, "send",
+                    "there is no treasury on the payment's network that could send it");
+        return;
+    }
+    if (!refund_members(request, document, &refund, &refund.amount)) {
+        return;
+    }
+    if (refund.amount == 0) {
+        api_problem(request, 422, INVALID, "amount", "the member is missing");
+        return;
+    }
+    memcpy(refund.payment, payment->id, X402_PAYMENT_ID_BYTES);
+    memcpy(refund.network, network->caip2, sizeof(network->caip2));
+    refund_send(request, &refund);
+}
+
 void api_refunds_post(struct http_request *request, const struct http_route *route)
 {
-    struct x402_payment payment;
+    struct shown_payment shown;
     bool send;
     const struct api_sales *sales = api_of_route(route)->options.sales;
     const struct jcs_value *document = api_document(request);
-    if (document == NULL || !payment_of(request, &payment) ||
+    if (document == NULL || !payment_of(request, &shown) ||
         !send_member(request, document, &send)) {
         return;
     }
+    if (!shown.gated) {
+        api_problem(request, 422, INVALID, NULL,
+                    "the payment was recorded by hand: nothing here has seen it on a chain, and "
+                    "nothing can see its refund");
+        return;
+    }
+    const struct x402_payment *payment = &shown.gate;
     const struct x402_network *network =
-        sales != NULL ? x402_network_find(sales->networks, lucid_span_str(payment.network)) : NULL;
+        sales != NULL ? x402_network_find(sales->networks, lucid_span_str(payment->network)) : NULL;
     if (network == NULL) {
         api_problem(request, 422, INVALID, "network",
                     "the payment's network is not one of x402_networks_file");
         return;
     }
     if (send) {
-        api_problem(request, 422, INVALID, "send",
-                    "there is no treasury on the payment's network that could send it");
+        send_begin(request, document, payment, network);
         return;
     }
-    record_begin(request, document, &payment, network);
+    record_begin(request, document, payment, network);
 }

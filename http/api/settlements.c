@@ -115,8 +115,13 @@ static enum lucid_error payouts_write(struct ledger_view *view,
     lucid_json_member(out, "payouts");
     lucid_buf_char(out, '[');
     for (size_t i = 0; error == LUCID_OK && i < API_LIST_MAX; i++) {
+        bool verified;
+        error = api_payout_verified(view, &payout, &verified);
+        if (error != LUCID_OK) {
+            return error;
+        }
         lucid_buf_str(out, i > 0 ? "," : "");
-        api_payout_write(&payout, NULL, out);
+        api_payout_write(&payout, verified, NULL, out);
         error = gas_payout_of_line_next(view, settlement->unit, settlement->number, any,
                                         payout.number, &payout);
     }

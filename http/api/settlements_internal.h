@@ -19,7 +19,25 @@ void api_settlement_id_write(enum gas_unit unit, uint64_t number, struct lucid_b
 bool api_unit_query(struct http_request *request, enum gas_unit *ret) LUCID_WARN_UNUSED;
 bool api_payee_query(struct http_request *request, struct lucid_span *ret) LUCID_WARN_UNUSED;
 
-/* A payout as an object. replayed: NULL leaves the member out. */
-void api_payout_write(const struct gas_payout *payout, const bool *replayed, struct lucid_buf *out);
+/* A payout as an object. verified: its transfer was seen on the chain (api_payout_verified).
+ * replayed: NULL leaves the member out. */
+void api_payout_write(const struct gas_payout *payout, bool verified, const bool *replayed,
+                      struct lucid_buf *out);
+
+/* --- payouts_seen.c --------------------------------------------------------------------------- */
+
+/* LUCID_FATAL_CORRUPT. */
+enum lucid_error api_payout_verified(struct ledger_view *view, const struct gas_payout *payout,
+                                     bool *ret) LUCID_WARN_UNUSED;
+/* The network on which the payout's transfer can be seen; NULL: it cannot. */
+const struct x402_network *api_payout_network(const struct api *api,
+                                              const struct gas_payout *payout);
+/* A transfer is a reference. */
+void api_payout_reference_default(struct gas_payout *payout);
+/* Looks at the payout's transfer, of amount to payee, and completes or records it with what the
+ * command was prepared for; answers. payout->number 0: not known yet. */
+void api_payout_seen(struct http_request *request, const struct jcs_value *document,
+                     const struct x402_network *network, const struct gas_payout *payout,
+                     const struct gas_payout_command *command);
 
 #endif

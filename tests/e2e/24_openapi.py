@@ -267,6 +267,15 @@ with kit.case("prices and payments"):
     ask("GET", "/v1/payments", status=401)
     admin("GET", "/v1/payments/" + paid["id"])
     admin("GET", "/v1/payments/0", status=404)
+    refunds = f"/v1/payments/{paid['id']}/refunds"
+    admin("GET", refunds)
+    admin("GET", refunds + "?cursor=x", status=400)
+    admin("GET", "/v1/payments/0/refunds", status=404)
+    ask("GET", refunds, status=401)
+    admin("POST", refunds, {"external_id": "r", "transaction": "0x" + "0" * 64}, 422)
+    admin("POST", refunds, "[", 400)
+    admin("POST", "/v1/payments/0/refunds", {"external_id": "r"}, 404)
+    ask("POST", refunds, {}, None, 401)
     admin("GET", "/v1/assets/model/revenue")
     admin("GET", "/v1/assets/nothing/revenue", status=404)
     ask("GET", "/v1/assets/model/revenue", status=401)
@@ -367,8 +376,9 @@ with kit.case("every route was asked, with success and with what it refuses"):
                if (method.upper(), path) not in asked]
     kit.equal(missing, [])
     successes = {(method, path) for method, path, status in api.seen if status in ("200", "201")}
-    # Needs a chain, or is there to refuse: 43_proxy, 44_facilitate and 47_access judge them.
-    elsewhere = {("POST", "/v1/access/subscribe"),
+    # Needs a chain, or is there to refuse: 43_proxy, 44_facilitate, 45_refund and 47_access judge
+    # them.
+    elsewhere = {("POST", "/v1/access/subscribe"), ("POST", "/v1/payments/{id}/refunds"),
                  ("GET", "/v1/x402/authorize"), ("GET", "/v1/x402/explain"),
                  ("POST", "/v1/x402/verify"), ("POST", "/v1/x402/settle"),
                  ("GET", "/v1/x402/supported")}

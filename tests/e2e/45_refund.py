@@ -1,28 +1,34 @@
 #!/usr/bin/env python3
 """Refunds: a transfer back to the payer is looked at on the chain, counted once, and the payment's
 split taken back to the unit; what does not fit is refused and leaves nothing. Killed around the
-commit, it is in the log once."""
+commit, it is in the log once. Payouts that the chain shows are verified, others are not."""
 
 import http.client
+import json
 import threading
 
 import kit
 import kit_chain
 import kit_pay
+import kit_schema
 import kit_split
 from kit import case, equal, problem, wait_for
-from kit_chain import FACILITATOR, PAYEE, PAYER, PAYER2, STRANGER
+from kit_chain import FACILITATOR, PAYEE, PAYER, PAYER2, STRANGER, Wallet
 from kit_evm import enhex, unhex
 from kit_shop import ASSET, Shop
 
 PRICE = 10007  # no round legs
+TREASURY, GPU = Wallet("treasury of refunds"), Wallet("compute-1")
 
 
 class Till(Shop):
     def refund(self, payment, external_id, transaction, **more):
-        return self.client.request("POST", f"/v1/payments/{payment}/refunds",
-                                   {"external_id": external_id, "transaction": enhex(transaction),
-                                    **more}, token=self.token)
+        path = f"/v1/payments/{payment}/refunds"
+        answer = self.client.request("POST", path, {
+            "external_id": external_id, "transaction": enhex(transaction), **more},
+            token=self.token)
+        described.judge("POST", path, answer)
+        return answer
 
     def back(self, wallet, value, sender=PAYEE, final=True):
         """A transfer out, final unless said otherwise."""
@@ -35,7 +41,10 @@ class Till(Shop):
         return self.ok(f"/v1/payments/{payment}", token=self.token)
 
     def refunds(self, payment):
-        return self.ok(f"/v1/payments/{payment}/refunds", token=self.token)["items"]
+        path = f"/v1/payments/{payment}/refunds"
+        answer = self.get(path, token=self.token)
+        described.judge("GET", path, answer)
+        return answer.json()["items"]
 
     def sold(self, wallet):
         """A payment that is final; its id."""
@@ -46,8 +55,12 @@ class Till(Shop):
 
 
 chain = kit_chain.chain()
-shop = Till(chain, price=PRICE)
-for funded in (PAYEE, STRANGER):  # of its own, to send from
+# The treasury is an account of ours whose key the service does not have.
+shop = Till(chain, price=PRICE,
+            networks=[chain.network(gas_key=FACILITATOR, treasury_address=TREASURY.text)])
+described = kit_schema.OpenApi(shop.get("/openapi.json").json())
+chain.fund(TREASURY)
+for funded in (PAYEE, STRANGER, TREASURY):  # of its own, to send from
     chain.transfer(PAYER, funded.address, 10 * PRICE)
 
 with case("not before the payment is final"):
@@ -113,6 +126,9 @@ with case("what does not fit is refused"):
     problem(shop.refund(pending, "x-9", unhex(paid)), 422, "INVALID_REFUND", "transaction")
     equal(len(shop.events()), count, "nothing of it is in the log")
 
+with case("the treasury may send it too"):
+    equal(shop.refund(pending, "treasury", shop.back(PAYER2, 9, sender=TREASURY)).status, 201)
+
 with case("a transfer counts once, and so does a name"):
     equal(shop.refund(pending, "once", small, amount="7").status, 201)
     again = shop.refund(pending, "once", small)
@@ -124,7 +140,7 @@ with case("a transfer counts once, and so does a name"):
         "external_id": "by-hand", "asset": ASSET, "amount": "7", "network": kit_chain.NETWORK,
         "transaction": enhex(small)}, token=shop.token)
     problem(other, 409, "PAYMENT_ALREADY_SPENT", "transaction")
-    equal(shop.payment(pending)["refunded"], "7")
+    equal(shop.payment(pending)["refunded"], "16")
     shop.audit()
 
 with case("one that is not settled cannot be refunded"):
@@ -157,6 +173,65 @@ with case("the settlement statement carries it"):
     listed = shop.ok("/v1/settlements?unit=USDC", token=shop.token)["items"]
     equal(len(listed), 1)
     shop.audit()
+
+with case("payouts that the chain shows close the statement's line"):
+    statement = shop.ok(f"/v1/settlements/{listed[0]['settlement']}", token=shop.token)
+    owed = {line["payee"]: line["amount"] for line in statement["lines"]}
+    amount = int(owed["compute-1"])
+
+    def pay(external_id, transaction, **more):
+        return shop.client.request("POST", f"/v1/settlements/{listed[0]['settlement']}/payouts", {
+            "external_id": external_id, "payee": "compute-1", "amount": str(amount),
+            "network": kit_chain.NETWORK, "transaction": enhex(transaction), **more},
+            token=shop.token)
+
+    early = chain.transfer(TREASURY, GPU.address, amount)
+    problem(pay("out-1", early), 422, "INVALID_PAYOUT", "payee")
+    address = shop.client.request("PUT", "/v1/payees/compute-1/address", {
+        "network": kit_chain.NETWORK, "address": GPU.text}, token=shop.token)
+    assert address.status in (200, 201), address
+    problem(pay("out-1", early), 503, "TRANSFER_PENDING", "transaction")
+    chain.mine(3)
+    for wrong in (shop.back(GPU, amount, sender=PAYER), shop.back(GPU, amount - 1, sender=TREASURY),
+                  shop.back(PAYER, amount, sender=TREASURY)):
+        problem(pay("out-1", wrong), 422, "INVALID_PAYOUT", "transaction")
+    problem(pay("out-1", small), 422, "INVALID_PAYOUT", "transaction")
+    answer = pay("out-1", early)
+    equal(answer.status, 201, repr(answer))
+    equal((answer.json()["verified"], answer.json()["status"], answer.json()["reference"]),
+          (True, "completed", enhex(early)))
+    again = pay("out-1", early)
+    equal((again.status, again.json()["replayed"]), (200, True))
+    problem(pay("out-2", early, amount="1"), 422, "INVALID_PAYOUT", "transaction")
+    problem(pay("out-2", shop.back(GPU, amount, sender=TREASURY)), 409, "PAYOUT_CONFLICT", "amount")
+    # Of another: started, then ended by a transfer; and by a word alone, which nobody has seen.
+    started = shop.client.request("POST", f"/v1/settlements/{listed[0]['settlement']}/payouts", {
+        "external_id": "out-3", "payee": "model-1", "amount": "1"}, token=shop.token).json()
+    equal(started["verified"], False)
+    ended = shop.client.request("POST", f"/v1/payouts/{started['payout']}/complete",
+                                {"reference": "cash"}, token=shop.token)
+    equal((ended.status, ended.json()["verified"]), (200, False), repr(ended))
+    shown = shop.ok(f"/v1/settlements/{listed[0]['settlement']}", token=shop.token)["payouts"]
+    equal([(p["external_id"], p["verified"]) for p in shown],
+          [("out-1", True), ("out-3", False)])
+    equal(len(shop.events("outflow.recorded")), 1)
+    shop.audit()
+
+with case("the command line"):
+    url = ("--url", f"http://127.0.0.1:{shop.port}", "--data", shop.data)
+    payment = shop.sold(PAYER)
+    transaction = shop.back(PAYER, 100, final=False)
+    words = ("payment", "refund", payment, "-x", "cli", "-t", enhex(transaction), *url)
+    equal(kit.lucid(*words)[0], 3, "not final yet")
+    chain.mine(3)
+    kit.run_lucid(*words, "--amount", "0.0001")
+    assert b"recorded before" in kit.lucid(*words)[2]
+    out, = json.loads(kit.run_lucid("payment", "refunds", payment, "--json", *url))["items"]
+    equal((out["external_id"], out["amount"]), ("cli", "100"))
+    assert b"0.0001" in kit.run_lucid("payment", "refunds", payment, *url)
+    equal(kit.lucid("payment", "refund", payment, "-x", "b", "-t", enhex(bytes(32)), *url)[0], 3)
+    equal(kit.lucid("payment", "refund", payment, "-x", "b", *url)[0], 2)
+    equal(kit.lucid("payment", "refund", payment, "-x", "b", "-t", enhex(small), *url)[0], 1)
 
 with case("stray money has a way out"):
     header = kit_pay.pay_v2(shop.offer(), PAYER)

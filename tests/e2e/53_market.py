@@ -400,6 +400,8 @@ with case("100 payments of 1 unit are 70 / 20 / 10 on the accounts"):
     equal(service.ok("/v1/assets/cent/revenue", token=reader)["units"],
           [{"unit": "USDC", "payments": 100, "gross": "100", "compute": "70", "model": "20",
             "protocol": "10", "suspense": {"compute": "0", "model": "0"},
+            "refunded": {"refunds": 0, "gross": "0", "compute": "0", "model": "0",
+                         "protocol": "0"},
             "reversed": {"payments": 0, "gross": "0", "compute": "0", "model": "0",
                          "protocol": "0"}}])
 
