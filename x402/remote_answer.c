@@ -64,6 +64,7 @@ static const struct reason reasons[] = {
     {"invalid_exact_evm_transaction_failed", false},
     {"invalid_exact_evm_transfer_event_mismatch", false},
     {"invalid_exact_svm_payload_transaction", false},
+    {"fee_payer_not_managed_by_facilitator", true},
     {"invalid_exact_svm_payload_amount_insufficient", false},
     {"invalid_transaction_state", false},
     {"asset_not_deployed_contract", false},

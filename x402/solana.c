@@ -273,20 +273,36 @@ static bool transaction_read(struct reading *reading)
     return true;
 }
 
+/* bytes: X402_SOLANA_TRANSACTION_BYTES_MAX, alive while it is looked at. */
+static bool base64_read(struct lucid_span base64, uint8_t *bytes, struct reading *ret)
+{
+    size_t len;
+    *ret = (struct reading){.fault = "must be standard base64 of at most 1232 bytes"};
+    if (!lucid_base64_decode(base64, bytes, X402_SOLANA_TRANSACTION_BYTES_MAX, &len)) {
+        return false;
+    }
+    ret->rest = lucid_span(bytes, len);
+    return transaction_read(ret);
+}
+
 enum lucid_error x402_solana_parse(struct lucid_span base64, struct x402_solana_payment *ret,
                                    struct lucid_why *why)
 {
     uint8_t bytes[X402_SOLANA_TRANSACTION_BYTES_MAX];
-    size_t len;
-    if (!lucid_base64_decode(base64, bytes, sizeof(bytes), &len)) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, NULL, NULL,
-                            "must be standard base64 of at most %d bytes",
-                            X402_SOLANA_TRANSACTION_BYTES_MAX);
-    }
-    struct reading reading = {.rest = lucid_span(bytes, len)};
-    if (!transaction_read(&reading)) {
+    struct reading reading;
+    _Static_assert(X402_SOLANA_TRANSACTION_BYTES_MAX == 1232, "base64_read says so");
+    if (!base64_read(base64, bytes, &reading)) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, NULL, NULL, "%s", reading.fault);
     }
     *ret = reading.payment;
     return LUCID_OK;
+}
+
+bool x402_solana_is_named(struct lucid_span base64,
+                          const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES])
+{
+    uint8_t bytes[X402_SOLANA_TRANSACTION_BYTES_MAX];
+    struct reading reading;
+    return base64_read(base64, bytes, &reading) &&
+           ledger_ed25519_verify(reading.payment.fee_payer, reading.message, signature);
 }

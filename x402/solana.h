@@ -32,6 +32,11 @@ struct x402_solana_payment {
 enum lucid_error x402_solana_parse(struct lucid_span base64, struct x402_solana_payment *ret,
                                    struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* Whether that is the signature of the transaction's fee payer over its message, by which the chain
+ * names it: nobody else's transaction has it. Whether it was sent is not said. */
+bool x402_solana_is_named(struct lucid_span base64,
+                          const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES]) LUCID_WARN_UNUSED;
+
 /* Base58 (Bitcoin's alphabet) of 32 or 64 bytes; to read: false for anything else. */
 void x402_base58_write(struct lucid_buf *out, const uint8_t *bytes, size_t len);
 bool x402_base58_parse(struct lucid_span text, uint8_t *ret, size_t len) LUCID_WARN_UNUSED;

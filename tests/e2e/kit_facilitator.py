@@ -52,7 +52,10 @@ def base58(data):
     return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
 
 
-FEE_PAYER = base58(hashlib.sha256(b"lucid-ledger test key: fee payer").digest())
+# Ed25519: the seed's public key.
+FEE_SEED = hashlib.sha256(b"lucid-ledger test key: fee payer").digest()
+FEE_PAYER = base58(bytes.fromhex(
+    "e29c672254724904835bb456b17d747382832605457d9e3a73619e592e3b822c"))
 
 
 def unb64url(text):
@@ -358,6 +361,11 @@ class Facilitator:
             self.settled[place] = self.chain.spend(self.wallet, authorization)
         return self.settled[place]
 
+    def complete(self, text):
+        """The fee payer's signature, by which the chain names the transaction."""
+        raw = base64.b64decode(text)
+        return bytes.fromhex(self.ed25519.sign(FEE_SEED, [raw[1 + 64 * raw[0]:]])[0])
+
     def move(self, document, settle):
         """Settles if it is to; (network, payer, transaction or ""). Refused."""
         payload = document["paymentPayload"]["payload"]
@@ -366,7 +374,7 @@ class Facilitator:
             network, _, payer = self.check(document)
             if text in self.solana:
                 raise Refused("duplicate_settlement", "", payer)
-            signature = base58(hashlib.sha512(text.encode()).digest())
+            signature = base58(self.complete(text))
             if settle is True:
                 self.solana[text] = signature
             return network, payer, signature

@@ -42,6 +42,7 @@ struct wire_solana {
     uint8_t readonly_signed;
     int program_index; /* of the first instruction; 0: the budget's */
     bool unsigned_payer;
+    const struct ledger_ed25519_key *fee_payer; /* NULL: nobody has the key */
 };
 
 static inline void wire_solana_key(const char *text, uint8_t ret[X402_SOLANA_KEY_BYTES])
@@ -63,6 +64,10 @@ static inline void wire_solana_account(const struct wire_solana *spec, int which
     const struct ledger_ed25519_key key = wire_solana_payer();
     if (spec->same_key > 0 && which == spec->same_key) {
         wire_solana_account(spec, which - 1, ret);
+        return;
+    }
+    if (spec->fee_payer != NULL && which == SOLANA_FEE_PAYER) {
+        memcpy(ret, spec->fee_payer->public_key, X402_SOLANA_KEY_BYTES);
         return;
     }
     switch (which) {
