@@ -245,7 +245,8 @@ static enum lucid_error facilitator_open(struct cashier *cashier)
     }
     const struct x402_roster_options roster = {
         .loop = options.loop,
-        .outgoing = options.outgoing,
+        .outgoing =
+            cashier->elsewhere != NULL ? http_outgoing_base(cashier->elsewhere) : options.outgoing,
         .networks = &shop->networks,
         .file = &shop->facilitators,
         .direct = cashier->direct,
@@ -307,6 +308,9 @@ static enum lucid_error parts_open(struct cashier *cashier, struct lucid_why *wh
     if (error == LUCID_OK) {
         const struct http_outgoing_options outgoing = {.loop = http_event_loop_base(cashier->loop)};
         error = http_outgoing_open(&outgoing, &cashier->outgoing);
+        if (error == LUCID_OK && cashier->options.shop->facilitators.member_count > 1) {
+            error = http_outgoing_open(&outgoing, &cashier->elsewhere);
+        }
     }
     if (error == LUCID_OK) {
         error = facilitator_open(cashier);
@@ -381,6 +385,7 @@ void cashier_close(struct cashier *cashier)
     x402_spent_close(cashier->spent);
     x402_log_reader_close(cashier->reader);
     x402_facilitator_close(cashier->facilitator);
+    http_outgoing_close(cashier->elsewhere);
     http_outgoing_close(cashier->outgoing);
     http_event_loop_close(cashier->loop);
     free(cashier);

@@ -52,7 +52,8 @@ struct cashier_seen {
 struct cashier {
     struct cashier_options options;
     struct http_event_loop *loop;
-    struct http_outgoing *outgoing;
+    struct http_outgoing *outgoing;  /* to nodes */
+    struct http_outgoing *elsewhere; /* to facilitators: a slow one must not keep nodes waiting */
     struct x402_facilitator *direct; /* the roster closes it */
     struct x402_roster *roster;
     struct x402_facilitator *facilitator; /* the roster's */
