@@ -370,18 +370,36 @@ with kit.case("the facilitator API, where this service is none for others"):
     admin("GET", "/v1/x402/facilitations?status=x", status=400)
     ask("GET", "/v1/x402/facilitations", status=401)
 
+with kit.case("revenue by what it came from; payees' addresses and runs, without networks"):
+    admin("GET", "/v1/revenue?by=day")
+    admin("GET", "/v1/revenue?by=week", status=400)
+    ask("GET", "/v1/revenue?by=payer", status=401)
+    admin("GET", "/v1/payees")
+    address = {"network": "eip155:8453", "address": "0x" + "5" * 40}
+    admin("PUT", "/v1/payees/gpu-1/address", address, 422)
+    ask("PUT", "/v1/payees/gpu-1/address", address, status=401)
+    admin("GET", "/v1/payees/gpu-1/address", status=404)
+    admin("DELETE", "/v1/payees/gpu-1/address?network=eip155:8453", status=404)
+    admin("GET", "/v1/payout-runs")
+    admin("GET", "/v1/payout-runs/1", status=404)
+    admin("POST", "/v1/settlements/USDC-0/runs", {"network": "eip155:8453"}, 422)
+    admin("POST", "/v1/payout-runs/1/approve", {"total": "1"}, 404)
+    admin("POST", "/v1/payout-runs/1/cancel", {}, 404)
+
 with kit.case("every route was asked, with success and with what it refuses"):
     asked = {(method, path) for method, path, _ in api.seen}
     missing = [f"{method.upper()} {path}" for path, method, _ in operations()
                if (method.upper(), path) not in asked]
     kit.equal(missing, [])
     successes = {(method, path) for method, path, status in api.seen if status in ("200", "201")}
-    # Needs a chain, or is there to refuse: 43_proxy, 44_facilitate, 45_refund and 47_access judge
-    # them.
+    # Needs a chain, or is there to refuse: 43_proxy and 44_facilitate to 47_access judge them.
     elsewhere = {("POST", "/v1/access/subscribe"), ("POST", "/v1/payments/{id}/refunds"),
                  ("GET", "/v1/x402/authorize"), ("GET", "/v1/x402/explain"),
                  ("POST", "/v1/x402/verify"), ("POST", "/v1/x402/settle"),
-                 ("GET", "/v1/x402/supported")}
+                 ("GET", "/v1/x402/supported"), ("GET", "/v1/payees/{payee}/address"),
+                 ("PUT", "/v1/payees/{payee}/address"), ("DELETE", "/v1/payees/{payee}/address"),
+                 ("POST", "/v1/settlements/{id}/runs"), ("GET", "/v1/payout-runs/{n}"),
+                 ("POST", "/v1/payout-runs/{n}/approve"), ("POST", "/v1/payout-runs/{n}/cancel")}
     kit.equal(sorted(asked - successes), sorted(elsewhere), "routes without a success")
     described = sum(len(operation["responses"]) for _, _, operation in operations())
     kit.note(f"{len(api.seen)} of {described} described answers seen")
