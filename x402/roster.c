@@ -414,20 +414,31 @@ struct x402_facilitator *x402_roster_base(struct x402_roster *roster)
     return &roster->base;
 }
 
+/* That member's fee payer there. */
+static bool member_fee_payer(const struct x402_roster *roster, size_t member,
+                             const struct x402_network *network, uint8_t ret[X402_SOLANA_KEY_BYTES])
+{
+    const struct x402_networks *networks = roster->options.networks;
+    bool takes =
+        member > 0 && x402_member_takes(&roster->options.file->members[member], network, false);
+    for (size_t n = 0; takes && n < networks->count; n++) {
+        if (strcmp(networks->items[n].caip2, network->caip2) == 0) {
+            return x402_remote_fee_payer(&roster->remotes[member], n, ret);
+        }
+    }
+    return false;
+}
+
 bool x402_roster_fee_payer(const struct x402_roster *roster, const struct x402_network *network,
                            struct lucid_span asset, uint8_t ret[X402_SOLANA_KEY_BYTES])
 {
-    const struct x402_roster_file *file = roster->options.file;
-    const struct x402_networks *networks = roster->options.networks;
-    const struct x402_roster_order *order = x402_roster_order_of(file, asset);
-    for (size_t i = 0; i < order->count; i++) {
-        size_t member = order->members[i];
-        if (member == 0 || !x402_member_takes(&file->members[member], network, false)) {
-            continue;
-        }
-        for (size_t n = 0; n < networks->count; n++) {
-            if (strcmp(networks->items[n].caip2, network->caip2) == 0 &&
-                x402_remote_fee_payer(&roster->remotes[member], n, ret)) {
+    const struct x402_roster_order *order = x402_roster_order_of(roster->options.file, asset);
+    /* What names one that is away could be settled by nobody: those who answer come first. */
+    for (unsigned any = 0; any < 2; any++) {
+        for (size_t i = 0; i < order->count; i++) {
+            const struct x402_remote *remote = &roster->remotes[order->members[i]];
+            if ((any == 1 || atomic_load(&remote->seen.reachable)) &&
+                member_fee_payer(roster, order->members[i], network, ret)) {
                 return true;
             }
         }

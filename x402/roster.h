@@ -105,7 +105,8 @@ enum lucid_error x402_roster_open(const struct x402_roster_options *options,
 struct x402_facilitator *x402_roster_base(struct x402_roster *roster);
 
 /* Who pays the fees of a payment on that Solana network, by the first of the asset's order that
- * supports it. False: nobody is known just now. Thread: any. */
+ * supports it and answers; if none does, by the first. False: nobody is known just now.
+ * Thread: any. */
 bool x402_roster_fee_payer(const struct x402_roster *roster, const struct x402_network *network,
                            struct lucid_span asset,
                            uint8_t ret[X402_SOLANA_KEY_BYTES]) LUCID_WARN_UNUSED;

@@ -54,8 +54,10 @@ static void answer(struct fake_question *question)
     const char *says = scene.verify[which];
     int status = 200;
     if (strstr(url, "/supported") != NULL) {
-        says = "{\"kinds\":[{\"x402Version\":2,\"scheme\":\"exact\",\"network\":"
-               "\"" SOLANA_NETWORK_DEVNET "\",\"extra\":{\"feePayer\":\"@f\"}}]}";
+        says = which == 1 ? "{\"kinds\":[{\"x402Version\":2,\"scheme\":\"exact\",\"network\":"
+                            "\"" SOLANA_NETWORK_DEVNET "\",\"extra\":{\"feePayer\":\"@p\"}}]}"
+                          : "{\"kinds\":[{\"x402Version\":2,\"scheme\":\"exact\",\"network\":"
+                            "\"" SOLANA_NETWORK_DEVNET "\",\"extra\":{\"feePayer\":\"@f\"}}]}";
     } else if (strstr(url, "/settle") != NULL) {
         scene.settled++;
         says = scene.settle;
@@ -207,6 +209,17 @@ static uint64_t lies_of(size_t member)
     return status.lies;
 }
 
+/* Whose fee payer an offer names just now. */
+static void offers(const char *text)
+{
+    uint8_t key[X402_SOLANA_KEY_BYTES];
+    char found[X402_SOLANA_KEY_TEXT_MAX + 1];
+    assert_true(x402_roster_fee_payer(scene.roster, &scene.networks.items[0],
+                                      lucid_span_str("proof"), key));
+    base58(key, sizeof(key), found, sizeof(found));
+    assert_string_equal(found, text);
+}
+
 /* --- cases ------------------------------------------------------------------------------------ */
 
 #define SETTLED(name)                                                                              \
@@ -285,14 +298,20 @@ static void whose_turn(void **state)
     scene_open();
     struct x402_charge charge = ask(X402_CHARGE_VERIFY, X402_CHARGE_GOOD);
     assert_string_equal(charge.facilitator, "one");
+    offers(scene.fee_payer_text);
     scene.verify[0] = NULL;
     charge = ask(X402_CHARGE_VERIFY, X402_CHARGE_GOOD);
     assert_string_equal(charge.facilitator, "two");
+    offers(scene.payer_text);
     scene.verify[1] =
         "{\"isValid\":false,\"invalidReason\":\"fee_payer_not_managed_by_facilitator\"}";
     (void)ask(X402_CHARGE_VERIFY, X402_CHARGE_AWAY);
+    scene.verify[1] = NULL;
+    (void)ask(X402_CHARGE_VERIFY, X402_CHARGE_AWAY);
+    offers(scene.fee_payer_text); /* nobody answers: as the order says */
     scene.verify[0] = "{\"isValid\":false,\"invalidReason\":\"insufficient_funds\"}";
     (void)ask(X402_CHARGE_VERIFY, X402_CHARGE_BAD);
+    offers(scene.fee_payer_text); /* it is back */
     scene_close();
 }
 
