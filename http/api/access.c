@@ -145,6 +145,27 @@ static bool hours_read(struct http_request *request, enum x402_grant_verb verb,
 
 /* --- sold ------------------------------------------------------------------------------------- */
 
+/* The place is of one asset and one secret. An authorization whose outcome was late is public, and
+ * its payment unserved: whoever copies it must not get hours for a secret of his own, nor anybody
+ * those of another asset, whose old prices may be lower. False: memory. */
+static bool place_narrow(struct paid_call *call, const struct x402_grant *grant)
+{
+    char secret[2 * LUCID_SHA256_BYTES + 1];
+    struct lucid_buf text = {0};
+    lucid_hex_encode(grant->secret_sha256, sizeof(grant->secret_sha256), secret);
+    lucid_buf_str(&text, grant->asset);
+    lucid_buf_char(&text, ' ');
+    lucid_buf_put(&text, secret, 2 * LUCID_SHA256_BYTES);
+    lucid_buf_char(&text, ' ');
+    lucid_buf_span_put(&text, call->path);
+    if (lucid_buf_ok(&text)) {
+        call->path = lucid_arena_copy(&call->arena, lucid_buf_span(&text));
+    }
+    bool ok = lucid_buf_ok(&text) && call->path.data != NULL;
+    lucid_buf_fini(&text);
+    return ok;
+}
+
 static bool subscribe_rehearse(struct paid_call *call)
 {
     struct x402_grant_command *command = lucid_arena_zalloc(&call->arena, sizeof(*command));
@@ -153,6 +174,10 @@ static bool subscribe_rehearse(struct paid_call *call)
         return false;
     }
     if (!hours_read(call->request, X402_GRANT_SELL, command)) {
+        return false;
+    }
+    if (!place_narrow(call, &command->grant)) {
+        api_refuse(call->request, LUCID_RETRY_MEMORY, NULL);
         return false;
     }
     command->shown = &call->entry.job.payment;
