@@ -108,20 +108,28 @@ static void digests_make(struct paid_call *call)
     lucid_sha256(lucid_span(text, len), call->request_sha256);
 }
 
-/* The path of the place: the asset before it, so that what was paid for one is none for another. */
-static bool path_make(struct paid_call *call, struct lucid_span path)
+/* The path of the place: the asset before it, so that what was paid for one is none for another.
+ * data NULL: memory. */
+static struct lucid_span path_of(struct paid_call *call, struct lucid_span path)
 {
     struct lucid_span asset = proxy_of(call)->asset;
     uint8_t *text = lucid_arena_alloc(&call->arena, asset.len + 1 + path.len);
     if (text == NULL) {
-        paid_refuse(call, LUCID_RETRY_MEMORY, NULL);
-        return false;
+        return lucid_span(NULL, 0);
     }
     memcpy(text, asset.data, asset.len);
     text[asset.len] = ' ';
     memcpy(text + asset.len + 1, path.data, path.len);
-    call->path = lucid_span(text, asset.len + 1 + path.len);
-    return true;
+    return lucid_span(text, asset.len + 1 + path.len);
+}
+
+static bool path_make(struct paid_call *call, struct lucid_span path)
+{
+    call->path = path_of(call, path);
+    if (call->path.data == NULL) {
+        paid_refuse(call, LUCID_RETRY_MEMORY, NULL);
+    }
+    return call->path.data != NULL;
 }
 
 static bool class_place(struct paid_call *call)
@@ -183,10 +191,30 @@ static bool class_amount(const struct paid_call *call, const struct gas_price *p
 
 /* --- a payment of before ---------------------------------------------------------------------- */
 
+/* Whether the payment was made for a request behind a proxy: what it bought else of this asset, as
+ * hours or an answer of this server, it has bought already. */
+static bool is_behind(struct paid_call *call, const struct x402_payment *payment)
+{
+    struct lucid_span resource = lucid_span_str(payment->request.resource);
+    const uint8_t *query =
+        resource.len == 0 ? NULL : (const uint8_t *)memchr(resource.data, '?', resource.len);
+    uint8_t place[sizeof(payment->request.place)];
+    if (query != NULL) {
+        resource.len = (size_t)(query - resource.data);
+    }
+    const struct x402_terms terms = {.method = lucid_span_str(payment->request.method),
+                                     .path = path_of(call, resource)};
+    if (terms.path.data == NULL) {
+        return false;
+    }
+    x402_place_digest(&terms, place);
+    return memcmp(place, payment->request.place, sizeof(place)) == 0;
+}
+
 /* Until when the payment admits every request for its asset that costs no more than was asked for
  * it: grant_seconds of the price that it was made for, from the time at which the log has it
  * settled. 0: it does not. */
-static uint64_t admission_end(const struct paid_call *call, struct ledger_view *view,
+static uint64_t admission_end(struct paid_call *call, struct ledger_view *view,
                               const struct x402_payment *payment)
 {
     const struct proxy_call *proxy = proxy_of(call);
@@ -195,7 +223,7 @@ static uint64_t admission_end(const struct paid_call *call, struct ledger_view *
     struct gas_price price;
     struct store_event event;
     uint64_t cost;
-    if (!settled || payment->refunded >= payment->amount ||
+    if (!settled || payment->refunded >= payment->amount || !is_behind(call, payment) ||
         gas_price_version(view, proxy->asset, payment->version, &price) != LUCID_OK ||
         price.grant_seconds == 0 || !cost_of(&price, proxy->tokens, &cost) ||
         cost > payment->price ||

@@ -45,7 +45,7 @@ def price(asset, amount=PRICE, **members):
 
 
 for name in (FILES, API):
-    price(name)
+    price(name, description="d" * 256)
 price(DAY, grant_seconds=3)
 price(WORDS, 500, price_per_token="7")
 api = kit_schema.OpenApi(shop.get("/openapi.json").json())
@@ -339,6 +339,15 @@ with case("an access grant lets in by the hour, for its asset, and no payment is
     admitted(authorize({**original("/day/7"), good[0]: good[1]}, asset=DAY, pay=shown), DAY)
     paid()
 
+with case("grant_seconds: a payment that bought hours of the asset is good for nothing else"):
+    price(DAY, grant_seconds=3, price_subscription_hour=str(PRICE))
+    body = {"asset": DAY, "duration_hours": 1, "secret_sha256": "ab" * 32}
+    header = kit_pay.pay_v2(shop.client.request("POST", "/v1/access/subscribe", body), PAYER)
+    equal(shop.client.request("POST", "/v1/access/subscribe", body, dict([header])).status, 201)
+    paid()
+    veiled(authorize(original("/day/1"), pay=header, asset=DAY), 403, 409, "payment_already_spent")
+    unpaid()
+
 with case("price_per_token: the proxy counts, the price is checked arithmetic"):
     asked = ask(AUTHORIZE, first := original("/words"), WORDS, "&status=402&tokens=100")
     equal(kit_pay.offer_v2(asked)["accepts"][0]["amount"], str(500 + 7 * 100))
@@ -534,6 +543,7 @@ with case("nginx: a file is sold: the true 402, the file for a payment, 409 for 
     equal(asked.header("Cache-Control"), "no-store")
     equal(asked.header("X-Lucid-Access"), None)
     equal(kit_pay.offer_v2(asked)["resource"]["url"], "http://shop.example/paid/report.txt")
+    problem(nginx.ask("/paid/report.txt?" + "x" * 2000), 402, "PAYMENT_REQUIRED")
     header = kit_pay.pay_v2(asked, PAYER)
     bought(nginx.ask("/paid/report.txt", header), "the report")
     paid()
