@@ -463,6 +463,11 @@ static void claimed(struct x402_claim *claim)
     case X402_CLAIMED:
         run->has_claim = true;
         test_at(run, "facilitation-claimed");
+        if (run->facilitation->stopping) {
+            facilitation_run_refuse(run, X402_FACILITATION_BROKEN, "unexpected_settle_error",
+                                    "the service is stopping");
+            return;
+        }
         facilitation_run_verify(run, run->one.begun_sequence != 0);
         return;
     case X402_CLAIM_HELD:
