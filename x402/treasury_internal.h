@@ -41,6 +41,7 @@ struct treasury_order {
     struct evm_hash found;
     uint64_t mined_block;
     unsigned looks;      /* since the nonce was seen used */
+    uint64_t refused_ms; /* the log did not take its end: not again before; 0 */
     uint64_t gone_block; /* the nonce is used and no transfer was found: seen at that height; 0.
                             Only says when another search is worth it */
 };

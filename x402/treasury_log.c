@@ -17,11 +17,10 @@ static void day_move(struct treasury_net *net, uint64_t day)
 
 void treasury_budget_take(struct treasury_net *net, uint64_t time_ms, uint64_t amount)
 {
+    /* An earlier day than the clock has shown is of a clock that went back: counted all the same.
+     */
     day_move(net, time_ms / DAY_MS);
-    if (time_ms / DAY_MS == net->day) {
-        net->day_spent +=
-            amount < UINT64_MAX - net->day_spent ? amount : UINT64_MAX - net->day_spent;
-    }
+    net->day_spent += amount < UINT64_MAX - net->day_spent ? amount : UINT64_MAX - net->day_spent;
 }
 
 uint64_t treasury_budget_left(struct treasury_net *net)
@@ -58,7 +57,9 @@ static enum lucid_error scan(struct treasury_net *net, struct ledger_view *view)
             if (error != LUCID_OK) {
                 return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
             }
-            treasury_budget_take(net, event.time_ms, outflow.amount);
+            if (event.time_ms / DAY_MS >= net->day) {
+                treasury_budget_take(net, event.time_ms, outflow.amount);
+            }
         }
     }
     return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;

@@ -8,7 +8,10 @@
 #include "x402/direct_pick.h"
 #include "x402/treasury_internal.h"
 
-enum { RECEIPT_LOOKS = 5 }; /* nodes may know a count before they know the receipt */
+enum {
+    RECEIPT_LOOKS = 5, /* nodes may know a count before they know the receipt */
+    REFUSED_MS = 60000,
+};
 
 static struct treasury_order *at_order(struct treasury_net *net)
 {
@@ -24,10 +27,25 @@ static void ended(struct treasury_net *net)
     treasury_walk_next(net);
 }
 
+/* What is refused now will be so for a while, and must not keep the other orders from their turn.
+ */
+static bool refused(struct treasury_net *net, struct ledger_command *command)
+{
+    if (lucid_category(command->error) != LUCID_CATEGORY_REFUSE) {
+        return false;
+    }
+    net->writing = false;
+    lucid_log(LUCID_LOG_ERROR, "treasury.log", "%s: what became of %s cannot be recorded: %s",
+              net->network->caip2, at_order(net)->outflow.purpose, command->why.text);
+    at_order(net)->refused_ms = treasury_now(net) + REFUSED_MS;
+    treasury_walk_next(net);
+    return true;
+}
+
 static void record_written(void *owner, struct ledger_command *command)
 {
     struct treasury_net *net = owner;
-    if (treasury_written(net, command, "a transfer cannot be recorded")) {
+    if (!refused(net, command) && treasury_written(net, command, "a transfer cannot be recorded")) {
         net->recorded++;
         treasury_at(net, "treasury_recorded");
         ended(net);
@@ -37,7 +55,7 @@ static void record_written(void *owner, struct ledger_command *command)
 static void drop_written(void *owner, struct ledger_command *command)
 {
     struct treasury_net *net = owner;
-    if (treasury_written(net, command, "an order cannot be dropped")) {
+    if (!refused(net, command) && treasury_written(net, command, "an order cannot be dropped")) {
         net->failed++;
         ended(net);
     }
@@ -350,7 +368,8 @@ static void ask_receipt(struct treasury_net *net)
 void treasury_look(struct treasury_net *net)
 {
     struct treasury_order *order = at_order(net);
-    if (order->mined && (!net->has_final || order->mined_block > net->final)) {
+    bool waits = order->refused_ms != 0 && treasury_now(net) < order->refused_ms;
+    if (waits || (order->mined && (!net->has_final || order->mined_block > net->final))) {
         treasury_walk_next(net);
         return;
     }

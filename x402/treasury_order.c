@@ -105,10 +105,11 @@ static void ordered_written(void *owner, struct ledger_command *command)
     treasury_tick_end(net);
 }
 
-static void order_submit(struct treasury_net *net)
+/* Of the first refund, or of the line: what was found affordable. */
+static void order_submit(struct treasury_net *net, bool refund)
 {
     struct x402_outflow *outflow = &net->outflow.outflow;
-    if (net->refunds != NULL) {
+    if (refund) {
         const struct x402_outflow asked = net->refunds->outflow;
         x402_outflow_prepare(&net->outflow, X402_OUTFLOW_ORDER);
         *outflow = asked;
@@ -148,7 +149,7 @@ static void started_written(void *owner, struct ledger_command *command)
     if (command->error == LUCID_OK) {
         treasury_at(net, "treasury_started");
         net->line.payout = net->payout.payout.number;
-        order_submit(net);
+        order_submit(net, false); /* a refund that came meanwhile was not looked at */
         return;
     }
     if (lucid_category(command->error) != LUCID_CATEGORY_REFUSE) {
@@ -263,7 +264,7 @@ static void decide(struct treasury_net *net)
     } else if (!affordable(net, amount, text)) {
         hindered(net, text);
     } else if (net->refunds != NULL || net->line.state == X402_RUN_STARTED) {
-        order_submit(net);
+        order_submit(net, net->refunds != NULL);
     } else {
         start_submit(net);
     }

@@ -504,9 +504,43 @@ static enum lucid_error guard_end(struct ledger_txn *txn, const struct gas_payou
                         "the treasury is paying this payout, and ends it itself");
 }
 
+/* A line is ordered as it was approved, and not once its run was cancelled. */
+static enum lucid_error guard_order(struct ledger_txn *txn, const struct x402_outflow *order,
+                                    struct lucid_why *why)
+{
+    struct x402_run run;
+    struct x402_run_line line;
+    if (order->refund) {
+        return LUCID_OK;
+    }
+    enum lucid_error error = run_line_of_payout(txn, order->payout, &line);
+    if (error == LUCID_NOTE_ABSENT) {
+        return LUCID_OK;
+    }
+    if (error == LUCID_OK) {
+        error = run_get(txn, line.run, &run);
+    }
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    if (run.state != X402_RUN_APPROVED || line.state != X402_RUN_STARTED) {
+        return conflict(why, NULL, "the run was cancelled, or the line has ended");
+    }
+    bool same = strcmp(order->network, run.network) == 0 && order->amount == line.amount &&
+                memcmp(order->token.bytes, run.token.bytes, EVM_ADDRESS_BYTES) == 0 &&
+                memcmp(order->to.bytes, line.address.bytes, EVM_ADDRESS_BYTES) == 0;
+    return same ? LUCID_OK : conflict(why, NULL, "this is not what was approved");
+}
+
 static enum lucid_error run_guard(struct ledger_txn *txn, const struct ledger_command *base,
                                   struct lucid_why *why)
 {
+    if (base->kind == &x402_outflow_kind && base->verb == X402_OUTFLOW_ORDER) {
+        return guard_order(txn, &((const struct x402_outflow_command *)base)->outflow, why);
+    }
+    if (base->kind != &gas_settlement_kind) {
+        return LUCID_OK;
+    }
     const struct gas_payout_command *command = (const struct gas_payout_command *)base;
     bool start = base->verb == GAS_PAYOUT_START || base->verb == GAS_PAYOUT_RECORD;
     return start ? guard_start(txn, command, why) : guard_end(txn, command, why);
@@ -527,7 +561,7 @@ const struct ledger_kind x402_treasury_run_kind = {
     .types = types,
     .tables = tables,
     .listens = listens,
-    .guards = "settlement",
+    .guards = "*",
     .decide = run_decide,
     .guard = run_guard,
     .apply = run_apply,

@@ -31,6 +31,7 @@ struct scene {
     struct ledger_command *command;
     x402_written_fn *written;
     void *owner;
+    void (*between)(void); /* once, after payout.started is in the log and before it is told */
     uint64_t payments;
     uint64_t owed[PAYEES];
     uint64_t random;
@@ -61,6 +62,12 @@ static inline void turn_fire(struct lucid_timer *timer)
     (void)timer;
     scene.command = NULL;
     (void)run_command(command);
+    if (scene.between != NULL && command->kind == &gas_settlement_kind &&
+        command->verb == GAS_PAYOUT_START) {
+        void (*between)(void) = scene.between;
+        scene.between = NULL;
+        between();
+    }
     scene.written(scene.owner, command);
 }
 

@@ -215,6 +215,92 @@ static void test_waits(void **state)
     assert_string_equal(status().waiting, "");
 }
 
+/* A refund that is asked for while a line is started has a look at the budget of its own. */
+static struct x402_treasury_refund refund;
+static unsigned refund_answers;
+
+static void refund_done(struct x402_treasury_refund *asked)
+{
+    assert_ptr_equal(asked, &refund);
+    refund_answers++;
+}
+
+static void refund_ask(void)
+{
+    refund = (struct x402_treasury_refund){.done = refund_done};
+    refund.outflow.token = scene.network->token;
+    refund.outflow.to = payee_address(0);
+    refund.outflow.amount = 5000; /* of no payment: the log would refuse it as well */
+    memcpy(refund.outflow.external_id, "r", 2);
+    memcpy(refund.outflow.network, scene.network->caip2, sizeof(refund.outflow.network));
+    x402_treasury_refund(scene.treasury, &refund);
+}
+
+static void test_refund_between(void **state)
+{
+    (void)state;
+    uint64_t run = propose(statement(1));
+    scene.network->treasury_day_max = 4999;
+    scene.between = refund_ask;
+    approve(run);
+    fake_loop_advance(&scene.model.loop, 10000);
+    assert_null(scene.between);
+    assert_int_equal(refund_answers, 1);
+    assert_int_equal(refund.error, LUCID_RETRY_BUSY);
+    assert_string_equal(refund.why.code, "TREASURY_UNAVAILABLE");
+    scene.network->treasury_day_max = 7200;
+    finish(run, 60);
+    check_paid();
+}
+
+/* What was cancelled before it was ordered is not sent, however late. */
+static void cancel_now(void)
+{
+    static struct x402_run_command command;
+    x402_run_cancel_prepare(&command, 1, "0123456789abcdef");
+    assert_int_equal(run_command(&command.command), LUCID_OK);
+}
+
+static void test_cancel_between(void **state)
+{
+    (void)state;
+    uint64_t settlement = statement(1);
+    uint64_t run = propose(settlement);
+    scene.between = cancel_now;
+    approve(run);
+    fake_loop_advance(&scene.model.loop, 20000);
+    assert_null(scene.between);
+    assert_int_equal(model_raw_count(&scene.model), 0);
+    assert_int_equal(run_of(run).counts[X402_RUN_WITHDRAWN], PAYEES);
+    run = propose(settlement);
+    approve(run);
+    finish(run, 60);
+    check_paid();
+}
+
+/* Somebody records the first transfer as a payment to us: its order cannot end, the others can. */
+static void test_unrecordable(void **state)
+{
+    (void)state;
+    struct gas_payment_command command;
+    uint64_t run = propose(statement(1));
+    approve(run);
+    scene.model.automine = false;
+    fake_loop_advance(&scene.model.loop, 4000);
+    model_mine(&scene.model, 1);
+    payment_prepare(&command, "one", 1, "wrong", NULL);
+    memcpy(command.payment.network, scene.network->caip2, sizeof(scene.network->caip2));
+    evm_hash_text(&scene.model.txs[0].hash, command.payment.transaction);
+    assert_int_equal(run_command(&command.command), LUCID_OK);
+    for (unsigned i = 0; i < 20; i++) {
+        fake_loop_advance(&scene.model.loop, 1000);
+        model_mine(&scene.model, 1);
+    }
+    check_paid();
+    assert_int_equal(run_of(run).counts[X402_RUN_PAID], PAYEES - 1);
+    assert_int_equal(run_of(run).counts[X402_RUN_ORDERED], 1);
+}
+
 /* --- chaos ------------------------------------------------------------------------------------ */
 
 static void mischief(void)
@@ -311,6 +397,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_forgetful_node, scene_make, scene_drop),
         cmocka_unit_test_setup_teardown(test_reverts, scene_make, scene_drop),
         cmocka_unit_test_setup_teardown(test_waits, scene_make, scene_drop),
+        cmocka_unit_test_setup_teardown(test_refund_between, scene_make, scene_drop),
+        cmocka_unit_test_setup_teardown(test_cancel_between, scene_make, scene_drop),
+        cmocka_unit_test_setup_teardown(test_unrecordable, scene_make, scene_drop),
         cmocka_unit_test(test_chaos),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
