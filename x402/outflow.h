@@ -86,7 +86,8 @@ enum x402_outflow_verb { X402_OUTFLOW_ORDER, X402_OUTFLOW_DROP, X402_OUTFLOW_REC
  *                       outflow's, or a payment to us
  *   NONCE_TAKEN         LUCID_REFUSE_CONFLICT: ORDER: an order that was not dropped has that nonce
  *   IDEMPOTENCY_CONFLICT LUCID_REFUSE_CONFLICT (param external_id): the purpose was used otherwise
- *   OUTFLOW_STATE       LUCID_REFUSE_CONFLICT: it has ended, or the payout has
+ *   OUTFLOW_STATE       LUCID_REFUSE_CONFLICT: it has ended, or the payout has; RECORD without an
+ *                       order: the treasury has just such a transfer under way (param transaction)
  *   AMOUNT_OVERFLOW     LUCID_REFUSE_TOO_LARGE: an account has no room
  * What is so already is no event: ret_known. */
 struct x402_outflow_command {

@@ -185,6 +185,44 @@ static enum lucid_error transfer_check(struct ledger_txn *txn, const struct x402
     return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
 }
 
+/* Whether the treasury has just such a transfer under way: this may be its, and is not another's
+ * before it has ended. */
+static enum lucid_error twin_check(struct ledger_txn *txn, const struct x402_outflow *outflow,
+                                   struct lucid_why *why)
+{
+    uint8_t bytes[OUTFLOW_ORDER_KEY_BYTES];
+    char purpose[X402_PURPOSE_BYTES_MAX + 1];
+    struct x402_outflow order = {.first_sequence = 0};
+    struct lucid_span key;
+    struct lucid_span named;
+    for (;;) {
+        struct lucid_span after =
+            outflow_order_key(X402_OUTFLOW_ORDERED, order.first_sequence, bytes);
+        enum lucid_error error =
+            ledger_txn_seek(txn, OUTFLOW_ROWS, STORE_SEEK_GT, after, &key, &named);
+        if (error == LUCID_NOTE_ABSENT ||
+            (error == LUCID_OK &&
+             (key.len != after.len || key.data[0] != 0 || key.data[1] != X402_OUTFLOW_ORDERED))) {
+            return LUCID_OK;
+        }
+        if (error == LUCID_OK) {
+            error = payload_copy(named, purpose, sizeof(purpose));
+        }
+        if (error == LUCID_OK) {
+            error = outflow_get(txn, purpose, &order);
+        }
+        if (error != LUCID_OK) {
+            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+        }
+        if (strcmp(order.network, outflow->network) == 0 &&
+            address_is(&order.token, &outflow->token) && address_is(&order.from, &outflow->from) &&
+            address_is(&order.to, &outflow->to) && order.amount == outflow->amount) {
+            return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "OUTFLOW_STATE", "transaction",
+                                "the treasury is sending such a transfer, and it has not ended");
+        }
+    }
+}
+
 static bool same_transfer(const struct x402_transfer *a, const struct x402_transfer *b)
 {
     return memcmp(a->transaction.bytes, b->transaction.bytes, EVM_HASH_BYTES) == 0 &&
@@ -428,8 +466,10 @@ static enum lucid_error record_decide(struct ledger_txn *txn, struct x402_outflo
     if (error == LUCID_OK && standing.state == X402_OUTFLOW_ORDERED) {
         return used_refuse(why, &standing);
     }
-    return error == LUCID_OK || error == LUCID_NOTE_ABSENT ? record_draft(txn, command, false, why)
-                                                           : error;
+    if (error == LUCID_OK || error == LUCID_NOTE_ABSENT) {
+        error = twin_check(txn, outflow, why);
+    }
+    return error == LUCID_OK ? record_draft(txn, command, false, why) : error;
 }
 
 enum lucid_error outflow_decide(struct ledger_txn *txn, struct ledger_command *base,

@@ -287,6 +287,28 @@ static void test_refusals(void **state)
 
 /* --- orders ----------------------------------------------------------------------------------- */
 
+/* What may be an order's transfer is nobody else's while the order is open. */
+static void test_twin(void **state)
+{
+    (void)state;
+    struct x402_outflow_command command;
+    uint8_t id[X402_PAYMENT_ID_BYTES];
+    paid(1, true, id);
+    paid(2, true, id);
+    refund(&command, X402_OUTFLOW_ORDER, 1, "a", 600);
+    assert_int_equal(run(&command), LUCID_OK);
+    refund(&command, X402_OUTFLOW_RECORD, 1, "b", 400);
+    moved(&command, 1);
+    command.outflow.amount = command.outflow.transfer.amount = 600;
+    refund_refuses(&command, LUCID_REFUSE_CONFLICT, "OUTFLOW_STATE");
+    refund(&command, X402_OUTFLOW_RECORD, 1, "b", 400);
+    moved(&command, 1);
+    assert_int_equal(run(&command), LUCID_OK);
+    refund(&command, X402_OUTFLOW_RECORD, 2, "b", 600);
+    moved(&command, 2);
+    assert_int_equal(run(&command), LUCID_OK);
+}
+
 static void test_orders(void **state)
 {
     (void)state;
@@ -539,6 +561,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_suspense, outflow_setup, teardown),
         cmocka_unit_test_setup_teardown(test_stray, outflow_setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, outflow_setup, teardown),
+        cmocka_unit_test_setup_teardown(test_twin, outflow_setup, teardown),
         cmocka_unit_test_setup_teardown(test_orders, outflow_setup, teardown),
         cmocka_unit_test_setup_teardown(test_payouts, outflow_setup, teardown),
         cmocka_unit_test_setup_teardown(test_model, outflow_setup, teardown),
