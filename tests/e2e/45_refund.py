@@ -279,4 +279,45 @@ with case("killed around the commit: once in the log"):
     shop.audit()
 
 shop.stop()
+
+with case("sent by the treasury: ordered once, recorded when it is final"):
+    sender = Wallet("treasury that refunds")
+    chain.fund(sender)
+    chain.transfer(PAYER, sender.address, 2 * PRICE)
+    shop = Till(chain, price=PRICE, networks=[chain.network(
+        gas_key=FACILITATOR, treasury_key=sender, treasury_day_max=str(10 * PRICE))])
+    payment = shop.sold(PAYER2)
+    before = chain.balance(PAYER2.address)
+
+    def send(external_id, amount, **more):
+        path = f"/v1/payments/{payment}/refunds"
+        answer = shop.client.request("POST", path, {
+            "external_id": external_id, "send": True, "amount": str(amount), **more},
+            token=shop.token)
+        described.judge("POST", path, answer)
+        return answer
+
+    problem(send("s-1", PRICE + 1), 409, "REFUND_EXCEEDS", "amount")
+    problem(send("s-1", 0), 422, "INVALID_REFUND", "amount")
+    ordered = send("s-1", 5000, note="sorry")
+    equal(ordered.status, 202, repr(ordered))
+    equal((ordered.json()["status"], ordered.json()["sent"], ordered.json()["transaction"]),
+          ("ordered", True, None))
+    equal(send("s-1", 5000, note="sorry").status, 202)
+    problem(send("s-1", 4999), 409, "IDEMPOTENCY_CONFLICT", "external_id")
+    problem(send("s-2", PRICE - 4999), 409, "REFUND_EXCEEDS", "amount")
+    kit.run_lucid("payment", "refund", payment, "-x", "s-2", "--send", "--amount-units",
+                  str(PRICE - 5000), "--url", f"http://127.0.0.1:{shop.port}", "--data", shop.data)
+
+    def recorded():
+        chain.mine()
+        return [r["status"] for r in shop.refunds(payment)] == ["recorded"] * 2
+
+    wait_for(recorded, 15, "both are recorded", every=0.1)
+    equal(chain.balance(PAYER2.address), before + PRICE)
+    equal(shop.split(), (0, 0, 0, 0))
+    equal(len(shop.events("outflow.ordered")), 2)
+    shop.audit()
+    shop.stop()
+
 kit.done()
