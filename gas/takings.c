@@ -145,17 +145,17 @@ enum lucid_error revenue_takings_note(struct ledger_txn *txn, const struct reven
     char day[DAY_BYTES + 1];
     day_text(taking->time_ms, day);
     const struct {
-        enum gas_dimension dimension;
         const char *text;
+        enum gas_dimension dimension;
         bool of_asset;
     } rows[] = {
-        {GAS_BY_DAY, day, true},
-        {GAS_BY_FACILITATOR, payment->facilitator, true},
-        {GAS_BY_PAYER, payment->payer, true},
-        {GAS_BY_DAY, day, false},
-        {GAS_BY_FACILITATOR, payment->facilitator, false},
-        {GAS_BY_PAYER, payment->payer, false},
-        {GAS_BY_ASSET, payment->asset, false},
+        {day, GAS_BY_DAY, true},
+        {payment->facilitator, GAS_BY_FACILITATOR, true},
+        {payment->payer, GAS_BY_PAYER, true},
+        {day, GAS_BY_DAY, false},
+        {payment->facilitator, GAS_BY_FACILITATOR, false},
+        {payment->payer, GAS_BY_PAYER, false},
+        {payment->asset, GAS_BY_ASSET, false},
     };
     enum lucid_error error = LUCID_OK;
     for (size_t i = 0; error == LUCID_OK && i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -367,8 +367,11 @@ static enum lucid_error ended_apply(struct ledger_txn *txn, const struct ledger_
     if (error == LUCID_OK) {
         error = row_split(bytes, &row);
     }
-    if (error != LUCID_OK || ended.status != X402_FACILITATION_OPEN) {
-        return error == LUCID_OK || error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+    }
+    if (ended.status != X402_FACILITATION_OPEN) {
+        return LUCID_FATAL_CORRUPT;
     }
     row.ended = event->payload;
     row.ended_sequence = event->sequence;

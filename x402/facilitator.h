@@ -87,11 +87,11 @@ struct x402_charge {
     /* ASK, of what is settled elsewhere: the transaction that its facilitator told of before.
      * TRACE, and VERIFY of what is settled elsewhere: with `senders` */
     bool has_told;
+    bool elsewhere; /* VERIFY, of direct: another settles it, so that no gas key is needed. Ours is
+                       then, of one that is `intended`, what one of `senders` has sent */
     struct evm_hash told;
     const struct evm_address *senders; /* borrowed */
     size_t sender_count;
-    bool elsewhere; /* VERIFY, of direct: another settles it, so that no gas key is needed. Ours is
-                       then, of one that is `intended`, what one of `senders` has sent */
     /* VERIFY, SETTLE, ASK, TRACE */
     struct evm_authorization authorization;
     struct evm_address
@@ -117,11 +117,11 @@ struct x402_charge {
     bool unused; /* TRACE, PENDING: the authorization is unused, and its end is not near: the same
                     payment may be asked for again */
     bool has_transaction;
+    bool has_fee;
     struct evm_hash sent; /* SETTLE, ASK: the newest transaction of ours */
     struct x402_transfer transfer;
-    /* SETTLE, ASK, of direct: what the transaction that the outcome goes by has cost our gas key.
-     * Not known of one that is not ours. */
-    bool has_fee;
+    /* SETTLE, ASK, of direct, with has_fee: what the transaction that the outcome goes by has cost
+     * our gas key. Not known of one that is not ours. */
     uint64_t fee_wei;
     void *impl;
 };

@@ -437,12 +437,12 @@ static enum lucid_error payment_apply(struct ledger_txn *txn, const struct jcs_v
     enum lucid_error error = payload_hex(root, "id", payment, sizeof(payment));
     if (error == LUCID_OK) {
         error = bought_find(txn, payment, before.id, &was_reversed);
-        if (error == LUCID_NOTE_ABSENT) {
-            return LUCID_OK; /* most have bought something else */
-        }
     }
-    if (error != LUCID_OK || was_reversed == reversed) {
-        return error;
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_OK : error; /* most have bought something else */
+    }
+    if (was_reversed == reversed) {
+        return LUCID_OK;
     }
     error = grant_get(txn, before.id, &before);
     if (error == LUCID_NOTE_ABSENT || (error == LUCID_OK && !reversed && before.unpaid == 0)) {

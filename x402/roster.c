@@ -389,10 +389,10 @@ enum lucid_error x402_roster_open(const struct x402_roster_options *options,
     static const struct x402_facilitator_ops ops = {
         .name = "direct", .ask = ask, .cancel = cancel, .status = status, .close = roster_close};
     struct x402_roster *roster = calloc(1, sizeof(*roster));
-    enum lucid_error e = roster == NULL ? LUCID_RETRY_MEMORY : LUCID_OK;
-    if (e != LUCID_OK) {
-        return e;
+    if (roster == NULL) {
+        return LUCID_RETRY_MEMORY;
     }
+    enum lucid_error e = LUCID_OK;
     roster->base.ops = &ops;
     roster->options = *options;
     roster->starved_timer.fire = starved_fire;

@@ -49,7 +49,7 @@ static void hindered(struct treasury_net *net, const char *text)
 static bool refund_known(struct treasury_net *net)
 {
     struct x402_treasury_refund *refund = net->refunds;
-    struct x402_outflow standing;
+    struct x402_outflow standing = {.state = X402_OUTFLOW_DROPPED}; /* none stands */
     char purpose[X402_PURPOSE_BYTES_MAX + 1];
     struct ledger_view *view = net->treasury->view;
     x402_purpose_refund(refund->outflow.payment, refund->outflow.external_id, purpose);
