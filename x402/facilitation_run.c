@@ -120,7 +120,8 @@ struct facilitation_run *facilitation_run_find(struct x402_facilitation *facilit
                                                const uint8_t id[X402_PAYMENT_ID_BYTES])
 {
     struct facilitation_run *run = facilitation->runs;
-    while (run != NULL && (run->verify_only || memcmp(run->one.id, id, X402_PAYMENT_ID_BYTES))) {
+    while (run != NULL &&
+           (run->verify_only || memcmp(run->one.id, id, X402_PAYMENT_ID_BYTES) != 0)) {
         run = run->next;
     }
     return run;

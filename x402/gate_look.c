@@ -125,7 +125,7 @@ enum gate_event gate_look(struct gate_run *run)
     }
     run->checked = false;
     look_keys(run);
-    bool facilitated;
+    bool facilitated = false;
     enum lucid_error error = look_find(run, &facilitated);
     if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
         return GATE_UNREADABLE;
