@@ -168,7 +168,7 @@ enum lucid_error gas_payment_prepare(struct gas_payment_command *command,
 
 /* --- writing payloads ------------------------------------------------------------------------- */
 
-static void member_put(struct lucid_buf *out, const struct gas_revenue_member *member)
+void gas_revenue_member_put(struct lucid_buf *out, const struct gas_revenue_member *member)
 {
     if (member->text.data != NULL) {
         lucid_json_member_str(out, member->name, member->text);
@@ -251,7 +251,7 @@ static void object_write(const struct own_member *own, const struct gas_payment 
     for (;; own++) {
         for (; at < count && (own->name == NULL || strcmp(members[at].name, own->name) < 0); at++) {
             lucid_assert(at == 0 || strcmp(members[at - 1].name, members[at].name) < 0);
-            member_put(out, &members[at]);
+            gas_revenue_member_put(out, &members[at]);
         }
         if (own->name == NULL) {
             break;

@@ -89,6 +89,8 @@ struct gas_revenue_member {
     struct lucid_span json; /* canonical JSON (RFC 8785), written as it is; data NULL as well: the
                                member is left out */
 };
+/* Into an open JSON object. */
+void gas_revenue_member_put(struct lucid_buf *out, const struct gas_revenue_member *member);
 
 struct gas_revenue_request {
     const struct gas_revenue_config *config; /* the one that gas_revenue_kind is registered with */

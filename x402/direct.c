@@ -130,25 +130,6 @@ static void job_free(struct direct_job *job)
     free(job);
 }
 
-/* The reason where a verb gave none. */
-static const char *reason_of(const struct x402_charge *charge)
-{
-    switch (charge->outcome) {
-    case X402_CHARGE_GOOD:
-        return NULL;
-    case X402_CHARGE_PENDING:
-        return "settlement_pending";
-    case X402_CHARGE_BAD:
-    case X402_CHARGE_STRAY:
-    case X402_CHARGE_LOST:
-        return "invalid_transaction_state";
-    case X402_CHARGE_AWAY:
-        break;
-    }
-    return charge->verb == X402_CHARGE_SETTLE ? "unexpected_settle_error"
-                                              : "unexpected_verify_error";
-}
-
 /* Whether the transaction looked at last is one that our gas key has paid for. */
 static bool fee_is_ours(const struct direct_job *job)
 {
@@ -174,7 +155,7 @@ void direct_finish(struct direct_job *job, enum x402_charge_outcome outcome, con
     charge->fee_wei = charge->has_fee ? job->sight.fee_wei : 0;
     job_free(job);
     charge->outcome = outcome;
-    charge->reason = reason != NULL ? reason : reason_of(charge);
+    charge->reason = reason != NULL ? reason : x402_charge_reason(charge);
     charge->impl = NULL;
     charge->done(charge);
 }
@@ -214,7 +195,7 @@ static void starved_fire(struct lucid_timer *timer)
         direct->starved = charge->impl;
         charge->impl = NULL;
         charge->outcome = X402_CHARGE_AWAY;
-        charge->reason = reason_of(charge);
+        charge->reason = x402_charge_reason(charge);
         (void)snprintf(charge->text, sizeof(charge->text), "too much is asked at once");
         charge->done(charge);
     }

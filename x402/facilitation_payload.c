@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "gas/amount.h"
 #include "x402/facilitation_internal.h"
+#include "x402/payload_read.h"
 #include "x402/payment_internal.h"
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -86,63 +87,6 @@ void facilitation_ended_write(const struct x402_facilitated *facilitated, struct
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static enum lucid_error text_read(const struct jcs_value *root, const char *name, char *out,
-                                  size_t size)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    return error == LUCID_OK ? payload_copy(text, out, size) : error;
-}
-
-static enum lucid_error amount_read(const struct jcs_value *root, const char *name, uint64_t *ret)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    return error == LUCID_OK && !gas_amount_parse(text, ret) ? LUCID_FATAL_CORRUPT : error;
-}
-
-static enum lucid_error u256_read(const struct jcs_value *root, const char *name,
-                                  struct evm_u256 *ret)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    return error == LUCID_OK && !evm_u256_parse_decimal(text, ret) ? LUCID_FATAL_CORRUPT : error;
-}
-
-static enum lucid_error bool_read(const struct jcs_value *root, const char *name, bool *ret)
-{
-    const struct jcs_value *value = jcs_member(root, name);
-    if (value == NULL || (jcs_type(value) != JCS_TRUE && jcs_type(value) != JCS_FALSE)) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    *ret = jcs_type(value) == JCS_TRUE;
-    return LUCID_OK;
-}
-
-/* "0x" and hex of that many bytes. */
-static enum lucid_error read_0x(const struct jcs_value *root, const char *name, uint8_t *out,
-                                size_t len)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    if (text.len != 2 + 2 * len || text.data[0] != '0' || text.data[1] != 'x') {
-        return LUCID_FATAL_CORRUPT;
-    }
-    for (size_t i = 0; i < len; i++) {
-        uint8_t high;
-        uint8_t low;
-        if (!evm_hex_digit(text.data[2 + 2 * i], &high) ||
-            !evm_hex_digit(text.data[3 + 2 * i], &low)) {
-            return LUCID_FATAL_CORRUPT;
-        }
-        out[i] = (uint8_t)(high << 4 | low);
-    }
-    return LUCID_OK;
-}
-
 enum lucid_error facilitation_id_read(const struct jcs_value *root,
                                       uint8_t ret[X402_PAYMENT_ID_BYTES])
 {
@@ -152,17 +96,18 @@ enum lucid_error facilitation_id_read(const struct jcs_value *root,
 static enum lucid_error begun_authorization_read(const struct jcs_value *root,
                                                  struct evm_authorization *authorization)
 {
-    enum lucid_error error = read_0x(root, "nonce", authorization->nonce.bytes, EVM_HASH_BYTES);
+    enum lucid_error error =
+        payload_read_0x(root, "nonce", authorization->nonce.bytes, EVM_HASH_BYTES);
     if (error == LUCID_OK) {
-        error = read_0x(root, "pay_to", authorization->to.bytes, EVM_ADDRESS_BYTES);
+        error = payload_read_0x(root, "pay_to", authorization->to.bytes, EVM_ADDRESS_BYTES);
     }
     if (error == LUCID_OK) {
-        error = read_0x(root, "payer", authorization->from.bytes, EVM_ADDRESS_BYTES);
+        error = payload_read_0x(root, "payer", authorization->from.bytes, EVM_ADDRESS_BYTES);
     }
     if (error == LUCID_OK) {
-        error = u256_read(root, "valid_after", &authorization->valid_after);
+        error = payload_read_u256(root, "valid_after", &authorization->valid_after);
     }
-    return error == LUCID_OK ? u256_read(root, "valid_before", &authorization->valid_before)
+    return error == LUCID_OK ? payload_read_u256(root, "valid_before", &authorization->valid_before)
                              : error;
 }
 
@@ -170,7 +115,7 @@ static enum lucid_error begun_numbers_read(const struct jcs_value *root,
                                            struct x402_facilitated *ret)
 {
     uint64_t version = 0;
-    enum lucid_error error = amount_read(root, "amount", &ret->amount);
+    enum lucid_error error = payload_read_amount(root, "amount", &ret->amount);
     if (error == LUCID_OK) {
         error = payload_uint(root, "day", &ret->day);
     }
@@ -178,7 +123,7 @@ static enum lucid_error begun_numbers_read(const struct jcs_value *root,
         error = payload_uint(root, "from_block", &ret->from_block);
     }
     if (error == LUCID_OK) {
-        error = amount_read(root, "reserve_wei", &ret->reserve_wei);
+        error = payload_read_amount(root, "reserve_wei", &ret->reserve_wei);
     }
     if (error == LUCID_OK) {
         error = payload_uint(root, "version", &version);
@@ -192,19 +137,19 @@ enum lucid_error facilitation_begun_read(const struct jcs_value *root, struct x4
 {
     enum lucid_error error = facilitation_id_read(root, ret->id);
     if (error == LUCID_OK) {
-        error = text_read(root, "client", ret->client, sizeof(ret->client));
+        error = payload_read_text(root, "client", ret->client, sizeof(ret->client));
     }
     if (error == LUCID_OK) {
-        error = text_read(root, "network", ret->network, sizeof(ret->network));
+        error = payload_read_text(root, "network", ret->network, sizeof(ret->network));
     }
     if (error == LUCID_OK) {
-        error = read_0x(root, "sender", ret->sender.bytes, EVM_ADDRESS_BYTES);
+        error = payload_read_0x(root, "sender", ret->sender.bytes, EVM_ADDRESS_BYTES);
     }
     if (error == LUCID_OK) {
-        error = read_0x(root, "signature", ret->signature.bytes, EVM_SIGNATURE_BYTES);
+        error = payload_read_0x(root, "signature", ret->signature.bytes, EVM_SIGNATURE_BYTES);
     }
     if (error == LUCID_OK) {
-        error = read_0x(root, "token", ret->token.bytes, EVM_ADDRESS_BYTES);
+        error = payload_read_0x(root, "token", ret->token.bytes, EVM_ADDRESS_BYTES);
     }
     if (error == LUCID_OK) {
         error = begun_authorization_read(root, &ret->authorization);
@@ -219,10 +164,11 @@ static enum lucid_error settled_read(const struct jcs_value *root, struct x402_f
         error = payload_uint(root, "log_index", &ret->log_index);
     }
     if (error == LUCID_OK) {
-        error = bool_read(root, "ours", &ret->ours);
+        error = payload_read_bool(root, "ours", &ret->ours);
     }
-    return error == LUCID_OK ? read_0x(root, "transaction", ret->transaction.bytes, EVM_HASH_BYTES)
-                             : error;
+    return error == LUCID_OK
+               ? payload_read_0x(root, "transaction", ret->transaction.bytes, EVM_HASH_BYTES)
+               : error;
 }
 
 enum lucid_error facilitation_ended_read(const struct jcs_value *root, struct x402_facilitated *ret)
@@ -235,16 +181,16 @@ enum lucid_error facilitation_ended_read(const struct jcs_value *root, struct x4
         error = LUCID_FATAL_CORRUPT;
     }
     if (error == LUCID_OK) {
-        error = amount_read(root, "gas_wei", &ret->gas_wei);
+        error = payload_read_amount(root, "gas_wei", &ret->gas_wei);
     }
     if (error == LUCID_OK) {
-        error = bool_read(root, "gas_measured", &ret->gas_measured);
+        error = payload_read_bool(root, "gas_measured", &ret->gas_measured);
     }
     if (error == LUCID_OK) {
         ret->status = status;
         error = status == X402_FACILITATION_SETTLED
                     ? settled_read(root, ret)
-                    : text_read(root, "reason", ret->reason, sizeof(ret->reason));
+                    : payload_read_text(root, "reason", ret->reason, sizeof(ret->reason));
     }
     return error;
 }

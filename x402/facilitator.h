@@ -157,6 +157,9 @@ static inline void x402_charge_ask(struct x402_facilitator *facilitator, struct 
     facilitator->ops->ask(facilitator, charge);
 }
 
+/* The reason of an outcome for which the verb gave none; NULL of GOOD. */
+const char *x402_charge_reason(const struct x402_charge *charge);
+
 /* The name of the one that asks nodes itself. */
 #define X402_DIRECT "direct"
 

@@ -5,6 +5,7 @@
 #include "ledger/payload.h"
 #include "ledger/row.h"
 #include "x402/grant_internal.h"
+#include "x402/payload_read.h"
 
 static const char type_issued[] = "grant.issued";
 static const char type_extended[] = "grant.extended";
@@ -355,17 +356,6 @@ static enum lucid_error hours_apply(struct ledger_txn *txn, const struct ledger_
     return error == LUCID_OK ? bought_put(txn, grant->payment, grant->id, false) : error;
 }
 
-static enum lucid_error text_read(const struct jcs_value *root, const char *name, bool optional,
-                                  char *out, size_t size)
-{
-    struct lucid_span text;
-    if (optional && jcs_member(root, name) == NULL) {
-        return LUCID_OK;
-    }
-    enum lucid_error error = payload_text(root, name, &text);
-    return error == LUCID_OK ? payload_copy(text, out, size) : error;
-}
-
 static enum lucid_error issued_apply(struct ledger_txn *txn, const struct ledger_event *event,
                                      const struct jcs_value *root, struct x402_grant *grant)
 {
@@ -376,13 +366,13 @@ static enum lucid_error issued_apply(struct ledger_txn *txn, const struct ledger
     enum lucid_error error =
         payload_hex(root, "secret", grant->secret_sha256, sizeof(grant->secret_sha256));
     if (error == LUCID_OK) {
-        error = text_read(root, "asset", false, grant->asset, sizeof(grant->asset));
+        error = payload_read_text(root, "asset", grant->asset, sizeof(grant->asset));
     }
     if (error == LUCID_OK && !gas_name_ok(lucid_span_str(grant->asset), GAS_NAME_BYTES_MAX)) {
         error = LUCID_FATAL_CORRUPT;
     }
     if (error == LUCID_OK) {
-        error = text_read(root, "note", true, grant->note, sizeof(grant->note));
+        error = payload_read_text_optional(root, "note", grant->note, sizeof(grant->note));
     }
     if (error == LUCID_OK) {
         error = hours_apply(txn, event, root, grant);
@@ -416,11 +406,11 @@ static enum lucid_error own_apply(struct ledger_txn *txn, const struct ledger_ev
     grant = before;
     if (lucid_span_is(event->type, type_extended)) {
         error = hours_apply(txn, event, root, &grant);
-        if (error == LUCID_OK) {
-            error = text_read(root, "note", true, grant.note, sizeof(grant.note));
+        if (error == LUCID_OK && jcs_member(root, "note") != NULL) { /* else the one before stays */
+            error = payload_read_text(root, "note", grant.note, sizeof(grant.note));
         }
     } else {
-        error = text_read(root, "reason", false, grant.reason, sizeof(grant.reason));
+        error = payload_read_text(root, "reason", grant.reason, sizeof(grant.reason));
         grant.revoked_sequence = event->sequence;
         grant.revoked_ms = event->time_ms;
     }

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "ledger/row.h"
 #include "x402/grant_internal.h"
+#include "x402/row_walk.h"
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
@@ -41,83 +42,34 @@ struct lucid_span grant_key_payment(const uint8_t payment[X402_PAYMENT_ID_BYTES]
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-/* One walk over the members writes them or reads them, so that both always agree. */
-struct walk {
-    bool reading;
-    bool ok;
-    uint8_t *to;
-    const uint8_t *from;
-    size_t left;
-};
-
-static void walk_bytes(struct walk *walk, void *data, size_t len)
-{
-    if (!walk->ok || len > walk->left) {
-        walk->ok = false;
-        return;
-    }
-    if (walk->reading) {
-        memcpy(data, walk->from, len);
-        walk->from += len;
-    } else {
-        memcpy(walk->to, data, len);
-        walk->to += len;
-    }
-    walk->left -= len;
-}
-
-static void walk_u64(struct walk *walk, uint64_t *value)
-{
-    uint8_t bytes[8];
-    lucid_put_be64(bytes, *value);
-    walk_bytes(walk, bytes, sizeof(bytes));
-    *value = lucid_get_be64(bytes);
-}
-
-/* Length u16 ‖ bytes, in an array of size bytes. */
-static void walk_text(struct walk *walk, char *text, size_t size)
-{
-    uint8_t bytes[2];
-    size_t len = walk->reading ? 0 : strlen(text);
-    lucid_put_be16(bytes, (uint16_t)len);
-    walk_bytes(walk, bytes, sizeof(bytes));
-    len = lucid_get_be16(bytes);
-    if (len >= size) {
-        walk->ok = false;
-        return;
-    }
-    walk_bytes(walk, text, len);
-    text[len] = '\0';
-}
-
-static void walk_grant(struct walk *walk, struct x402_grant *grant)
+static void walk_grant(struct row_walk *walk, struct x402_grant *grant)
 {
     uint8_t paid = grant->paid ? 1 : 0;
-    walk_bytes(walk, grant->id, sizeof(grant->id));
-    walk_u64(walk, &grant->sequence);
-    walk_u64(walk, &grant->issued_ms);
-    walk_u64(walk, &grant->starts_ms);
-    walk_u64(walk, &grant->expires_ms);
-    walk_u64(walk, &grant->hours);
-    walk_u64(walk, &grant->purchases);
-    walk_bytes(walk, grant->secret_sha256, sizeof(grant->secret_sha256));
-    walk_bytes(walk, &paid, 1);
+    row_walk_bytes(walk, grant->id, sizeof(grant->id));
+    row_walk_u64(walk, &grant->sequence);
+    row_walk_u64(walk, &grant->issued_ms);
+    row_walk_u64(walk, &grant->starts_ms);
+    row_walk_u64(walk, &grant->expires_ms);
+    row_walk_u64(walk, &grant->hours);
+    row_walk_u64(walk, &grant->purchases);
+    row_walk_bytes(walk, grant->secret_sha256, sizeof(grant->secret_sha256));
+    row_walk_bytes(walk, &paid, 1);
     walk->ok = walk->ok && paid <= 1;
     grant->paid = paid == 1;
-    walk_bytes(walk, grant->payment, sizeof(grant->payment));
-    walk_u64(walk, &grant->price_version);
-    walk_u64(walk, &grant->unpaid);
-    walk_u64(walk, &grant->revoked_sequence);
-    walk_u64(walk, &grant->revoked_ms);
-    walk_text(walk, grant->asset, sizeof(grant->asset));
-    walk_text(walk, grant->note, sizeof(grant->note));
-    walk_text(walk, grant->reason, sizeof(grant->reason));
+    row_walk_bytes(walk, grant->payment, sizeof(grant->payment));
+    row_walk_u64(walk, &grant->price_version);
+    row_walk_u64(walk, &grant->unpaid);
+    row_walk_u64(walk, &grant->revoked_sequence);
+    row_walk_u64(walk, &grant->revoked_ms);
+    row_walk_text(walk, grant->asset, sizeof(grant->asset));
+    row_walk_text(walk, grant->note, sizeof(grant->note));
+    row_walk_text(walk, grant->reason, sizeof(grant->reason));
 }
 
 struct lucid_span grant_row_write(const struct x402_grant *grant, uint8_t row[GRANT_ROW_BYTES_MAX])
 {
     struct x402_grant copy = *grant;
-    struct walk walk = {.ok = true, .to = row, .left = GRANT_ROW_BYTES_MAX};
+    struct row_walk walk = {.ok = true, .to = row, .left = GRANT_ROW_BYTES_MAX};
     walk_grant(&walk, &copy);
     lucid_assert(walk.ok);
     return lucid_span(row, (size_t)(walk.to - row));
@@ -126,7 +78,7 @@ struct lucid_span grant_row_write(const struct x402_grant *grant, uint8_t row[GR
 enum lucid_error grant_row_read(struct lucid_span row, struct x402_grant *ret)
 {
     struct x402_grant grant = {.sequence = 0};
-    struct walk walk = {.reading = true, .ok = true, .from = row.data, .left = row.len};
+    struct row_walk walk = {.reading = true, .ok = true, .from = row.data, .left = row.len};
     walk_grant(&walk, &grant);
     if (!walk.ok || walk.left > 0) {
         return LUCID_FATAL_CORRUPT;

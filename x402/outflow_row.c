@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "x402/outflow_internal.h"
+#include "x402/payload_read.h"
 #include "x402/payment_internal.h"
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -71,22 +72,12 @@ void outflow_members_fini(struct outflow_members *members)
     lucid_buf_fini(&members->text);
 }
 
-static void member_put(struct lucid_buf *out, const struct gas_revenue_member *member)
-{
-    if (member->text.data != NULL) {
-        lucid_json_member_str(out, member->name, member->text);
-    } else {
-        lucid_json_member(out, member->name);
-        lucid_buf_span_put(out, member->json);
-    }
-}
-
 void outflow_write(uint64_t amount, const struct outflow_members *members, struct lucid_buf *out)
 {
     lucid_buf_char(out, '{');
     gas_amount_member(out, "amount", amount);
     for (size_t i = 0; i < members->count; i++) {
-        member_put(out, &members->items[i]);
+        gas_revenue_member_put(out, &members->items[i]);
     }
     lucid_buf_char(out, '}');
 }
@@ -100,41 +91,18 @@ void outflow_stray_write(const struct x402_payment *payment, uint64_t amount,
     gas_amount_member(out, "amount", amount);
     lucid_json_member_cstr(out, "asset", payment->asset);
     for (; at < members->count && strcmp(members->items[at].name, "postings") < 0; at++) {
-        member_put(out, &members->items[at]);
+        gas_revenue_member_put(out, &members->items[at]);
     }
     gas_postings_write(out, posting, 1);
     lucid_json_member_u64(out, "settled", payment->settled_sequence);
     for (; at < members->count; at++) {
-        member_put(out, &members->items[at]);
+        gas_revenue_member_put(out, &members->items[at]);
     }
     lucid_json_member_cstr(out, "unit", gas_unit_name(GAS_USDC));
     lucid_buf_char(out, '}');
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
-
-static enum lucid_error text_get(const struct jcs_value *root, const char *name, bool wanted,
-                                 char *out, size_t size)
-{
-    struct lucid_span text;
-    if (!wanted && jcs_member(root, name) == NULL) {
-        out[0] = '\0';
-        return LUCID_OK;
-    }
-    enum lucid_error error = payload_text(root, name, &text);
-    return error == LUCID_OK ? payload_copy(text, out, size) : error;
-}
-
-static enum lucid_error address_get(const struct jcs_value *root, const char *name,
-                                    struct evm_address *ret)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    return evm_address_parse(text, ret) ? LUCID_OK : LUCID_FATAL_CORRUPT;
-}
 
 /* What it is for. */
 static enum lucid_error aim_read(const struct jcs_value *root, struct x402_outflow *ret)
@@ -146,9 +114,11 @@ static enum lucid_error aim_read(const struct jcs_value *root, struct x402_outfl
     }
     enum lucid_error error = payment_id_read(payment, ret->payment);
     if (error == LUCID_OK) {
-        error = text_get(root, "external_id", true, ret->external_id, sizeof(ret->external_id));
+        error = payload_read_text(root, "external_id", ret->external_id, sizeof(ret->external_id));
     }
-    return error == LUCID_OK ? text_get(root, "note", false, ret->note, sizeof(ret->note)) : error;
+    return error == LUCID_OK
+               ? payload_read_text_optional(root, "note", ret->note, sizeof(ret->note))
+               : error;
 }
 
 static enum lucid_error order_read(const struct jcs_value *root, struct x402_outflow *ret)
@@ -186,16 +156,16 @@ enum lucid_error outflow_read(const struct jcs_value *root, struct x402_outflow 
         error = LUCID_FATAL_CORRUPT;
     }
     if (error == LUCID_OK) {
-        error = address_get(root, "from", &ret->from);
+        error = payload_read_address(root, "from", &ret->from);
     }
     if (error == LUCID_OK) {
-        error = address_get(root, "to", &ret->to);
+        error = payload_read_address(root, "to", &ret->to);
     }
     if (error == LUCID_OK) {
-        error = address_get(root, "token", &ret->token);
+        error = payload_read_address(root, "token", &ret->token);
     }
     if (error == LUCID_OK) {
-        error = text_get(root, "network", true, ret->network, sizeof(ret->network));
+        error = payload_read_text(root, "network", ret->network, sizeof(ret->network));
     }
     if (error == LUCID_OK) {
         error = aim_read(root, ret);

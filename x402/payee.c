@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "ledger/payload.h"
 #include "ledger/row.h"
+#include "x402/payload_read.h"
 
 static const char type_set[] = "payee.address_set";
 static const char type_removed[] = "payee.address_removed";
@@ -278,26 +279,16 @@ static enum lucid_error payload_read(struct lucid_span payload, struct x402_paye
 {
     struct lucid_arena arena;
     const struct jcs_value *root;
-    struct lucid_span text;
     lucid_arena_init(&arena, PAYLOAD_ARENA_BYTES);
     enum lucid_error error = payload_parse(payload, &arena, &root);
     if (error == LUCID_OK) {
-        error = payload_text(root, "payee", &text);
+        error = payload_read_text(root, "payee", ret->payee, sizeof(ret->payee));
     }
     if (error == LUCID_OK) {
-        error = payload_copy(text, ret->payee, sizeof(ret->payee));
+        error = payload_read_text(root, "network", ret->network, sizeof(ret->network));
     }
     if (error == LUCID_OK) {
-        error = payload_text(root, "network", &text);
-    }
-    if (error == LUCID_OK) {
-        error = payload_copy(text, ret->network, sizeof(ret->network));
-    }
-    if (error == LUCID_OK) {
-        error = payload_text(root, "address", &text);
-    }
-    if (error == LUCID_OK && !evm_address_parse(text, &ret->address)) {
-        error = LUCID_FATAL_CORRUPT;
+        error = payload_read_address(root, "address", &ret->address);
     }
     lucid_arena_fini(&arena);
     return error;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "x402/payload_read.h"
 #include "x402/payment_internal.h"
 
 enum { DECIMAL_BYTES = 79 };
@@ -297,16 +298,6 @@ void payment_members_fini(struct payment_members *members)
     lucid_buf_fini(&members->text);
 }
 
-static void member_put(struct lucid_buf *out, const struct gas_revenue_member *member)
-{
-    if (member->text.data != NULL) {
-        lucid_json_member_str(out, member->name, member->text);
-    } else {
-        lucid_json_member(out, member->name);
-        lucid_buf_span_put(out, member->json);
-    }
-}
-
 void payment_stray_write(const struct x402_payment *payment, const struct payment_members *members,
                          const struct gas_posting_draft *posting, struct lucid_buf *out)
 {
@@ -319,7 +310,7 @@ void payment_stray_write(const struct x402_payment *payment, const struct paymen
             gas_postings_write(out, posting, 1);
             posted = true;
         }
-        member_put(out, &members->items[i]);
+        gas_revenue_member_put(out, &members->items[i]);
     }
     lucid_json_member_cstr(out, "unit", gas_unit_name(GAS_USDC));
     lucid_json_member_u64(out, "version", payment->version);
@@ -327,22 +318,6 @@ void payment_stray_write(const struct x402_payment *payment, const struct paymen
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
-
-static enum lucid_error get_0x(const struct jcs_value *root, const char *name, void *out,
-                               size_t len)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    if (error == LUCID_OK && (text.len != 2 + 2 * len || memcmp(text.data, "0x", 2) != 0)) {
-        error = LUCID_FATAL_CORRUPT;
-    }
-    if (error != LUCID_OK) {
-        return error;
-    }
-    return lucid_hex_decode(lucid_span(text.data + 2, text.len - 2), out, len)
-               ? LUCID_OK
-               : LUCID_FATAL_CORRUPT;
-}
 
 static enum lucid_error get_base58(const struct jcs_value *root, const char *name, uint8_t *out,
                                    size_t len)
@@ -353,45 +328,6 @@ static enum lucid_error get_base58(const struct jcs_value *root, const char *nam
         return error;
     }
     return x402_base58_parse(text, out, len) ? LUCID_OK : LUCID_FATAL_CORRUPT;
-}
-
-static enum lucid_error get_text(const struct jcs_value *root, const char *name, char *out,
-                                 size_t size)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    return error == LUCID_OK ? payload_copy(text, out, size) : error;
-}
-
-static enum lucid_error get_amount(const struct jcs_value *root, const char *name, uint64_t *ret)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    return gas_amount_parse(text, ret) ? LUCID_OK : LUCID_FATAL_CORRUPT;
-}
-
-static enum lucid_error get_u256(const struct jcs_value *root, const char *name,
-                                 struct evm_u256 *ret)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    return evm_u256_parse_decimal(text, ret) ? LUCID_OK : LUCID_FATAL_CORRUPT;
-}
-
-static enum lucid_error get_bool(const struct jcs_value *root, const char *name, bool *ret)
-{
-    const struct jcs_value *value = jcs_member(root, name);
-    if (value == NULL || (jcs_type(value) != JCS_TRUE && jcs_type(value) != JCS_FALSE)) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    *ret = jcs_type(value) == JCS_TRUE;
-    return LUCID_OK;
 }
 
 enum lucid_error payment_id_read(const struct jcs_value *value, uint8_t ret[X402_PAYMENT_ID_BYTES])
@@ -411,10 +347,10 @@ enum lucid_error payment_request_read(const struct jcs_value *root, struct x402_
         error = payload_hex(value, "place", ret->place, sizeof(ret->place));
     }
     if (error == LUCID_OK) {
-        error = get_text(value, "method", ret->method, sizeof(ret->method));
+        error = payload_read_text(value, "method", ret->method, sizeof(ret->method));
     }
     if (error == LUCID_OK) {
-        error = get_text(value, "resource", ret->resource, sizeof(ret->resource));
+        error = payload_read_text(value, "resource", ret->resource, sizeof(ret->resource));
     }
     return error;
 }
@@ -422,7 +358,7 @@ enum lucid_error payment_request_read(const struct jcs_value *root, struct x402_
 static enum lucid_error solana_transfer_read(const struct jcs_value *value,
                                              struct x402_transfer *ret)
 {
-    enum lucid_error error = get_bool(value, "final", &ret->final);
+    enum lucid_error error = payload_read_bool(value, "final", &ret->final);
     return error == LUCID_OK
                ? get_base58(value, "transaction", ret->signature, sizeof(ret->signature))
                : error;
@@ -440,20 +376,20 @@ enum lucid_error payment_transfer_read(const struct jcs_value *value, struct x40
         error = payload_uint(value, numbers[i].name, numbers[i].out);
     }
     if (error == LUCID_OK) {
-        error = get_0x(value, "block_hash", ret->block_hash.bytes, EVM_HASH_BYTES);
+        error = payload_read_0x(value, "block_hash", ret->block_hash.bytes, EVM_HASH_BYTES);
     }
     if (error == LUCID_OK) {
-        error = get_bool(value, "final", &ret->final);
+        error = payload_read_bool(value, "final", &ret->final);
     }
     ret->has_nonce = jcs_member(value, "nonce") != NULL;
     if (error == LUCID_OK && ret->has_nonce) {
-        error = get_0x(value, "nonce", ret->nonce.bytes, EVM_HASH_BYTES);
+        error = payload_read_0x(value, "nonce", ret->nonce.bytes, EVM_HASH_BYTES);
     }
     if (error == LUCID_OK) {
-        error = get_0x(value, "sender", ret->sender.bytes, EVM_ADDRESS_BYTES);
+        error = payload_read_0x(value, "sender", ret->sender.bytes, EVM_ADDRESS_BYTES);
     }
     if (error == LUCID_OK) {
-        error = get_0x(value, "transaction", ret->transaction.bytes, EVM_HASH_BYTES);
+        error = payload_read_0x(value, "transaction", ret->transaction.bytes, EVM_HASH_BYTES);
     }
     return error;
 }
@@ -462,20 +398,20 @@ static enum lucid_error authorization_read(const struct jcs_value *root,
                                            struct evm_authorization *ret)
 {
     const struct jcs_value *value = jcs_member(root, "authorization");
-    enum lucid_error error = get_0x(value, "from", ret->from.bytes, EVM_ADDRESS_BYTES);
+    enum lucid_error error = payload_read_0x(value, "from", ret->from.bytes, EVM_ADDRESS_BYTES);
     if (error == LUCID_OK) {
-        error = get_0x(value, "nonce", ret->nonce.bytes, EVM_HASH_BYTES);
+        error = payload_read_0x(value, "nonce", ret->nonce.bytes, EVM_HASH_BYTES);
     }
     if (error == LUCID_OK) {
-        error = get_0x(value, "to", ret->to.bytes, EVM_ADDRESS_BYTES);
+        error = payload_read_0x(value, "to", ret->to.bytes, EVM_ADDRESS_BYTES);
     }
     if (error == LUCID_OK) {
-        error = get_u256(value, "valid_after", &ret->valid_after);
+        error = payload_read_u256(value, "valid_after", &ret->valid_after);
     }
     if (error == LUCID_OK) {
-        error = get_u256(value, "valid_before", &ret->valid_before);
+        error = payload_read_u256(value, "valid_before", &ret->valid_before);
     }
-    return error == LUCID_OK ? get_u256(value, "value", &ret->value) : error;
+    return error == LUCID_OK ? payload_read_u256(value, "value", &ret->value) : error;
 }
 
 static enum lucid_error scheme_read(const struct jcs_value *root, enum x402_payment_scheme *ret)
@@ -498,9 +434,11 @@ static enum lucid_error parties_read(const struct jcs_value *root, struct x402_p
 {
     struct x402_solana_payment *solana = &ret->solana;
     if (ret->scheme != X402_SCHEME_SOLANA) {
-        enum lucid_error error = get_0x(root, "pay_to", ret->pay_to.bytes, EVM_ADDRESS_BYTES);
-        return error == LUCID_OK ? get_0x(root, "token", ret->token.bytes, EVM_ADDRESS_BYTES)
-                                 : error;
+        enum lucid_error error =
+            payload_read_0x(root, "pay_to", ret->pay_to.bytes, EVM_ADDRESS_BYTES);
+        return error == LUCID_OK
+                   ? payload_read_0x(root, "token", ret->token.bytes, EVM_ADDRESS_BYTES)
+                   : error;
     }
     solana->amount = ret->amount;
     enum lucid_error error = get_base58(root, "pay_to", solana->pay_to, sizeof(solana->pay_to));
@@ -516,7 +454,7 @@ static enum lucid_error identifier_read(const struct jcs_value *root, struct x40
     ret->identifier[0] = '\0';
     return jcs_member(root, "identifier") == NULL
                ? LUCID_OK
-               : get_text(root, "identifier", ret->identifier, sizeof(ret->identifier));
+               : payload_read_text(root, "identifier", ret->identifier, sizeof(ret->identifier));
 }
 
 /* What both an intent and a settled payment say. */
@@ -533,13 +471,13 @@ static enum lucid_error common_read(const struct jcs_value *root, struct x402_pa
     };
     enum lucid_error error = payment_id_read(jcs_member(root, "id"), ret->id);
     for (size_t i = 0; error == LUCID_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
-        error = get_text(root, texts[i].name, texts[i].out, texts[i].size);
+        error = payload_read_text(root, texts[i].name, texts[i].out, texts[i].size);
     }
     if (error == LUCID_OK) {
-        error = get_amount(root, "amount", &ret->amount);
+        error = payload_read_amount(root, "amount", &ret->amount);
     }
     if (error == LUCID_OK) {
-        error = get_amount(root, "price", &ret->price);
+        error = payload_read_amount(root, "price", &ret->price);
     }
     if (error == LUCID_OK) {
         error = payload_uint(root, "version", &ret->version);
@@ -571,10 +509,10 @@ static enum lucid_error evm_intent_read(const struct jcs_value *root, struct x40
         error = payload_uint(root, "from_block", &ret->from_block);
     }
     if (error == LUCID_OK) {
-        error = get_0x(root, "sender", ret->sender.bytes, EVM_ADDRESS_BYTES);
+        error = payload_read_0x(root, "sender", ret->sender.bytes, EVM_ADDRESS_BYTES);
     }
     if (error == LUCID_OK) {
-        error = get_0x(root, "signature", ret->signature.bytes, EVM_SIGNATURE_BYTES);
+        error = payload_read_0x(root, "signature", ret->signature.bytes, EVM_SIGNATURE_BYTES);
     }
     ret->payer = ret->authorization.from;
     return error;
@@ -596,15 +534,15 @@ enum lucid_error payment_settled_read(const struct jcs_value *root, struct x402_
 {
     enum lucid_error error = common_read(root, ret);
     if (error == LUCID_OK) {
-        error = get_bool(root, "bound", &ret->bound);
+        error = payload_read_bool(root, "bound", &ret->bound);
     }
     if (error == LUCID_OK) {
-        error = get_bool(root, "served", &ret->served);
+        error = payload_read_bool(root, "served", &ret->served);
     }
     bool solana = ret->scheme == X402_SCHEME_SOLANA;
     const struct jcs_value *transfer = jcs_member(root, "transfer");
     if (error == LUCID_OK && !solana) {
-        error = get_0x(root, "payer", ret->payer.bytes, EVM_ADDRESS_BYTES);
+        error = payload_read_0x(root, "payer", ret->payer.bytes, EVM_ADDRESS_BYTES);
     }
     ret->foreign = jcs_member(root, "foreign") != NULL;
     ret->has_transfer = true;

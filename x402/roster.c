@@ -53,31 +53,13 @@ static void job_free(struct roster_job *job)
     free(job);
 }
 
-static const char *reason_of(const struct x402_charge *charge)
-{
-    switch (charge->outcome) {
-    case X402_CHARGE_GOOD:
-        return NULL;
-    case X402_CHARGE_PENDING:
-        return "settlement_pending";
-    case X402_CHARGE_BAD:
-    case X402_CHARGE_STRAY:
-    case X402_CHARGE_LOST:
-        return "invalid_transaction_state";
-    case X402_CHARGE_AWAY:
-        break;
-    }
-    return charge->verb == X402_CHARGE_SETTLE ? "unexpected_settle_error"
-                                              : "unexpected_verify_error";
-}
-
 static void charge_end(struct x402_charge *charge, enum x402_charge_outcome outcome,
                        const char *reason)
 {
     charge->outcome = outcome;
     charge->reason = outcome == X402_CHARGE_GOOD ? NULL
                      : reason != NULL            ? reason
-                                                 : reason_of(charge);
+                                                 : x402_charge_reason(charge);
     charge->impl = NULL;
     charge->done(charge);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "x402/payload_read.h"
 #include "x402/treasury_run_internal.h"
 
 /* --- writing rows ----------------------------------------------------------------------------- */
@@ -85,43 +86,18 @@ static enum lucid_error line_step(struct ledger_txn *txn, const struct ledger_ev
 
 /* --- run.proposed ----------------------------------------------------------------------------- */
 
-static enum lucid_error text_read(const struct jcs_value *root, const char *name, char *out,
-                                  size_t size)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    return error == LUCID_OK ? payload_copy(text, out, size) : error;
-}
-
-static enum lucid_error amount_read(const struct jcs_value *root, const char *name, uint64_t *ret)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    return error != LUCID_OK ? error : gas_amount_parse(text, ret) ? LUCID_OK : LUCID_FATAL_CORRUPT;
-}
-
-static enum lucid_error address_read(const struct jcs_value *root, const char *name,
-                                     struct evm_address *ret)
-{
-    struct lucid_span text;
-    enum lucid_error error = payload_text(root, name, &text);
-    return error != LUCID_OK              ? error
-           : evm_address_parse(text, ret) ? LUCID_OK
-                                          : LUCID_FATAL_CORRUPT;
-}
-
 static enum lucid_error proposed_line(struct ledger_txn *txn, struct x402_run *run,
                                       const struct jcs_value *value)
 {
     uint8_t key[RUN_KEY_BYTES_MAX];
     struct x402_run_line line = {
         .run = run->number, .line = run->lines + 1, .state = X402_RUN_WAITING};
-    enum lucid_error error = address_read(value, "address", &line.address);
+    enum lucid_error error = payload_read_address(value, "address", &line.address);
     if (error == LUCID_OK) {
-        error = amount_read(value, "amount", &line.amount);
+        error = payload_read_amount(value, "amount", &line.amount);
     }
     if (error == LUCID_OK) {
-        error = text_read(value, "payee", line.payee, sizeof(line.payee));
+        error = payload_read_text(value, "payee", line.payee, sizeof(line.payee));
     }
     if (error == LUCID_OK) {
         error = line_put(txn, &line);
@@ -156,16 +132,16 @@ static enum lucid_error proposed_apply(struct ledger_txn *txn, const struct ledg
         error = unit_read(root, &run.unit);
     }
     if (error == LUCID_OK) {
-        error = text_read(root, "network", run.network, sizeof(run.network));
+        error = payload_read_text(root, "network", run.network, sizeof(run.network));
     }
     if (error == LUCID_OK) {
-        error = text_read(root, "by", run.proposed_by, sizeof(run.proposed_by));
+        error = payload_read_text(root, "by", run.proposed_by, sizeof(run.proposed_by));
     }
     if (error == LUCID_OK) {
-        error = address_read(root, "token", &run.token);
+        error = payload_read_address(root, "token", &run.token);
     }
     if (error == LUCID_OK) {
-        error = amount_read(root, "total", &run.total);
+        error = payload_read_amount(root, "total", &run.total);
     }
     if (error == LUCID_OK && (lines == NULL || jcs_type(lines) != JCS_ARRAY)) {
         error = LUCID_FATAL_CORRUPT;
@@ -209,7 +185,7 @@ static enum lucid_error changed_apply(struct ledger_txn *txn, const struct ledge
         error = run_get(txn, number, &run);
     }
     if (error == LUCID_OK && approved) {
-        error = text_read(root, "by", run.approved_by, sizeof(run.approved_by));
+        error = payload_read_text(root, "by", run.approved_by, sizeof(run.approved_by));
     }
     if (error == LUCID_OK) {
         error = waiting_each(txn, &run, approved);
@@ -237,7 +213,7 @@ static enum lucid_error failed_apply(struct ledger_txn *txn, const struct ledger
             at > UINT32_MAX ? LUCID_FATAL_CORRUPT : run_line_get(txn, number, (uint32_t)at, &line);
     }
     if (error == LUCID_OK) {
-        error = text_read(root, "reason", line.reason, sizeof(line.reason));
+        error = payload_read_text(root, "reason", line.reason, sizeof(line.reason));
     }
     if (error == LUCID_OK) {
         error = line_step(txn, event, &line, X402_RUN_FAILED);
@@ -282,7 +258,7 @@ static enum lucid_error ended_apply(struct ledger_txn *txn, const struct ledger_
         error = run_line_of_payout(txn, payout, &line);
     }
     if (error == LUCID_OK && failed) {
-        error = text_read(root, "reason", line.reason, sizeof(line.reason));
+        error = payload_read_text(root, "reason", line.reason, sizeof(line.reason));
     }
     if (error == LUCID_OK) {
         error = line_step(txn, event, &line, failed ? X402_RUN_FAILED : X402_RUN_PAID);
