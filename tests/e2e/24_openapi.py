@@ -329,6 +329,31 @@ with kit.case("settlements and payouts"):
     for name, body in (("PayoutRequest", recorded), ("PayoutFailure", {"reason": "x"})):
         api.check({"$ref": "#/components/schemas/" + name}, body)
 
+with kit.case("where payees are paid, and payout runs, where there is no treasury"):
+    where, runs = "/v1/payees/gpu/address", "/v1/payout-runs"
+    admin("GET", "/v1/payees?limit=1")
+    admin("GET", "/v1/payees?limit=0", status=400)
+    ask("GET", "/v1/payees", status=401)
+    admin("GET", where, status=404)
+    ask("GET", where, status=401)
+    admin("PUT", where, {"network": "eip155:8453", "address": "0x" + "2" * 40}, 422)
+    admin("PUT", where, "{", 400)
+    ask("PUT", where, {}, None, 401)
+    admin("DELETE", where, status=400)
+    admin("DELETE", where + "?network=eip155:8453", status=404)
+    ask("DELETE", where, None, reader, 403)
+    admin("POST", "/v1/settlements/USDC-0/runs", {"network": "eip155:8453"}, 422)
+    admin("POST", "/v1/settlements/x/runs", {"network": "eip155:8453"}, 404)
+    ask("POST", "/v1/settlements/USDC-0/runs", {}, reader, 403)
+    admin("GET", runs + "?settlement=USDC-0&limit=1")
+    admin("GET", runs + "?settlement=x", status=400)
+    ask("GET", runs, status=401)
+    admin("GET", runs + "/1", status=404)
+    for verb, body in (("approve", {"total": "1"}), ("cancel", "")):
+        admin("POST", f"{runs}/1/{verb}", body, 404)
+        ask("POST", f"{runs}/1/{verb}", body, reader, 403)
+    admin("POST", runs + "/1/approve", {"total": "-1"}, 422)
+
 with kit.case("access grants, and what is for sale"):
     grant = {"asset": "model", "duration_hours": 1, "secret_sha256": ZERO}
     ask("POST", "/v1/access", grant, None, 401)
@@ -370,21 +395,10 @@ with kit.case("the facilitator API, where this service is none for others"):
     admin("GET", "/v1/x402/facilitations?status=x", status=400)
     ask("GET", "/v1/x402/facilitations", status=401)
 
-with kit.case("revenue by what it came from; payees' addresses and runs, without networks"):
+with kit.case("revenue by what it came from"):
     admin("GET", "/v1/revenue?by=day")
     admin("GET", "/v1/revenue?by=week", status=400)
     ask("GET", "/v1/revenue?by=payer", status=401)
-    admin("GET", "/v1/payees")
-    address = {"network": "eip155:8453", "address": "0x" + "5" * 40}
-    admin("PUT", "/v1/payees/gpu-1/address", address, 422)
-    ask("PUT", "/v1/payees/gpu-1/address", address, status=401)
-    admin("GET", "/v1/payees/gpu-1/address", status=404)
-    admin("DELETE", "/v1/payees/gpu-1/address?network=eip155:8453", status=404)
-    admin("GET", "/v1/payout-runs")
-    admin("GET", "/v1/payout-runs/1", status=404)
-    admin("POST", "/v1/settlements/USDC-0/runs", {"network": "eip155:8453"}, 422)
-    admin("POST", "/v1/payout-runs/1/approve", {"total": "1"}, 404)
-    admin("POST", "/v1/payout-runs/1/cancel", {}, 404)
 
 with kit.case("every route was asked, with success and with what it refuses"):
     asked = {(method, path) for method, path, _ in api.seen}
@@ -392,14 +406,16 @@ with kit.case("every route was asked, with success and with what it refuses"):
                if (method.upper(), path) not in asked]
     kit.equal(missing, [])
     successes = {(method, path) for method, path, status in api.seen if status in ("200", "201")}
-    # Needs a chain, or is there to refuse: 43_proxy and 44_facilitate to 47_access judge them.
+    # Needs a chain, or is there to refuse: 43_proxy, 44_facilitate, 45_refund, 46_treasury and
+    # 47_access judge them.
     elsewhere = {("POST", "/v1/access/subscribe"), ("POST", "/v1/payments/{id}/refunds"),
+                 ("GET", "/v1/payees/{payee}/address"), ("PUT", "/v1/payees/{payee}/address"),
+                 ("DELETE", "/v1/payees/{payee}/address"),
+                 ("POST", "/v1/settlements/{id}/runs"), ("GET", "/v1/payout-runs/{n}"),
+                 ("POST", "/v1/payout-runs/{n}/approve"), ("POST", "/v1/payout-runs/{n}/cancel"),
                  ("GET", "/v1/x402/authorize"), ("GET", "/v1/x402/explain"),
                  ("POST", "/v1/x402/verify"), ("POST", "/v1/x402/settle"),
-                 ("GET", "/v1/x402/supported"), ("GET", "/v1/payees/{payee}/address"),
-                 ("PUT", "/v1/payees/{payee}/address"), ("DELETE", "/v1/payees/{payee}/address"),
-                 ("POST", "/v1/settlements/{id}/runs"), ("GET", "/v1/payout-runs/{n}"),
-                 ("POST", "/v1/payout-runs/{n}/approve"), ("POST", "/v1/payout-runs/{n}/cancel")}
+                 ("GET", "/v1/x402/supported")}
     kit.equal(sorted(asked - successes), sorted(elsewhere), "routes without a success")
     described = sum(len(operation["responses"]) for _, _, operation in operations())
     kit.note(f"{len(api.seen)} of {described} described answers seen")

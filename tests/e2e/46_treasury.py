@@ -9,6 +9,7 @@ import time
 
 import kit
 import kit_chain
+import kit_schema
 from kit import case, equal, problem
 from kit_chain import FACILITATOR, NETWORK, PAYEE, STRANGER, TREASURY, Wallet
 from kit_receipts import Maker
@@ -28,18 +29,22 @@ class House(Shop):
                    "treasury_day_max": str(day_max), "stuck_seconds": 5}
         super().__init__(chain, networks=[chain.network(**members)], public_url=URL, **settings)
         self.paid = {wallet.text: 0 for wallet in PAYEES}
+        self.api = kit_schema.OpenApi(self.get("/openapi.json").json())
 
     def ask(self, method, path, body=None, status=200, token=None):
         answer = self.client.request(method, path, body, token=token or self.token)
         equal(answer.status, status, f"{method} {path}: {answer!r}")
+        self.api.judge(method, path, answer)
         return answer.json()
 
     def addresses(self, *wallets):
         for i, wallet in enumerate(wallets):
+            where = f"/v1/payees/worker-{i + 1}/address"
             answer = self.client.request(
-                "PUT", f"/v1/payees/worker-{i + 1}/address",
-                {"network": NETWORK, "address": wallet.text}, token=self.token)
+                "PUT", where, {"network": NETWORK, "address": wallet.text}, token=self.token)
             assert answer.status in (200, 201), answer
+            self.api.judge("PUT", where, answer)
+            self.ask("GET", where)
 
     def statement(self, *amounts):
         """A new statement, of so much to each worker; its id."""
