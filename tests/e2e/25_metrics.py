@@ -223,7 +223,8 @@ with case("money: what was charged, paid in, paid, refused and overdrawn"):
     chain = kit_chain.chain()
     selling = {"price_class.batch": "bulk", "price_class.match": "matches",
                "x402_networks_file": kit_pay.networks_file(
-                   kit.scratch(), chain.network(gas_key=kit_chain.FACILITATOR))}
+                   kit.scratch(), chain.network(gas_key=kit_chain.FACILITATOR,
+                                                treasury_key=kit_chain.TREASURY))}
     service.start(epoch_receipts_max=10, gas_mode="prepaid", witness_policy=witness.policy,
                   witness_interval_ms=100, **selling)
     admin("POST", f"/v1/accounts/{signer.key}/deposits", {"amount": str(8 * LUCID)}, 201, "e")

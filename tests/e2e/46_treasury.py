@@ -11,7 +11,7 @@ import kit
 import kit_chain
 import kit_schema
 from kit import case, equal, problem
-from kit_chain import FACILITATOR, NETWORK, PAYEE, STRANGER, TREASURY, Wallet
+from kit_chain import FACILITATOR, NETWORK, PAYEE, PAYER, STRANGER, TREASURY, Wallet
 from kit_receipts import Maker
 from kit_shop import Shop
 
@@ -293,6 +293,28 @@ with case("it reverts: failed, nothing is tried again by itself"):
         house.approve(again)
         house.owe(house.until(again["run"]))
     house.check([settlement])
+
+with case("a refund that the treasury sends: ordered once, recorded when it is final"):
+    bought = house.buy(PAYER)
+    chain.mine(3)
+    payment = f"/v1/payments/{bought.header('X-Payment-Id')}"
+    refunds = payment + "/refunds"
+    asked = {"external_id": "r-1", "send": True, "amount": "4000"}
+    kit.wait_for(lambda: house.ask("GET", payment)["x402"]["final"], 10, "final")
+    had, nonce = chain.balance(PAYER.address), chain.nonce(TREASURY.address)
+    equal(house.ask("POST", refunds, asked, 202)["status"], "ordered")
+    equal(house.ask("POST", refunds, asked, 202)["replayed"], True)
+    problem(house.client.request("POST", refunds, {**asked, "external_id": "r-2", "amount": "6001"},
+                                 token=house.token), 409, "REFUND_EXCEEDS", "amount")
+
+    def recorded():
+        chain.mine()
+        return house.ask("GET", refunds)["items"][0]["status"] == "recorded"
+    kit.wait_for(recorded, 15, "the refund", every=0.1)
+    equal(chain.balance(PAYER.address), had + 4000)
+    equal(chain.nonce(TREASURY.address), nonce + 1)
+    equal(house.ask("POST", refunds, asked, 202)["status"], "recorded")
+    house.check()
 
 with case("cancelled before it is approved, and after"):
     settlement = house.statement(14)
