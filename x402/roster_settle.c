@@ -2,7 +2,6 @@
  * that we see, the chain says what became of a payment (TRACE); on Solana, where we see nothing, an
  * answer is taken that is complete and about this payment. After the first SETTLE has left, nobody
  * else is given the payment, and "no" is no end. */
-#include "base/jcs/jcs.h"
 #include "base/log.h"
 #include "x402/roster_internal.h"
 
@@ -55,32 +54,14 @@ static void solana_go_on(struct roster_job *job, const char *text)
     }
 }
 
-/* Whether the chain would name the payment's transaction so. That it is there is the facilitator's
- * word; that it is this one is not. */
-static bool solana_is_named(const struct roster_job *job, const struct x402_settle_answer *answer)
-{
-    enum { ARENA_BYTES = 4 << 20 };
-    static const struct jcs_limits limits = {.depth_max = 64, .values_max = 32768};
-    struct lucid_arena arena;
-    const struct jcs_value *root;
-    const struct jcs_value *text = NULL;
-    lucid_arena_init(&arena, ARENA_BYTES);
-    if (jcs_parse(job->charge->forward, &limits, &arena, &root, NULL) == LUCID_OK) {
-        const struct jcs_value *payload = jcs_member(jcs_member(root, "paymentPayload"), "payload");
-        text = jcs_member(payload, "transaction");
-    }
-    bool named = text != NULL && jcs_type(text) == JCS_STRING &&
-                 x402_solana_is_named(jcs_string(text), answer->signature);
-    lucid_arena_fini(&arena);
-    return named;
-}
-
 static void solana_answered(struct roster_job *job, const struct x402_settle_answer *answer,
                             int status)
 {
     struct x402_charge *charge = job->charge;
     bool first = charge->verb == X402_CHARGE_SETTLE && job->posts == 1;
-    if (answer->mismatch || (answer->success && !solana_is_named(job, answer))) {
+    if (answer->mismatch ||
+        (answer->success &&
+         !x402_solana_settled(charge->forward, &charge->solana, answer->signature))) {
         lie(job, "answers a settlement with another payment's");
         solana_go_on(job, "the facilitator's answer is not about this payment");
     } else if (answer->success && (status < 200 || status > 299)) {

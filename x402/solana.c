@@ -1,5 +1,6 @@
 #include "x402/solana.h"
 
+#include "base/jcs/jcs.h"
 #include "ledger/ed25519.h"
 
 /* Sources: the wire format of Solana's transactions (legacy and version 0) as its documentation
@@ -273,36 +274,59 @@ static bool transaction_read(struct reading *reading)
     return true;
 }
 
-/* bytes: X402_SOLANA_TRANSACTION_BYTES_MAX, alive while it is looked at. */
-static bool base64_read(struct lucid_span base64, uint8_t *bytes, struct reading *ret)
-{
-    size_t len;
-    *ret = (struct reading){.fault = "must be standard base64 of at most 1232 bytes"};
-    if (!lucid_base64_decode(base64, bytes, X402_SOLANA_TRANSACTION_BYTES_MAX, &len)) {
-        return false;
-    }
-    ret->rest = lucid_span(bytes, len);
-    return transaction_read(ret);
-}
-
 enum lucid_error x402_solana_parse(struct lucid_span base64, struct x402_solana_payment *ret,
                                    struct lucid_why *why)
 {
     uint8_t bytes[X402_SOLANA_TRANSACTION_BYTES_MAX];
-    struct reading reading;
-    _Static_assert(X402_SOLANA_TRANSACTION_BYTES_MAX == 1232, "base64_read says so");
-    if (!base64_read(base64, bytes, &reading)) {
+    size_t len;
+    if (!lucid_base64_decode(base64, bytes, sizeof(bytes), &len)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, NULL, NULL,
+                            "must be standard base64 of at most %d bytes",
+                            X402_SOLANA_TRANSACTION_BYTES_MAX);
+    }
+    struct reading reading = {.rest = lucid_span(bytes, len)};
+    if (!transaction_read(&reading)) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, NULL, NULL, "%s", reading.fault);
     }
     *ret = reading.payment;
     return LUCID_OK;
 }
 
-bool x402_solana_is_named(struct lucid_span base64,
-                          const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES])
+/* --- who completed it ------------------------------------------------------------------------- */
+
+bool x402_solana_signed(struct lucid_span base64, const struct x402_solana_payment *payment,
+                        const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES])
 {
     uint8_t bytes[X402_SOLANA_TRANSACTION_BYTES_MAX];
-    struct reading reading;
-    return base64_read(base64, bytes, &reading) &&
-           ledger_ed25519_verify(reading.payment.fee_payer, reading.message, signature);
+    uint8_t message[LUCID_SHA256_BYTES];
+    size_t len;
+    if (!lucid_base64_decode(base64, bytes, sizeof(bytes), &len)) {
+        return false;
+    }
+    struct reading reading = {.rest = lucid_span(bytes, len)};
+    if (!list_take(&reading, X402_SOLANA_SIGNATURE_BYTES, &reading.signature_count,
+                   &reading.signatures)) {
+        return false;
+    }
+    lucid_sha256(reading.rest, message); /* equal: the fee payer was read from these bytes */
+    return memcmp(message, payment->message, sizeof(message)) == 0 &&
+           ledger_ed25519_verify(payment->fee_payer, reading.rest, signature);
+}
+
+bool x402_solana_settled(struct lucid_span forward, const struct x402_solana_payment *payment,
+                         const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES])
+{
+    enum { ARENA_BYTES = 4 << 20 };
+    static const struct jcs_limits limits = {.depth_max = 64, .values_max = 32768};
+    struct lucid_arena arena;
+    const struct jcs_value *root;
+    const struct jcs_value *text = NULL;
+    lucid_arena_init(&arena, ARENA_BYTES);
+    if (jcs_parse(forward, &limits, &arena, &root, NULL) == LUCID_OK) {
+        text = jcs_member(jcs_member(jcs_member(root, "paymentPayload"), "payload"), "transaction");
+    }
+    bool settled = text != NULL && jcs_type(text) == JCS_STRING &&
+                   x402_solana_signed(jcs_string(text), payment, signature);
+    lucid_arena_fini(&arena);
+    return settled;
 }

@@ -32,10 +32,15 @@ struct x402_solana_payment {
 enum lucid_error x402_solana_parse(struct lucid_span base64, struct x402_solana_payment *ret,
                                    struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* Whether that is the signature of the transaction's fee payer over its message, by which the chain
- * names it: nobody else's transaction has it. Whether it was sent is not said. */
-bool x402_solana_is_named(struct lucid_span base64,
-                          const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES]) LUCID_WARN_UNUSED;
+/* Whether the signature is that of the payment's fee payer over the payment's message, which that
+ * base64 text of a transaction holds: then it is the id of the transaction that was sent, and
+ * nobody else can have made it up. */
+bool x402_solana_signed(struct lucid_span base64, const struct x402_solana_payment *payment,
+                        const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES]) LUCID_WARN_UNUSED;
+/* The same with what a facilitator is sent (x402_forward_write), which holds the transaction. False
+ * also without memory. */
+bool x402_solana_settled(struct lucid_span forward, const struct x402_solana_payment *payment,
+                         const uint8_t signature[X402_SOLANA_SIGNATURE_BYTES]) LUCID_WARN_UNUSED;
 
 /* Base58 (Bitcoin's alphabet) of 32 or 64 bytes; to read: false for anything else. */
 void x402_base58_write(struct lucid_buf *out, const uint8_t *bytes, size_t len);

@@ -190,6 +190,18 @@ with case("not known yet: 503, asked again with the same payload, by a process a
     given = payai.routes("settle")[before:]
     assert len(given) > 1 and all(body == given[0] for body in given), len(given)
 
+with case("a made-up success: nobody is let in; with the true one it is settled"):
+    payai.says("made_up", settle=False)
+    header = kit_solana.pay(shop.offer(), ANN, hash_of="lie")
+    problem(shop.show(header), 503, "PAYMENT_PENDING")
+    text = shop.get("/metrics").body.decode()
+    assert 'lies_total{facilitator="payai"} 0' not in text and "lies_total{" in text, text
+    equal(len(shop.payments(status="pending")), 1)
+    payai.says()
+    equal(payment_of(settled(header))["transaction"],
+          payai.solana[kit_pay.unb64(header[1])["payload"]["transaction"]])
+    sold()
+
 with case("the facilitator is away: nothing is taken, or what was begun ends when it is back"):
     header = kit_solana.pay(shop.offer(), ANN, hash_of="e")
     payai.down()

@@ -165,9 +165,10 @@ class Facilitator:
     def says(self, answer="true", settle=True, delay=0.0, times=None):
         """How settlements go from now on, or the next so many of them.
 
-        answer: "true", "no_transaction", "wrong_hash", "other_network", "other_payer", "false",
-        "insufficient", "pending" (200), "pending_500", "pending_bare" (without a hash),
-        "duplicate", "500", "429", "garbage", "empty", "drop" (no answer at all).
+        answer: "true", "no_transaction", "wrong_hash", "made_up" (a signature of nobody's, on
+        Solana), "other_network", "other_payer", "false", "insufficient", "pending" (200),
+        "pending_500", "pending_bare" (without a hash), "duplicate", "500", "429", "garbage",
+        "empty", "drop" (no answer at all).
         settle: True (before it answers), False, "later" (by settle_later). delay: seconds until the
         answer, after it has settled."""
         self.lie, self.times = (answer, settle, delay), times
@@ -426,6 +427,7 @@ class Facilitator:
             "true": (200, good),
             "no_transaction": (200, {**good, "transaction": ""}),
             "wrong_hash": (200, {**good, "transaction": "0x" + "ab" * 32}),
+            "made_up": (200, {**good, "transaction": base58(b"\x01" * 64)}),
             "other_network": (200, {**good, "network": "eip155:8453"}),
             "other_payer": (200, {**good, "payer": "0x" + "11" * 20}),
             "false": (200, self.no(network, "invalid_transaction_state", payer)),

@@ -42,7 +42,7 @@ struct wire_solana {
     uint8_t readonly_signed;
     int program_index; /* of the first instruction; 0: the budget's */
     bool unsigned_payer;
-    const struct ledger_ed25519_key *fee_payer; /* NULL: nobody has the key */
+    const struct ledger_ed25519_key *fee_payer; /* NULL: wire_solana_fee_payer */
 };
 
 static inline void wire_solana_key(const char *text, uint8_t ret[X402_SOLANA_KEY_BYTES])
@@ -50,18 +50,29 @@ static inline void wire_solana_key(const char *text, uint8_t ret[X402_SOLANA_KEY
     assert_true(x402_base58_parse(lucid_span_str(text), ret, X402_SOLANA_KEY_BYTES));
 }
 
-static inline struct ledger_ed25519_key wire_solana_payer(void)
+static inline struct ledger_ed25519_key wire_solana_key_of(const char *name)
 {
     struct ledger_ed25519_key key;
-    struct evm_hash seed = evm_keccak256(lucid_span_str("lucid-ledger test key: solana payer"));
+    struct evm_hash seed = evm_keccak256(lucid_span_str(name));
     ledger_ed25519_key_init(seed.bytes, &key);
     return key;
+}
+
+static inline struct ledger_ed25519_key wire_solana_payer(void)
+{
+    return wire_solana_key_of("lucid-ledger test key: solana payer");
+}
+
+static inline struct ledger_ed25519_key wire_solana_fee_payer(void)
+{
+    return wire_solana_key_of("lucid-ledger test key: solana fee payer");
 }
 
 static inline void wire_solana_account(const struct wire_solana *spec, int which,
                                        uint8_t ret[X402_SOLANA_KEY_BYTES])
 {
-    const struct ledger_ed25519_key key = wire_solana_payer();
+    const struct ledger_ed25519_key key =
+        which == SOLANA_FEE_PAYER ? wire_solana_fee_payer() : wire_solana_payer();
     if (spec->same_key > 0 && which == spec->same_key) {
         wire_solana_account(spec, which - 1, ret);
         return;
@@ -71,6 +82,7 @@ static inline void wire_solana_account(const struct wire_solana *spec, int which
         return;
     }
     switch (which) {
+    case SOLANA_FEE_PAYER:
     case SOLANA_PAYER:
         memcpy(ret, key.public_key, X402_SOLANA_KEY_BYTES);
         break;

@@ -200,6 +200,66 @@ static void base58_is(const char *hex, size_t len, const char *text)
     lucid_buf_fini(&out);
 }
 
+/* The fee payer's signature over that message, and nothing else, shows that it was sent. */
+static void test_signed(void **state)
+{
+    (void)state;
+    static const struct wire_solana specs[] = {
+        {.legacy = true}, {.lookups = true}, {.required = 3}};
+    const struct ledger_ed25519_key fee_payer = wire_solana_fee_payer();
+    const struct ledger_ed25519_key payer = wire_solana_payer();
+    for (size_t n = 0; n < sizeof(specs) / sizeof(specs[0]); n++) {
+        struct lucid_buf bytes = {.bytes_max = 0};
+        struct lucid_buf text = {.bytes_max = 0};
+        struct lucid_buf forward = {.bytes_max = 0};
+        struct x402_solana_payment payment;
+        struct lucid_why why;
+        uint8_t signature[X402_SOLANA_SIGNATURE_BYTES];
+        size_t head = wire_solana_make(&specs[n], &bytes);
+        assert_int_equal(wire_solana_parse(lucid_buf_span(&bytes), &payment, &why), LUCID_OK);
+        lucid_buf_base64(&text, bytes.data, bytes.len);
+        lucid_buf_str(&forward, "{\"paymentPayload\":{\"payload\":{\"transaction\":\"");
+        lucid_buf_span_put(&forward, lucid_buf_span(&text));
+        lucid_buf_str(&forward, "\"}}}");
+        assert_true(lucid_buf_ok(&text) && lucid_buf_ok(&forward));
+        const struct lucid_span whole = lucid_buf_span(&forward);
+        const struct lucid_span message = lucid_span(bytes.data + head, bytes.len - head);
+
+        ledger_ed25519_sign(&payer, message, signature);
+        assert_false(x402_solana_signed(lucid_buf_span(&text), &payment, signature));
+        assert_false(x402_solana_settled(whole, &payment, signature));
+        ledger_ed25519_sign(&fee_payer, lucid_span(message.data, message.len - 1), signature);
+        assert_false(x402_solana_signed(lucid_buf_span(&text), &payment, signature));
+        ledger_ed25519_sign(&fee_payer, message, signature);
+        assert_true(x402_solana_signed(lucid_buf_span(&text), &payment, signature));
+        assert_true(x402_solana_settled(whole, &payment, signature));
+        for (size_t i = 0; i < sizeof(signature); i++) {
+            signature[i] ^= 0x10;
+            assert_false(x402_solana_signed(lucid_buf_span(&text), &payment, signature));
+            signature[i] ^= 0x10;
+        }
+
+        /* Another payment's, and what is no forward. */
+        struct x402_solana_payment other = payment;
+        other.message[31] ^= 1;
+        assert_false(x402_solana_settled(whole, &other, signature));
+        other = payment;
+        memcpy(other.fee_payer, payment.payer, sizeof(other.fee_payer));
+        assert_false(x402_solana_settled(whole, &other, signature));
+        assert_false(
+            x402_solana_settled(lucid_span(whole.data, whole.len - 1), &payment, signature));
+        assert_false(x402_solana_settled(lucid_span(NULL, 0), &payment, signature));
+        assert_false(x402_solana_settled(lucid_span_str("{\"paymentPayload\":{\"payload\":{"
+                                                        "\"transaction\":7}}}"),
+                                         &payment, signature));
+        assert_false(x402_solana_signed(lucid_span_str("AA=="), &payment, signature));
+        assert_false(x402_solana_signed(lucid_span_str("*"), &payment, signature));
+        lucid_buf_fini(&bytes);
+        lucid_buf_fini(&text);
+        lucid_buf_fini(&forward);
+    }
+}
+
 static void test_base58(void **state)
 {
     (void)state;
@@ -254,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_good),    cmocka_unit_test(test_every_bit),
         cmocka_unit_test(test_bad),     cmocka_unit_test(test_forms),
         cmocka_unit_test(test_clients), cmocka_unit_test(test_base58),
+        cmocka_unit_test(test_signed),
     };
     return cmocka_run_group_tests_name("x402 solana", tests, NULL, NULL);
 }
