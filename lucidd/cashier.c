@@ -335,6 +335,7 @@ static enum lucid_error parts_open(struct cashier *cashier, struct lucid_why *wh
         .facilitator = cashier->facilitator,
         .direct = cashier->direct,
         .spent = cashier->spent,
+        .gate = cashier->gate,
         .submit = cashier_submit,
         .context = cashier,
     };

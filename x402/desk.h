@@ -18,6 +18,7 @@ struct x402_desk {
     struct x402_facilitator *facilitator; /* the roster: chooses by itself */
     struct x402_facilitator *direct;      /* for looking at a chain, and for our own gas keys */
     struct x402_spent *spent;
+    struct x402_gate *gate;
     struct x402_treasury *treasury;         /* x402/treasury.h; NULL: no key of a treasury */
     struct x402_facilitation *facilitation; /* x402/facilitation.h; NULL: off */
     /* As in struct x402_gate_options. */

@@ -103,6 +103,34 @@ struct x402_gate;
 enum lucid_error x402_gate_open(const struct x402_gate_options *options,
                                 struct x402_gate **ret) LUCID_WARN_UNUSED;
 void x402_gate_enter(struct x402_gate *gate, struct x402_gate_job *job);
+
+/* A payment on Solana may have no end that anybody can tell us: its facilitator is gone, or was
+ * given it once too often. Then an admin looks at the chain and says it. */
+struct x402_resolution {
+    /* In; alive until done. */
+    uint8_t id[X402_PAYMENT_ID_BYTES];
+    bool settled;
+    uint8_t signature[X402_SOLANA_SIGNATURE_BYTES]; /* settled: the transaction's id */
+    char reason[X402_REASON_BYTES_MAX + 1];         /* else: a text as in payment.failed */
+    /* Once, on the gate's loop, also from within the asking; not after x402_gate_close. */
+    void (*done)(struct x402_resolution *resolution);
+    void *owner;
+    /* Out */
+    enum lucid_error error;
+    struct lucid_why why;
+    bool ret_known; /* it has ended like this already */
+};
+
+/* So long after its intent a payment on Solana that has not landed never will. */
+#define X402_RESOLVE_AFTER_MS ((uint64_t)10 * 60 * 1000)
+
+/* Ends a pending payment on Solana: settled (unserved; its claim is promoted) if the signature is
+ * that of the payment's fee payer over its message, or failed (its claim is released) when its
+ * intent is old enough. Refusals: NOT_FOUND, INVALID_PAYMENT (LUCID_REFUSE_INVALID); PAYMENT_STATE
+ * (LUCID_REFUSE_CONFLICT): of another chain, which decides itself, ended otherwise, or too early;
+ * PAYMENT_PENDING (LUCID_RETRY_BUSY): a job deals with it just now, or it could not be written. */
+void x402_gate_resolve(struct x402_gate *gate, struct x402_resolution *resolution);
+
 /* No more jobs are taken. Done is true when none is under way. */
 void x402_gate_stop(struct x402_gate *gate);
 bool x402_gate_is_idle(const struct x402_gate *gate);

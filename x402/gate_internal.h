@@ -298,6 +298,9 @@ void keeper_rest(struct x402_gate *gate, struct keeper_entry *entry, bool change
 void keeper_hear(struct keeper_entry *entry, const struct x402_charge *charge);
 /* Somebody waits for it. */
 void keeper_hurry(struct x402_gate *gate, const uint8_t id[X402_PAYMENT_ID_BYTES]);
+/* Ends a payment that nobody deals with just now as an admin says; what the keeper asks about it is
+ * stopped. False: a job, or a write, is under way. */
+bool keeper_resolve(struct x402_gate *gate, struct x402_resolution *resolution) LUCID_WARN_UNUSED;
 /* Looks after those that are due. */
 void keeper_pump(struct x402_gate *gate);
 /* Takes an entry back from a job: with its claim (which is promoted or released in the end; NULL:
@@ -307,8 +310,10 @@ void keeper_take(struct x402_gate *gate, struct keeper_entry *entry, const struc
 
 /* --- keeper_table.c --------------------------------------------------------------------------- */
 
-/* Begins with an entry that is idle. */
-void keeper_begin(struct x402_gate *gate, struct keeper_entry *entry);
+/* Begins with an entry that is idle. resolution: what an admin says instead of the facilitator;
+ * NULL: nobody does. False: no memory; it rests. */
+bool keeper_begin(struct x402_gate *gate, struct keeper_entry *entry,
+                  struct x402_resolution *resolution);
 void keeper_work_cancel(struct x402_gate *gate, struct keeper_entry *entry);
 /* Whether it is stopped in the middle without harm. */
 bool keeper_work_is_asking(const struct keeper_entry *entry);

@@ -214,9 +214,25 @@ void keeper_pump(struct x402_gate *gate)
     while (!gate->stopping && keeper->working < KEEPER_WORK_MAX && keeper->queue_first != NULL) {
         struct keeper_entry *entry = keeper->queue_first;
         queue_remove(keeper, entry);
-        keeper_begin(gate, entry);
+        (void)keeper_begin(gate, entry, NULL);
     }
     keeper->pumping = false;
+}
+
+bool keeper_resolve(struct x402_gate *gate, struct x402_resolution *resolution)
+{
+    struct keeper_entry *entry = keeper_find(&gate->keeper, resolution->id);
+    if (entry == NULL) {
+        entry = keeper_add(gate, resolution->id, KEEPER_ENTRIES_MAX);
+    } else if (keeper_work_is_asking(entry)) {
+        keeper_work_cancel(gate, entry);
+        keeper_rest(gate, entry, false);
+    }
+    if (entry == NULL || entry->state != KEEPER_IDLE) {
+        return false;
+    }
+    queue_remove(&gate->keeper, entry);
+    return keeper_begin(gate, entry, resolution);
 }
 
 static void round_turn(struct lucid_timer *timer)

@@ -13,7 +13,7 @@
  *
  * A claim that was taken over from a job goes only in PROMOTING (also when the log turns out to
  * have the money already: a commit of which nobody heard), or in RELEASING once payment.failed is
- * in the log. */
+ * in the log. An admin's resolution takes the place of what the facilitator says to ASKING. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -65,6 +65,8 @@ struct keeper_work {
     struct x402_claim claim;
     struct x402_payment_command write;
     bool writing;
+    struct x402_resolution *resolution; /* NULL: the facilitator is asked */
+    bool resolved;                      /* the resolution has its answer */
 };
 
 typedef enum keeper_event keeper_action(struct keeper_work *work);
@@ -178,6 +180,7 @@ static void work_end(struct keeper_work *work, const struct keeper_row *row)
 {
     struct x402_gate *gate = work->gate;
     struct keeper_entry *entry = work->entry;
+    struct x402_resolution *resolution = work->resolution;
     uint8_t id[X402_PAYMENT_ID_BYTES];
     memcpy(id, entry->id, sizeof(id));
     work_free(work);
@@ -189,6 +192,9 @@ static void work_end(struct keeper_work *work, const struct keeper_row *row)
         keeper_rest(gate, entry, row->changed);
     }
     gate_wake(gate, id);
+    if (resolution != NULL) {
+        resolution->done(resolution);
+    }
 }
 
 static void work_step(struct keeper_work *work, enum keeper_event event)
@@ -298,20 +304,23 @@ static enum keeper_event work_look(struct keeper_work *work)
     return work_judge(work);
 }
 
-void keeper_begin(struct x402_gate *gate, struct keeper_entry *entry)
+bool keeper_begin(struct x402_gate *gate, struct keeper_entry *entry,
+                  struct x402_resolution *resolution)
 {
     lucid_assert(entry->state == KEEPER_IDLE && entry->work == NULL);
     struct keeper_work *work = calloc(1, sizeof(*work));
     if (work == NULL) {
         keeper_rest(gate, entry, false);
-        return;
+        return false;
     }
     work->gate = gate;
     work->entry = entry;
+    work->resolution = resolution;
     lucid_buf_init(&work->forward, X402_FORWARD_BYTES_MAX);
     entry->work = work;
     gate->keeper.working++;
     work_step(work, work_look(work));
+    return true;
 }
 
 bool keeper_work_is_asking(const struct keeper_entry *entry)
@@ -437,9 +446,20 @@ static enum keeper_event work_charge(struct keeper_work *work, enum x402_charge_
     return KEEPER_NOTHING;
 }
 
+/* What the facilitator would have said. */
+static enum keeper_event work_resolve(struct keeper_work *work)
+{
+    const struct x402_resolution *resolution = work->resolution;
+    lucid_assert(work->payment.scheme == X402_SCHEME_SOLANA);
+    work->charge.reason = resolution->reason;
+    work->charge.transfer = (struct x402_transfer){.amount = work->payment.amount, .final = true};
+    memcpy(work->charge.transfer.signature, resolution->signature, sizeof(resolution->signature));
+    return resolution->settled ? KEEPER_GOOD : KEEPER_BAD;
+}
+
 static enum keeper_event work_ask(struct keeper_work *work)
 {
-    return work_charge(work, X402_CHARGE_ASK);
+    return work->resolution != NULL ? work_resolve(work) : work_charge(work, X402_CHARGE_ASK);
 }
 
 static enum keeper_event work_watch(struct keeper_work *work)
@@ -465,12 +485,28 @@ static void unreversed_tell(const struct ledger_command *command)
               command->why.text[0] != '\0' ? command->why.text : lucid_error_name(command->error));
 }
 
+/* The first thing that is written for a resolution is its answer; what follows clears up. */
+static void resolution_note(struct keeper_work *work)
+{
+    const struct ledger_command *command = &work->write.command;
+    struct x402_resolution *resolution = work->resolution;
+    if (resolution == NULL || work->resolved) {
+        return;
+    }
+    work->resolved = true;
+    resolution->error =
+        lucid_category(command->error) <= LUCID_CATEGORY_NOTE ? LUCID_OK : command->error;
+    resolution->why = command->why;
+    resolution->ret_known = work->write.ret_known;
+}
+
 static void work_written(void *owner, struct ledger_command *command)
 {
     struct keeper_work *work = owner;
     bool reversing = work->entry->state == KEEPER_REVERSING;
     (void)command;
     work->writing = false;
+    resolution_note(work);
     enum gate_event event = gate_write_event(work->gate, &work->write);
     if (reversing && event == GATE_WRITTEN && !work->write.ret_known) {
         reversal_tell(work);

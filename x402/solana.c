@@ -118,6 +118,16 @@ static bool is_transfer(const uint8_t *program, struct lucid_span data)
            data.len >= 1 && data.data[0] == TRANSFER_CHECKED;
 }
 
+/* AdvanceNonceAccount of the system program, whose key is all zero: the transaction holds a nonce
+ * in the blockhash's place, and could be sent at any time. */
+static bool is_durable(const uint8_t *program, struct lucid_span data)
+{
+    static const uint8_t system[X402_SOLANA_KEY_BYTES];
+    static const uint8_t advance[4] = {4}; /* little-endian */
+    return key_equal(program, system) && data.len >= sizeof(advance) &&
+           memcmp(data.data, advance, sizeof(advance)) == 0;
+}
+
 static bool transfer_read(struct reading *reading, struct lucid_span accounts,
                           struct lucid_span data)
 {
@@ -167,6 +177,9 @@ static bool instruction_take(struct reading *reading)
     }
     if (program == 0 || program >= reading->key_count) {
         return fault(reading, "has an instruction for a program that it does not name");
+    }
+    if (is_durable(key_at(reading, program), lucid_span(data, data_len))) {
+        return fault(reading, "never expires: it is tied to a durable nonce");
     }
     if (!is_transfer(key_at(reading, program), lucid_span(data, data_len))) {
         return true;

@@ -28,7 +28,8 @@ struct x402_solana_payment {
 };
 
 /* Reads the base64 text of a transaction. All but pay_to is set. LUCID_REFUSE_INVALID: it is none,
- * has not exactly one TransferChecked, or the payer's signature is missing or wrong. */
+ * has not exactly one TransferChecked, is tied to a durable nonce (and would never expire), or the
+ * payer's signature is missing or wrong. */
 enum lucid_error x402_solana_parse(struct lucid_span base64, struct x402_solana_payment *ret,
                                    struct lucid_why *why) LUCID_WARN_UNUSED;
 

@@ -64,6 +64,8 @@ static const struct route_row rows[] = {
     {"GET", "/v1/payments/{id}", api_payment_get, API_READ, 0},
     {"GET", "/v1/payments/{id}/refunds", api_refunds_get, API_READ, 0},
     {"POST", "/v1/payments/{id}/refunds", api_refunds_post, API_ADMIN, API_DOCUMENT_BYTES_MAX},
+    {"POST", "/v1/payments/{id}/resolve", api_payment_resolve_post, API_ADMIN,
+     API_DOCUMENT_BYTES_MAX},
     {"GET", "/v1/x402/authorize", api_proxy_authorize_get, API_PROXY, 0},
     {"GET", "/v1/x402/explain", api_proxy_explain_get, API_PROXY, 0},
     {"GET", "/.well-known/jwks.json", api_jwks_get, API_PUBLIC, 0},

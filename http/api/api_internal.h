@@ -435,6 +435,7 @@ api_handler api_discovery_get;                                      /* discovery
 api_handler api_access_get, api_access_one_get, api_access_post;    /* access.c */
 api_handler api_access_subscribe_post, api_access_revoke_post;      /* access.c */
 api_handler api_payments_get, api_payment_get, api_payments_post;   /* payments.c */
+api_handler api_payment_resolve_post;                               /* resolve.c */
 api_handler api_facilitate_verify_post, api_facilitate_settle_post; /* facilitate.c */
 api_handler api_facilitate_supported_get, api_facilitations_get;    /* facilitate.c */
 api_handler api_refunds_get, api_refunds_post;                      /* refunds.c */

@@ -202,6 +202,49 @@ with case("a made-up success: nobody is let in; with the true one it is settled"
           payai.solana[kit_pay.unb64(header[1])["payload"]["transaction"]])
     sold()
 
+def resolve(id_, **body):
+    return shop.client.request("POST", f"/v1/payments/{id_}/resolve", body, token=shop.token)
+
+
+with case("nobody tells the end: an admin does, with the transaction or after ten minutes"):
+    payai.says("pending_bare", settle=False)
+    header = kit_solana.pay(shop.offer(), ANN, hash_of="word")
+    problem(shop.show(header), 503, "PAYMENT_PENDING")
+    id_ = shop.payments(status="pending")[0]["id"]
+    text = kit_pay.unb64(header[1])["payload"]["transaction"]
+    good = payai.completed(text)
+    equal(shop.client.request("POST", f"/v1/payments/{id_}/resolve", {}).status, 401)
+    for body, param in (({}, "outcome"), ({"outcome": "maybe"}, "outcome"),
+                        ({"outcome": "settled"}, "transaction"),
+                        ({"outcome": "settled", "transaction": good[:-1] + "0"}, "transaction"),
+                        ({"outcome": "settled", "transaction": good, "reason": "x"}, "reason"),
+                        ({"outcome": "settled", "transaction": base58(b"\x02" * 64)},
+                         "transaction"),
+                        ({"outcome": "failed"}, "reason"),
+                        ({"outcome": "failed", "reason": "x" * 65}, "reason"),
+                        ({"outcome": "failed", "reason": "x", "transaction": good},
+                         "transaction")):
+        problem(resolve(id_, **body), 422, "INVALID_PAYMENT", param)
+    problem(resolve("0" * 32, outcome="failed", reason="x"), 404, "NOT_FOUND")
+    answer = resolve(id_, outcome="failed", reason="never landed")
+    problem(answer, 409, "PAYMENT_STATE")
+    assert "can be failed from 20" in answer.json()["detail"], answer.json()
+    where = ("--url", f"http://127.0.0.1:{shop.port}", "--data", shop.data)
+    equal(kit.lucid("payment", "resolve", id_, *where)[0], 2)
+    status, out, err = kit.lucid("payment", "resolve", id_, "--settled", good, *where)
+    equal(status, 0, (out, err))
+    sold()
+    equal(shop.payments(payer=ANN.text)[-1]["transaction"], good)
+    equal(shop.payments(payer=ANN.text)[-1]["x402"]["served"], False)
+    answer = resolve(id_, outcome="settled", transaction=good)
+    equal((answer.status, answer.json()["replayed"]), (200, True))
+    problem(resolve(id_, outcome="failed", reason="x"), 409, "PAYMENT_STATE")
+    before = settlements()
+    equal(shop.show(header).status, 200)
+    equal(shop.payments(payer=ANN.text)[-1]["x402"]["served"], True)
+    equal(settlements(), before)
+    payai.says()
+
 with case("the facilitator is away: nothing is taken, or what was begun ends when it is back"):
     header = kit_solana.pay(shop.offer(), ANN, hash_of="e")
     payai.down()

@@ -54,6 +54,7 @@ const struct cli_command *const cli_commands[] = {
     &command_payment_record,
     &command_payment_list,
     &command_payment_show,
+    &command_payment_resolve,
     &command_facilitation_list,
     &command_payment_refund,
     &command_payment_refunds,

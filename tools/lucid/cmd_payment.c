@@ -1,4 +1,4 @@
-/* lucid payment record, list, show */
+/* lucid payment record, list, show, resolve */
 #include <stdio.h>
 
 #include "gas/split.h"
@@ -275,4 +275,59 @@ const struct cli_command command_payment_show = {
     .arguments_min = 1,
     .arguments_max = 1,
     .run = payment_show,
+};
+
+/* --- resolve ---------------------------------------------------------------------------------- */
+
+static enum cli_exit payment_resolve(struct cli *cli)
+{
+    const char *settled = cli_value(cli, "settled", NULL);
+    const char *failed = cli_value(cli, "failed", NULL);
+    char path[REMOTE_PATH_BYTES_MAX];
+    json_t *payment = NULL;
+    if ((settled == NULL) == (failed == NULL)) {
+        return cli_fail(cli, CLI_USAGE, NULL, settled == NULL ? "settled" : "failed",
+                        "either --settled TX or --failed REASON");
+    }
+    if (!remote_id_ok(cli, "ID", cli->arguments[0])) {
+        return CLI_USAGE;
+    }
+    json_t *body = settled != NULL
+                       ? json_pack("{s:s, s:s}", "outcome", "settled", "transaction", settled)
+                       : json_pack("{s:s, s:s}", "outcome", "failed", "reason", failed);
+    if (body == NULL) {
+        return cli_fail(cli, CLI_USAGE, NULL, settled != NULL ? "settled" : "failed",
+                        "the text must be UTF-8");
+    }
+    (void)snprintf(path, sizeof(path), "/v1/payments/%s/resolve", cli->arguments[0]);
+    enum cli_exit code = remote_call(cli, "POST", path, body, &payment);
+    json_decref(body);
+    if (code == CLI_OK && json_is_true(json_object_get(payment, "replayed"))) {
+        cli_note(cli, "it had ended like this before; nothing was added");
+    }
+    return payment_print(cli, code, payment);
+}
+
+static const struct cli_option resolve_options[] = {
+    {"settled", 0, "TX", "it was settled by this transaction: its first signature, base58"},
+    {"failed", 0, "REASON", "it never landed, and the intent is older than ten minutes"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct cli_command command_payment_resolve = {
+    .group = "payment",
+    .name = "resolve",
+    .arguments = "ID",
+    .summary = "say what became of a pending payment on Solana (admin)",
+    .text =
+        "For a payment whose facilitator does not tell its end. Look for the payer's transfer in\n"
+        "an explorer first. The transaction is checked: it must be signed by the payment's fee\n"
+        "payer. On EVM networks the chain decides, and this is refused.\n",
+    .examples =
+        "  lucid payment resolve 3f6c… --settled 5VERv8NMvzbJMEkV8xnrLkEaWRtSz9CosKDYjCJjBR…\n"
+        "  lucid payment resolve 3f6c… --failed \"never landed\"\n",
+    .options = resolve_options,
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = payment_resolve,
 };

@@ -33,6 +33,7 @@ extern const struct cli_command command_access_list, command_access_show, comman
 extern const struct cli_command command_payment_record;
 extern const struct cli_command command_payment_list;
 extern const struct cli_command command_payment_show;
+extern const struct cli_command command_payment_resolve;
 extern const struct cli_command command_facilitation_list;
 extern const struct cli_command command_payment_refund;
 extern const struct cli_command command_payment_refunds;

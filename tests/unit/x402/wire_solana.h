@@ -43,6 +43,7 @@ struct wire_solana {
     int program_index; /* of the first instruction; 0: the budget's */
     bool unsigned_payer;
     const struct ledger_ed25519_key *fee_payer; /* NULL: wire_solana_fee_payer */
+    bool durable; /* its first instruction advances a nonce; the budget's program is the system's */
 };
 
 static inline void wire_solana_key(const char *text, uint8_t ret[X402_SOLANA_KEY_BYTES])
@@ -94,7 +95,8 @@ static inline void wire_solana_account(const struct wire_solana *spec, int which
                         ret);
         break;
     case SOLANA_BUDGET:
-        wire_solana_key(SOLANA_BUDGET_PROGRAM, ret);
+        wire_solana_key(spec->durable ? "11111111111111111111111111111111" : SOLANA_BUDGET_PROGRAM,
+                        ret);
         break;
     default:
         memset(ret, 0xa0 + which, X402_SOLANA_KEY_BYTES);
@@ -137,7 +139,11 @@ static inline void wire_solana_message(const struct wire_solana *spec, struct lu
     lucid_buf_put(out, blockhash, sizeof(blockhash));
     lucid_buf_char(out, (char)(3 + spec->transfers));
     lucid_buf_char(out, (char)(spec->program_index > 0 ? spec->program_index : SOLANA_BUDGET));
-    lucid_buf_put(out, "\0\5\2\x40\x0d\3\0", 7); /* so many units at most */
+    if (spec->durable) {
+        lucid_buf_put(out, "\0\4\4\0\0\0", 6);
+    } else {
+        lucid_buf_put(out, "\0\5\2\x40\x0d\3\0", 7); /* so many units at most */
+    }
     lucid_buf_char(out, SOLANA_BUDGET);
     lucid_buf_put(out, "\0\x9\3\1\0\0\0\0\0\0\0", 11); /* at that price */
     for (int i = 0; i < 1 + spec->transfers; i++) {

@@ -95,6 +95,7 @@ static const struct {
     {{.same_key = SOLANA_SOURCE}, "twice"},
     {{.same_key = SOLANA_BUDGET}, "twice"},
     {{.account_of = {SOLANA_FEE_PAYER + 1}}, "fee payer"},
+    {{.durable = true}, "durable nonce"},
     {{.account_of = {0, 0, 0, SOLANA_FEE_PAYER + 1}}, "fee payer"},
     {{.account_of = {0, 0, 0, SOLANA_SOURCE + 1}}, "not to be signed"},
     {{.account_of = {SOLANA_ACCOUNTS + 1}, .lookups = true}, "lookup table"},
