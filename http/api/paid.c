@@ -138,6 +138,29 @@ static enum lucid_error known_find(const struct paid_call *call, struct ledger_v
     return failed ? LUCID_NOTE_ABSENT : error;
 }
 
+/* Whether a known payment is a smart wallet's with the same bytes as those shown: only what its
+ * facilitator was sent has its signature. The offer is made. */
+static bool is_forwarded(const struct paid_call *call, struct ledger_view *view)
+{
+    const struct x402_payment *payment = &call->entry.job.payment;
+    const struct x402_proof *proof = &call->entry.job.proof;
+    struct lucid_buf kept;
+    struct lucid_buf shown;
+    if (!proof->smart_wallet || !payment->has_forward ||
+        strcmp(payment->network, call->offer.terms.network->caip2) != 0) {
+        return false;
+    }
+    lucid_buf_init(&kept, X402_FORWARD_BYTES_MAX);
+    lucid_buf_init(&shown, X402_FORWARD_BYTES_MAX);
+    x402_forward_write(&call->offer, proof, &shown);
+    bool same = x402_payment_forward(view, payment, &kept) == LUCID_OK && lucid_buf_ok(&kept) &&
+                lucid_buf_ok(&shown) &&
+                x402_recall_is_forwarded(lucid_buf_span(&kept), lucid_buf_span(&shown));
+    lucid_buf_fini(&kept);
+    lucid_buf_fini(&shown);
+    return same;
+}
+
 /* The terms that the payment was made for: a quoted price holds although it has changed since, and
  * what was taken once is not judged by today's price or time again.
  * *ret_now_ms: what an authorization's times are held against. If the log knows the payment, it is
@@ -167,6 +190,9 @@ static bool quoted_terms(struct paid_call *call, uint64_t *ret_now_ms)
     if (error == LUCID_OK || error == LUCID_NOTE_ABSENT) {
         error = paid_offer_make(call, view, version);
     }
+    if (error == LUCID_OK && call->known) {
+        call->forwarded = is_forwarded(call, view);
+    }
     if (error == LUCID_OK && call->known && call->class->recognize != NULL) {
         call->class->recognize(call, view);
     }
@@ -194,8 +220,9 @@ static bool payment_fits(struct paid_call *call)
     }
     if (call->form == X402_FORM_PROOF) {
         x402_proof_match(call->api->options.sales->keys, &call->offer, &job->proof, &job->match);
-    } else if (call->known &&
-               x402_recall_is_signed(&job->payment, call->offer.terms.network, &job->proof)) {
+    } else if (call->forwarded ||
+               (call->known &&
+                x402_recall_is_signed(&job->payment, call->offer.terms.network, &job->proof))) {
         x402_authorization_match_signed(&call->offer, &job->proof, now_ms, &job->match);
     } else {
         x402_authorization_match(&call->offer, &job->proof, now_ms, &job->match);
@@ -325,8 +352,8 @@ static bool is_served(struct paid_call *call)
 {
     struct x402_gate_job *job = &call->entry.job;
     if (!call->known || job->paid != NULL ||
-        x402_recall_judge(&job->payment, &job->proof, &job->match, &job->request, false) !=
-            X402_RECALL_SERVED) {
+        x402_recall_judge(&job->payment, &job->proof, &job->match, &job->request,
+                          call->forwarded) != X402_RECALL_SERVED) {
         return false;
     }
     job->outcome = X402_ADMITTED;

@@ -37,7 +37,8 @@ struct paid_call {
     enum x402_form form;
     struct lucid_span header;
     struct x402_offer offer;
-    bool known; /* the log has the payment shown: no money would move for it any more */
+    bool known;     /* the log has the payment shown: no money would move for it any more */
+    bool forwarded; /* and it is a smart wallet's, made by these very bytes */
 
     void *prepared; /* by rehearse */
 };

@@ -233,20 +233,6 @@ static uint64_t admission_end(struct paid_call *call, struct ledger_view *view,
     return event.time_ms + (uint64_t)price.grant_seconds * 1000;
 }
 
-/* What a facilitator was sent for the payment: of a smart wallet's it alone holds the signature. */
-static struct lucid_span forward_kept(struct paid_call *call, struct ledger_view *view,
-                                      const struct x402_payment *payment)
-{
-    struct lucid_span kept = {NULL, 0};
-    struct lucid_buf out = {0};
-    if (call->entry.job.proof.smart_wallet && payment->has_forward &&
-        x402_payment_forward(view, payment, &out) == LUCID_OK && lucid_buf_ok(&out)) {
-        kept = lucid_arena_copy(&call->arena, lucid_buf_span(&out));
-    }
-    lucid_buf_fini(&out);
-    return kept;
-}
-
 /* One that has paid for a request is held against what it was made for, not against this one: it is
  * spent, or within its time lets this one in. */
 static void class_recognize(struct paid_call *call, struct ledger_view *view)
@@ -270,7 +256,6 @@ static void class_recognize(struct paid_call *call, struct ledger_view *view)
     if (end_ms > lucid_wall_ms(&call->api->options.clock)) {
         proxy->until_ms = end_ms;
         terms->amount = payment->price;
-        proxy->forward = forward_kept(call, view, payment);
     }
 }
 
@@ -281,11 +266,9 @@ static enum x402_recall recall_of(const struct paid_call *call)
     if (!call->known) {
         return X402_RECALL_NOTHING;
     }
-    if (proxy->until_ms == 0) {
-        return x402_recall_judge(&job->payment, &job->proof, &job->match, &job->request, false);
-    }
-    bool shown = proxy->forward.len > 0 && x402_recall_is_forwarded(proxy->forward, job->forward);
-    return x402_recall_judge(&job->payment, &job->proof, &job->match, &job->payment.request, shown);
+    const struct x402_request_kept *request =
+        proxy->until_ms == 0 ? &job->request : &job->payment.request;
+    return x402_recall_judge(&job->payment, &job->proof, &job->match, request, call->forwarded);
 }
 
 /* --- authorize -------------------------------------------------------------------------------- */

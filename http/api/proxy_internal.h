@@ -14,7 +14,6 @@ struct proxy_call {
     uint64_t tokens;      /* &tokens=, that price_per_token counts */
     struct lucid_span id; /* of the proxy's request */
     uint64_t until_ms;    /* a payment of before admits it until then (grant_seconds); 0: none */
-    struct lucid_span forward; /* of that payment, if a smart wallet has signed it */
 };
 
 /* --- proxy_class.c: both routes as classes of what is sold ------------------------------------ */

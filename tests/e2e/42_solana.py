@@ -5,6 +5,7 @@ name themselves. Nothing is taken twice, nobody takes another's, and the books h
 import base64
 import json
 import os
+import time
 
 import kit
 import kit_chain
@@ -285,8 +286,8 @@ WALLET, SIGNATURE = kit_chain.Wallet("contract"), os.urandom(130)
 chain.add_contract_wallet(WALLET.address, SIGNATURE)
 
 
-def pay_wallet(asked, signature=SIGNATURE, nonce=None, identifier=None):
-    name, value = kit_pay.pay_v2(asked, WALLET, nonce=nonce, identifier=identifier)
+def pay_wallet(asked, signature=SIGNATURE, nonce=None, identifier=None, **more):
+    name, value = kit_pay.pay_v2(asked, WALLET, nonce=nonce, identifier=identifier, **more)
     document = kit_pay.unb64(value)
     document["payload"]["signature"] = "0x" + signature.hex()
     return name, kit_pay.b64(document)
@@ -315,6 +316,34 @@ with case("shown again: the same bytes are the client's, a stranger's are not"):
     document["payload"]["signature"] = "0x" + os.urandom(130).hex()
     problem(shop.show(("PAYMENT-SIGNATURE", kit_pay.b64(document))), 402, "PAYMENT_REQUIRED")
     equal(settlements(), before)
+
+with case("shown again after its end, and when nobody would take a new one: it is served"):
+    end = int(time.time()) + 9
+    header = pay_wallet(shop.offer(), before=end)
+    equal(shop.show(header).status, 200)
+    sold()
+    other = pay_wallet(shop.offer(), os.urandom(130), before=end,
+                       nonce=unhex(kit_pay.unb64(header[1])["payload"]["authorization"]["nonce"]))
+    before = len(payai.asked)
+    equal(shop.show(header).header("X-Payment-Id"), shop.payments()[-1]["id"])
+    kit.wait_for(lambda: time.time() > end - 5, 10, "its end")
+    equal(shop.show(header).status, 200)
+    problem(shop.show(other), 402, "PAYMENT_REQUIRED")
+    problem(shop.show(elsewhere(header), OTHER_PATH), 409, "PAYMENT_ALREADY_SPENT", header[0])
+    equal(len(payai.asked), before)
+    shop.stop()
+    taken = shop.settings["x402_facilitators_file"]
+    shop.settings["x402_facilitators_file"] = kit_facilitator.file(
+        shop.base, payai, order=["direct", "payai"], timeout_ms=2000, settle_timeout_ms=500,
+        smart_wallets=False)
+    shop.start()
+    equal(shop.show(header).status, 200)
+    problem(shop.show(other), 402, "PAYMENT_REQUIRED")
+    problem(resolve(shop.payments()[-1]["id"], outcome="failed", reason="x"), 409, "PAYMENT_STATE")
+    shop.stop()
+    equal(kit_facilitator.file(shop.base, payai, order=["direct", "payai"], timeout_ms=2000,
+                               settle_timeout_ms=500, smart_wallets=True), taken)
+    shop.start()
 
 with case("a stranger cannot hold a wallet's nonce"):
     nonce = os.urandom(32)
