@@ -1,11 +1,11 @@
 #include "x402/clients.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/assert.h"
 #include "base/jcs/jcs.h"
 #include "gas/amount.h"
+#include "x402/file_place.h"
 
 enum {
     DEPTH_MAX = 8,
@@ -18,29 +18,6 @@ enum {
 
 static const struct jcs_limits limits = {.depth_max = DEPTH_MAX, .values_max = VALUES_MAX};
 
-/* What is being read, and where to say what is wrong with it. */
-struct place {
-    size_t index;
-    struct lucid_why *why;
-};
-
-static enum lucid_error refuse(const struct place *place, const char *member, const char *format,
-                               ...) LUCID_PRINTF(3, 4);
-
-static enum lucid_error refuse(const struct place *place, const char *member, const char *format,
-                               ...)
-{
-    char param[64];
-    char text[160];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    (void)snprintf(param, sizeof(param), "clients[%zu]%s%s", place->index,
-                   member[0] == '\0' ? "" : ".", member);
-    return lucid_refuse(place->why, LUCID_REFUSE_INVALID, NULL, param, "%s", text);
-}
-
 static const struct jcs_value *string_member(const struct jcs_value *entry, const char *name)
 {
     const struct jcs_value *value = jcs_member(entry, name);
@@ -49,24 +26,25 @@ static const struct jcs_value *string_member(const struct jcs_value *entry, cons
 
 /* --- members ---------------------------------------------------------------------------------- */
 
-static enum lucid_error names_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error names_read(const struct file_place *place, const struct jcs_value *entry,
                                    struct x402_client *client)
 {
     const struct jcs_value *name = string_member(entry, "name");
     const struct jcs_value *token = string_member(entry, "token");
     if (name == NULL || !gas_name_ok(jcs_string(name), X402_CLIENT_NAME_BYTES_MAX)) {
-        return refuse(place, "name", "must be 1 to %d of A-Z a-z 0-9 . _ : -",
-                      X402_CLIENT_NAME_BYTES_MAX);
+        return file_place_refuse(place, "name", "must be 1 to %d of A-Z a-z 0-9 . _ : -",
+                                 X402_CLIENT_NAME_BYTES_MAX);
     }
     if (token == NULL || !lucid_is_hex(jcs_string(token), TOKEN_ID_BYTES)) {
-        return refuse(place, "token", "must be the id of a token: %d hex digits", TOKEN_ID_BYTES);
+        return file_place_refuse(place, "token", "must be the id of a token: %d hex digits",
+                                 TOKEN_ID_BYTES);
     }
     memcpy(client->name, jcs_string(name).data, jcs_string(name).len);
     memcpy(client->token, jcs_string(token).data, TOKEN_ID_BYTES);
     return LUCID_OK;
 }
 
-static enum lucid_error network_read(const struct place *place, const struct jcs_value *value,
+static enum lucid_error network_read(const struct file_place *place, const struct jcs_value *value,
                                      const char *member, const struct x402_networks *networks,
                                      struct x402_client *client)
 {
@@ -76,21 +54,21 @@ static enum lucid_error network_read(const struct place *place, const struct jcs
         network = network != NULL ? network : x402_network_find_v1(networks, jcs_string(value));
     }
     if (network == NULL) {
-        return refuse(place, member, "is no network of x402_networks_file");
+        return file_place_refuse(place, member, "is no network of x402_networks_file");
     }
     if (network->solana || !network->eip3009 || network->gas_key_file[0] == '\0') {
-        return refuse(place, member, "%s has no gas key: nothing can be settled on it",
-                      network->caip2);
+        return file_place_refuse(place, member, "%s has no gas key: nothing can be settled on it",
+                                 network->caip2);
     }
     size_t index = (size_t)(network - networks->items);
     if (client->networks[index]) {
-        return refuse(place, member, "is there twice");
+        return file_place_refuse(place, member, "is there twice");
     }
     client->networks[index] = true;
     return LUCID_OK;
 }
 
-static enum lucid_error networks_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error networks_read(const struct file_place *place, const struct jcs_value *entry,
                                       const struct x402_networks *networks,
                                       struct x402_client *client)
 {
@@ -98,7 +76,8 @@ static enum lucid_error networks_read(const struct place *place, const struct jc
     size_t count = 0;
     if (list == NULL || jcs_type(list) != JCS_ARRAY || jcs_count(list) == 0 ||
         jcs_count(list) > X402_NETWORKS_MAX) {
-        return refuse(place, "networks", "must be a list of 1 to %d networks", X402_NETWORKS_MAX);
+        return file_place_refuse(place, "networks", "must be a list of 1 to %d networks",
+                                 X402_NETWORKS_MAX);
     }
     for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
         char member[24];
@@ -111,15 +90,15 @@ static enum lucid_error networks_read(const struct place *place, const struct jc
     return LUCID_OK;
 }
 
-static enum lucid_error pay_to_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error pay_to_read(const struct file_place *place, const struct jcs_value *entry,
                                     struct x402_client *client)
 {
     static const struct evm_address nobody;
     const struct jcs_value *list = jcs_member(entry, "pay_to");
     if (list == NULL || jcs_type(list) != JCS_ARRAY || jcs_count(list) == 0 ||
         jcs_count(list) > X402_CLIENT_PAY_TO_MAX) {
-        return refuse(place, "pay_to", "must be a list of 1 to %d addresses",
-                      X402_CLIENT_PAY_TO_MAX);
+        return file_place_refuse(place, "pay_to", "must be a list of 1 to %d addresses",
+                                 X402_CLIENT_PAY_TO_MAX);
     }
     for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
         struct evm_address *address = &client->pay_to[client->pay_to_count];
@@ -127,36 +106,25 @@ static enum lucid_error pay_to_read(const struct place *place, const struct jcs_
             memcmp(address, &nobody, sizeof(nobody)) == 0) {
             char member[24];
             (void)snprintf(member, sizeof(member), "pay_to[%zu]", client->pay_to_count);
-            return refuse(place, member, "must be \"0x\" and 40 hex digits, not all 0");
+            return file_place_refuse(place, member, "must be \"0x\" and 40 hex digits, not all 0");
         }
         client->pay_to_count++;
     }
     return LUCID_OK;
 }
 
-static enum lucid_error rate_read(const struct place *place, const struct jcs_value *entry,
-                                  const char *name, uint32_t fallback, uint32_t *ret)
-{
-    const struct jcs_value *value = jcs_member(entry, name);
-    uint64_t number = fallback;
-    if (value != NULL && (!jcs_uint(value, &number) || number < 1 || number > PER_MINUTE_MAX)) {
-        return refuse(place, name, "must be a whole number from 1 to %d", PER_MINUTE_MAX);
-    }
-    *ret = (uint32_t)number;
-    return LUCID_OK;
-}
-
-static enum lucid_error budget_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error budget_read(const struct file_place *place, const struct jcs_value *entry,
                                     struct x402_client *client)
 {
     const struct jcs_value *value = string_member(entry, "gas_wei_per_day");
     if (value == NULL || !gas_amount_parse(jcs_string(value), &client->gas_wei_per_day)) {
-        return refuse(place, "gas_wei_per_day", "must be a decimal string of at most 2^63 - 1 wei");
+        return file_place_refuse(place, "gas_wei_per_day",
+                                 "must be a decimal string of at most 2^63 - 1 wei");
     }
     return LUCID_OK;
 }
 
-static enum lucid_error known_check(const struct place *place, const struct jcs_value *entry)
+static enum lucid_error known_check(const struct file_place *place, const struct jcs_value *entry)
 {
     static const char *const names[] = {"name",
                                         "token",
@@ -165,29 +133,20 @@ static enum lucid_error known_check(const struct place *place, const struct jcs_
                                         "verifies_per_minute",
                                         "settles_per_minute",
                                         "gas_wei_per_day"};
-    for (const struct jcs_value *at = jcs_next(entry, NULL); at != NULL; at = jcs_next(entry, at)) {
-        bool known = false;
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-            known = known || lucid_span_is(jcs_name(at), names[i]);
-        }
-        if (!known) {
-            struct lucid_span name = jcs_name(at);
-            return refuse(place, "", "has no member \"%.*s\"", (int)(name.len < 64 ? name.len : 64),
-                          (const char *)name.data);
-        }
-    }
-    return LUCID_OK;
+    return file_place_known(place, entry, "", names, sizeof(names) / sizeof(names[0]));
 }
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-static enum lucid_error client_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error client_read(const struct file_place *place, const struct jcs_value *entry,
                                     const struct x402_networks *networks,
                                     struct x402_client *client)
 {
     if (jcs_type(entry) != JCS_OBJECT) {
-        return refuse(place, "", "must be an object");
+        return file_place_refuse(place, "", "must be an object");
     }
+    uint64_t verifies_per_minute = 0;
+    uint64_t settles_per_minute = 0;
     enum lucid_error error = known_check(place, entry);
     if (error == LUCID_OK) {
         error = names_read(place, entry, client);
@@ -199,13 +158,15 @@ static enum lucid_error client_read(const struct place *place, const struct jcs_
         error = pay_to_read(place, entry, client);
     }
     if (error == LUCID_OK) {
-        error = rate_read(place, entry, "verifies_per_minute", VERIFIES_PER_MINUTE,
-                          &client->verifies_per_minute);
+        error = file_place_number(place, entry, "verifies_per_minute", VERIFIES_PER_MINUTE, 1,
+                                  PER_MINUTE_MAX, &verifies_per_minute);
     }
     if (error == LUCID_OK) {
-        error = rate_read(place, entry, "settles_per_minute", SETTLES_PER_MINUTE,
-                          &client->settles_per_minute);
+        error = file_place_number(place, entry, "settles_per_minute", SETTLES_PER_MINUTE, 1,
+                                  PER_MINUTE_MAX, &settles_per_minute);
     }
+    client->verifies_per_minute = (uint32_t)verifies_per_minute;
+    client->settles_per_minute = (uint32_t)settles_per_minute;
     return error == LUCID_OK ? budget_read(place, entry, client) : error;
 }
 
@@ -214,7 +175,7 @@ static enum lucid_error list_read(const struct jcs_value *list,
                                   struct x402_clients *clients, struct lucid_why *why)
 {
     for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
-        const struct place place = {.index = clients->count, .why = why};
+        const struct file_place place = {.list = "clients", .index = clients->count, .why = why};
         struct x402_client *client = &clients->items[clients->count];
         enum lucid_error error = client_read(&place, at, networks, client);
         if (error != LUCID_OK) {
@@ -222,10 +183,10 @@ static enum lucid_error list_read(const struct jcs_value *list,
         }
         for (size_t i = 0; i < clients->count; i++) {
             if (strcmp(clients->items[i].name, client->name) == 0) {
-                return refuse(&place, "name", "is there twice");
+                return file_place_refuse(&place, "name", "is there twice");
             }
             if (strcmp(clients->items[i].token, client->token) == 0) {
-                return refuse(&place, "token", "is another client's");
+                return file_place_refuse(&place, "token", "is another client's");
             }
         }
         clients->count++;

@@ -1,8 +1,7 @@
 /* The operator's file of networks. */
+#include "x402/file_place.h"
 #include "x402/network_internal.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/assert.h"
@@ -29,47 +28,7 @@ enum {
 
 static const struct jcs_limits limits = {.depth_max = 6, .values_max = 4096};
 
-/* Where the reader stands. */
-struct place {
-    size_t index; /* of the network */
-    struct lucid_why *why;
-};
-
-static enum lucid_error refuse(const struct place *place, const char *member, const char *format,
-                               ...) LUCID_PRINTF(3, 4);
-
-static enum lucid_error refuse(const struct place *place, const char *member, const char *format,
-                               ...)
-{
-    char text[sizeof(((struct lucid_why *)NULL)->text)];
-    char param[sizeof(((struct lucid_why *)NULL)->param)];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    snprintf(param, sizeof(param), "networks[%zu]%s%s", place->index, member[0] != '\0' ? "." : "",
-             member);
-    return lucid_refuse(place->why, LUCID_REFUSE_INVALID, NULL, param, "%s", text);
-}
-
 /* --- members --- */
-
-static bool names_known(const struct jcs_value *object, const char *const *names, size_t count,
-                        struct lucid_span *ret_unknown)
-{
-    for (const struct jcs_value *at = jcs_next(object, NULL); at != NULL;
-         at = jcs_next(object, at)) {
-        bool known = false;
-        for (size_t i = 0; i < count && !known; i++) {
-            known = lucid_span_is(jcs_name(at), names[i]);
-        }
-        if (!known) {
-            *ret_unknown = jcs_name(at);
-            return false;
-        }
-    }
-    return true;
-}
 
 static bool is_string(const struct jcs_value *value)
 {
@@ -77,19 +36,19 @@ static bool is_string(const struct jcs_value *value)
 }
 
 /* A string of 1 … size − 1 bytes without control characters. */
-static enum lucid_error string_read(const struct place *place, const struct jcs_value *value,
+static enum lucid_error string_read(const struct file_place *place, const struct jcs_value *value,
                                     const char *member, char *ret, size_t size)
 {
     if (!is_string(value)) {
-        return refuse(place, member, "must be a string");
+        return file_place_refuse(place, member, "must be a string");
     }
     struct lucid_span text = jcs_string(value);
     if (text.len == 0 || text.len >= size) {
-        return refuse(place, member, "must have 1 to %zu bytes", size - 1);
+        return file_place_refuse(place, member, "must have 1 to %zu bytes", size - 1);
     }
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] < 0x20 || text.data[i] == 0x7f) {
-            return refuse(place, member, "has a control character");
+            return file_place_refuse(place, member, "has a control character");
         }
     }
     memcpy(ret, text.data, text.len);
@@ -97,46 +56,21 @@ static enum lucid_error string_read(const struct place *place, const struct jcs_
     return LUCID_OK;
 }
 
-/* A whole number within bounds; absent: fallback. */
-static enum lucid_error number_read(const struct place *place, const struct jcs_value *entry,
-                                    const char *member, uint64_t fallback, uint64_t min,
-                                    uint64_t max, uint64_t *ret)
-{
-    const struct jcs_value *value = jcs_member(entry, member);
-    uint64_t number = fallback;
-    if (value != NULL && (!jcs_uint(value, &number) || number < min || number > max)) {
-        return refuse(place, member, "must be a whole number from %" PRIu64 " to %" PRIu64, min,
-                      max);
-    }
-    *ret = number;
-    return LUCID_OK;
-}
-
-static enum lucid_error bool_read(const struct place *place, const struct jcs_value *entry,
-                                  const char *member, bool *ret)
-{
-    const struct jcs_value *value = jcs_member(entry, member);
-    if (value != NULL && jcs_type(value) != JCS_TRUE && jcs_type(value) != JCS_FALSE) {
-        return refuse(place, member, "must be true or false");
-    }
-    *ret = value != NULL && jcs_type(value) == JCS_TRUE;
-    return LUCID_OK;
-}
-
-static enum lucid_error rpc_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error rpc_read(const struct file_place *place, const struct jcs_value *entry,
                                  struct x402_network *network)
 {
     const struct jcs_value *list = jcs_member(entry, "rpc");
     bool insecure = false;
     uint64_t quorum = 0;
     uint64_t timeout = 0;
-    enum lucid_error error = bool_read(place, entry, "rpc_insecure", &insecure);
+    enum lucid_error error = file_place_bool(place, entry, "rpc_insecure", false, &insecure);
     if (error != LUCID_OK) {
         return error;
     }
     if (list == NULL || jcs_type(list) != JCS_ARRAY || jcs_count(list) == 0 ||
         jcs_count(list) > EVM_RPC_ENDPOINTS_MAX) {
-        return refuse(place, "rpc", "must be a list of 1 to %d URLs", EVM_RPC_ENDPOINTS_MAX);
+        return file_place_refuse(place, "rpc", "must be a list of 1 to %d URLs",
+                                 EVM_RPC_ENDPOINTS_MAX);
     }
     for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
         char member[16];
@@ -148,20 +82,20 @@ static enum lucid_error rpc_read(const struct place *place, const struct jcs_val
         }
         const char *fault = x402_url_fault(lucid_span_str(url), insecure);
         if (fault != NULL) {
-            return refuse(place, member, "%s", fault);
+            return file_place_refuse(place, member, "%s", fault);
         }
         for (size_t i = 0; i < network->rpc_count; i++) {
             if (strcmp(network->rpc[i], url) == 0) {
                 /* The same node twice is no quorum. */
-                return refuse(place, member, "is there twice");
+                return file_place_refuse(place, member, "is there twice");
             }
         }
         network->rpc_count++;
     }
-    error = number_read(place, entry, "rpc_quorum", 1, 1, network->rpc_count, &quorum);
+    error = file_place_number(place, entry, "rpc_quorum", 1, 1, network->rpc_count, &quorum);
     if (error == LUCID_OK) {
-        error = number_read(place, entry, "rpc_timeout_ms", TIMEOUT_MS, TIMEOUT_MS_MIN,
-                            TIMEOUT_MS_MAX, &timeout);
+        error = file_place_number(place, entry, "rpc_timeout_ms", TIMEOUT_MS, TIMEOUT_MS_MIN,
+                                  TIMEOUT_MS_MAX, &timeout);
     }
     if (error == LUCID_OK) {
         network->rpc_quorum = (unsigned)quorum;
@@ -173,23 +107,25 @@ static enum lucid_error rpc_read(const struct place *place, const struct jcs_val
 /* --- tokens --- */
 
 /* Absent, or what the table says: a wrong domain would make every payment unusable. */
-static enum lucid_error domain_agrees(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error domain_agrees(const struct file_place *place, const struct jcs_value *entry,
                                       const char *member, const char *known)
 {
     const struct jcs_value *value = jcs_member(entry, member);
     if (value != NULL && (!is_string(value) || !lucid_span_is(jcs_string(value), known))) {
-        return refuse(place, member, "must be \"%s\" for this token, or left out", known);
+        return file_place_refuse(place, member, "must be \"%s\" for this token, or left out",
+                                 known);
     }
     return LUCID_OK;
 }
 
-static enum lucid_error known_token_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error known_token_read(const struct file_place *place,
+                                         const struct jcs_value *entry,
                                          const struct x402_token_row *row,
                                          struct x402_network *network)
 {
     if (row->decimals != DECIMALS_OF_USDC) {
-        return refuse(place, "token", "%s has %u decimals: prices are in units of 6", row->symbol,
-                      row->decimals);
+        return file_place_refuse(place, "token", "%s has %u decimals: prices are in units of 6",
+                                 row->symbol, row->decimals);
     }
     enum lucid_error error = domain_agrees(place, entry, "token_name", row->name);
     if (error == LUCID_OK) {
@@ -201,22 +137,23 @@ static enum lucid_error known_token_read(const struct place *place, const struct
     return error;
 }
 
-static enum lucid_error token_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error token_read(const struct file_place *place, const struct jcs_value *entry,
                                    uint64_t chain_id, struct x402_network *network)
 {
     const struct jcs_value *value = jcs_member(entry, "token");
     struct evm_address token;
     if (value != NULL && (!is_string(value) || !evm_address_parse(jcs_string(value), &token))) {
-        return refuse(place, "token", "must be \"0x\" and 40 hex digits");
+        return file_place_refuse(place, "token", "must be \"0x\" and 40 hex digits");
     }
     const struct x402_token_row *row = x402_token_row_find(chain_id, value != NULL ? &token : NULL);
     if (row != NULL) {
         return known_token_read(place, entry, row, network);
     }
     if (value == NULL) {
-        return refuse(place, "token",
-                      "no USDC is known on this network: token, token_name and token_version are "
-                      "needed");
+        return file_place_refuse(
+            place, "token",
+            "no USDC is known on this network: token, token_name and token_version are "
+            "needed");
     }
     x402_network_chain_set(network, chain_id);
     network->token = token;
@@ -235,7 +172,7 @@ static enum lucid_error token_read(const struct place *place, const struct jcs_v
 
 /* --- depths and gas --- */
 
-static enum lucid_error depth_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error depth_read(const struct file_place *place, const struct jcs_value *entry,
                                    const char *member, struct x402_depth fallback,
                                    struct x402_depth *ret)
 {
@@ -250,15 +187,16 @@ static enum lucid_error depth_read(const struct place *place, const struct jcs_v
     } else if (jcs_uint(value, &blocks) && blocks >= 1 && blocks <= DEPTH_MAX) {
         *ret = (struct x402_depth){.by = X402_BY_DEPTH, .blocks = (uint32_t)blocks};
     } else {
-        return refuse(place, member,
-                      "must be a whole number from 1 to %d, \"safe\" or \"finalized\"", DEPTH_MAX);
+        return file_place_refuse(place, member,
+                                 "must be a whole number from 1 to %d, \"safe\" or \"finalized\"",
+                                 DEPTH_MAX);
     }
     return LUCID_OK;
 }
 
 /* What is final is served: a depth cannot be compared with a tag, but a stronger tag with a weaker
  * one, and a depth with a depth. */
-static enum lucid_error depths_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error depths_read(const struct file_place *place, const struct jcs_value *entry,
                                     struct x402_network *network)
 {
     struct x402_depth serve;
@@ -277,14 +215,14 @@ static enum lucid_error depths_read(const struct place *place, const struct jcs_
         return error;
     }
     if (final.by < serve.by || (final.by == X402_BY_DEPTH && final.blocks < serve.blocks)) {
-        return refuse(place, "final_depth", "must not be less than serve_depth");
+        return file_place_refuse(place, "final_depth", "must not be less than serve_depth");
     }
     network->serve_depth = serve;
     network->final_depth = final;
     return LUCID_OK;
 }
 
-static enum lucid_error fee_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error fee_read(const struct file_place *place, const struct jcs_value *entry,
                                  uint64_t *ret)
 {
     const struct jcs_value *value = jcs_member(entry, "max_fee_gwei");
@@ -296,14 +234,15 @@ static enum lucid_error fee_read(const struct place *place, const struct jcs_val
     /* A gwei has nine decimals, as LUCID. */
     if (gas_amount_parse_decimal(text, GAS_LUCID, &wei, NULL) != LUCID_OK || wei == 0 ||
         wei > MAX_FEE_WEI_MAX) {
-        return refuse(place, "max_fee_gwei",
-                      "must be a decimal string above 0, at most 100000, of at most 9 decimals");
+        return file_place_refuse(
+            place, "max_fee_gwei",
+            "must be a decimal string above 0, at most 100000, of at most 9 decimals");
     }
     *ret = wei;
     return LUCID_OK;
 }
 
-static enum lucid_error gas_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error gas_read(const struct file_place *place, const struct jcs_value *entry,
                                  struct x402_network *network)
 {
     const struct jcs_value *key = jcs_member(entry, "gas_key_file");
@@ -314,19 +253,19 @@ static enum lucid_error gas_read(const struct place *place, const struct jcs_val
                             sizeof(network->gas_key_file));
     }
     if (error == LUCID_OK && key != NULL && !network->eip3009) {
-        return refuse(place, "gas_key_file",
-                      "the token has no EIP-3009: authorizations cannot be settled");
+        return file_place_refuse(place, "gas_key_file",
+                                 "the token has no EIP-3009: authorizations cannot be settled");
     }
     if (error == LUCID_OK) {
-        error = number_read(place, entry, "gas_limit", GAS_LIMIT, GAS_LIMIT_MIN, GAS_LIMIT_MAX,
-                            &network->gas_limit);
+        error = file_place_number(place, entry, "gas_limit", GAS_LIMIT, GAS_LIMIT_MIN,
+                                  GAS_LIMIT_MAX, &network->gas_limit);
     }
     if (error == LUCID_OK) {
         error = fee_read(place, entry, &network->max_fee_wei);
     }
     if (error == LUCID_OK) {
-        error = number_read(place, entry, "stuck_seconds", STUCK_SECONDS, STUCK_SECONDS_MIN,
-                            STUCK_SECONDS_MAX, &stuck);
+        error = file_place_number(place, entry, "stuck_seconds", STUCK_SECONDS, STUCK_SECONDS_MIN,
+                                  STUCK_SECONDS_MAX, &stuck);
         network->stuck_seconds = (uint32_t)stuck;
     }
     return error;
@@ -334,7 +273,7 @@ static enum lucid_error gas_read(const struct place *place, const struct jcs_val
 
 /* --- the treasury --- */
 
-static enum lucid_error treasury_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error treasury_read(const struct file_place *place, const struct jcs_value *entry,
                                       struct x402_network *network)
 {
     const struct jcs_value *key = jcs_member(entry, "treasury_key_file");
@@ -348,36 +287,26 @@ static enum lucid_error treasury_read(const struct place *place, const struct jc
     if (error == LUCID_OK && key != NULL &&
         strcmp(network->treasury_key_file, network->gas_key_file) == 0) {
         /* Two senders with one sequence of nonces would replace each other's transactions. */
-        return refuse(place, "treasury_key_file", "must not be the gas key");
+        return file_place_refuse(place, "treasury_key_file", "must not be the gas key");
     }
     if (error == LUCID_OK && address != NULL) {
         network->has_treasury =
             is_string(address) && evm_address_parse(jcs_string(address), &network->treasury);
         if (!network->has_treasury) {
-            return refuse(place, "treasury_address", "must be \"0x\" and 40 hex digits");
+            return file_place_refuse(place, "treasury_address", "must be \"0x\" and 40 hex digits");
         }
     }
     if (error == LUCID_OK && most != NULL &&
         (!is_string(most) || !gas_amount_parse(jcs_string(most), &network->treasury_day_max))) {
-        return refuse(place, "treasury_day_max", "must be a decimal string of base units");
+        return file_place_refuse(place, "treasury_day_max",
+                                 "must be a decimal string of base units");
     }
     return error;
 }
 
 /* --- a network --- */
 
-static enum lucid_error members_known(const struct place *place, const struct jcs_value *entry,
-                                      const char *const *names, size_t count, const char *of)
-{
-    struct lucid_span unknown;
-    if (!names_known(entry, names, count, &unknown)) {
-        return refuse(place, "", "%s has no member \"%.*s\"", of,
-                      (int)(unknown.len < 64 ? unknown.len : 64), (const char *)unknown.data);
-    }
-    return LUCID_OK;
-}
-
-static enum lucid_error evm_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error evm_read(const struct file_place *place, const struct jcs_value *entry,
                                  uint64_t chain_id, struct x402_network *network)
 {
     static const char *const names[] = {
@@ -388,7 +317,7 @@ static enum lucid_error evm_read(const struct place *place, const struct jcs_val
         "treasury_day_max",
     };
     enum lucid_error error =
-        members_known(place, entry, names, sizeof(names) / sizeof(names[0]), "a network");
+        file_place_known(place, entry, "a network", names, sizeof(names) / sizeof(names[0]));
     if (error != LUCID_OK) {
         return error;
     }
@@ -405,22 +334,23 @@ static enum lucid_error evm_read(const struct place *place, const struct jcs_val
     return error == LUCID_OK ? treasury_read(place, entry, network) : error;
 }
 
-static enum lucid_error network_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error network_read(const struct file_place *place, const struct jcs_value *entry,
                                      struct x402_network *network)
 {
     static const char *const solana_names[] = {"network"};
     uint64_t chain_id;
     if (jcs_type(entry) != JCS_OBJECT) {
-        return refuse(place, "", "must be an object");
+        return file_place_refuse(place, "", "must be an object");
     }
     const struct jcs_value *name = jcs_member(entry, "network");
     if (is_string(name) && x402_network_solana(jcs_string(name), network)) {
-        return members_known(place, entry, solana_names, 1, "a network of Solana");
+        return file_place_known(place, entry, "a network of Solana", solana_names, 1);
     }
     if (!is_string(name) || !x402_network_chain_read(jcs_string(name), &chain_id)) {
-        return refuse(place, "network",
-                      "must be \"eip155:\" and a chain id, a name that x402 version 1 knows, or "
-                      "Solana's main or dev network");
+        return file_place_refuse(
+            place, "network",
+            "must be \"eip155:\" and a chain id, a name that x402 version 1 knows, or "
+            "Solana's main or dev network");
     }
     return evm_read(place, entry, chain_id, network);
 }
@@ -429,14 +359,14 @@ static enum lucid_error list_read(const struct jcs_value *list, struct x402_netw
                                   struct lucid_why *why)
 {
     for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
-        const struct place place = {.index = networks->count, .why = why};
+        const struct file_place place = {.list = "networks", .index = networks->count, .why = why};
         struct x402_network *network = &networks->items[networks->count];
         enum lucid_error error = network_read(&place, at, network);
         if (error != LUCID_OK) {
             return error;
         }
         if (x402_network_find(networks, lucid_span_str(network->caip2)) != NULL) {
-            return refuse(&place, "network", "%s is there twice", network->caip2);
+            return file_place_refuse(&place, "network", "%s is there twice", network->caip2);
         }
         networks->count++;
     }
@@ -447,9 +377,9 @@ enum lucid_error x402_networks_parse(struct lucid_span json, struct x402_network
                                      struct lucid_why *why)
 {
     static const char *const names[] = {"networks"};
+    const struct file_place place = {.why = why};
     struct lucid_arena arena;
     const struct jcs_value *root;
-    struct lucid_span unknown;
     if (json.len > X402_NETWORKS_FILE_BYTES_MAX) {
         return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, NULL, NULL, "more than %zu bytes",
                             X402_NETWORKS_FILE_BYTES_MAX);
@@ -464,12 +394,9 @@ enum lucid_error x402_networks_parse(struct lucid_span json, struct x402_network
             jcs_count(list) > X402_NETWORKS_MAX) {
             error = lucid_refuse(why, LUCID_REFUSE_INVALID, NULL, "networks",
                                  "must be a list of at most %d networks", X402_NETWORKS_MAX);
-        } else if (!names_known(root, names, 1, &unknown)) {
-            error = lucid_refuse(
-                why, LUCID_REFUSE_INVALID, NULL, NULL, "the file has no member \"%.*s\"",
-                (int)(unknown.len < 64 ? unknown.len : 64), (const char *)unknown.data);
         } else {
-            error = list_read(list, networks, why);
+            error = file_place_known(&place, root, "the file", names, 1);
+            error = error == LUCID_OK ? list_read(list, networks, why) : error;
         }
     }
     if (error == LUCID_OK) {

@@ -1,11 +1,10 @@
 /* The operator's file of facilitators. */
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/assert.h"
 #include "base/jcs/jcs.h"
 #include "gas/amount.h"
+#include "x402/file_place.h"
 #include "x402/network_internal.h"
 #include "x402/roster.h"
 
@@ -21,73 +20,34 @@ enum {
 
 static const struct jcs_limits limits = {.depth_max = 6, .values_max = 4096};
 
-/* Where the reader stands: "facilitators[1]", "assets[0]". */
-struct place {
-    const char *list;
-    size_t index;
-    struct lucid_why *why;
-};
-
-static enum lucid_error refuse(const struct place *place, const char *member, const char *format,
-                               ...) LUCID_PRINTF(3, 4);
-
-static enum lucid_error refuse(const struct place *place, const char *member, const char *format,
-                               ...)
-{
-    char text[sizeof(((struct lucid_why *)NULL)->text)];
-    char param[sizeof(((struct lucid_why *)NULL)->param)];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    if (place->list == NULL) {
-        (void)snprintf(param, sizeof(param), "%s", member);
-    } else {
-        (void)snprintf(param, sizeof(param), "%s[%zu]%s%s", place->list, place->index,
-                       member[0] != '\0' ? "." : "", member);
-    }
-    return lucid_refuse(place->why, LUCID_REFUSE_INVALID, NULL, param, "%s", text);
-}
-
 /* --- members ---------------------------------------------------------------------------------- */
 
-static enum lucid_error names_check(const struct place *place, const struct jcs_value *object,
+static enum lucid_error names_check(const struct file_place *place, const struct jcs_value *object,
                                     const char *const *names, size_t count)
 {
     if (jcs_type(object) != JCS_OBJECT) {
-        return refuse(place, "", "must be an object");
+        return file_place_refuse(place, "", "must be an object");
     }
-    for (const struct jcs_value *at = jcs_next(object, NULL); at != NULL;
-         at = jcs_next(object, at)) {
-        struct lucid_span name = jcs_name(at);
-        bool known = false;
-        for (size_t i = 0; i < count && !known; i++) {
-            known = lucid_span_is(name, names[i]);
-        }
-        if (!known) {
-            return refuse(place, "", "has no member \"%.*s\"", (int)(name.len < 64 ? name.len : 64),
-                          (const char *)name.data);
-        }
-    }
-    return LUCID_OK;
+    return file_place_known(place, object, "", names, count);
 }
 
 /* A string of 1 … size − 1 visible ASCII characters that stands in headers and JSON as it is. */
-static enum lucid_error string_read(const struct place *place, const struct jcs_value *value,
+static enum lucid_error string_read(const struct file_place *place, const struct jcs_value *value,
                                     const char *member, char *ret, size_t size)
 {
     if (value == NULL || jcs_type(value) != JCS_STRING) {
-        return refuse(place, member, "must be a string");
+        return file_place_refuse(place, member, "must be a string");
     }
     struct lucid_span text = jcs_string(value);
     if (text.len == 0 || text.len >= size) {
-        return refuse(place, member, "must have 1 to %zu bytes", size - 1);
+        return file_place_refuse(place, member, "must have 1 to %zu bytes", size - 1);
     }
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i];
         if (c <= 0x20 || c >= 0x7f || c == '"' || c == '\\') {
-            return refuse(place, member,
-                          "must be of visible ASCII characters, without quotes and backslashes");
+            return file_place_refuse(
+                place, member,
+                "must be of visible ASCII characters, without quotes and backslashes");
         }
     }
     memcpy(ret, text.data, text.len);
@@ -95,36 +55,12 @@ static enum lucid_error string_read(const struct place *place, const struct jcs_
     return LUCID_OK;
 }
 
-static enum lucid_error string_read_if(const struct place *place, const struct jcs_value *entry,
-                                       const char *member, char *ret, size_t size)
+static enum lucid_error string_read_if(const struct file_place *place,
+                                       const struct jcs_value *entry, const char *member, char *ret,
+                                       size_t size)
 {
     const struct jcs_value *value = jcs_member(entry, member);
     return value == NULL ? LUCID_OK : string_read(place, value, member, ret, size);
-}
-
-static enum lucid_error timeout_read(const struct place *place, const struct jcs_value *entry,
-                                     const char *member, uint32_t fallback, uint32_t *ret)
-{
-    const struct jcs_value *value = jcs_member(entry, member);
-    uint64_t number = fallback;
-    if (value != NULL &&
-        (!jcs_uint(value, &number) || number < TIMEOUT_MS_MIN || number > TIMEOUT_MS_MAX)) {
-        return refuse(place, member, "must be a whole number from %d to %d", TIMEOUT_MS_MIN,
-                      TIMEOUT_MS_MAX);
-    }
-    *ret = (uint32_t)number;
-    return LUCID_OK;
-}
-
-static enum lucid_error bool_read(const struct place *place, const struct jcs_value *entry,
-                                  const char *member, bool fallback, bool *ret)
-{
-    const struct jcs_value *value = jcs_member(entry, member);
-    if (value != NULL && jcs_type(value) != JCS_TRUE && jcs_type(value) != JCS_FALSE) {
-        return refuse(place, member, "must be true or false");
-    }
-    *ret = value == NULL ? fallback : jcs_type(value) == JCS_TRUE;
-    return LUCID_OK;
 }
 
 /* --- facilitators ----------------------------------------------------------------------------- */
@@ -138,7 +74,7 @@ static size_t member_find(const struct x402_roster_file *file, struct lucid_span
     return i;
 }
 
-static enum lucid_error name_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error name_read(const struct file_place *place, const struct jcs_value *entry,
                                   const struct x402_roster_file *file, struct x402_member *member)
 {
     enum lucid_error e =
@@ -147,39 +83,41 @@ static enum lucid_error name_read(const struct place *place, const struct jcs_va
         return e;
     }
     if (!gas_name_ok(lucid_span_str(member->name), GAS_NAME_BYTES_MAX)) {
-        return refuse(place, "name", "must be of letters, digits, - _ . :");
+        return file_place_refuse(place, "name", "must be of letters, digits, - _ . :");
     }
     if (member_find(file, lucid_span_str(member->name)) < file->member_count) {
-        return refuse(place, "name", "%s is there twice", member->name);
+        return file_place_refuse(place, "name", "%s is there twice", member->name);
     }
     return LUCID_OK;
 }
 
-static enum lucid_error url_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error url_read(const struct file_place *place, const struct jcs_value *entry,
                                  struct x402_member *member)
 {
     bool insecure;
     enum lucid_error e = string_read_if(place, entry, "url", member->url, sizeof(member->url));
     if (e == LUCID_OK) {
-        e = bool_read(place, entry, "insecure", false, &insecure);
+        e = file_place_bool(place, entry, "insecure", false, &insecure);
     }
     if (e != LUCID_OK) {
         return e;
     }
     if (member->url[0] == '\0') {
-        return refuse(place, "url", "is missing: only those of coinbase and payai are known");
+        return file_place_refuse(place, "url",
+                                 "is missing: only those of coinbase and payai are known");
     }
     const char *fault = x402_url_fault(lucid_span_str(member->url), insecure);
     if (fault != NULL) {
-        return refuse(place, "url", "%s", fault);
+        return file_place_refuse(place, "url", "%s", fault);
     }
     if (strpbrk(member->url, "?#") != NULL || member->url[strlen(member->url) - 1] == '/') {
-        return refuse(place, "url", "must have no query, no fragment and no slash at its end");
+        return file_place_refuse(place, "url",
+                                 "must have no query, no fragment and no slash at its end");
     }
     return LUCID_OK;
 }
 
-static enum lucid_error auth_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error auth_read(const struct file_place *place, const struct jcs_value *entry,
                                   struct x402_member *member)
 {
     const struct jcs_value *value = jcs_member(entry, "auth");
@@ -194,8 +132,8 @@ static enum lucid_error auth_read(const struct place *place, const struct jcs_va
     }
     bool has_key = member->key_id[0] != '\0';
     if (has_key != (member->key_secret_file[0] != '\0')) {
-        return refuse(place, has_key ? "key_secret_file" : "key_id",
-                      "is missing: key_id and key_secret_file belong together");
+        return file_place_refuse(place, has_key ? "key_secret_file" : "key_id",
+                                 "is missing: key_id and key_secret_file belong together");
     }
     struct lucid_span auth = lucid_span(NULL, 0);
     if (value != NULL && jcs_type(value) == JCS_STRING) {
@@ -211,18 +149,18 @@ static enum lucid_error auth_read(const struct place *place, const struct jcs_va
     } else if (lucid_span_is(auth, "payai")) {
         member->auth = X402_AUTH_PAYAI;
     } else if (!lucid_span_is(auth, "none")) {
-        return refuse(place, "auth", "must be \"none\", \"cdp\" or \"payai\"");
+        return file_place_refuse(place, "auth", "must be \"none\", \"cdp\" or \"payai\"");
     }
     if (member->auth != X402_AUTH_NONE && !has_key) {
-        return refuse(place, "key_id", "is missing: this facilitator wants a key");
+        return file_place_refuse(place, "key_id", "is missing: this facilitator wants a key");
     }
     if (member->auth == X402_AUTH_NONE && has_key) {
-        return refuse(place, "key_id", "is of no use without \"auth\"");
+        return file_place_refuse(place, "key_id", "is of no use without \"auth\"");
     }
     return LUCID_OK;
 }
 
-static enum lucid_error networks_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error networks_read(const struct file_place *place, const struct jcs_value *entry,
                                       struct x402_member *member)
 {
     const struct jcs_value *list = jcs_member(entry, "networks");
@@ -231,7 +169,8 @@ static enum lucid_error networks_read(const struct place *place, const struct jc
     }
     if (jcs_type(list) != JCS_ARRAY || jcs_count(list) == 0 ||
         jcs_count(list) > X402_NETWORKS_MAX) {
-        return refuse(place, "networks", "must be a list of 1 to %d networks", X402_NETWORKS_MAX);
+        return file_place_refuse(place, "networks", "must be a list of 1 to %d networks",
+                                 X402_NETWORKS_MAX);
     }
     for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
         char name[24];
@@ -242,14 +181,14 @@ static enum lucid_error networks_read(const struct place *place, const struct jc
             return e;
         }
         if (strchr(network, ':') == NULL) {
-            return refuse(place, name, "must be a CAIP-2 name, as \"eip155:8453\"");
+            return file_place_refuse(place, name, "must be a CAIP-2 name, as \"eip155:8453\"");
         }
         member->network_count++;
     }
     return LUCID_OK;
 }
 
-static enum lucid_error member_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error member_read(const struct file_place *place, const struct jcs_value *entry,
                                     struct x402_roster_file *file)
 {
     static const char *const names[] = {"name",
@@ -262,6 +201,8 @@ static enum lucid_error member_read(const struct place *place, const struct jcs_
                                         "timeout_ms",
                                         "settle_timeout_ms",
                                         "insecure"};
+    uint64_t timeout_ms = 0;
+    uint64_t settle_timeout_ms = 0;
     struct x402_member *member = &file->members[file->member_count];
     enum lucid_error e = names_check(place, entry, names, sizeof(names) / sizeof(names[0]));
     if (e == LUCID_OK) {
@@ -284,29 +225,33 @@ static enum lucid_error member_read(const struct place *place, const struct jcs_
         e = networks_read(place, entry, member);
     }
     if (e == LUCID_OK) {
-        e = bool_read(place, entry, "smart_wallets", coinbase || payai, &member->smart_wallets);
+        e = file_place_bool(place, entry, "smart_wallets", coinbase || payai,
+                            &member->smart_wallets);
     }
     if (e == LUCID_OK) {
-        e = timeout_read(place, entry, "timeout_ms", TIMEOUT_MS, &member->timeout_ms);
+        e = file_place_number(place, entry, "timeout_ms", TIMEOUT_MS, TIMEOUT_MS_MIN,
+                              TIMEOUT_MS_MAX, &timeout_ms);
     }
     if (e == LUCID_OK) {
-        e = timeout_read(place, entry, "settle_timeout_ms", SETTLE_TIMEOUT_MS,
-                         &member->settle_timeout_ms);
+        e = file_place_number(place, entry, "settle_timeout_ms", SETTLE_TIMEOUT_MS, TIMEOUT_MS_MIN,
+                              TIMEOUT_MS_MAX, &settle_timeout_ms);
     }
+    member->timeout_ms = (uint32_t)timeout_ms;
+    member->settle_timeout_ms = (uint32_t)settle_timeout_ms;
     file->member_count += e == LUCID_OK ? 1 : 0;
     return e;
 }
 
 /* --- orders ----------------------------------------------------------------------------------- */
 
-static enum lucid_error order_read(const struct place *place, const struct jcs_value *list,
+static enum lucid_error order_read(const struct file_place *place, const struct jcs_value *list,
                                    const struct x402_roster_file *file,
                                    struct x402_roster_order *ret)
 {
     if (list == NULL || jcs_type(list) != JCS_ARRAY || jcs_count(list) == 0 ||
         jcs_count(list) > file->member_count) {
-        return refuse(place, "order", "must be a list of 1 to %zu names of facilitators",
-                      file->member_count);
+        return file_place_refuse(place, "order", "must be a list of 1 to %zu names of facilitators",
+                                 file->member_count);
     }
     for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
         char name[24];
@@ -314,11 +259,11 @@ static enum lucid_error order_read(const struct place *place, const struct jcs_v
         size_t member =
             jcs_type(at) == JCS_STRING ? member_find(file, jcs_string(at)) : file->member_count;
         if (member == file->member_count) {
-            return refuse(place, name, "must be \"direct\" or a name of facilitators");
+            return file_place_refuse(place, name, "must be \"direct\" or a name of facilitators");
         }
         for (size_t i = 0; i < ret->count; i++) {
             if (ret->members[i] == member) {
-                return refuse(place, name, "is there twice");
+                return file_place_refuse(place, name, "is there twice");
             }
         }
         ret->members[ret->count++] = (uint8_t)member;
@@ -326,7 +271,7 @@ static enum lucid_error order_read(const struct place *place, const struct jcs_v
     return LUCID_OK;
 }
 
-static enum lucid_error asset_read(const struct place *place, const struct jcs_value *entry,
+static enum lucid_error asset_read(const struct file_place *place, const struct jcs_value *entry,
                                    struct x402_roster_file *file)
 {
     static const char *const names[] = {"asset", "order"};
@@ -340,11 +285,11 @@ static enum lucid_error asset_read(const struct place *place, const struct jcs_v
         return e;
     }
     if (!gas_name_ok(lucid_span_str(order->asset), GAS_NAME_BYTES_MAX)) {
-        return refuse(place, "asset", "is not the name of an asset");
+        return file_place_refuse(place, "asset", "is not the name of an asset");
     }
     for (size_t i = 1; i < file->order_count; i++) {
         if (strcmp(file->orders[i].asset, order->asset) == 0) {
-            return refuse(place, "asset", "is there twice");
+            return file_place_refuse(place, "asset", "is there twice");
         }
     }
     e = order_read(place, jcs_member(entry, "order"), file, order);
@@ -354,7 +299,7 @@ static enum lucid_error asset_read(const struct place *place, const struct jcs_v
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-typedef enum lucid_error entry_fn(const struct place *place, const struct jcs_value *entry,
+typedef enum lucid_error entry_fn(const struct file_place *place, const struct jcs_value *entry,
                                   struct x402_roster_file *file);
 
 /* Each of a list of at most max; the list may be absent. */
@@ -363,12 +308,12 @@ static enum lucid_error list_read(const struct jcs_value *root, const char *name
                                   struct lucid_why *why)
 {
     const struct jcs_value *list = jcs_member(root, name);
-    struct place place = {.why = why};
+    struct file_place place = {.why = why};
     if (list == NULL) {
         return LUCID_OK;
     }
     if (jcs_type(list) != JCS_ARRAY || jcs_count(list) > max) {
-        return refuse(&place, name, "must be a list of at most %zu", max);
+        return file_place_refuse(&place, name, "must be a list of at most %zu", max);
     }
     place.list = name;
     for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
@@ -385,7 +330,7 @@ static enum lucid_error root_read(const struct jcs_value *root, struct x402_rost
                                   struct lucid_why *why)
 {
     static const char *const names[] = {"facilitators", "order", "assets"};
-    const struct place place = {.why = why};
+    const struct file_place place = {.why = why};
     enum lucid_error e = names_check(&place, root, names, 3);
     if (e == LUCID_OK) {
         e = list_read(root, "facilitators", X402_MEMBERS_MAX - 1, member_read, file, why);
