@@ -401,8 +401,10 @@ static bool member_fee_payer(const struct x402_roster *roster, size_t member,
                              const struct x402_network *network, uint8_t ret[X402_SOLANA_KEY_BYTES])
 {
     const struct x402_networks *networks = roster->options.networks;
-    bool takes =
-        member > 0 && x402_member_takes(&roster->options.file->members[member], network, false);
+    if (member == 0) {
+        return false; /* direct is not on Solana */
+    }
+    bool takes = x402_member_takes(&roster->options.file->members[member], network, false);
     for (size_t n = 0; takes && n < networks->count; n++) {
         if (strcmp(networks->items[n].caip2, network->caip2) == 0) {
             return x402_remote_fee_payer(&roster->remotes[member], n, ret);
