@@ -221,7 +221,7 @@ with case("the command line"):
     url = ("--url", f"http://127.0.0.1:{shop.port}", "--data", shop.data)
     payment = shop.sold(PAYER)
     transaction = shop.back(PAYER, 100, final=False)
-    words = ("payment", "refund", payment, "-x", "cli", "-t", enhex(transaction), *url)
+    words = ("payment", "refund", payment, "-x", "cli", "--transaction", enhex(transaction), *url)
     equal(kit.lucid(*words)[0], 3, "not final yet")
     chain.mine(3)
     kit.run_lucid(*words, "--amount", "0.0001")
@@ -229,9 +229,10 @@ with case("the command line"):
     out, = json.loads(kit.run_lucid("payment", "refunds", payment, "--json", *url))["items"]
     equal((out["external_id"], out["amount"]), ("cli", "100"))
     assert b"0.0001" in kit.run_lucid("payment", "refunds", payment, *url)
-    equal(kit.lucid("payment", "refund", payment, "-x", "b", "-t", enhex(bytes(32)), *url)[0], 3)
+    words = ("payment", "refund", payment, "-x", "b", "--transaction")
+    equal(kit.lucid(*words, enhex(bytes(32)), *url)[0], 3)
     equal(kit.lucid("payment", "refund", payment, "-x", "b", *url)[0], 2)
-    equal(kit.lucid("payment", "refund", payment, "-x", "b", "-t", enhex(small), *url)[0], 1)
+    equal(kit.lucid(*words, enhex(small), *url)[0], 1)
 
 with case("stray money has a way out"):
     header = kit_pay.pay_v2(shop.offer(), PAYER)

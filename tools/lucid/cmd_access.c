@@ -167,7 +167,7 @@ static enum cli_exit access_subscribe(struct cli *cli)
 
 static const struct cli_option subscribe_options[] = {
     {"asset", 'a', "ASSET", "what is bought"},
-    {"hours", 't', "N", "for so many hours, 1 to 8784 (24)"},
+    {"hours", 0, "N", "for so many hours, 1 to 8784 (24)"},
     {"grant-file", 'g', "FILE", "where the grant is kept, 0600 (lucid-ASSET.grant)"},
     PAY_OPTIONS,
     {NULL, 0, NULL, NULL},
@@ -224,7 +224,7 @@ static enum cli_exit access_issue(struct cli *cli)
 
 static const struct cli_option issue_options[] = {
     {"asset", 'a', "ASSET", "what is given"},
-    {"hours", 't', "N", "for so many hours, 1 to 8784 (24)"},
+    {"hours", 0, "N", "for so many hours, 1 to 8784 (24)"},
     {"grant-file", 'g', "FILE", "where the grant is kept, 0600 (lucid-ASSET.grant)"},
     {"note", 0, "TEXT", "for whom, in the log"},
     {NULL, 0, NULL, NULL},

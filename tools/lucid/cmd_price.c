@@ -471,7 +471,7 @@ static const struct cli_option revenue_options[] = {
     {"by", 'b', "WHAT", "day, facilitator or payer; without ASSET also asset"},
     {"from", 0, "DAY", "--by day: from that day on, as in 2026-11-01 (UTC)"},
     {"to", 0, "DAY", "--by day: up to that day"},
-    {"unit", 'u', "UNIT", "USDC (default) or LUCID"},
+    {"unit", 0, "UNIT", "USDC (default) or LUCID"},
     {"limit", 'n', "N", "at most N rows (100)"},
     {NULL, 0, NULL, NULL},
 };

@@ -113,7 +113,7 @@ static enum cli_exit payment_refund(struct cli *cli)
 
 static const struct cli_option refund_options[] = {
     {"external-id", 'x', "ID", "what the refund is called; once per payment (required)"},
-    {"transaction", 't', "TX", "the transfer that was made: 0x and 64 hex digits"},
+    {"transaction", 0, "TX", "the transfer that was made: 0x and 64 hex digits"},
     {"log-index", 0, "N", "which of the transaction's logs (the first that fits)"},
     {"amount", 0, "AMOUNT", "exactly so much, in USDC: 1.5 (of what the transfer is)"},
     {"amount-units", 0, "N", "the same in base units: 1500000"},
@@ -132,7 +132,7 @@ const struct cli_command command_payment_refund = {
             "until then it is refused (exit code 3), and the same command is good again. Safe to\n"
             "repeat: the same external id and transfer are recorded once.\n",
     .examples = "  lucid payment refund 3f6c… --external-id r-117 --transaction 0x9f…\n"
-                "  lucid payment refund 3f6c… -x r-118 -t 0x9f… --amount 0.5 --json\n",
+                "  lucid payment refund 3f6c… -x r-118 --transaction 0x9f… --amount 0.5 --json\n",
     .options = refund_options,
     .arguments_min = 1,
     .arguments_max = 1,

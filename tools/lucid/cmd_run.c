@@ -286,7 +286,7 @@ static enum cli_exit settlement_approve(struct cli *cli)
 }
 
 static const struct cli_option approve_options[] = {
-    {"total", 't', "N", "the run's total in base units, repeated (required)"},
+    {"total", 0, "N", "the run's total in base units, repeated (required)"},
     {"wait", 'w', NULL, "until every line has ended"},
     {NULL, 0, NULL, NULL},
 };
