@@ -318,7 +318,10 @@ enum lucid_error x402_facilitation_open(const struct x402_facilitation_options *
     }
     facilitation->options = *options;
     facilitation->round.fire = round_turn;
-    enum lucid_error error = ledger_view_open(options->desk->ledger, &facilitation->view);
+    facilitation->told = calloc(FACILITATION_TOLD, sizeof(*facilitation->told));
+    enum lucid_error error = facilitation->told == NULL
+                                 ? LUCID_RETRY_MEMORY
+                                 : ledger_view_open(options->desk->ledger, &facilitation->view);
     if (error == LUCID_OK) {
         error = lucid_timer_set(options->desk->loop, &facilitation->round, 0);
     }
@@ -371,6 +374,7 @@ void x402_facilitation_close(struct x402_facilitation *facilitation)
         free(run);
     }
     ledger_view_close(facilitation->view);
+    free(facilitation->told);
     free(facilitation);
 }
 

@@ -45,6 +45,28 @@ void facilitation_job_tell(struct x402_facilitation_job *job,
     job->done(job);
 }
 
+/* Success is told once: a merchant that serves for each "success" must not serve one payment to
+ * many who show it at the same time. After a restart it is told once more, for the answer may have
+ * been lost. */
+static bool told_before(struct facilitation_run *run)
+{
+    uint8_t *told = run->facilitation->told[lucid_get_be32(run->one.id) % FACILITATION_TOLD];
+    bool before = memcmp(told, run->one.id, X402_PAYMENT_ID_BYTES) == 0;
+    memcpy(told, run->one.id, X402_PAYMENT_ID_BYTES);
+    return before;
+}
+
+static void job_tell_end(struct facilitation_run *run, struct x402_facilitation_job *job)
+{
+    if (job->asked == X402_FACILITATION_SETTLE && run->outcome == X402_FACILITATION_GOOD &&
+        told_before(run)) {
+        facilitation_job_tell(job, X402_FACILITATION_BAD, "duplicate_settlement",
+                              "it is settled by that transaction, and that was answered before");
+    } else {
+        facilitation_job_tell(job, run->outcome, run->reason, run->text);
+    }
+}
+
 void facilitation_jobs_tell(struct facilitation_run *run)
 {
     struct x402_facilitation_job *job = run->jobs;
@@ -60,7 +82,7 @@ void facilitation_jobs_tell(struct facilitation_run *run)
         } else if (run->outcome == X402_FACILITATION_BAD) {
             facilitation_count(&run->facilitation->refused, 1);
         }
-        facilitation_job_tell(job, run->outcome, run->reason, run->text);
+        job_tell_end(run, job);
         job = next;
     }
 }

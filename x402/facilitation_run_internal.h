@@ -14,6 +14,7 @@
 
 #include "x402/facilitation.h"
 
+enum { FACILITATION_TOLD = 65536 };
 enum { FACILITATION_RUNS_MAX = 1024 };
 
 enum facilitation_run_state {
@@ -57,6 +58,9 @@ struct facilitation_run {
 struct x402_facilitation {
     struct x402_facilitation_options options;
     struct ledger_view *view;
+    /* Whose success was told to somebody since the start, by their id; newer ones take the place of
+     * others. */
+    uint8_t (*told)[X402_PAYMENT_ID_BYTES];
     struct lucid_timer round;
     struct facilitation_run *runs;
     size_t run_count;

@@ -46,6 +46,12 @@ def request(wallet=PAYER, version=2, wants=None, signed=None, **more):
     return {"x402Version": version, "paymentPayload": payment, "paymentRequirements": wants}
 
 
+def duplicate(answer, settled):
+    """It says by which transaction it was settled, and that somebody was told so already."""
+    equal((answer["success"], answer["errorReason"], answer["transaction"]),
+          (False, "duplicate_settlement", settled["transaction"]), repr(answer))
+
+
 def refused(facilitator, body, reason, name="shop"):
     """Verify and settle say no with that reason (or pair of them), and no gas money moves."""
     before, begun = facilitator.gas(), len(facilitator.events())
@@ -95,7 +101,7 @@ for version in (2, 1):
         equal(chain.balance(MERCHANT.address), received)
         assert chain.is_mined(bytes.fromhex(settled["transaction"][2:]))
         equal(facilitator.gas()[0], nonce + 1)
-        equal(facilitator.settle(body), settled, "the stored answer")
+        duplicate(facilitator.settle(body), settled)
         equal(facilitator.gas()[0], nonce + 1)
         begun, ended = facilitator.events()[-2:]
         equal((begun["type"], ended["type"]), ("facilitation.begun", "facilitation.ended"))
@@ -269,12 +275,15 @@ def at_once(count, work):
     return got
 
 
-with case("settled by 16 threads at once: one transaction, one answer"):
+with case("settled by 16 threads at once: one transaction, one success"):
     nonce, begun = facilitator.gas()[0], len(facilitator.events())
     body = request(PAYER2)
     answers = at_once(16, lambda client: facilitator.settle(body, client=client))
-    equal({json.dumps(answer) for answer in answers}, {json.dumps(answers[0])})
-    equal(answers[0]["success"], True)
+    good = [answer for answer in answers if answer["success"]]
+    equal(len(good), 1, "a merchant that serves for each success serves once")
+    for answer in answers:
+        if answer is not good[0]:
+            duplicate(answer, good[0])
     received += PRICE
     equal((facilitator.gas()[0], len(facilitator.events())), (nonce + 1, begun + 2))
     equal(chain.balance(MERCHANT.address), received)
@@ -296,7 +305,7 @@ with case("two authorizations under one nonce: one is settled, the other is not 
     equal(got[0]["success"], True)
     received += PRICE
     equal(facilitator.settle(other)["errorReason"], "invalid_exact_evm_nonce_already_used")
-    equal(facilitator.settle(one), got[0])
+    duplicate(facilitator.settle(one), got[0])
     equal(chain.balance(MERCHANT.address), received)
 
 with case("somebody else is faster with the authorization: settled, by them, and paid once"):
@@ -353,7 +362,7 @@ for at, new in (("facilitation-claimed", True), ("facilitation-begun", False),
         received += PRICE
         equal(chain.balance(MERCHANT.address), received)
         equal(facilitator.gas()[0], nonce + 1, "one transaction")
-        equal(facilitator.settle(body), settled)
+        duplicate(facilitator.settle(body), settled)
         used = body["paymentPayload"]["payload"]["authorization"]["nonce"]
         equal([item["nonce"] for item in facilitator.facilitations(limit=1000)].count(used), 1)
 
