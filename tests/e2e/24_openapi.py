@@ -395,6 +395,12 @@ with kit.case("the facilitator API, where this service is none for others"):
     admin("GET", "/v1/x402/facilitations?status=x", status=400)
     ask("GET", "/v1/x402/facilitations", status=401)
 
+with kit.case("what an admin may say of a payment, where there are no networks"):
+    nobodys = "/v1/payments/" + "0" * 32 + "/resolve"
+    ask("POST", nobodys, {"outcome": "failed", "reason": "x"}, status=401)
+    admin("POST", nobodys, {"outcome": "perhaps"}, 422)
+    admin("POST", nobodys, {"outcome": "failed", "reason": "x"}, 503)
+
 with kit.case("revenue by what it came from"):
     admin("GET", "/v1/revenue?by=day")
     admin("GET", "/v1/revenue?by=week", status=400)
@@ -406,9 +412,9 @@ with kit.case("every route was asked, with success and with what it refuses"):
                if (method.upper(), path) not in asked]
     kit.equal(missing, [])
     successes = {(method, path) for method, path, status in api.seen if status in ("200", "201")}
-    # Needs a chain, or is there to refuse: 43_proxy, 44_facilitate, 45_refund, 46_treasury and
-    # 47_access judge them.
+    # Needs a chain, or is there to refuse: 42_solana to 47_access judge them.
     elsewhere = {("POST", "/v1/access/subscribe"), ("POST", "/v1/payments/{id}/refunds"),
+                 ("POST", "/v1/payments/{id}/resolve"),
                  ("GET", "/v1/payees/{payee}/address"), ("PUT", "/v1/payees/{payee}/address"),
                  ("DELETE", "/v1/payees/{payee}/address"),
                  ("POST", "/v1/settlements/{id}/runs"), ("GET", "/v1/payout-runs/{n}"),
