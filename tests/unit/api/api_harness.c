@@ -153,20 +153,30 @@ static void ledger_make(struct harness *h)
     key_make(8, &h->service_key);
     h->epoch = (struct ledger_epoch_config){.receipts_max = 100, .seconds_max = 3600};
     h->head = (struct ledger_head_config){.key = &h->log_key, .interval_ms_max = 1000};
-    h->uses[0] = (struct ledger_use){&ledger_log_kind, NULL};
-    h->uses[1] = (struct ledger_use){&ledger_signer_kind, NULL};
-    h->uses[2] = (struct ledger_use){&ledger_token_kind, NULL};
-    h->uses[3] = (struct ledger_use){&ledger_receipt_kind, NULL};
-    h->uses[4] = (struct ledger_use){&ledger_epoch_kind, &h->epoch};
-    h->uses[5] = (struct ledger_use){&ledger_head_kind, &h->head};
-    h->uses[6] = (struct ledger_use){&ledger_erasure_kind, NULL};
-    h->uses[7] = (struct ledger_use){&ledger_witness_kind, &h->witness};
     h->books.mode = GAS_POSTPAID;
     h->settlement.key = &h->service_key;
-    h->uses[8] = (struct ledger_use){&gas_books_kind, &h->books};
-    h->uses[9] = (struct ledger_use){&gas_pricing_kind, NULL};
-    h->uses[10] = (struct ledger_use){&gas_revenue_kind, NULL};
-    h->uses[11] = (struct ledger_use){&gas_settlement_kind, &h->settlement};
+    const struct ledger_use uses[HARNESS_KINDS] = {
+        {&ledger_log_kind, NULL},
+        {&ledger_signer_kind, NULL},
+        {&ledger_token_kind, NULL},
+        {&ledger_receipt_kind, NULL},
+        {&ledger_epoch_kind, &h->epoch},
+        {&ledger_head_kind, &h->head},
+        {&ledger_erasure_kind, NULL},
+        {&ledger_witness_kind, &h->witness},
+        {&gas_books_kind, &h->books},
+        {&gas_pricing_kind, NULL},
+        {&gas_revenue_kind, &h->revenue},
+        {&x402_payment_kind, &h->payment},
+        {&x402_facilitation_kind, NULL},
+        {&gas_settlement_kind, &h->settlement},
+        {&x402_outflow_kind, NULL},
+        {&x402_payee_kind, NULL},
+        {&x402_treasury_run_kind, &h->treasury},
+        {&x402_grant_kind, NULL},
+    };
+    h->payment.revenue = &h->revenue;
+    memcpy(h->uses, uses, sizeof(uses));
     lucid_assert(ledger_skey_init(lucid_span_str(HARNESS_ORIGIN), seed, &h->log_key, NULL) ==
                  LUCID_OK);
     lucid_assert(store_memory_open(&h->store) == LUCID_OK);

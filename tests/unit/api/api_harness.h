@@ -17,11 +17,16 @@
 #include "ledger/head.h"
 #include "ledger/note.h"
 #include "ledger/witness.h"
+#include "x402/facilitation.h"
+#include "x402/grant.h"
+#include "x402/outflow.h"
+#include "x402/payee.h"
+#include "x402/treasury_run.h"
 
 #define HARNESS_NOW_MS      1732190000000U
 #define HARNESS_ORIGIN      "example.com/receipts"
 #define HARNESS_QUEUE_MAX   10 /* fewer than one slice of a batch */
-#define HARNESS_KINDS       12
+#define HARNESS_KINDS       18
 #define HARNESS_STREAMS_MAX 3
 
 struct harness {
@@ -35,6 +40,9 @@ struct harness {
     struct ledger_witness_config witness; /* no policy */
     struct gas_books_config books;
     struct gas_settlement_config settlement;
+    struct gas_revenue_config revenue;
+    struct x402_payment_config payment;
+    struct x402_treasury_run_config treasury;
     struct ledger_use uses[HARNESS_KINDS];
     struct api *api;
     struct http_server *server;
