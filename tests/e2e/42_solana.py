@@ -51,6 +51,18 @@ def settled(header, path=None):
     return answer
 
 
+def judged(header, path=None):
+    """Shows a payment until somebody can judge it: after a start nobody has said yet what he
+    supports."""
+    def probe():
+        answer = shop.show(header, path)
+        if answer.status == 503:
+            problem(answer, 503, "PAYMENT_UNAVAILABLE")
+            return None
+        return answer
+    return kit.wait_for(probe, 15, "a verdict")
+
+
 def payment_of(answer):
     return shop.ok(f"/v1/payments/{answer.header('X-Payment-Id')}", token=shop.token)
 
@@ -348,7 +360,7 @@ with case("shown again after its end, and when nobody would take a new one: it i
 with case("a stranger cannot hold a wallet's nonce"):
     nonce = os.urandom(32)
     asked = shop.offer()
-    problem(shop.show(pay_wallet(asked, os.urandom(130), nonce)), 402, "PAYMENT_REQUIRED")
+    problem(judged(pay_wallet(asked, os.urandom(130), nonce)), 402, "PAYMENT_REQUIRED")
     settled(pay_wallet(asked, SIGNATURE, nonce))
     sold()
     equal(shop.payments(status="pending"), [])
