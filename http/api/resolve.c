@@ -96,7 +96,8 @@ static bool resolution_read(struct http_request *request, const struct jcs_value
         return x402_base58_parse(transaction, ret->signature, sizeof(ret->signature)) ||
                invalid(request, "transaction", "must be a signature: 64 bytes in base58");
     }
-    return (payload_copy(reason, ret->reason, sizeof(ret->reason)) == LUCID_OK &&
+    return (reason.data != NULL &&
+            payload_copy(reason, ret->reason, sizeof(ret->reason)) == LUCID_OK &&
             payload_name_ok(ret->reason, X402_REASON_BYTES_MAX)) ||
            invalid(request, "reason", "must be 1 to 64 bytes of text");
 }
