@@ -10,7 +10,7 @@ for tool in gcc clang pkg-config; do
         exit 2
     fi
 done
-flags="-std=gnu11 -D_GNU_SOURCE -I. -Wall -Werror -fsyntax-only"
+flags="-std=gnu11 -D_GNU_SOURCE -I. -Iplugins/include -Wall -Werror -fsyntax-only"
 flags="$flags $(pkg-config --cflags libcrypto libsodium lmdb libevent_core libcurl jansson cmocka \
     libsecp256k1 hiredis)"
 

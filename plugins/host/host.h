@@ -1,0 +1,102 @@
+/* Plugins on the service's side: loading modules, and turning what they bring into what the service
+ * knows: kinds of events (ledger/kind.h) and rows of tables. Routes are http/api's (plugins.c
+ * there), configuration and files lucidd's.
+ *
+ * Loading: the main thread, before anything runs. Afterwards const, but for the counters. */
+#ifndef LUCID_PLUGINS_HOST_HOST_H
+#define LUCID_PLUGINS_HOST_HOST_H
+
+#include <lucid/plugin.h>
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "ledger/blob.h"
+#include "ledger/ed25519.h"
+#include "ledger/ledger.h"
+
+#define PLUGINS_MAX       8
+#define PLUGIN_KINDS_MAX  4  /* of one plugin */
+#define PLUGIN_TABLES_MAX 12 /* of one kind */
+#define PLUGIN_TYPES_MAX  16 /* of one kind */
+#define PLUGIN_ROUTES_MAX 32
+
+/* One that is loaded. */
+struct plugin {
+    const struct lucid_plugin *module;
+    void *handle; /* of dlopen */
+    void *self;   /* NULL until plugin_open */
+    struct lucid_plugin_host host;
+    struct plugin_settings *settings;     /* values by key */
+    const struct ledger_ed25519_key *key; /* NULL: none (offline) */
+    uint8_t secret_key[32];               /* secrets of the plugin are made from it */
+    struct plugin_kind *kinds;            /* the adapters, see kind.c */
+    size_t kind_count;
+    /* Counters; any thread. */
+    _Atomic uint64_t calls;
+    _Atomic uint64_t refusals;
+    _Atomic uint64_t slow_decides;
+    _Atomic bool suspended;
+};
+
+/* --- load.c ----------------------------------------------------------------------------------- */
+
+/* Loads DIR/NAME.so and checks what it says of itself: ABI, names, bounds, duplicates. Nothing of
+ * the module runs. Errors: LUCID_REFUSE_INVALID with a sentence that names file and fault
+ * (PLUGIN_INVALID; PLUGIN_ABI with both numbers), LUCID_RETRY_IO (PLUGIN_NOT_FOUND). */
+enum lucid_error plugin_load(const char *directory, const char *name, struct plugin **ret,
+                             struct lucid_why *why) LUCID_WARN_UNUSED;
+/* NULL is allowed. After plugin_close. */
+void plugin_unload(struct plugin *plugin);
+
+/* Sets a setting of a loaded plugin from its text; the key without the plugin's name. UNKNOWN_KEY
+ * or INVALID_CONFIG, param NAME.KEY. What is not set has its initial value. */
+enum lucid_error plugin_set(struct plugin *plugin, const char *key, const char *value,
+                            struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* Calls open and close. The key signs for it; it and ledger identity outlive the plugin. */
+enum lucid_error plugin_open(struct plugin *plugin, const struct ledger_identity *identity,
+                             const char *service_version, const struct ledger_ed25519_key *key,
+                             struct lucid_why *why) LUCID_WARN_UNUSED;
+void plugin_close(struct plugin *plugin);
+
+/* --- kind.c ----------------------------------------------------------------------------------- */
+
+/* The uses of its kinds, to be registered after all built-in ones. Appends to uses, of which there
+ * is room for max. PLUGIN_CONFLICT: a kind or event type of that name is there. */
+enum lucid_error plugin_kinds_use(struct plugin *plugin, struct ledger_use *uses, size_t max,
+                                  size_t *count, struct lucid_why *why) LUCID_WARN_UNUSED;
+/* Creates the tables that a store has not yet. Before ledger_open; needs a writable store. */
+enum lucid_error plugin_tables_create(const struct plugin *plugin,
+                                      struct store *store) LUCID_WARN_UNUSED;
+
+/* A command of a plugin's kind, with the blobs that go with it: as the writer takes it. */
+struct plugin_command {
+    struct ledger_command command; /* first member; next_part: the blobs */
+    struct plugin *plugin;
+    const struct lucid_plugin_command *asked;
+    struct lucid_plugin_why why; /* of a refusal: with the plugin's status */
+};
+/* The memory is the arena's; it lives until the command is back. LUCID_RETRY_MEMORY, PLUGIN_KIND.
+ */
+enum lucid_error plugin_command_prepare(struct plugin *plugin,
+                                        const struct lucid_plugin_command *asked,
+                                        struct lucid_arena *arena, struct plugin_command **ret,
+                                        struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* --- view.c: snapshots as plugins read them ----------------------------------------------------
+ */
+
+struct lucid_plugin_view {
+    struct ledger_view *view;
+    const struct plugin *plugin;
+    struct lucid_arena *arena; /* for what is copied */
+};
+
+/* Fills the functions of a host that need no request: utilities, text, views, transactions. */
+void plugin_host_init(struct plugin *plugin, struct lucid_plugin_host *host);
+
+struct lucid_plugin_out {
+    struct lucid_buf buf;
+};
+
+#endif

@@ -1,0 +1,27 @@
+/* Challenges: nothing is kept of one until it is used.
+ *
+ *   sessionId = base64url(issued u64 s ‖ expires u64 s ‖ random 16 ‖ HMAC-SHA-256(key,
+ * "lucid/attest/ session/v1\n" ‖ those 32 bytes ‖ audience)[0..15]) nonce     = HMAC-SHA-256(key,
+ * "lucid/attest/nonce/v1\n" ‖ those 32 bytes ‖ audience)
+ *
+ * The key is a secret of the plugin (host->secret). Thread: pure functions. */
+#ifndef LUCID_PLUGINS_VERIFIER_CHALLENGE_H
+#define LUCID_PLUGINS_VERIFIER_CHALLENGE_H
+
+#include "plugins/verifier/appraisal.h"
+
+#define CHALLENGE_SESSION_BYTES      64 /* base64url of 48 bytes */
+#define CHALLENGE_AUDIENCE_BYTES_MAX 255
+
+/* Makes one; session: room for CHALLENGE_SESSION_BYTES, to which ret->session_id points. */
+void challenge_make(const uint8_t key[32], const uint8_t random[16], struct lucid_span audience,
+                    uint64_t now_s, uint64_t lifetime_s, char session[CHALLENGE_SESSION_BYTES],
+                    struct appraisal_challenge *ret);
+
+/* Reads one back, in constant time where it is compared. LUCID_REFUSE_FORBIDDEN: not ours, or of
+ * another audience (CHALLENGE_UNKNOWN). Its age is the appraisal's to judge. */
+enum lucid_error challenge_read(const uint8_t key[32], struct lucid_span session_id,
+                                struct lucid_span audience, struct appraisal_challenge *ret,
+                                struct lucid_why *why) LUCID_WARN_UNUSED;
+
+#endif
