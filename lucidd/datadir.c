@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -500,4 +501,26 @@ void *datadir_secret_new(size_t len)
 void datadir_secret_free(void *secret, size_t len)
 {
     lucid_secret_free(secret, len);
+}
+
+enum lucid_error datadir_document_read(const char *path, const char *key, size_t max,
+                                       datadir_parse_fn *parse, void *context,
+                                       struct lucid_why *why)
+{
+    char *text = malloc(max + 1);
+    size_t len;
+    if (text == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error error = datadir_file_read(path, false, text, max, &len, why);
+    if (error == LUCID_OK) {
+        struct lucid_why inner = {0};
+        error = parse(context, lucid_span(text, len), &inner);
+        if (error != LUCID_OK) {
+            error = lucid_refuse(why, error, "INVALID_CONFIG", key, "%.200s: %.200s: %.200s", path,
+                                 inner.param, inner.text);
+        }
+    }
+    free(text);
+    return error;
 }

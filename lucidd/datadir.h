@@ -96,6 +96,15 @@ enum lucid_error datadir_file_write(const char *path, unsigned mode, struct luci
 enum lucid_error datadir_file_read(const char *path, bool secret, char *ret_text, size_t max,
                                    size_t *ret_len, struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* Reads a file of at most max bytes that the configuration names by that key, and has it parsed; a
+ * refusal then says INVALID_CONFIG, the key, the file's path and the member (why->param of parse).
+ * Errors: those of datadir_file_read and of parse; LUCID_RETRY_MEMORY. */
+typedef enum lucid_error datadir_parse_fn(void *context, struct lucid_span text,
+                                          struct lucid_why *why);
+enum lucid_error datadir_document_read(const char *path, const char *key, size_t max,
+                                       datadir_parse_fn *parse, void *context,
+                                       struct lucid_why *why) LUCID_WARN_UNUSED;
+
 /* The keys. Call with ret in memory of datadir_secret_new; wipe it after use. Errors: those of
  * datadir_file_read, LUCID_REFUSE_INVALID. why never carries any of a key. */
 enum lucid_error datadir_log_key_read(const struct datadir *dir, struct ledger_skey *ret,

@@ -23,31 +23,21 @@ static enum lucid_error networks_check(const struct x402_networks *networks,
     return LUCID_OK;
 }
 
+static enum lucid_error roster_parse(void *context, struct lucid_span text, struct lucid_why *why)
+{
+    return x402_roster_parse(text, context, why);
+}
+
 enum lucid_error facilitators_read(const struct config *config,
                                    const struct x402_networks *networks,
                                    struct x402_roster_file *ret, struct lucid_why *why)
 {
-    const char *path = config->x402_facilitators_file;
-    size_t len;
     x402_roster_file_init(ret);
-    if (path[0] == '\0') {
+    if (config->x402_facilitators_file[0] == '\0') {
         return LUCID_OK;
     }
-    char *text = malloc(X402_ROSTER_FILE_BYTES_MAX + 1);
-    if (text == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    enum lucid_error error =
-        datadir_file_read(path, false, text, X402_ROSTER_FILE_BYTES_MAX, &len, why);
-    if (error == LUCID_OK) {
-        struct lucid_why inner = {0};
-        error = x402_roster_parse(lucid_span(text, len), ret, &inner);
-        if (error != LUCID_OK) {
-            error = lucid_refuse(why, error, "INVALID_CONFIG", KEY, "%.200s: %.200s: %.200s", path,
-                                 inner.param, inner.text);
-        }
-    }
-    free(text);
+    enum lucid_error error = datadir_document_read(
+        config->x402_facilitators_file, KEY, X402_ROSTER_FILE_BYTES_MAX, roster_parse, ret, why);
     return error == LUCID_OK ? networks_check(networks, ret, why) : error;
 }
 

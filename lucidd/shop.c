@@ -10,27 +10,27 @@
 #define SHOP_KEY_BYTES_MAX ((size_t)256)
 #define REDIS_PREFIX       "lucid"
 
+static enum lucid_error networks_parse(void *context, struct lucid_span text, struct lucid_why *why)
+{
+    return x402_networks_parse(text, context, why);
+}
+
 static enum lucid_error networks_read(const struct config *config, struct x402_networks *ret,
                                       struct lucid_why *why)
 {
-    char *text = malloc(X402_NETWORKS_FILE_BYTES_MAX + 1);
-    size_t len;
-    if (text == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    enum lucid_error error = datadir_file_read(config->x402_networks_file, false, text,
-                                               X402_NETWORKS_FILE_BYTES_MAX, &len, why);
-    if (error == LUCID_OK) {
-        struct lucid_why inner = {0};
-        error = x402_networks_parse(lucid_span(text, len), ret, &inner);
-        if (error != LUCID_OK) {
-            error = lucid_refuse(why, error, "INVALID_CONFIG", "x402_networks_file",
-                                 "%.200s: %.200s: %.200s", config->x402_networks_file, inner.param,
-                                 inner.text);
-        }
-    }
-    free(text);
-    return error;
+    return datadir_document_read(config->x402_networks_file, "x402_networks_file",
+                                 X402_NETWORKS_FILE_BYTES_MAX, networks_parse, ret, why);
+}
+
+struct clients_reading {
+    const struct x402_networks *networks;
+    struct x402_clients *clients;
+};
+
+static enum lucid_error clients_parse(void *context, struct lucid_span text, struct lucid_why *why)
+{
+    const struct clients_reading *reading = context;
+    return x402_clients_parse(text, reading->networks, reading->clients, why);
 }
 
 /* NULL without a file. */
@@ -38,32 +38,23 @@ static enum lucid_error clients_read(const struct config *config,
                                      const struct x402_networks *networks,
                                      struct x402_clients **ret, struct lucid_why *why)
 {
-    size_t len;
     *ret = NULL;
     if (config->x402_clients_file[0] == '\0') {
         return LUCID_OK;
     }
-    char *text = malloc(X402_CLIENTS_FILE_BYTES_MAX + 1);
-    struct x402_clients *clients = calloc(1, sizeof(*clients));
-    enum lucid_error error = text == NULL || clients == NULL
-                                 ? LUCID_RETRY_MEMORY
-                                 : datadir_file_read(config->x402_clients_file, false, text,
-                                                     X402_CLIENTS_FILE_BYTES_MAX, &len, why);
-    if (error == LUCID_OK) {
-        struct lucid_why inner = {0};
-        error = x402_clients_parse(lucid_span(text, len), networks, clients, &inner);
-        if (error != LUCID_OK) {
-            error = lucid_refuse(why, error, "INVALID_CONFIG", "x402_clients_file",
-                                 "%.200s: %.200s: %.200s", config->x402_clients_file, inner.param,
-                                 inner.text);
-        }
+    struct clients_reading reading = {.networks = networks,
+                                      .clients = calloc(1, sizeof(*reading.clients))};
+    if (reading.clients == NULL) {
+        return LUCID_RETRY_MEMORY;
     }
-    free(text);
+    enum lucid_error error =
+        datadir_document_read(config->x402_clients_file, "x402_clients_file",
+                              X402_CLIENTS_FILE_BYTES_MAX, clients_parse, &reading, why);
     if (error != LUCID_OK) {
-        free(clients);
+        free(reading.clients);
         return error;
     }
-    *ret = clients;
+    *ret = reading.clients;
     return LUCID_OK;
 }
 
