@@ -1,7 +1,5 @@
 /* JSON Web Signatures in the compact form (RFC 7515 7.1), signed by Ed25519 as `EdDSA` (RFC 8037
- * 3.1), and base64url without padding (RFC 4648 5, RFC 7515 2).
- *
- *   base64url(protected header) "." base64url(payload) "." base64url(signature)
+ * 3.1); base/jcs/jws.h takes them apart.
  *
  * What is signed is the ASCII text before the second point. It begins with `ey`, which is how `{"`
  * begins in base64url: no other thing that service.key signs begins so.
@@ -14,20 +12,6 @@
 #include "ledger/ed25519.h"
 
 #define LEDGER_JWS_BYTES_MAX ((size_t)16 * 1024)
-
-/* Characters of the base64url form of len bytes. */
-static inline size_t ledger_base64url_len(size_t len)
-{
-    return len / 3 * 4 + (len % 3 == 0 ? 0 : len % 3 + 1);
-}
-
-/* Appends the base64url form; failure to grow is out's sticky error. */
-void ledger_base64url_write(struct lucid_buf *out, struct lucid_span bytes);
-
-/* Reads strict base64url (no padding, no white space, zero trailing bits) into at most max bytes.
- * False on anything else; ret is then untouched. Not for secrets: takes as long as they differ. */
-bool ledger_base64url_read(struct lucid_span text, void *ret, size_t max,
-                           size_t *ret_len) LUCID_WARN_UNUSED;
 
 /* Signs and appends a token. `header` is the protected header's JSON, `payload` the claims' JSON,
  * both exactly as they are to be signed; the header names alg "EdDSA" (asserted to begin with

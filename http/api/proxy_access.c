@@ -1,6 +1,7 @@
 /* What an upstream behind a proxy can check offline: the service key as a JWK Set (RFC 7517, RFC
  * 8037), and the access header, a JWS by that key that says what a request was admitted for. */
 #include "base/assert.h"
+#include "base/base64url.h"
 #include "http/api/proxy_internal.h"
 #include "ledger/jws.h"
 
@@ -8,7 +9,7 @@
 static void key_write(const struct ledger_ed25519_key *key, struct lucid_buf *out)
 {
     lucid_buf_str(out, "\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
-    ledger_base64url_write(out, lucid_span(key->public_key, sizeof(key->public_key)));
+    lucid_base64url_write(out, lucid_span(key->public_key, sizeof(key->public_key)));
     lucid_buf_char(out, '"');
 }
 
@@ -24,7 +25,7 @@ static bool key_id_write(const struct ledger_ed25519_key *key, struct lucid_buf 
     lucid_sha256(lucid_buf_span(&text), hash);
     lucid_buf_fini(&text);
     lucid_buf_str(out, "\"kid\":\"");
-    ledger_base64url_write(out, lucid_span(hash, sizeof(hash)));
+    lucid_base64url_write(out, lucid_span(hash, sizeof(hash)));
     lucid_buf_char(out, '"');
     return ok && lucid_buf_ok(out);
 }

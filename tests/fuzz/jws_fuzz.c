@@ -1,6 +1,7 @@
 /* A token from outside: what is taken has one form, and refusals say why. The key is the vectors'.
  */
 #include "base/assert.h"
+#include "base/base64url.h"
 #include "ledger/jws.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,9 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum lucid_error e = ledger_jws_verify(lucid_span(data, size), key, &header, &payload, &why);
     if (e == LUCID_OK) {
         struct lucid_buf again = {0};
-        ledger_base64url_write(&again, lucid_buf_span(&header));
+        lucid_base64url_write(&again, lucid_buf_span(&header));
         lucid_buf_char(&again, '.');
-        ledger_base64url_write(&again, lucid_buf_span(&payload));
+        lucid_base64url_write(&again, lucid_buf_span(&payload));
         lucid_assert(again.len < size && memcmp(again.data, data, again.len) == 0);
         lucid_buf_fini(&again);
     } else {
