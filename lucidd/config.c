@@ -1,27 +1,15 @@
-#include "lucidd/config.h"
+#include "lucidd/config_internal.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "http/limit.h"
+#include "lucidd/version.h"
 
 /* SALES_HEADER_BYTES: a payment header of 16 KiB and what else a request has. */
-enum { NAME_BYTES_MAX = 64, SALES_HEADER_BYTES = 24 * 1024 };
-
-enum key_type { KEY_TEXT, KEY_UINT, KEY_BOOL };
-
-struct key {
-    const char *name;
-    enum key_type type;
-    size_t offset;
-    const char *initial;
-    uint64_t min;
-    uint64_t max;
-    const char *help;
-};
+enum { SALES_HEADER_BYTES = 24 * 1024 };
 
 #define TEXT(member, initial, help)                                                                \
     {                                                                                              \
@@ -45,7 +33,7 @@ struct key {
 
 #define GIB ((uint64_t)1 << 30)
 
-static const struct key keys[] = {
+static const struct config_key keys[] = {
     TEXT(data, "", "data directory, made by `lucid log init`"),
     TEXT(listen, "127.0.0.1:8402", "HOST:PORT to listen on; port 0: a free one"),
     TEXT(tls_listen, "", "HOST:PORT for TLS, beside listen or (listen empty) instead of it"),
@@ -128,17 +116,19 @@ static const struct key keys[] = {
     UINT(stream_heartbeat_ms, "15000", 250, 3600000, "a silent stream says something this often"),
     UINT(scrub_receipts_per_second, "200", 0, 1000000,
          "how much of the store is checked in the background; 0: nothing"),
+    TEXT(plugins, "", "plugins to load, with commas between them; their keys are named PLUGIN.KEY"),
+    TEXT(plugins_dir, "", "folder with their modules, PLUGIN.so; empty: " LUCID_PLUGINS_DIR),
     UINT(stop_grace_ms, "10000", 0, 600000, "how long a graceful stop waits for requests"),
 };
 
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
-static enum lucid_error refuse_value(struct lucid_why *why, const char *name, const char *text)
+enum lucid_error config_refuse_value(struct lucid_why *why, const char *name, const char *text)
 {
     return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", name, "%s %s", name, text);
 }
 
-static enum lucid_error set_uint(const struct key *key, const char *text, uint64_t *out,
+static enum lucid_error set_uint(const struct config_key *key, const char *text, uint64_t *out,
                                  struct lucid_why *why)
 {
     size_t len = strlen(text);
@@ -156,20 +146,20 @@ static enum lucid_error set_uint(const struct key *key, const char *text, uint64
     return LUCID_OK;
 }
 
-static enum lucid_error set_value(struct config *config, const struct key *key, const char *text,
-                                  struct lucid_why *why)
+enum lucid_error config_key_set(struct config *config, const struct config_key *key,
+                                const char *text, struct lucid_why *why)
 {
     uint8_t *at = (uint8_t *)config + key->offset;
     switch (key->type) {
     case KEY_TEXT:
         if (strlen(text) >= CONFIG_TEXT_BYTES_MAX) {
-            return refuse_value(why, key->name, "is too long");
+            return config_refuse_value(why, key->name, "is too long");
         }
         memcpy(at, text, strlen(text) + 1);
         return LUCID_OK;
     case KEY_BOOL:
         if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0) {
-            return refuse_value(why, key->name, "must be true or false");
+            return config_refuse_value(why, key->name, "must be true or false");
         }
         *(bool *)(void *)at = strcmp(text, "true") == 0;
         return LUCID_OK;
@@ -180,7 +170,7 @@ static enum lucid_error set_value(struct config *config, const struct key *key, 
 }
 
 /* Whether a key has that name; an environment variable has '_' for a dot. */
-static bool key_is(const struct key *key, const char *name)
+static bool key_is(const struct config_key *key, const char *name)
 {
     size_t i = 0;
     while (key->name[i] != 0 &&
@@ -190,10 +180,14 @@ static bool key_is(const struct key *key, const char *name)
     return key->name[i] == 0 && name[i] == 0;
 }
 
-/* Finds a key by name, with '-' taken for '_', and '_' also for '.'. */
-static const struct key *key_find(const char *name, size_t len)
+const struct config_key *config_key_at(size_t at)
 {
-    char plain[NAME_BYTES_MAX];
+    return at < KEYS ? &keys[at] : NULL;
+}
+
+const struct config_key *config_key_find(const char *name, size_t len)
+{
+    char plain[CONFIG_NAME_BYTES_MAX];
     if (len == 0 || len >= sizeof(plain)) {
         return NULL;
     }
@@ -209,180 +203,6 @@ static const struct key *key_find(const char *name, size_t len)
     return NULL;
 }
 
-/* --- file ------------------------------------------------------------------------------------- */
-
-static char *trim(char *text)
-{
-    while (isspace((unsigned char)*text)) {
-        text++;
-    }
-    size_t len = strlen(text);
-    while (len > 0 && isspace((unsigned char)text[len - 1])) {
-        text[--len] = 0;
-    }
-    return text;
-}
-
-static enum lucid_error read_line(struct config *config, char *line, const char *path,
-                                  unsigned number, struct lucid_why *why)
-{
-    line = trim(line);
-    if (*line == 0 || *line == '#') {
-        return LUCID_OK;
-    }
-    char *equals = strchr(line, '=');
-    if (equals == NULL) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", NULL,
-                            "%s line %u: expected KEY = VALUE", path, number);
-    }
-    *equals = 0;
-    char *name = trim(line);
-    const struct key *key = strchr(name, '-') == NULL ? key_find(name, strlen(name)) : NULL;
-    if (key == NULL) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "UNKNOWN_KEY", name,
-                            "%s line %u: unknown key %.64s", path, number, name);
-    }
-    return set_value(config, key, trim(equals + 1), why);
-}
-
-static enum lucid_error read_file(struct config *config, const char *path, struct lucid_why *why)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return lucid_refuse(why, LUCID_RETRY_IO, "CONFIG_UNREADABLE", "config", "%s: %s", path,
-                            strerror(errno));
-    }
-    enum lucid_error error = LUCID_OK;
-    char line[CONFIG_TEXT_BYTES_MAX + NAME_BYTES_MAX + 16];
-    unsigned number = 0;
-    while (error == LUCID_OK && fgets(line, sizeof(line), file) != NULL) {
-        number++;
-        if (strchr(line, '\n') == NULL && !feof(file)) {
-            error = lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", NULL,
-                                 "%s line %u is too long", path, number);
-        } else {
-            error = read_line(config, line, path, number, why);
-        }
-    }
-    if (error == LUCID_OK && ferror(file) != 0) {
-        error = lucid_refuse(why, LUCID_RETRY_IO, "CONFIG_UNREADABLE", "config",
-                             "%s cannot be read", path);
-    }
-    fclose(file);
-    return error;
-}
-
-/* --- environment ------------------------------------------------------------------------------ */
-
-static enum lucid_error read_environment(struct config *config, char *const *environment,
-                                         struct lucid_why *why)
-{
-    /* The command line's own variables. */
-    static const char *const others[] = {"url", "token", "orchestrator_secret_key"};
-    for (; environment != NULL && *environment != NULL; environment++) {
-        const char *equals = strchr(*environment, '=');
-        if (strncmp(*environment, "LUCID_", 6) != 0 || equals == NULL) {
-            continue;
-        }
-        char name[NAME_BYTES_MAX] = {0};
-        size_t len = (size_t)(equals - *environment) - 6;
-        for (size_t i = 0; i < len && i + 1 < sizeof(name); i++) {
-            name[i] = (char)tolower((unsigned char)(*environment)[6 + i]);
-        }
-        const struct key *key = len < sizeof(name) ? key_find(name, len) : NULL;
-        if (key != NULL) {
-            enum lucid_error error = set_value(config, key, equals + 1, why);
-            if (error != LUCID_OK) {
-                return error;
-            }
-            continue;
-        }
-        bool known = false;
-        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-            known = known || strcmp(name, others[i]) == 0;
-        }
-        if (!known) {
-            lucid_log(LUCID_LOG_WARN, "config.environment", "unknown variable LUCID_%.*s ignored",
-                      (int)len, *environment + 6);
-        }
-    }
-    return LUCID_OK;
-}
-
-/* --- flags ------------------------------------------------------------------------------------ */
-
-struct flags {
-    const char *config;
-    const char *values[KEYS];
-    enum config_action action;
-};
-
-static enum lucid_error flag_value(int argc, char *const *argv, int *at, const char *name,
-                                   const char *equals, const char **ret, struct lucid_why *why)
-{
-    if (equals != NULL) {
-        *ret = equals + 1;
-        return LUCID_OK;
-    }
-    if (*at + 1 >= argc) {
-        return refuse_value(why, name, "needs a value");
-    }
-    *ret = argv[++*at];
-    return LUCID_OK;
-}
-
-static bool flag_action(const char *arg, enum config_action *ret)
-{
-    static const struct {
-        const char *name;
-        enum config_action action;
-    } actions[] = {
-        {"--help", CONFIG_HELP},          {"-h", CONFIG_HELP},
-        {"--version", CONFIG_VERSION},    {"--check", CONFIG_CHECK},
-        {"--print-config", CONFIG_PRINT},
-    };
-    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-        if (strcmp(arg, actions[i].name) == 0) {
-            *ret = actions[i].action;
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum lucid_error read_flags(int argc, char *const *argv, struct flags *flags,
-                                   struct lucid_why *why)
-{
-    for (int i = 1; i < argc; i++) {
-        const char *arg = argv[i];
-        if (flag_action(arg, &flags->action)) {
-            continue;
-        }
-        if (strncmp(arg, "--", 2) != 0) {
-            return lucid_refuse(why, LUCID_REFUSE_INVALID, "USAGE", NULL,
-                                "unexpected argument %.64s (see --help)", arg);
-        }
-        const char *equals = strchr(arg, '=');
-        size_t len = equals == NULL ? strlen(arg + 2) : (size_t)(equals - arg) - 2;
-        bool is_config = len == 6 && strncmp(arg + 2, "config", 6) == 0;
-        const struct key *key = key_find(arg + 2, len);
-        if (!is_config && key == NULL) {
-            return lucid_refuse(why, LUCID_REFUSE_INVALID, "UNKNOWN_KEY", arg + 2,
-                                "unknown option %.64s (see --help)", arg);
-        }
-        const char **slot = is_config ? &flags->config : &flags->values[key - keys];
-        if (*slot != NULL) {
-            return refuse_value(why, is_config ? "config" : key->name, "is given twice");
-        }
-        enum lucid_error error =
-            flag_value(argc, argv, &i, is_config ? "config" : key->name, equals, slot, why);
-        if (error != LUCID_OK) {
-            return error;
-        }
-    }
-    return LUCID_OK;
-}
-
 static bool gas_mode_parse(const char *text, enum gas_mode *ret)
 {
     bool prepaid = strcmp(text, "prepaid") == 0;
@@ -390,7 +210,7 @@ static bool gas_mode_parse(const char *text, enum gas_mode *ret)
     return prepaid || strcmp(text, "postpaid") == 0;
 }
 
-static enum lucid_error check_whole(const struct config *config, struct lucid_why *why)
+enum lucid_error config_check_whole(const struct config *config, struct lucid_why *why)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     bool level = false;
@@ -398,11 +218,11 @@ static enum lucid_error check_whole(const struct config *config, struct lucid_wh
         level = level || strcmp(config->log_level, levels[i]) == 0;
     }
     if (!level) {
-        return refuse_value(why, "log_level", "must be error, warn, info or debug");
+        return config_refuse_value(why, "log_level", "must be error, warn, info or debug");
     }
     enum gas_mode mode;
     if (!gas_mode_parse(config->gas_mode, &mode)) {
-        return refuse_value(why, "gas_mode", "must be postpaid or prepaid");
+        return config_refuse_value(why, "gas_mode", "must be postpaid or prepaid");
     }
     char host[CONFIG_TEXT_BYTES_MAX];
     uint16_t port;
@@ -414,64 +234,40 @@ static enum lucid_error check_whole(const struct config *config, struct lucid_wh
         return error;
     }
     if (config->listen[0] == 0 && config->tls_listen[0] == 0) {
-        return refuse_value(why, "listen", "and tls_listen are both empty");
+        return config_refuse_value(why, "listen", "and tls_listen are both empty");
     }
     struct http_network trusted[CONFIG_TRUSTED_MAX];
     size_t count;
     if (http_networks_parse(config->trusted_proxies, trusted, CONFIG_TRUSTED_MAX, &count) !=
         LUCID_OK) {
-        return refuse_value(why, "trusted_proxies",
-                            "must be numeric addresses or networks (10.0.0.0/8), at most 32");
+        return config_refuse_value(
+            why, "trusted_proxies",
+            "must be numeric addresses or networks (10.0.0.0/8), at most 32");
     }
     if (config->tls_listen[0] != 0 && config->tls_certificate[0] == 0) {
-        return refuse_value(why, "tls_certificate", "is missing: tls_listen needs it");
+        return config_refuse_value(why, "tls_certificate", "is missing: tls_listen needs it");
     }
     if (config->tls_listen[0] != 0 && config->tls_key[0] == 0) {
-        return refuse_value(why, "tls_key", "is missing: tls_listen needs it");
+        return config_refuse_value(why, "tls_key", "is missing: tls_listen needs it");
     }
     return config_sales_check(config, why);
 }
 
-enum lucid_error config_read(int argc, char *const *argv, char *const *environment,
-                             struct config *ret, enum config_action *ret_action,
-                             struct lucid_why *why)
-{
-    struct config config;
-    struct flags flags = {.action = CONFIG_RUN};
-    memset(&config, 0, sizeof(config));
-    for (size_t i = 0; i < KEYS; i++) {
-        enum lucid_error error = set_value(&config, &keys[i], keys[i].initial, why);
-        lucid_assert(error == LUCID_OK);
-    }
-    enum lucid_error error = read_flags(argc, argv, &flags, why);
-    if (error == LUCID_OK && flags.config != NULL) {
-        error = read_file(&config, flags.config, why);
-    }
-    if (error == LUCID_OK) {
-        error = read_environment(&config, environment, why);
-    }
-    for (size_t i = 0; error == LUCID_OK && i < KEYS; i++) {
-        if (flags.values[i] != NULL) {
-            error = set_value(&config, &keys[i], flags.values[i], why);
-        }
-    }
-    if (error == LUCID_OK) {
-        error = check_whole(&config, why);
-    }
-    if (error == LUCID_OK && config.data[0] == 0 &&
-        (flags.action == CONFIG_RUN || flags.action == CONFIG_CHECK)) {
-        error = refuse_value(why, "data", "is missing: name the data directory with --data DIR");
-    }
-    if (error == LUCID_OK) {
-        *ret = config;
-        *ret_action = flags.action;
-    }
-    return error;
-}
-
 /* --- output ----------------------------------------------------------------------------------- */
 
-void config_print(const struct config *config, struct lucid_buf *out)
+static void plugins_print(const struct plugins *plugins, struct lucid_buf *out)
+{
+    for (size_t p = 0; p < plugins->count; p++) {
+        const struct plugin *plugin = plugins->all[p];
+        const struct lucid_plugin_setting *setting = plugin->module->settings;
+        for (; setting != NULL && setting->key != NULL; setting++) {
+            lucid_buf_printf(out, "%s.%s = %s\n", plugin->module->name, setting->key,
+                             plugin_setting(plugin, setting->key));
+        }
+    }
+}
+
+void config_print(const struct config *config, const struct plugins *plugins, struct lucid_buf *out)
 {
     for (size_t i = 0; i < KEYS; i++) {
         const uint8_t *at = (const uint8_t *)config + keys[i].offset;
@@ -489,9 +285,26 @@ void config_print(const struct config *config, struct lucid_buf *out)
         }
         lucid_buf_char(out, '\n');
     }
+    plugins_print(plugins, out);
 }
 
-void config_help(struct lucid_buf *out)
+/* A key's line: the flag, what it is, and in brackets what it is without being set. */
+static void help_line(const char *plugin, const char *key, const char *help, const char *initial,
+                      struct lucid_buf *out)
+{
+    char flag[CONFIG_NAME_BYTES_MAX + 3];
+    (void)snprintf(flag, sizeof(flag), "--%s%s%s", plugin, plugin[0] == 0 ? "" : "-", key);
+    for (char *c = flag; *c != 0; c++) {
+        *c = *c == '_' ? '-' : *c;
+    }
+    lucid_buf_printf(out, "  %-30s %s", flag, help);
+    if (initial[0] != 0) {
+        lucid_buf_printf(out, " [%s]", initial);
+    }
+    lucid_buf_char(out, '\n');
+}
+
+void config_help(const struct plugins *plugins, struct lucid_buf *out)
 {
     lucid_buf_str(
         out,
@@ -503,16 +316,16 @@ void config_help(struct lucid_buf *out)
         "Every key below is also a line `key = value` of the file and an environment\n"
         "variable LUCID_KEY; flags win over the environment, that over the file.\n\n");
     for (size_t i = 0; i < KEYS; i++) {
-        char flag[NAME_BYTES_MAX + 2];
-        snprintf(flag, sizeof(flag), "--%s", keys[i].name);
-        for (char *c = flag; *c != 0; c++) {
-            *c = *c == '_' ? '-' : *c;
+        help_line("", keys[i].name, keys[i].help, keys[i].initial, out);
+    }
+    for (size_t p = 0; p < plugins->count; p++) {
+        const struct lucid_plugin *module = plugins->all[p]->module;
+        const struct lucid_plugin_setting *setting = module->settings;
+        lucid_buf_printf(out, "\nThe plugin %s %s: %s\n\n", module->name, module->version,
+                         module->summary);
+        for (; setting != NULL && setting->key != NULL; setting++) {
+            help_line(module->name, setting->key, setting->help, setting->initial, out);
         }
-        lucid_buf_printf(out, "  %-30s %s", flag, keys[i].help);
-        if (keys[i].initial[0] != 0) {
-            lucid_buf_printf(out, " [%s]", keys[i].initial);
-        }
-        lucid_buf_char(out, '\n');
     }
 }
 
@@ -532,12 +345,12 @@ enum lucid_error config_listen(const struct config *config, bool tls, char *ret_
         host++;
         host_len -= 2;
     }
-    static const struct key port_key = {.name = "listen", .max = 65535};
+    static const struct config_key port_key = {.name = "listen", .max = 65535};
     uint64_t port = 0;
     if (colon == NULL || host_len == 0 || host_len >= host_size ||
         set_uint(&port_key, colon + 1, &port, NULL) != LUCID_OK) {
-        return refuse_value(why, tls ? "tls_listen" : "listen",
-                            "must be HOST:PORT with a port from 0 to 65535");
+        return config_refuse_value(why, tls ? "tls_listen" : "listen",
+                                   "must be HOST:PORT with a port from 0 to 65535");
     }
     memcpy(ret_host, host, host_len);
     ret_host[host_len] = 0;

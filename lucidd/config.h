@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "gas/books.h"
 #include "http/http.h"
+#include "lucidd/plugins.h"
 
 #define CONFIG_TEXT_BYTES_MAX 1024
 #define CONFIG_TRUSTED_MAX    32
@@ -84,6 +85,8 @@ struct config {
     uint64_t streams_max;
     uint64_t stream_heartbeat_ms;
     uint64_t scrub_receipts_per_second;
+    char plugins[CONFIG_TEXT_BYTES_MAX];
+    char plugins_dir[CONFIG_TEXT_BYTES_MAX]; /* "": LUCID_PLUGINS_DIR */
     uint64_t stop_grace_ms;
 };
 
@@ -96,19 +99,27 @@ enum config_action {
     CONFIG_PRINT, /* --print-config */
 };
 
-/* Reads file (--config), environment and flags. Unknown keys in file or flags, values out of
- * bounds and repeated flags are refused with the key's name in why->param; unknown LUCID_*
- * variables are only warned of, because other programs share the prefix. Errors:
- * LUCID_REFUSE_INVALID, LUCID_RETRY_IO (the file). */
+/* --- config_read.c: where the values come from ------------------------------------------------ */
+
+/* Reads file (--config), environment and flags: first which plugins there are, which are loaded
+ * (plugins: an empty struct; unload it also after an error), then everything, their keys NAME.KEY
+ * among the others. Unknown keys in file or flags, values out of bounds and repeated flags are
+ * refused with the key's name in why->param; unknown LUCID_* variables are only warned of, because
+ * other programs share the prefix. Errors: LUCID_REFUSE_INVALID, LUCID_RETRY_IO (the file), those
+ * of plugins_load. */
 enum lucid_error config_read(int argc, char *const *argv, char *const *environment,
-                             struct config *ret, enum config_action *ret_action,
+                             struct plugins *plugins, struct config *ret,
+                             enum config_action *ret_action,
                              struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* --- config.c --------------------------------------------------------------------------------- */
+
 /* "key = value" lines of everything, as a file that gives the same configuration. */
-void config_print(const struct config *config, struct lucid_buf *out);
+void config_print(const struct config *config, const struct plugins *plugins,
+                  struct lucid_buf *out);
 
 /* The help text: usage and every key with its default. */
-void config_help(struct lucid_buf *out);
+void config_help(const struct plugins *plugins, struct lucid_buf *out);
 
 /* Splits listen (or, tls: tls_listen) into host and port (0–65535). The host is "" when there is to
  * be no such listener. */

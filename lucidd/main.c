@@ -35,6 +35,7 @@ enum { LOOPS_MAX = 64, WRITER_IDLE_ROUND_MS = 1000, SCRUB_FIRST_MS = 1000 };
 
 struct service {
     struct config config;
+    struct plugins plugins;
     struct datadir dir;
     struct ledger_skey *log_key;            /* locked memory */
     struct ledger_ed25519_key *service_key; /* locked memory */
@@ -642,12 +643,13 @@ int main(int argc, char **argv)
     static struct service service;
     struct lucid_why why = {.code = NULL};
     enum config_action action = CONFIG_RUN;
-    enum lucid_error error = config_read(argc, argv, environ, &service.config, &action, &why);
-    if (error != LUCID_OK) {
-        return start_say(why.text, LUCID_REFUSE_INVALID);
-    }
-    if (action != CONFIG_RUN) {
-        return start_print(&service.config, action);
+    enum lucid_error error =
+        config_read(argc, argv, environ, &service.plugins, &service.config, &action, &why);
+    if (error != LUCID_OK || action != CONFIG_RUN) {
+        int end = error != LUCID_OK ? start_say(why.text, LUCID_REFUSE_INVALID)
+                                    : start_print(&service.config, &service.plugins, action);
+        plugins_unload(&service.plugins);
+        return end;
     }
     lucid_log_set_level(config_log_level(&service.config));
     service.main_thread = pthread_self();
@@ -670,6 +672,7 @@ int main(int argc, char **argv)
         status = atomic_load(&service.store_failed) ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     service_close(&service);
+    plugins_unload(&service.plugins);
     notify_close(&service.notify);
     return status;
 }

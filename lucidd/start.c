@@ -34,20 +34,21 @@ int start_say(const char *text, enum lucid_error error)
     return final ? EXIT_USAGE : EXIT_FAILURE;
 }
 
-int start_print(const struct config *config, enum config_action action)
+int start_print(const struct config *config, const struct plugins *plugins,
+                enum config_action action)
 {
     struct lucid_why why = {.code = NULL};
     struct lucid_buf out;
     lucid_buf_init(&out, 0);
     switch (action) {
     case CONFIG_HELP:
-        config_help(&out);
+        config_help(plugins, &out);
         break;
     case CONFIG_VERSION:
         lucid_buf_str(&out, "lucidd " LUCID_VERSION "\n");
         break;
     case CONFIG_PRINT:
-        config_print(config, &out);
+        config_print(config, plugins, &out);
         break;
     case CONFIG_CHECK:
         if (shop_check(config, &why) != LUCID_OK) {

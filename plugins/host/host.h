@@ -20,11 +20,16 @@
 #define PLUGIN_TYPES_MAX  16 /* of one kind */
 #define PLUGIN_ROUTES_MAX 32
 
+#define PLUGIN_SETTINGS_MAX          32
+#define PLUGIN_SETTING_KEY_BYTES_MAX 32
+#define PLUGIN_SETTING_BYTES_MAX     1000 /* of a value */
+
 /* One that is loaded. */
 struct plugin {
     const struct lucid_plugin *module;
     void *handle; /* of dlopen */
-    void *self;   /* NULL until plugin_open */
+    bool opened;
+    void *self; /* what its open made; it may be NULL */
     struct lucid_plugin_host host;
     struct plugin_settings *settings;     /* values by key */
     const struct ledger_ed25519_key *key; /* NULL: none (offline) */
@@ -53,7 +58,13 @@ void plugin_unload(struct plugin *plugin);
 enum lucid_error plugin_set(struct plugin *plugin, const char *key, const char *value,
                             struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* Calls open and close. The key signs for it; it and ledger identity outlive the plugin. */
+/* The text of a setting that holds: what was set, or its initial value; NULL: no such key. Good
+ * until it is set again or unloaded. */
+const char *plugin_setting(const struct plugin *plugin, const char *key);
+
+/* Calls open and close. plugin_open: PLUGIN_OPEN, LUCID_REFUSE_INVALID, or LUCID_RETRY_BUSY where
+ * the plugin says so; close also one that is not open. The key signs for it; it and ledger identity
+ * outlive the plugin. */
 enum lucid_error plugin_open(struct plugin *plugin, const struct ledger_identity *identity,
                              const char *service_version, const struct ledger_ed25519_key *key,
                              struct lucid_why *why) LUCID_WARN_UNUSED;
@@ -68,6 +79,9 @@ enum lucid_error plugin_kinds_use(struct plugin *plugin, struct ledger_use *uses
 /* Creates the tables that a store has not yet. Before ledger_open; needs a writable store. */
 enum lucid_error plugin_tables_create(const struct plugin *plugin,
                                       struct store *store) LUCID_WARN_UNUSED;
+
+/* Frees the adapters; plugin_unload does. */
+void plugin_kinds_free(struct plugin *plugin);
 
 /* A command of a plugin's kind, with the blobs that go with it: as the writer takes it. */
 struct plugin_command {
@@ -92,7 +106,8 @@ struct lucid_plugin_view {
     struct lucid_arena *arena; /* for what is copied */
 };
 
-/* Fills the functions of a host that need no request: utilities, text, views, transactions. */
+/* Fills the functions of a host that need no request: utilities, text, views, transactions.
+ * plugin_load does, before anything of the module runs. */
 void plugin_host_init(struct plugin *plugin, struct lucid_plugin_host *host);
 
 struct lucid_plugin_out {
