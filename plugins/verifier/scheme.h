@@ -42,6 +42,10 @@ struct scheme_job {
     int8_t hardware;       /* AR4SI claims: by tcb (and chain, revocation) */
     int8_t configuration;  /* by configuration */
     int8_t runtime_opaque; /* by configuration */
+
+    /* Set by any of the scheme's functions: it ran out of memory, so what it said is no verdict.
+     * The core ends with LUCID_RETRY_MEMORY. */
+    bool no_memory;
 };
 
 struct scheme {
