@@ -1,0 +1,27 @@
+/* What the files x509*.c share: the OpenSSL objects behind the opaque ones. */
+#ifndef LUCID_PLUGINS_VERIFIER_X509_INTERNAL_H
+#define LUCID_PLUGINS_VERIFIER_X509_INTERNAL_H
+
+#include <openssl/x509.h>
+
+#include "base/buf.h"
+#include "plugins/verifier/x509.h"
+
+struct x509_cert {
+    X509 *x;
+    uint8_t *der; /* as it was read */
+    size_t der_len;
+};
+
+/* Takes the next PEM block of that label ("CERTIFICATE") from the front of *text into der (cleared
+ * first). X509_IS_OK with ret_end: there is only white space left. */
+enum x509_status x509_pem_next(struct lucid_span *text, const char *label, struct lucid_buf *der,
+                               bool *ret_end) LUCID_WARN_UNUSED;
+
+/* Unix seconds of an ASN.1 time, 0 for one before 1970. False: it is none. */
+bool x509_time_s(const ASN1_TIME *time, uint64_t *ret) LUCID_WARN_UNUSED;
+
+/* The bit of enum x509_algorithm for a digest and a kind of key; 0: neither. */
+unsigned x509_algorithm_of(int digest_nid, int key_nid);
+
+#endif

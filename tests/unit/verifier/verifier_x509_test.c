@@ -1,0 +1,287 @@
+/* plugins/verifier/x509.h on the certificates of real hardware (tests/vectors/attestation). */
+#include "files.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "plugins/verifier/x509.h"
+
+#define TIME_S UINT64_C(1740000000) /* 2025-02-19: every certificate here is valid */
+
+static const struct x509_rules rules = {.algorithms = X509_RSA_PSS_SHA384, .leaf_keys = X509_P384};
+static const char *const products[] = {"milan", "genoa", "turin"};
+
+static void certs_add(struct x509_certs *certs, const char *name)
+{
+    struct lucid_buf file = file_read(name);
+    assert_int_equal(x509_certs_read(lucid_buf_span(&file), certs), X509_IS_OK);
+    lucid_buf_fini(&file);
+}
+
+static struct x509_certs certs_of(const char *name)
+{
+    struct x509_certs certs = {.count = 0};
+    certs_add(&certs, name);
+    return certs;
+}
+
+/* ASK, ARK, ASVK of a product, as between and anchors. */
+static void roots_of(const char *product, struct x509_certs *between, struct x509_certs *anchors)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "snp/%s_ask_ark_asvk.pem", product);
+    struct x509_certs all = certs_of(name);
+    assert_int_equal(all.count, 3);
+    *between = (struct x509_certs){.items = {all.items[0], all.items[2]}, .count = 2};
+    *anchors = (struct x509_certs){.items = {all.items[1]}, .count = 1};
+}
+
+static enum x509_status verify(const char *leaf_name, const char *product, uint64_t time_s)
+{
+    struct x509_certs between;
+    struct x509_certs anchors;
+    roots_of(product, &between, &anchors);
+    struct x509_certs leaf = certs_of(leaf_name);
+    size_t anchor = 99;
+    enum x509_status status =
+        x509_chain_verify(leaf.items[0], &between, &anchors, time_s, &rules, &anchor);
+    assert_int_equal(anchor, status == X509_IS_OK ? 0 : 99);
+    assert_int_equal(ERR_peek_error(), 0);
+    x509_certs_fini(&leaf);
+    x509_certs_fini(&between);
+    x509_certs_fini(&anchors);
+    return status;
+}
+
+static const struct {
+    const char *file;
+    const char *product;
+} leaves[] = {
+    {"snp/milan-v2-vcek.vcek.der", "milan"},    {"snp/gosev-milan.vcek.der", "milan"},
+    {"snp/v3-vlek.vlek.der", "milan"},          {"snp/virtee-turin.vcek.der", "turin"},
+    {"snp-azure-vtpm/vcek-genoa.pem", "genoa"},
+};
+
+static void test_chains(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
+        for (size_t k = 0; k < 3; k++) {
+            enum x509_status status = verify(leaves[i].file, products[k], TIME_S);
+            if (strcmp(products[k], leaves[i].product) == 0) {
+                assert_int_equal(status, X509_IS_OK);
+            } else {
+                assert_int_equal(status, X509_IS_NO_ISSUER);
+            }
+        }
+    }
+    assert_int_equal(verify("snp/neg-vcek-invalid-new.der", "milan", TIME_S),
+                     X509_IS_BAD_SIGNATURE);
+}
+
+/* The second before the first and after the last of a leaf's life. */
+static void test_clock(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
+        struct x509_certs leaf = certs_of(leaves[i].file);
+        uint64_t from = x509_cert_not_before(leaf.items[0]);
+        uint64_t to = x509_cert_not_after(leaf.items[0]);
+        const char *file = leaves[i].file;
+        const char *product = leaves[i].product;
+        assert_int_equal(verify(file, product, from - 1), X509_IS_NOT_YET_VALID);
+        assert_int_equal(verify(file, product, from), X509_IS_OK);
+        assert_int_equal(verify(file, product, to), X509_IS_OK);
+        assert_int_equal(verify(file, product, to + 1), X509_IS_EXPIRED);
+        assert_int_equal(verify(file, product, UINT64_MAX), X509_IS_EXPIRED);
+        x509_certs_fini(&leaf);
+    }
+    struct x509_certs vlek = certs_of("snp/v3-vlek.vlek.der");
+    assert_int_equal(x509_cert_not_before(vlek.items[0]), 1733868861); /* 2024-12-10T22:14:21Z */
+    assert_int_equal(x509_cert_not_after(vlek.items[0]), 1765404861);  /* 2025-12-10T22:14:21Z */
+    x509_certs_fini(&vlek);
+}
+
+static void test_rules(void **state)
+{
+    (void)state;
+    struct x509_certs between;
+    struct x509_certs anchors;
+    roots_of("milan", &between, &anchors);
+    struct x509_certs leaf = certs_of("snp/gosev-milan.vcek.der");
+    const struct x509_cert *vcek = leaf.items[0];
+    struct x509_rules other = {.algorithms = X509_ECDSA_SHA256 | X509_ECDSA_SHA384,
+                               .leaf_keys = X509_P384};
+    assert_int_equal(x509_chain_verify(vcek, &between, &anchors, TIME_S, &other, NULL),
+                     X509_IS_BAD_ALGORITHM);
+    other = (struct x509_rules){.algorithms = X509_RSA_PSS_SHA384, .leaf_keys = X509_P256};
+    assert_int_equal(x509_chain_verify(vcek, &between, &anchors, TIME_S, &other, NULL),
+                     X509_IS_BAD_KEY);
+    /* A CA is no leaf, what is not listed is no anchor, a leaf is no issuer. */
+    assert_int_equal(x509_chain_verify(between.items[0], NULL, &anchors, TIME_S, &rules, NULL),
+                     X509_IS_BAD_LEAF);
+    assert_int_equal(x509_chain_verify(vcek, &between, &leaf, TIME_S, &rules, NULL),
+                     X509_IS_NO_ISSUER);
+    assert_int_equal(x509_chain_verify(vcek, NULL, &anchors, TIME_S, &rules, NULL),
+                     X509_IS_NO_ISSUER);
+    struct x509_certs none = {.count = 0};
+    struct x509_certs all = {.items = {between.items[0], anchors.items[0]}, .count = 2};
+    assert_int_equal(x509_chain_verify(vcek, &all, &none, TIME_S, &rules, NULL), X509_IS_NO_ISSUER);
+    assert_true(x509_cert_issued_by(vcek, between.items[0]));
+    assert_false(x509_cert_issued_by(vcek, between.items[1]));
+    assert_false(x509_cert_issued_by(vcek, anchors.items[0]));
+    x509_certs_fini(&leaf);
+    x509_certs_fini(&between);
+    x509_certs_fini(&anchors);
+}
+
+static void test_access(void **state)
+{
+    (void)state;
+    struct x509_certs vlek = certs_of("snp/v3-vlek.vlek.der");
+    char name[X509_NAME_BYTES_MAX + 1];
+    assert_true(x509_cert_subject(vlek.items[0], name));
+    assert_string_equal(name, "SEV-VLEK");
+    assert_true(x509_cert_issuer(vlek.items[0], name));
+    assert_string_equal(name, "SEV-VLEK-Milan");
+    static const uint8_t microcode[] = {0x2b, 6, 1, 4, 1, 0x9c, 0x78, 1, 3, 8};
+    static const uint8_t hwid[] = {0x2b, 6, 1, 4, 1, 0x9c, 0x78, 1, 4};
+    struct lucid_span value = {.data = NULL};
+    assert_int_equal(
+        x509_cert_extension(vlek.items[0], lucid_span(microcode, sizeof(microcode)), &value),
+        X509_IS_OK);
+    assert_int_equal(value.len, 4);
+    assert_memory_equal(value.data, "\x02\x02\x00\xd9", 4);
+    assert_int_equal(x509_cert_extension(vlek.items[0], lucid_span(hwid, sizeof(hwid)), &value),
+                     X509_IS_OK);
+    assert_null(value.data);
+    uint8_t point[X509_POINT_BYTES_MAX];
+    size_t len = 0;
+    assert_int_equal(x509_cert_point(vlek.items[0], X509_P384, point, &len), X509_IS_OK);
+    assert_int_equal(len, 96);
+    assert_int_equal(x509_cert_point(vlek.items[0], X509_P256, point, &len), X509_IS_BAD_KEY);
+    x509_certs_fini(&vlek);
+}
+
+/* The report's own signature, little endian, by the certificate and by its bare point. */
+static void test_ecdsa(void **state)
+{
+    (void)state;
+    struct x509_certs vcek = certs_of("snp/gosev-milan.vcek.der");
+    struct lucid_buf report = file_read("snp/gosev-milan.report.bin");
+    uint8_t raw[96];
+    memcpy(raw, report.data + 0x2a0, 48);
+    memcpy(raw + 48, report.data + 0x2a0 + 72, 48);
+    struct lucid_span signature = lucid_span(raw, sizeof(raw));
+    struct lucid_span message = lucid_span(report.data, 0x2a0);
+    const struct x509_cert *cert = vcek.items[0];
+    assert_int_equal(x509_cert_ecdsa_verify(cert, X509_P384, X509_SHA384, message, signature, true),
+                     X509_IS_OK);
+    assert_int_equal(
+        x509_cert_ecdsa_verify(cert, X509_P384, X509_SHA384, message, signature, false),
+        X509_IS_BAD_SIGNATURE);
+    assert_int_equal(x509_cert_ecdsa_verify(cert, X509_P384, X509_SHA256, message, signature, true),
+                     X509_IS_BAD_SIGNATURE);
+    assert_int_equal(x509_cert_ecdsa_verify(cert, X509_P256, X509_SHA384, message, signature, true),
+                     X509_IS_BAD_KEY);
+    assert_int_equal(
+        x509_cert_ecdsa_verify(cert, X509_P384, X509_SHA384, message, lucid_span(raw, 95), true),
+        X509_IS_BAD_SIGNATURE);
+    uint8_t point[X509_POINT_BYTES_MAX];
+    size_t len = 0;
+    assert_int_equal(x509_cert_point(cert, X509_P384, point, &len), X509_IS_OK);
+    struct lucid_span key = lucid_span(point, len);
+    assert_int_equal(x509_point_ecdsa_verify(key, X509_P384, X509_SHA384, message, signature, true),
+                     X509_IS_OK);
+    /* Reversed by hand it verifies as big endian. */
+    uint8_t big[96];
+    for (size_t i = 0; i < 48; i++) {
+        big[i] = raw[47 - i];
+        big[48 + i] = raw[95 - i];
+    }
+    assert_int_equal(
+        x509_point_ecdsa_verify(key, X509_P384, X509_SHA384, message, lucid_span(big, 96), false),
+        X509_IS_OK);
+    point[95] ^= 1; /* no point of the curve any more */
+    assert_int_equal(x509_point_ecdsa_verify(key, X509_P384, X509_SHA384, message, signature, true),
+                     X509_IS_BAD_KEY);
+    assert_int_equal(x509_point_ecdsa_verify(lucid_span(point, 64), X509_P384, X509_SHA384, message,
+                                             signature, true),
+                     X509_IS_BAD_KEY);
+    memset(raw, 0, sizeof(raw));
+    assert_int_equal(x509_cert_ecdsa_verify(cert, X509_P384, X509_SHA384, message, signature, true),
+                     X509_IS_BAD_SIGNATURE);
+    memset(raw, 0xff, sizeof(raw));
+    assert_int_equal(x509_cert_ecdsa_verify(cert, X509_P384, X509_SHA384, message, signature, true),
+                     X509_IS_BAD_SIGNATURE);
+    assert_int_equal(ERR_peek_error(), 0);
+    lucid_buf_fini(&report);
+    x509_certs_fini(&vcek);
+}
+
+static enum x509_status read_status(struct lucid_span bytes)
+{
+    struct x509_certs certs = {.count = 0};
+    enum x509_status status = x509_certs_read(bytes, &certs);
+    assert_int_equal(certs.count != 0, status == X509_IS_OK);
+    x509_certs_fini(&certs);
+    return status;
+}
+
+static void test_reading(void **state)
+{
+    (void)state;
+    struct lucid_buf der = file_read("snp/gosev-milan.vcek.der");
+    for (size_t len = 0; len < der.len; len++) {
+        assert_int_equal(read_status(lucid_span(der.data, len)), X509_IS_MALFORMED);
+    }
+    assert_int_equal(read_status(lucid_buf_span(&der)), X509_IS_OK);
+    lucid_buf_char(&der, '\0');
+    assert_int_equal(read_status(lucid_buf_span(&der)), X509_IS_MALFORMED);
+    lucid_buf_fini(&der);
+
+    struct lucid_buf pem = file_read("snp/milan_ask_ark_asvk.pem");
+    assert_int_equal(read_status(lucid_buf_span(&pem)), X509_IS_OK);
+    lucid_buf_str(&pem, " \r\n\t");
+    assert_int_equal(read_status(lucid_buf_span(&pem)), X509_IS_OK);
+    lucid_buf_str(&pem, "x");
+    assert_int_equal(read_status(lucid_buf_span(&pem)), X509_IS_MALFORMED);
+    pem.data[40] = '*';
+    assert_int_equal(read_status(lucid_buf_span(&pem)), X509_IS_MALFORMED);
+    lucid_buf_fini(&pem);
+    assert_int_equal(read_status(lucid_span_str("   ")), X509_IS_MALFORMED);
+    assert_int_equal(
+        read_status(lucid_span_str("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")),
+        X509_IS_MALFORMED);
+    assert_int_equal(
+        read_status(lucid_span_str("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")),
+        X509_IS_MALFORMED);
+
+    /* More than the list takes: nothing of it is kept, what was there is. */
+    struct lucid_buf many;
+    lucid_buf_init(&many, 0);
+    struct lucid_buf one = file_read("snp/virtee-milan-ark.pem");
+    for (size_t i = 0; i < X509_CERTS_MAX; i++) {
+        lucid_buf_span_put(&many, lucid_buf_span(&one));
+    }
+    struct x509_certs certs = certs_of("snp/gosev-milan.vcek.der");
+    assert_int_equal(x509_certs_read(lucid_buf_span(&many), &certs), X509_IS_TOO_LARGE);
+    assert_int_equal(certs.count, 1);
+    x509_certs_fini(&certs);
+    assert_int_equal(x509_certs_read(lucid_buf_span(&many), &certs), X509_IS_OK);
+    assert_int_equal(certs.count, X509_CERTS_MAX);
+    assert_true(x509_cert_equal(certs.items[0], certs.items[X509_CERTS_MAX - 1]));
+    x509_certs_fini(&certs);
+    lucid_buf_fini(&one);
+    lucid_buf_fini(&many);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chains), cmocka_unit_test(test_clock), cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_access), cmocka_unit_test(test_ecdsa), cmocka_unit_test(test_reading),
+    };
+    return cmocka_run_group_tests_name("verifier x509", tests, NULL, NULL);
+}
