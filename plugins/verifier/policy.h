@@ -26,7 +26,16 @@
 #define POLICY_DIGESTS_MAX    256
 #define POLICY_REFERENCES_MAX 16
 #define POLICY_RULES_MAX      64
+#define POLICY_STATUSES_MAX   16
+#define POLICY_AUDITORS_MAX   64
+#define POLICY_REQUIRED_MAX   64
+#define REFERENCE_BYTES_MAX   POLICY_BYTES_MAX
 #define REFERENCE_VALUES_MAX  512
+#define REFERENCE_ENTRIES_MAX 64 /* "containers", "auditors" */
+#define DOCUMENT_DEPTH_MAX    16
+
+#define POLICY_TYPE_NAME    "lucid.attestation.policy/v1"
+#define REFERENCE_TYPE_NAME "lucid.attestation.reference/v1"
 
 /* A list of raw digests or ids. */
 struct policy_digests {
@@ -34,10 +43,11 @@ struct policy_digests {
     size_t count;
 };
 
-/* The least TCB of a product: "minTcb": {"snp": {"Milan": {"bootLoader": 3, …, "from": time}}}. */
+/* The least TCB of a product: "minTcb": {"snp": {"Milan": {"bootLoader": 3, …, "from": time}}},
+ * time as "2026-11-21T10:00:00Z". The product "*" is asked where none has the name. */
 struct policy_floor {
     struct lucid_span type;    /* "snp" */
-    struct lucid_span product; /* "Milan" */
+    struct lucid_span product; /* "Milan", "*" */
     struct {
         struct lucid_span name; /* "bootLoader", "tee", "snp", "microcode", "fmc", "svn" */
         uint64_t least;
@@ -57,8 +67,9 @@ struct policy {
     struct lucid_span types[POLICY_TYPES_MAX];
     size_t type_count; /* 0: the default */
     /* "acceptedStatus": TCB states that are no failure ("UpToDate"; "OutOfDate" within grace is a
-     * warning anyway). "Revoked" and "NoLevel" cannot be accepted: such a document is refused. */
-    struct lucid_span accepted[16];
+     * warning anyway). Default: "UpToDate". "Revoked" and "NoLevel" cannot be accepted: such a
+     * document is refused. */
+    struct lucid_span accepted[POLICY_STATUSES_MAX];
     size_t accepted_count;
     uint64_t grace_days;              /* "graceDays": below a floor younger than this: warning */
     uint64_t collateral_age_days_max; /* "maxCollateralAgeDays"; 0: any age */
@@ -77,9 +88,9 @@ struct policy {
         struct policy_digests id_key_digests;     /* "idKeyDigests": empty: any */
         struct policy_digests author_key_digests; /* "authorKeyDigests" */
     } config;
-    /* "references": ids of the sets that measurements are looked up in; "requireReference": default
-     * true: without a fitting reference the measurement is not recognised (33, contraindicating
-     * only if "unknownMeasurement" is "deny"). */
+    /* "references": ids of the sets that measurements are looked up in. Without a fitting reference
+     * the measurement is not recognised (33, contraindicating only if "unknownMeasurement" is
+     * "deny"). */
     uint8_t references[POLICY_REFERENCES_MAX][LUCID_SHA256_BYTES];
     size_t reference_count;
     bool unknown_measurement_denied; /* "unknownMeasurement": "warn" (default) or "deny" */
@@ -93,14 +104,28 @@ struct policy {
     const struct jcs_value *document;
 };
 
-/* Parses and checks a policy document (type "lucid.attestation.policy/v1"). Unknown members are
- * refused by name, so that a misspelt rule is noticed. INVALID_POLICY with the dotted param.
- * *ret lives in the arena. */
+/* Parses and checks a policy document (type "lucid.attestation.policy/v1"; its members are those
+ * of plugins/verifier/schemas/policy.schema.json). Unknown members are refused by name, so that a
+ * misspelt rule is noticed. A signature is read for its form only: document_check judges it.
+ * INVALID_POLICY with the dotted param, INVALID_JSON (also for a member that stands twice),
+ * BODY_TOO_LARGE. *ret lives in the arena. */
 enum lucid_error policy_parse(struct lucid_span text, struct lucid_arena *arena, struct policy *ret,
                               struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* The default, canonical, without a signature: static storage. */
 struct lucid_span policy_default_bytes(void);
+
+/* Whether it accepts evidence of that kind at all. */
+bool policy_accepts_type(const struct policy *policy, struct lucid_span type, bool is_mock);
+/* Whether a TCB state is no failure. */
+bool policy_accepts_status(const struct policy *policy, const char *status);
+/* The floor of a product, of "*" where it has none of its own, or NULL. */
+const struct policy_floor *policy_floor_find(const struct policy *policy, struct lucid_span type,
+                                             struct lucid_span product);
+/* The least value of a component; 0 where none is asked for. */
+uint64_t policy_floor_least(const struct policy_floor *floor, const char *component);
+/* Whether those raw bytes stand in the list. */
+bool policy_digests_have(const struct policy_digests *digests, struct lucid_span raw);
 
 /* --- reference values ------------------------------------------------------------------------- */
 
@@ -128,32 +153,41 @@ struct reference_set {
     const struct jcs_value *document;
 };
 
-/* INVALID_REFERENCE with the dotted param. */
+/* INVALID_REFERENCE with the dotted param, otherwise as policy_parse. Times are RFC 3339 UTC in
+ * whole seconds; "digest" is lower-case hex of alg's length (sha256, sha384, sha512, raw), those of
+ * "containers" and "auditors" are "sha256:<hex>". */
 enum lucid_error reference_parse(struct lucid_span text, struct lucid_arena *arena,
                                  struct reference_set *ret,
                                  struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* --- signed documents ------------------------------------------------------------------------- */
 
-#define DOCUMENT_KEY_BYTES 32
+#define DOCUMENT_KEY_BYTES       32
+#define DOCUMENT_SIGNATURE_BYTES 64
 
 /* Verifies a signature by a rule that the caller gives (host->verify, or ledger_ed25519_verify). */
 typedef bool document_verify_fn(const uint8_t key[DOCUMENT_KEY_BYTES], struct lucid_span message,
-                                const uint8_t signature[64], void *context);
+                                const uint8_t signature[DOCUMENT_SIGNATURE_BYTES], void *context);
 
-/* Canonicalizes a signed document, checks its signature and gives its key and digest.
- * LUCID_REFUSE_INVALID: malformed or unsigned (INVALID_DOCUMENT); LUCID_REFUSE_FORBIDDEN: the
- * signature is wrong (SIGNATURE_INVALID). *ret_canonical lives in the arena. */
+/* Canonicalizes a signed document, checks its signature and gives its key and digest: SHA-256 of
+ * the canonical bytes, the signature's value included. LUCID_REFUSE_INVALID: malformed or unsigned
+ * (INVALID_DOCUMENT, INVALID_JSON); LUCID_REFUSE_TOO_LARGE: BODY_TOO_LARGE; LUCID_REFUSE_FORBIDDEN:
+ * the signature is wrong (SIGNATURE_INVALID). *ret_canonical lives in the arena. */
 enum lucid_error document_check(struct lucid_span text, document_verify_fn *verify, void *context,
                                 struct lucid_arena *arena, struct lucid_span *ret_canonical,
                                 uint8_t ret_key[DOCUMENT_KEY_BYTES],
                                 uint8_t ret_id[LUCID_SHA256_BYTES],
                                 struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* What is signed: the canonical document with signature {algorithm, publicKey} and no value. */
+/* What is signed: the canonical document with signature {algorithm, publicKey} and no value. A
+ * signature that is there already is replaced. document_signed puts the value in. */
 enum lucid_error document_signing_input(struct lucid_span text,
                                         const uint8_t key[DOCUMENT_KEY_BYTES],
                                         struct lucid_arena *arena, struct lucid_span *ret,
                                         struct lucid_why *why) LUCID_WARN_UNUSED;
+enum lucid_error document_signed(struct lucid_span text, const uint8_t key[DOCUMENT_KEY_BYTES],
+                                 const uint8_t signature[DOCUMENT_SIGNATURE_BYTES],
+                                 struct lucid_arena *arena, struct lucid_span *ret,
+                                 struct lucid_why *why) LUCID_WARN_UNUSED;
 
 #endif
