@@ -3,6 +3,7 @@
 
 usage: openapi.py format FILE             rewrites FILE in the one form
        openapi.py embed FILE VERSION OUT  writes OUT, a C file that holds the document
+       openapi.py part NAME FILE OUT      writes OUT, a C file with a plugin's part as text in NAME
 
 The form: two spaces, what fits into 100 columns on one line, so that a change is a small diff."""
 
@@ -77,6 +78,15 @@ def embed(path, version, out):
                    "sizeof(api_openapi_document);\n")
 
 
+def part(name, path, out):
+    data = json.dumps(read(path), separators=(",", ":")).encode() + b"\0"
+    with open(out, "w", encoding="utf-8") as file:
+        file.write(f"extern const char {name}[];\n\nconst char {name}[] = {{")
+        for i in range(0, len(data), 24):
+            file.write("\n    " + " ".join(f"{byte}," for byte in data[i:i + 24]))
+        file.write("\n};\n")
+
+
 def main(arguments):
     if len(arguments) == 2 and arguments[0] == "format":
         result = formatted(arguments[1])
@@ -84,6 +94,8 @@ def main(arguments):
             file.write(result)
     elif len(arguments) == 4 and arguments[0] == "embed":
         embed(*arguments[1:])
+    elif len(arguments) == 4 and arguments[0] == "part":
+        part(*arguments[1:])
     else:
         sys.exit(__doc__)
 

@@ -1,0 +1,97 @@
+/* POST /v1/attestation/challenge, GET /.well-known/lucid-verifier. */
+#include "base/base64url.h"
+#include "plugins/verifier/challenge.h"
+#include "plugins/verifier/module.h"
+
+enum { TYPES_MAX = 16 };
+
+/* Which kinds of evidence the caller means to send. */
+static enum lucid_error types_check(const struct jcs_value *types, struct lucid_why *why)
+{
+    if (types == NULL) {
+        return LUCID_OK;
+    }
+    if (jcs_type(types) != JCS_ARRAY || jcs_count(types) == 0 || jcs_count(types) > TYPES_MAX) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "types",
+                            "it must be a list of 1 to %d kinds of evidence", TYPES_MAX);
+    }
+    for (const struct jcs_value *at = jcs_next(types, NULL); at != NULL; at = jcs_next(types, at)) {
+        if (jcs_type(at) != JCS_STRING) {
+            return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "types",
+                                "a kind of evidence is a text");
+        }
+    }
+    return LUCID_OK;
+}
+
+static enum lucid_error challenge(struct ask *ask, struct lucid_why *why)
+{
+    static const char *const members[] = {"audience", "types", NULL};
+    const struct jcs_value *body;
+    struct lucid_span audience;
+    enum lucid_error error = ask_document(ask, members, &body, why);
+    if (error == LUCID_OK) {
+        error = ask_text(body, "", "audience", true, CHALLENGE_AUDIENCE_BYTES_MAX, &audience, why);
+    }
+    if (error == LUCID_OK) {
+        error = types_check(jcs_member(body, "types"), why);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    struct appraisal_challenge made;
+    char session[CHALLENGE_SESSION_BYTES];
+    uint8_t random[16];
+    ask->host->random(ask->host, random, sizeof(random));
+    challenge_make(ask->verifier->challenge_key, random, audience, ask->now_ms / 1000,
+                   ask->verifier->challenge_s, session, &made);
+    lucid_buf_char(&ask->out, '{');
+    lucid_json_member_str(&ask->out, "sessionId", made.session_id);
+    lucid_json_member(&ask->out, "nonce");
+    lucid_buf_char(&ask->out, '"');
+    lucid_base64url_write(&ask->out, lucid_span(made.nonce, sizeof(made.nonce)));
+    lucid_buf_char(&ask->out, '"');
+    lucid_json_member_cstr(&ask->out, "hash", "sha384");
+    lucid_json_member_str(&ask->out, "audience", audience);
+    lucid_json_member_time(&ask->out, "issuedAt", made.issued_s * 1000);
+    lucid_json_member_time(&ask->out, "expiresAt", made.expires_s * 1000);
+    lucid_buf_char(&ask->out, '}');
+    atomic_fetch_add_explicit(&ask->verifier->counters.challenges, 1, memory_order_relaxed);
+    return ask_answer(ask, 200);
+}
+
+enum lucid_plugin_result route_challenge(void *self, struct lucid_plugin_call *call,
+                                         struct lucid_plugin_why *why)
+{
+    return ask_run(self, call, challenge, why);
+}
+
+static enum lucid_error about(struct ask *ask, struct lucid_why *why)
+{
+    const struct verifier *verifier = ask->verifier;
+    struct lucid_buf *out = &ask->out;
+    (void)why;
+    lucid_buf_char(out, '{');
+    lucid_json_member_cstr(out, "issuer", ask->host->origin);
+    lucid_json_member_cstr(out, "log_origin", ask->host->origin);
+    lucid_json_member_cstr(out, "jwks_uri", "/.well-known/jwks.json");
+    lucid_json_member_cstr(out, "policies_uri", "/v1/attestation/policies");
+    lucid_json_member_cstr(out, "challenge_uri", "/v1/attestation/challenge");
+    lucid_json_member_cstr(out, "kid", verifier->kid);
+    lucid_json_member(out, "eat_profiles");
+    lucid_buf_str(out, verifier->spelling == EAR_DRAFT_04 ? "[\"" EAR_PROFILE "\"]"
+                                                          : "[\"" EAR_PROFILE_OLD "\"]");
+    lucid_json_member_str(out, "developer", verifier->developer);
+    lucid_json_member_cstr(out, "build", verifier_build());
+    lucid_json_member_u64(out, "rules_version", APPRAISAL_RULES_VERSION);
+    lucid_json_member_bool(out, "allow_mock", verifier->allow_mock);
+    lucid_json_member_bool(out, "test", ask->host->test);
+    lucid_buf_char(out, '}');
+    return ask_answer(ask, 200);
+}
+
+enum lucid_plugin_result route_about(void *self, struct lucid_plugin_call *call,
+                                     struct lucid_plugin_why *why)
+{
+    return ask_run(self, call, about, why);
+}
