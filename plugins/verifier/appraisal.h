@@ -124,8 +124,12 @@ struct appraisal_challenge {
 
 struct appraisal_input {
     uint64_t time_s; /* of verification, Unix seconds; test_time on a test store */
+    /* When the evidence came, by the log's clock: the challenge's age is measured with it, and it
+     * is the result's iat. 0: the same as time_s; only a test store's test_time makes them two. */
+    uint64_t received_s;
     struct appraisal_challenge challenge;
-    struct lucid_span runtime_data; /* JCS bytes: {nonce, publicKey, audience, workload?} */
+    /* {nonce, publicKey, audience, workload?} (freshness.h), exactly the bytes that were hashed. */
+    struct lucid_span runtime_data;
     struct appraisal_evidence evidences[APPRAISAL_EVIDENCES_MAX];
     size_t evidence_count;
     const struct appraisal_collateral *collateral;
@@ -148,14 +152,20 @@ struct appraisal_input {
 
 /* --- result ----------------------------------------------------------------------------------- */
 
+struct freshness_runtime;
+struct scheme;
+struct scheme_job;
+
 struct appraisal_submod {
     const struct appraisal_evidence *evidence;
-    const struct scheme *scheme; /* NULL: an unknown type */
+    char name[APPRAISAL_NAME_BYTES_MAX +
+              1];                 /* the evidence's, or "cpu0", "cpu1" … where it has none */
+    const struct scheme *scheme;  /* NULL: an unknown type */
+    const struct scheme_job *job; /* what the scheme read; NULL with scheme */
     struct appraisal_result steps[APPRAISAL_STEPS];
     int8_t vector[APPRAISAL_CATEGORIES];
     enum appraisal_tier status;
-    bool bound;   /* its bound data is that of the challenge's runtime data */
-    void *claims; /* the scheme's */
+    bool bound; /* its bound data is that of the challenge's runtime data */
 };
 
 struct appraisal {
@@ -164,7 +174,7 @@ struct appraisal {
     enum appraisal_tier status; /* the worst of them */
     bool appraised;             /* every evidence passed parse, chain, signature and freshness */
     bool is_mock;               /* any of them is */
-    uint8_t binding_sha384[48]; /* of runtime_data */
+    const struct freshness_runtime *runtime; /* what the runtime data say, and their hashes */
     /* The claims of the attestation result (EAR, draft-ietf-rats-ear-04) as canonical JSON: what
      * replay compares. Empty unless appraised. */
     struct lucid_span claims;
@@ -172,6 +182,10 @@ struct appraisal {
     enum appraisal_step failed_step;
     size_t failed_evidence;
 };
+
+/* No status is better than the worst member of its vector: the worst tier of those that say
+ * something; NONE where none does. */
+enum appraisal_tier appraisal_vector_tier(const int8_t vector[APPRAISAL_CATEGORIES]);
 
 /* Appraises. Everything in *ret lives in the arena or in the input.
  * LUCID_OK also for the worst verdict. LUCID_REFUSE_INVALID: the input itself is no good (why: code
@@ -181,5 +195,7 @@ enum lucid_error appraisal_run(const struct appraisal_input *input, struct lucid
 
 /* `[{"evidence","type","step","outcome","code","detail"?}, …]` of all evidences, in order. */
 void appraisal_steps_write(const struct appraisal *appraisal, struct lucid_buf *out);
+/* The same of one, without "evidence" and "type", as it stands in records. */
+void appraisal_submod_steps_write(const struct appraisal_submod *submod, struct lucid_buf *out);
 
 #endif

@@ -3,7 +3,7 @@
  * Record: canonical JSON; the payload of the event attestation.appraisal, whose SHA-256 is the
  * appraisal's id and the hash of its entry in the log:
  *
- *   {"type":"attestation.appraisal","version":1,"rulesVersion","time","issuer",
+ *   {"type":"attestation.appraisal","version":1,"rulesVersion","time","received","issuer",
  *    "verifier":{"developer","build"},
  *    "session":{"sessionId","nonce","audience","issuedAt","expiresAt"},"runtimeData":digest,
  *    "evidences":[{"name","type","evidence":digest,"endorsements":[digest…],"eventLog"?:digest}…],
@@ -26,6 +26,8 @@
 
 #define BUNDLE_BYTES_MAX ((size_t)8 << 20)
 #define RECORD_BYTES_MAX ((size_t)60 * 1024)
+#define RECORD_VERSION   1
+#define RECORD_KEYS_MAX  64 /* keys that a bundle may bring, or a caller may trust */
 
 /* Writes the record. ear: the token as it is served. */
 enum lucid_error record_write(const struct appraisal_input *input,
@@ -48,6 +50,14 @@ enum lucid_error record_digests(struct lucid_span record, struct lucid_arena *ar
                                 uint8_t (**ret)[LUCID_SHA256_BYTES], size_t *ret_count,
                                 struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* Writes the bundle of a record. keys: a JWK set (`{"keys":[…]}`); members: further members as JSON
+ * text, `"proof":…,"checkpoint":…`, or empty. Errors: as record_digests and blob;
+ * LUCID_REFUSE_TOO_LARGE over BUNDLE_BYTES_MAX; out's sticky error is LUCID_RETRY_MEMORY. */
+enum lucid_error bundle_write(struct lucid_span record, struct lucid_span ear,
+                              struct lucid_span keys, struct lucid_span members,
+                              record_blob_fn *blob, void *context, struct lucid_arena *arena,
+                              struct lucid_buf *out, struct lucid_why *why) LUCID_WARN_UNUSED;
+
 enum replay_outcome {
     REPLAY_SAME,           /* the same claims bytes, and the token is signed over them */
     REPLAY_DIFFERS_CLAIMS, /* other claims by the same rules: the diff says where */
@@ -57,25 +67,40 @@ enum replay_outcome {
 };
 const char *replay_outcome_name(enum replay_outcome outcome); /* "same", "claims", "rules" … */
 
+/* Which keys are believed, and the rule by which signatures are verified (host->verify, or
+ * ledger_ed25519_verify). */
+struct replay_trust {
+    const uint8_t (*keys)[DOCUMENT_KEY_BYTES];
+    size_t key_count; /* at most RECORD_KEYS_MAX */
+    document_verify_fn *verify;
+    void *context;
+};
+
 struct replay {
     enum replay_outcome outcome;
     struct appraisal appraisal;
-    struct lucid_span claims;   /* made now */
-    struct lucid_span recorded; /* of the token */
+    struct lucid_span claims;   /* made now; empty: nothing was appraised this time */
+    struct lucid_span recorded; /* of the token; empty: it holds none */
+    struct lucid_span record;   /* as it was given, canonical */
+    struct lucid_span remade;   /* the record that the replay makes; empty as claims */
+    uint64_t rules_version;     /* of the record */
     uint8_t record_id[LUCID_SHA256_BYTES];
-    uint8_t key[32]; /* that signed */
+    bool has_key;
+    uint8_t key[DOCUMENT_KEY_BYTES]; /* that signed */
 };
 
-/* Appraises again what a bundle holds. trusted: the keys that are believed; with count 0 those of
- * the bundle are, and the answer says REPLAY_UNKNOWN_KEY. Refusals as of record_input. */
-enum lucid_error replay_bundle(struct lucid_span bundle, const uint8_t (*trusted)[32],
-                               size_t trusted_count, struct lucid_arena *arena, struct replay *ret,
+/* Appraises again what a bundle holds. Keys of the bundle that are not trusted show that the token
+ * is signed, and the answer says REPLAY_UNKNOWN_KEY. Refusals as of record_input, and
+ * INVALID_BUNDLE.
+ */
+enum lucid_error replay_bundle(struct lucid_span bundle, const struct replay_trust *trust,
+                               struct lucid_arena *arena, struct replay *ret,
                                struct lucid_why *why) LUCID_WARN_UNUSED;
 /* The same of a record with its token, blobs got from the store. */
 enum lucid_error replay_record(struct lucid_span record, struct lucid_span ear,
-                               record_blob_fn *blob, void *context, const uint8_t (*trusted)[32],
-                               size_t trusted_count, struct lucid_arena *arena, struct replay *ret,
-                               struct lucid_why *why) LUCID_WARN_UNUSED;
+                               record_blob_fn *blob, void *context,
+                               const struct replay_trust *trust, struct lucid_arena *arena,
+                               struct replay *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 /* {"outcome","recordId","rulesVersion",…,"differences":[{"pointer","recorded","replayed"}…]} with
  * JSON pointers (RFC 6901). */
 void replay_write(const struct replay *replay, struct lucid_buf *out);

@@ -19,9 +19,11 @@ enum ear_spelling { EAR_DRAFT_04, EAR_VERAISON };
  * ear_respell, so that replay compares one form. */
 enum lucid_error ear_claims_write(const struct appraisal_input *input,
                                   const struct appraisal *appraisal, struct lucid_arena *arena,
-                                  struct lucid_span *ret) LUCID_WARN_UNUSED;
+                                  struct lucid_span *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
+/* LUCID_REFUSE_INVALID (INVALID_EAR): claims are no object. */
 enum lucid_error ear_respell(struct lucid_span claims, enum ear_spelling spelling,
-                             struct lucid_arena *arena, struct lucid_span *ret) LUCID_WARN_UNUSED;
+                             struct lucid_arena *arena, struct lucid_span *ret,
+                             struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* What of a result a relying party looks at. Spans point into the arena. */
 struct ear_submod {

@@ -79,9 +79,13 @@ struct scheme {
     void (*claims_write)(const struct scheme_job *job, struct lucid_buf *out);
 };
 
-/* The schemes that are built in; NULL: unknown type. */
+/* The schemes that are built in (schemes.c); NULL: unknown type. */
 const struct scheme *scheme_find(struct lucid_span type);
 extern const struct scheme *const schemes[]; /* ends with NULL */
+
+/* Whether a scheme may be used: it has a type, a parser, a chain, a signature, and bound data that
+ * hold its hash. */
+bool scheme_ok(const struct scheme *scheme);
 
 extern const struct scheme scheme_snp;
 extern const struct scheme scheme_mock;
@@ -89,7 +93,8 @@ extern const struct scheme scheme_mock;
 /* The item of that key among the input's collateral, or NULL. */
 const struct appraisal_collateral *scheme_collateral(const struct scheme_job *job, const char *key);
 
-/* Sets a result in one statement; detail as by printf, cut to fit; format NULL: none. */
+/* Sets a result in one statement; detail as by printf, cut to fit, other than printable ASCII shown
+ * as `?`; format NULL: none. Codes: "step.word", in the table of explain_codes.c. */
 void scheme_say(struct appraisal_result *ret, enum appraisal_outcome outcome, const char *code,
                 const char *format, ...) LUCID_PRINTF(4, 5);
 
