@@ -152,6 +152,7 @@ static enum lucid_error event_react(struct ledger *ledger, const struct ledger_t
         struct ledger_draft_list drafts = {.end = &drafts.first};
         ledger_txn_enter(ledger, u, LEDGER_PHASE_REACT);
         ledger->txn.drafts = &drafts;
+        ledger->txn.depth = depth;
         enum lucid_error error = kind->react(&ledger->txn, event);
         ledger_txn_leave(ledger);
         if (error == LUCID_OK) {
@@ -232,9 +233,6 @@ static enum lucid_error drafts_append(struct ledger *ledger, uint32_t use,
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-/* Parts of one command are few: a payment and what it pays for. */
-enum { PARTS_MAX = 8 };
-
 static enum lucid_error guards_ask(struct ledger *ledger, const struct ledger_command *command,
                                    struct lucid_why *why)
 {
@@ -288,11 +286,11 @@ static void parts_agree(struct ledger_command *command)
 
 static enum lucid_error command_run(struct ledger *ledger, struct ledger_command *command)
 {
-    struct ledger_draft_list drafts[PARTS_MAX];
-    uint32_t uses[PARTS_MAX];
+    struct ledger_draft_list drafts[LEDGER_PARTS_MAX];
+    uint32_t uses[LEDGER_PARTS_MAX];
     size_t count = 0;
     for (struct ledger_command *part = command; part != NULL; part = part->next_part) {
-        lucid_assert(count < PARTS_MAX);
+        lucid_assert(count < LEDGER_PARTS_MAX);
         uses[count] = ledger_use_find(ledger, part->kind);
         lucid_assert(uses[count] != UINT32_MAX);
         part_decide(ledger, part, uses[count], &drafts[count]);
@@ -373,7 +371,7 @@ static enum lucid_error replay_body(struct ledger *ledger, const struct ledger_t
     }
     const struct ledger_kind *kind = type == NULL ? NULL : ledger->uses[type->owner].kind;
     if (body->len > STORE_BODY_BYTES_MAX ||
-        (kind != NULL && kind->body_fits != NULL && !kind->body_fits(seen, *body))) {
+        (kind != NULL && kind->body_fits != NULL && !kind->body_fits(kind, seen, *body))) {
         return LUCID_FATAL_CORRUPT;
     }
     *body = lucid_arena_copy(&ledger->arena, *body);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "ledger/blob.h"
 #include "ledger/check_internal.h"
 #include "ledger/erasure.h"
 #include "ledger/log_internal.h"
@@ -484,12 +485,49 @@ static void type_check(struct check_worker *worker, const struct ledger_type *ty
     }
 }
 
-static void body_absence_check(struct check_worker *worker, const struct store_event *event)
+static bool body_fits(struct check_worker *worker, const struct ledger_type *type,
+                      const struct store_event *event, struct lucid_span body)
 {
+    const struct ledger_kind *kind = worker->check->shadow->uses[type->owner].kind;
+    struct ledger_event seen = {
+        .sequence = event->sequence,
+        .time_ms = event->time_ms,
+        .type = event->type,
+        .version = type->type->version,
+        .entry = event->entry,
+    };
+    return ledger_payload_upcast(type, event->version, event->payload, &worker->arena,
+                                 &seen.payload) == LUCID_OK &&
+           kind->body_fits(kind, &seen, body);
+}
+
+/* The body of an event that is no receipt: a part of a blob, or what a plugin keeps there. */
+static void other_body_check(struct check_worker *worker, const struct ledger_type *type,
+                             const struct store_event *event)
+{
+    struct check_report *report = &worker->report;
+    bool may = worker->check->shadow->uses[type->owner].kind->body_fits != NULL;
     struct lucid_span body;
-    if (store_body_read(worker->view, event->sequence, &body) != LUCID_NOTE_ABSENT) {
-        check_add(&worker->report, CHECK_BODY, event->sequence, CHECK_NO_LEAF,
+    enum lucid_error error = store_body_read(worker->view, event->sequence, &body);
+    if (error == LUCID_NOTE_ABSENT) {
+        if (lucid_span_is(event->type, ledger_blob_kind.types[0].name)) {
+            check_add(report, CHECK_BODY, event->sequence, CHECK_NO_LEAF,
+                      "the bytes of the blob's part are missing");
+        }
+    } else if (!may) {
+        check_add(report, CHECK_BODY, event->sequence, CHECK_NO_LEAF,
                   "a body lies beside an event that has none");
+    } else if (error == LUCID_NOTE_ERASED) {
+        report->erased++;
+    } else if (error != LUCID_OK) {
+        check_add(report, CHECK_BODY, event->sequence, CHECK_NO_LEAF, "the body cannot be read: %s",
+                  lucid_error_name(error));
+    } else {
+        report->bodies++;
+        if (event->version <= type->type->version && !body_fits(worker, type, event, body)) {
+            check_add(report, CHECK_BODY, event->sequence, CHECK_NO_LEAF,
+                      "the body is not the one that the event was logged with");
+        }
     }
 }
 
@@ -512,7 +550,7 @@ static enum lucid_error event_one(void *context, const struct store_event *event
     if (lucid_span_is(event->type, RECEIPT_EVENT_TYPE)) {
         check_receipt(worker, event, leaf);
     } else if (type != NULL) {
-        body_absence_check(worker, event);
+        other_body_check(worker, type, event);
     }
     if (lucid_span_is(event->type, ledger_head_kind.types[0].name)) {
         check_head(worker, event);
@@ -520,6 +558,8 @@ static enum lucid_error event_one(void *context, const struct store_event *event
         check_epoch(worker, event);
     } else if (lucid_span_is(event->type, ledger_erasure_kind.types[0].name)) {
         worker->report.erasures++;
+    } else {
+        worker->report.erasures += ledger_blob_erased_parts(event->type, event->payload);
     }
     return LUCID_OK;
 }

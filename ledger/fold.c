@@ -24,7 +24,7 @@ enum lucid_error ledger_payload_upcast(const struct ledger_type *type, uint16_t 
         return LUCID_FATAL_NEWER;
     }
     while (version < type->type->version) {
-        enum lucid_error error = type->type->upcast(version, payload, arena, &payload);
+        enum lucid_error error = type->type->upcast(type->type, version, payload, arena, &payload);
         if (error != LUCID_OK) {
             return error;
         }

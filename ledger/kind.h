@@ -22,7 +22,12 @@
 
 #define LEDGER_REACT_DEPTH_MAX  8
 #define LEDGER_MEMORY_BYTES_MAX 256
-#define LEDGER_KINDS_MAX        32
+#define LEDGER_KINDS_MAX        32 /* built-in ones and those of plugins */
+#define LEDGER_TYPES_MAX        256
+#define LEDGER_TREE_FOLD        "tree" /* the leaf rows' name among the folds; no kind's */
+#define LEDGER_TABLES_PER_KIND  12
+/* A payment, what it pays for, and the blobs of that. */
+#define LEDGER_PARTS_MAX 160
 
 struct ledger_kind;
 struct ledger_txn;
@@ -77,8 +82,10 @@ struct ledger_event_type {
     uint16_t version; /* current */
     /* Rewrites a payload of version from to version from + 1, in the arena. Pure. NULL while there
      * is only version 1. */
-    enum lucid_error (*upcast)(uint16_t from, struct lucid_span payload, struct lucid_arena *arena,
+    enum lucid_error (*upcast)(const struct ledger_event_type *type, uint16_t from,
+                               struct lucid_span payload, struct lucid_arena *arena,
                                struct lucid_span *ret_payload);
+    const void *context; /* the kind's own: what upcast finds itself by */
 };
 
 struct ledger_kind {
@@ -113,12 +120,16 @@ struct ledger_kind {
     uint64_t (*id_tag)(struct lucid_span payload);
 
     /* Whether a body is the one that the event (current version) was logged with: asked when a copy
-     * of another log is made. NULL: nothing tells. */
-    bool (*body_fits)(const struct ledger_event *event, struct lucid_span body);
+     * of another log is made, and by the check. NULL: its events have no bodies. */
+    bool (*body_fits)(const struct ledger_kind *kind, const struct ledger_event *event,
+                      struct lucid_span body);
 };
 
 /* --- what a verb may do; each asserts that it is called from a verb that may -------------------
  */
+
+/* The running kind, as it was registered. Any verb. */
+const struct ledger_kind *ledger_txn_kind(const struct ledger_txn *txn);
 
 /* The store as the batch sees it. Any verb. */
 struct store_view *ledger_txn_view(struct ledger_txn *txn);
@@ -175,6 +186,11 @@ enum lucid_error ledger_txn_get(struct ledger_txn *txn, unsigned table, struct l
 enum lucid_error ledger_txn_seek(struct ledger_txn *txn, unsigned table, enum store_seek how,
                                  struct lucid_span key, struct lucid_span *ret_key,
                                  struct lucid_span *ret_value) LUCID_WARN_UNUSED;
+/* The registered kind of that name, or NULL. decide, guard, react, conclude. */
+const struct ledger_kind *ledger_txn_kind_find(struct ledger_txn *txn, const char *name);
+/* How deep a reaction runs: 0 for a command's own events. What it drafts at
+ * LEDGER_REACT_DEPTH_MAX is an assertion. react only. */
+unsigned ledger_txn_depth(const struct ledger_txn *txn);
 /* Reads a row of another registered kind, as this batch has it; LUCID_NOTE_ABSENT. decide, guard,
  * react, conclude. */
 enum lucid_error ledger_txn_peek(struct ledger_txn *txn, const struct ledger_kind *kind,

@@ -22,6 +22,16 @@ uint32_t ledger_use_find(const struct ledger *ledger, const struct ledger_kind *
     return UINT32_MAX;
 }
 
+const struct ledger_kind *ledger_kind_find(const struct ledger *ledger, const char *name)
+{
+    for (uint32_t i = 0; i < ledger->use_count; i++) {
+        if (strcmp(ledger->uses[i].kind->name, name) == 0) {
+            return ledger->uses[i].kind;
+        }
+    }
+    return NULL;
+}
+
 const void *ledger_memory_committed(const struct ledger *ledger, const struct ledger_kind *kind)
 {
     uint32_t use = ledger_use_find(ledger, kind);

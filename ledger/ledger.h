@@ -57,6 +57,9 @@ bool ledger_identity(const struct ledger *ledger, const struct ledger_identity *
 /* The store that the ledger was opened over. Thread: any. */
 struct store *ledger_store(const struct ledger *ledger);
 
+/* The registered kind of that name, or NULL. Thread: any. */
+const struct ledger_kind *ledger_kind_find(const struct ledger *ledger, const char *name);
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 /* Begins a batch at that wall time. Errors: LUCID_RETRY_FULL, LUCID_FATAL_STORE. */

@@ -10,14 +10,11 @@
 #include "ledger/map_internal.h"
 #include "ledger/region_internal.h"
 
-#define LEDGER_TYPES_MAX         64
-#define LEDGER_TABLES_PER_KIND   8
 #define LEDGER_BATCH_BYTES_MAX   ((size_t)256 << 20)
 #define LEDGER_PENDING_BUCKETS   1024
 #define LEDGER_STAGE_BUCKETS     512
 #define LEDGER_ROW_BYTES_MAX     256
 #define LEDGER_FOLDS_TABLE       "folds"
-#define LEDGER_TREE_FOLD         "tree" /* the leaf rows' name in it; no kind's */
 #define LEDGER_TREE_FOLD_VERSION 1
 
 enum ledger_phase {
@@ -84,6 +81,7 @@ struct ledger_txn {
     uint32_t use;
     enum ledger_phase phase;
     struct ledger_draft_list *drafts; /* DECIDE and REACT */
+    unsigned depth;                   /* REACT */
 };
 
 struct ledger_use_state {

@@ -114,13 +114,17 @@ void receipt_placement_write(const struct receipt_placement *placement, struct l
 {
     lucid_json_member_hex(out, "receipt_hash", placement->receipt_hash,
                           sizeof(placement->receipt_hash));
-    lucid_json_member_cstr(out, "run_id", placement->run_id);
+    if (placement->run_id[0] != '\0') {
+        lucid_json_member_cstr(out, "run_id", placement->run_id);
+    }
     lucid_json_member_u64(out, "leaf_index", placement->leaf_index);
     lucid_json_member_u64(out, "sequence", placement->sequence);
     lucid_json_member_u64(out, "epoch", placement->epoch);
     lucid_json_member_time(out, "logged_at", placement->logged_ms);
     lucid_json_member_cstr(out, "status", receipt_status_name(placement->status));
-    lucid_json_member_bool(out, "replayed", placement->replayed);
+    if (placement->run_id[0] != '\0') {
+        lucid_json_member_bool(out, "replayed", placement->replayed);
+    }
 }
 
 /* --- decide: identity, then whether the signer may --- */
@@ -368,8 +372,10 @@ static uint64_t receipt_id_tag(struct lucid_span payload)
     return receipt_payload_decode(payload, &decoded) ? ledger_tag_run_id(decoded.facts.run_id) : 0;
 }
 
-static bool receipt_body_fits(const struct ledger_event *event, struct lucid_span body)
+static bool receipt_body_fits(const struct ledger_kind *kind, const struct ledger_event *event,
+                              struct lucid_span body)
 {
+    (void)kind;
     uint8_t hash[LUCID_SHA256_BYTES];
     lucid_sha256(body, hash);
     return event->entry != NULL && memcmp(hash, event->entry, sizeof(hash)) == 0;
@@ -536,6 +542,33 @@ enum lucid_error receipt_read(struct ledger_view *view, uint64_t leaf, bool with
                              ledger_store(ledger_view_ledger(view)));
     if (error == LUCID_OK) {
         *ret = record;
+    }
+    return error;
+}
+
+enum lucid_error receipt_place(struct ledger_view *view, uint64_t leaf,
+                               struct receipt_placement *ret)
+{
+    struct store_event event;
+    struct receipt_payload payload;
+    enum lucid_error error = ledger_view_leaf_event(view, leaf, &event);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    struct lucid_span run_id = lucid_span("", 0);
+    if (is_receipt(&event)) {
+        if (!receipt_payload_decode(event.payload, &payload)) {
+            return LUCID_FATAL_CORRUPT;
+        }
+        run_id = payload.facts.run_id;
+    }
+    struct receipt_placement placement = {
+        .leaf_index = leaf, .sequence = event.sequence, .logged_ms = event.time_ms};
+    placement_identify(&placement, event.entry, run_id);
+    error = placement_settle(&placement, ledger_view_store(view),
+                             ledger_store(ledger_view_ledger(view)));
+    if (error == LUCID_OK) {
+        *ret = placement;
     }
     return error;
 }

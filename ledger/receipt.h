@@ -60,7 +60,8 @@ struct receipt_placement {
     bool replayed;
 };
 
-/* The placement's members into an open JSON object (no braces). */
+/* The placement's members into an open JSON object (no braces); run_id and replayed only of a
+ * receipt (run_id not empty). */
 void receipt_placement_write(const struct receipt_placement *placement, struct lucid_buf *out);
 
 /* The fixed part of a `receipt` event's payload is 42 bytes (docs/FORMAT.md), then the run_id. */
@@ -142,5 +143,10 @@ struct receipt_record {
  * body out and unread. */
 enum lucid_error receipt_read(struct ledger_view *view, uint64_t leaf, bool with_body,
                               struct receipt_record *ret) LUCID_WARN_UNUSED;
+
+/* Where a leaf of any kind lies; of one that is no receipt run_id is empty and receipt_hash the
+ * entry's first 32 bytes. LUCID_NOTE_ABSENT when there is no such leaf. */
+enum lucid_error receipt_place(struct ledger_view *view, uint64_t leaf,
+                               struct receipt_placement *ret) LUCID_WARN_UNUSED;
 
 #endif

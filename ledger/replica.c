@@ -1,6 +1,7 @@
 #include "ledger/replica.h"
 
 #include "base/sha256.h"
+#include "ledger/blob.h"
 #include "ledger/ed25519.h"
 #include "ledger/epoch_internal.h"
 #include "ledger/ledger_internal.h"
@@ -144,6 +145,10 @@ static enum lucid_error content_check(struct ledger_replica *replica,
     }
     if (lucid_span_is(event->type, RECEIPT_EVENT_TYPE)) {
         return receipt_check(replica, record, why);
+    }
+    if (lucid_span_is(event->type, ledger_blob_kind.types[0].name) && record->body.data == NULL &&
+        !record->body_erased) {
+        return unverified(why, event, "body", "the bytes of the blob's part are missing");
     }
     if (lucid_span_is(event->type, "head")) {
         return head_check(replica, event, why);

@@ -19,6 +19,12 @@ void ledger_txn_leave(struct ledger *ledger)
     ledger->txn.drafts = NULL;
 }
 
+const struct ledger_kind *ledger_txn_kind(const struct ledger_txn *txn)
+{
+    lucid_assert(txn->phase != LEDGER_PHASE_NONE);
+    return txn->ledger->uses[txn->use].kind;
+}
+
 struct store_view *ledger_txn_view(struct ledger_txn *txn)
 {
     lucid_assert(txn->phase != LEDGER_PHASE_NONE && txn->view != NULL);
@@ -200,6 +206,18 @@ enum lucid_error ledger_txn_seek(struct ledger_txn *txn, unsigned table, enum st
     enum lucid_error error = ledger_rows_flush_table(txn->ledger, handle);
     return error == LUCID_OK ? row_seek(tables_view(txn), handle, how, key, ret_key, ret_value)
                              : error;
+}
+
+const struct ledger_kind *ledger_txn_kind_find(struct ledger_txn *txn, const char *name)
+{
+    lucid_assert(phase_is_live(txn));
+    return ledger_kind_find(txn->ledger, name);
+}
+
+unsigned ledger_txn_depth(const struct ledger_txn *txn)
+{
+    lucid_assert(txn->phase == LEDGER_PHASE_REACT);
+    return txn->depth;
 }
 
 enum lucid_error ledger_txn_peek(struct ledger_txn *txn, const struct ledger_kind *kind,

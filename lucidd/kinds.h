@@ -17,8 +17,6 @@
 #include "x402/payment.h"
 #include "x402/treasury_run.h"
 
-#define KINDS_MAX 20
-
 struct kinds {
     struct ledger_epoch_config epoch;
     struct ledger_head_config head;
@@ -28,8 +26,8 @@ struct kinds {
     struct gas_revenue_config revenue;  /* who records payments may lend it a cache */
     struct x402_payment_config payment; /* split as revenue is */
     struct x402_treasury_run_config treasury;
-    struct gas_settlement_config settlement; /* key NULL: no statement is issued */
-    struct ledger_use uses[KINDS_MAX];
+    struct gas_settlement_config settlement;  /* key NULL: no statement is issued */
+    struct ledger_use uses[LEDGER_KINDS_MAX]; /* with room for those of plugins */
     size_t count;
 };
 

@@ -74,6 +74,12 @@ static enum lucid_error m0006_market(struct store_batch *batch)
     return tables_create(batch, names);
 }
 
+static enum lucid_error m0007_plugins(struct store_batch *batch)
+{
+    static const char *const names[] = {"blobs", "plugin_keys", NULL};
+    return tables_create(batch, names);
+}
+
 const struct migration migrations[] = {
     {1, "ledger core: heads, epochs, signers, tokens", m0001_ledger_core},
     {2, "witnesses: cosignatures of heads", m0002_cosignatures},
@@ -81,6 +87,7 @@ const struct migration migrations[] = {
     {4, "gas: books, prices, revenue, settlements", m0004_gas},
     {5, "x402: payments of the gate", m0005_x402},
     {6, "x402: the market", m0006_market},
+    {7, "plugins: blobs and keys; their own tables come with them", m0007_plugins},
     {0, NULL, NULL},
 };
 

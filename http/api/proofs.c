@@ -3,6 +3,7 @@
 #include "http/api/forms_internal.h"
 #include "ledger/ed25519.h"
 #include "ledger/erasure.h"
+#include "ledger/leaf.h"
 #include "ledger/proof.h"
 
 static const char *const media_types[] = {API_JSON, API_COSE, "text/plain"};
@@ -18,93 +19,57 @@ struct proof_ask {
 
 /* A proof in the making. */
 struct proof {
-    uint64_t leaf;
-    uint64_t size;
     size_t form;
     bool sized; /* the client named the size */
-    bool headed;
-    struct store_event event;
-    struct ledger_head head;
-    struct mmr_hash leaf_hash;
-    struct mmr_hash root;
-    struct mmr_path path;
+    struct ledger_leaf_proof of;
 };
+
+/* A receipt by its hash or run_id; else a leaf of whatever kind by its hash. */
+static enum lucid_error leaf_find(struct ledger_view *view, struct lucid_span id,
+                                  struct ledger_leaf_proof *proof)
+{
+    uint8_t hash[LUCID_SHA256_BYTES];
+    enum lucid_error error = receipt_find_event(view, id, &proof->leaf, &proof->event);
+    if (error == LUCID_NOTE_ABSENT && lucid_hex_decode(id, hash, sizeof(hash))) {
+        error = ledger_leaf_find(view, hash, &proof->leaf, &proof->event);
+    }
+    return error;
+}
 
 /* Finds leaf and tree size. False: it has answered. */
 static bool proof_place(struct http_request *request, struct ledger_view *view, struct proof *proof)
 {
-    enum lucid_error error =
-        receipt_find_event(view, http_param(request, "id"), &proof->leaf, &proof->event);
+    enum lucid_error error = leaf_find(view, http_param(request, "id"), &proof->of);
     if (!api_found(request, error, "receipt")) {
         return false;
     }
     if (proof->sized) {
-        if (proof->size < 1 || proof->size > ledger_view_leaves(view)) {
+        if (proof->of.size < 1 || proof->of.size > ledger_view_leaves(view)) {
             api_bad_parameter(request, "tree_size", "the tree has or had no such size");
             return false;
         }
-        if (proof->size <= proof->leaf) {
+        if (proof->of.size <= proof->of.leaf) {
             api_bad_parameter(request, "tree_size",
                               "a tree of that size does not hold the receipt");
             return false;
         }
-        error = ledger_head_of_size(view, proof->size, &proof->head);
+        error = ledger_head_of_size(view, proof->of.size, &proof->of.head);
     } else {
-        error = ledger_head_newest(view, &proof->head);
-        proof->size = error == LUCID_OK ? proof->head.size : 0;
+        error = ledger_head_newest(view, &proof->of.head);
+        proof->of.size = error == LUCID_OK ? proof->of.head.size : 0;
     }
-    proof->headed = error == LUCID_OK;
+    proof->of.headed = error == LUCID_OK;
     if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
         api_refuse(request, error, NULL);
         return false;
     }
-    if (proof->size <= proof->leaf) {
+    if (proof->of.size <= proof->of.leaf) {
         http_add_header(request, "Retry-After", "1");
         api_problem(request, 503, "NOT_COVERED", NULL, "no published head covers this receipt yet");
         return false;
     }
-    return proof->headed || proof->form == FORM_JSON ||
-           api_head_required(request, view, proof->size);
-}
-
-/* Root, path and the check of both. That the entry is the leaf's is part of the check: the leaf
- * hash is made from the entry. */
-static enum lucid_error proof_compute(struct ledger_view *view, struct proof *proof)
-{
-    struct mmr_nodes nodes = ledger_view_nodes(view);
-    enum lucid_error error = LUCID_OK;
-    mmr_hash_leaf(lucid_span(proof->event.entry, STORE_ENTRY_BYTES), &proof->leaf_hash);
-    if (proof->headed) {
-        proof->root = proof->head.root;
-    } else {
-        error = mmr_root(&nodes, proof->size, &proof->root);
-    }
-    if (error == LUCID_OK) {
-        error = mmr_inclusion_path(&nodes, proof->leaf, proof->size, &proof->path);
-    }
-    if (error != LUCID_OK) {
-        return error;
-    }
-    return mmr_verify_inclusion(proof->leaf, proof->size, &proof->leaf_hash, proof->path.hash,
-                                proof->path.count, &proof->root)
-               ? LUCID_OK
-               : LUCID_FATAL_CORRUPT;
-}
-
-static void proof_write_json(const struct proof *proof, struct lucid_buf *out)
-{
-    struct ledger_proof written = {
-        .leaf_index = proof->leaf,
-        .tree_size = proof->size,
-        .entry = proof->event.entry,
-        .leaf_hash = &proof->leaf_hash,
-        .root = &proof->root,
-        .path = &proof->path,
-    };
-    if (proof->headed) {
-        written.checkpoint = proof->head.checkpoint;
-    }
-    ledger_proof_write_json(out, &written);
+    return proof->of.headed || proof->form == FORM_JSON ||
+           api_head_required(request, view, proof->of.size);
 }
 
 static enum lucid_error proof_write(const struct api *api, struct ledger_view *view,
@@ -112,14 +77,14 @@ static enum lucid_error proof_write(const struct api *api, struct ledger_view *v
 {
     switch (proof->form) {
     case FORM_TLOG:
-        return api_tlog_write(view, proof->leaf, proof->size, &proof->path, out);
+        return api_tlog_write(view, proof->of.leaf, proof->of.size, &proof->of.path, out);
     case FORM_COSE:
         /* An entry begins with the receipt's hash. */
-        api_cose_inclusion_write(api, &proof->head, proof->leaf, proof->event.entry, &proof->path,
-                                 out);
+        api_cose_inclusion_write(api, &proof->of.head, proof->of.leaf, proof->of.event.entry,
+                                 &proof->of.path, out);
         return LUCID_OK;
     default:
-        proof_write_json(proof, out);
+        ledger_leaf_proof_write(&proof->of, out);
         return LUCID_OK;
     }
 }
@@ -135,7 +100,7 @@ static bool ask_read(struct http_request *request, struct proof_ask *ret)
 static struct ledger_view *proof_begin(struct http_request *request, const struct proof_ask *ask,
                                        struct proof *proof)
 {
-    proof->size = ask->size;
+    proof->of.size = ask->size;
     proof->form = ask->form;
     proof->sized = ask->sized;
     struct ledger_view *view = api_view_begin(request);
@@ -177,7 +142,7 @@ void api_proof_serve(struct http_request *request, const struct http_route *rout
         return;
     }
     struct lucid_buf out = {0};
-    enum lucid_error error = proof_compute(view, &proof);
+    enum lucid_error error = ledger_leaf_prove(view, &proof.of);
     if (error == LUCID_OK) {
         error = proof_write(api_of_route(route), view, &proof, &out);
     }
@@ -187,7 +152,7 @@ void api_proof_serve(struct http_request *request, const struct http_route *rout
         api_corrupt(request, "the proof does not verify against the head");
     } else if (error != LUCID_OK) {
         api_refuse(request, error, NULL);
-    } else if (proof.sized && proof.headed && proof.form != FORM_TLOG) {
+    } else if (proof.sized && proof.of.headed && proof.form != FORM_TLOG) {
         api_answer_tagged(request, type, &out, true);
     } else {
         /* Of the tlog-proof, cosignatures may come later. */

@@ -28,7 +28,7 @@
 #define STORE_TYPE_BYTES_MAX    32
 #define STORE_KEY_BYTES_MAX     255
 #define STORE_NAME_BYTES_MAX    31
-#define STORE_TABLES_MAX        64
+#define STORE_TABLES_MAX        128
 #define STORE_VALUE_BYTES_MAX   ((size_t)1 << 24)
 #define STORE_BODY_BYTES_MAX    65535
 #define STORE_PAYLOAD_BYTES_MAX 65535

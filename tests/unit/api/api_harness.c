@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "gas/revenue.h"
 #include "http/server_internal.h"
+#include "ledger/blob.h"
 #include "ledger/erasure.h"
 #include "ledger/log.h"
 #include "ledger/receipt.h"
@@ -20,6 +21,7 @@
 #include "ledger/token.h"
 #include "ledger/witness.h"
 #include "migrations/migrations.h"
+#include "plugins/host/record.h"
 
 /* --- the writer ------------------------------------------------------------------------------- */
 
@@ -163,6 +165,7 @@ static void ledger_make(struct harness *h)
         {&ledger_epoch_kind, &h->epoch},
         {&ledger_head_kind, &h->head},
         {&ledger_erasure_kind, NULL},
+        {&ledger_blob_kind, NULL},
         {&ledger_witness_kind, &h->witness},
         {&gas_books_kind, &h->books},
         {&gas_pricing_kind, NULL},
@@ -174,6 +177,7 @@ static void ledger_make(struct harness *h)
         {&x402_payee_kind, NULL},
         {&x402_treasury_run_kind, &h->treasury},
         {&x402_grant_kind, NULL},
+        {&plugin_record_kind, NULL},
     };
     h->payment.revenue = &h->revenue;
     memcpy(h->uses, uses, sizeof(uses));

@@ -26,7 +26,7 @@
 #define HARNESS_NOW_MS      1732190000000U
 #define HARNESS_ORIGIN      "example.com/receipts"
 #define HARNESS_QUEUE_MAX   10 /* fewer than one slice of a batch */
-#define HARNESS_KINDS       18
+#define HARNESS_KINDS       20
 #define HARNESS_STREAMS_MAX 3
 
 struct harness {

@@ -221,9 +221,11 @@ static void test_from_scratch(void **state)
  */
 
 /* 1 → 2 puts a '+' before, 2 → 3 a '*' behind. */
-static enum lucid_error text_upcast(uint16_t from, struct lucid_span payload,
-                                    struct lucid_arena *arena, struct lucid_span *ret)
+static enum lucid_error text_upcast(const struct ledger_event_type *type, uint16_t from,
+                                    struct lucid_span payload, struct lucid_arena *arena,
+                                    struct lucid_span *ret)
 {
+    (void)type;
     uint8_t *text = lucid_arena_alloc(arena, payload.len + 1);
     if (text == NULL) {
         return LUCID_RETRY_MEMORY;
