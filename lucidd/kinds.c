@@ -1,10 +1,12 @@
 #include "lucidd/kinds.h"
 
+#include "ledger/blob.h"
 #include "ledger/erasure.h"
 #include "ledger/log.h"
 #include "ledger/receipt.h"
 #include "ledger/signer.h"
 #include "ledger/token.h"
+#include "plugins/host/record.h"
 
 enum { HEAD_INTERVAL_MS_DEFAULT = 1000 };
 
@@ -23,6 +25,7 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         {&ledger_token_kind, NULL},
         {&ledger_receipt_kind, NULL},
         {&ledger_erasure_kind, NULL},
+        {&ledger_blob_kind, NULL},
         {&ledger_epoch_kind, &kinds->epoch},
         {&ledger_head_kind, &kinds->head},
         {&ledger_witness_kind, &kinds->witness},
@@ -36,8 +39,9 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
         {&x402_payee_kind, NULL},
         {&x402_treasury_run_kind, &kinds->treasury},
         {&x402_grant_kind, NULL},
+        {&plugin_record_kind, NULL},
     };
-    _Static_assert(sizeof(uses) <= sizeof(kinds->uses), "KINDS_MAX is too small");
+    _Static_assert(sizeof(uses) <= sizeof(kinds->uses), "LEDGER_KINDS_MAX is too small");
     memcpy(kinds->uses, uses, sizeof(uses));
     kinds->count = sizeof(uses) / sizeof(uses[0]);
 }

@@ -24,6 +24,14 @@
 #define PLUGIN_SETTING_KEY_BYTES_MAX 32
 #define PLUGIN_SETTING_BYTES_MAX     1000 /* of a value */
 
+/* A decide over this is slow; so many within that time suspend the plugin. */
+#define PLUGIN_SLOW_DECIDE_MS 50
+#define PLUGIN_SLOW_MAX       3
+#define PLUGIN_SLOW_WITHIN_MS 600000
+/* What txn_alloc gives one decide or react, and the blobs of one command together. */
+#define PLUGIN_TXN_BYTES_MAX   ((size_t)4 << 20)
+#define PLUGIN_BLOBS_BYTES_MAX ((size_t)32 << 20)
+
 /* One that is loaded. */
 struct plugin {
     const struct lucid_plugin *module;
@@ -41,6 +49,9 @@ struct plugin {
     _Atomic uint64_t refusals;
     _Atomic uint64_t slow_decides;
     _Atomic bool suspended;
+    /* The writer's: when decide was slow, boot ms; a ring. */
+    uint64_t slow_at_ms[PLUGIN_SLOW_MAX];
+    unsigned slow_next;
 };
 
 /* --- load.c ----------------------------------------------------------------------------------- */
@@ -72,33 +83,44 @@ void plugin_close(struct plugin *plugin);
 
 /* --- kind.c ----------------------------------------------------------------------------------- */
 
-/* The uses of its kinds, to be registered after all built-in ones. Appends to uses, of which there
- * is room for max. PLUGIN_CONFLICT: a kind or event type of that name is there. */
+/* The uses of its kinds, to be registered after all built-in ones (and those of other plugins).
+ * Appends to uses, of which there is room for max. Makes the adapters, which live until
+ * plugin_kinds_free. Refusals: PLUGIN_CONFLICT (a kind or event type of that name is there, or
+ * there is no room for more). LUCID_RETRY_MEMORY. */
 enum lucid_error plugin_kinds_use(struct plugin *plugin, struct ledger_use *uses, size_t max,
                                   size_t *count, struct lucid_why *why) LUCID_WARN_UNUSED;
-/* Creates the tables that a store has not yet. Before ledger_open; needs a writable store. */
+/* Frees the adapters, once no ledger uses them; plugin_unload does. */
+void plugin_kinds_free(struct plugin *plugin);
+
+/* Creates the tables that a store has not yet, in a batch of its own. Before ledger_open; needs a
+ * writable store. Errors of the store; LUCID_REFUSE_TOO_LARGE: more tables than a store may have.
+ */
 enum lucid_error plugin_tables_create(const struct plugin *plugin,
                                       struct store *store) LUCID_WARN_UNUSED;
 
-/* Frees the adapters; plugin_unload does. */
-void plugin_kinds_free(struct plugin *plugin);
+/* The plugin kind behind a registered kind; NULL: it is a built-in one. */
+const struct plugin_kind *plugin_kind_of(const struct ledger_kind *kind);
 
-/* A command of a plugin's kind, with the blobs that go with it: as the writer takes it. */
+struct plugin_given;
+
+/* A command of a plugin's kind, with the blobs that go with it: as the writer takes it.
+ * A refusal of the plugin's own part is in why (code not NULL); else, when command.error says that
+ * it failed, command.why tells: a blob was refused, or the batch failed. */
 struct plugin_command {
     struct ledger_command command; /* first member; next_part: the blobs */
     struct plugin *plugin;
     const struct lucid_plugin_command *asked;
     struct lucid_plugin_why why; /* of a refusal: with the plugin's status */
+    struct plugin_given *given;  /* kind.c's: what the drafts' results are written to */
 };
-/* The memory is the arena's; it lives until the command is back. LUCID_RETRY_MEMORY, PLUGIN_KIND.
- */
+/* The memory is the arena's; it lives until the command is back. LUCID_RETRY_MEMORY; PLUGIN_KIND
+ * (the plugin has no such kind), BLOB_TOO_LARGE, PLUGIN_LIMIT (too many blobs). */
 enum lucid_error plugin_command_prepare(struct plugin *plugin,
                                         const struct lucid_plugin_command *asked,
                                         struct lucid_arena *arena, struct plugin_command **ret,
                                         struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* --- view.c: snapshots as plugins read them ----------------------------------------------------
- */
+/* --- view.c: snapshots as plugins read them --------------------------------------------------- */
 
 struct lucid_plugin_view {
     struct ledger_view *view;
@@ -106,8 +128,9 @@ struct lucid_plugin_view {
     struct lucid_arena *arena; /* for what is copied */
 };
 
-/* Fills the functions of a host that need no request: utilities, text, views, transactions.
- * plugin_load does, before anything of the module runs. */
+/* Fills the functions of a host that need no request and no configuration: utilities, text, views,
+ * transactions. What it leaves alone: setting, out_new, call_*, and the members that say who the
+ * service is. */
 void plugin_host_init(struct plugin *plugin, struct lucid_plugin_host *host);
 
 struct lucid_plugin_out {

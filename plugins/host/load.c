@@ -159,6 +159,7 @@ static void host_init(struct plugin *plugin)
         .origin = "",
     };
     plugin->host.setting = host_setting;
+    plugin_host_init(plugin, &plugin->host);
 }
 
 enum lucid_error plugin_load(const char *directory, const char *name, struct plugin **ret,
@@ -203,6 +204,7 @@ void plugin_unload(struct plugin *plugin)
         free(plugin->settings->text[i]);
     }
     free(plugin->settings);
+    plugin_kinds_free(plugin);
     if (plugin->handle != NULL) {
         (void)dlclose(plugin->handle);
     }
