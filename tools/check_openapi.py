@@ -101,7 +101,7 @@ def emitted(root):
             if code not in codes and code not in INSIDE:
                 findings.append(f"{code}: {path} refuses with it: put it into {TABLE} and "
                                 f"{DOCUMENT}, or, if no answer bears it, into INSIDE here")
-    for _, text in sources(root, "x402"):
+    for _, text in [*sources(root, "x402"), *sources(root, os.path.join("plugins", "host"))]:
         said.update(set(re.findall(WORD, text)) & set(codes))
     findings += [f"{code}: {TABLE} has it, nothing says it" for code in sorted(set(codes) - said)]
     return codes, findings

@@ -53,12 +53,14 @@ static const struct api_code codes[] = {
     {"INVALID_PAYEE", 422},
     {"INVALID_RUN", 422},
     {"AMOUNT_OVERFLOW", 422},
+    {"BLOB_TOO_LARGE", 422},
     {"INVALID_TARIFF", 422},
     {"INVALID_DEPOSIT", 422},
     {"INVALID_LIMIT", 422},
     {"QUOTA_EXCEEDED", 429},
     {"CORRUPT", 500},
     {"INTERNAL", 500},
+    {"PLUGIN_FAULT", 500},
     {"NOT_COVERED", 503},
     {"OVERLOADED", 503},
     {"PAYMENT_PENDING", 503},
@@ -67,6 +69,8 @@ static const struct api_code codes[] = {
     {"CHAIN_UNAVAILABLE", 503},
     {"TREASURY_UNAVAILABLE", 503},
     {"PRICE_UNAVAILABLE", 503},
+    {"PLUGIN_LIMIT", 503},
+    {"PLUGIN_SUSPENDED", 503},
     {"STORE_FULL", 507},
 };
 /* clang-format on */
