@@ -323,7 +323,9 @@ static void folds_others_check(struct check_fold *fold, struct table_walk *walk)
         fold->report.rows++;
         if (!known) {
             row_name(check_add_undecided(&fold->report, CHECK_STORE, 0,
-                                         "a fold of a kind that is not known here"),
+                                         "the kind %.*s is not known here: it is a plugin's that "
+                                         "is not loaded, or a newer program's",
+                                         (int)walk->key.len, (const char *)walk->key.data),
                      LEDGER_FOLDS_TABLE, walk->key);
         }
     }

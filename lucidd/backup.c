@@ -77,8 +77,8 @@ static enum lucid_error partial_fill(const struct backup_options *options,
 {
     enum lucid_error error = store_copy(options, from, partial, why);
     if (error == LUCID_OK) {
-        error = backup_verify(partial->dir.store, options->progress, options->context,
-                              &result->facts, why);
+        error = backup_verify(partial->dir.store, options->plugins, options->progress,
+                              options->context, &result->facts, why);
     }
     if (error == LUCID_OK) {
         error = file_digest(partial->data, result->sha256, &result->bytes, why);

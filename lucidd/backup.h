@@ -4,7 +4,8 @@
  *   TO/store/data.mdb     the store of one commit, without free pages
  *   TO/vkey               the log's verifier key
  *   TO/backup.json        the manifest (docs/FORMAT.md), written last
- *   TO/log.key …          with keys only: log.key, service.key, admin.token, x402.keys, 0600
+ *   TO/log.key …          with keys only: log.key, service.key, admin.token, x402.keys,
+ *                         plugin-*.key, 0600
  *
  * Both are made under the name NAME.partial beside NAME, synced, verified (ledger/check.h), and
  * only then renamed: whatever has the final name is whole. A NAME.partial that a killed run left is
@@ -16,7 +17,7 @@
 #define LUCID_LUCIDD_BACKUP_H
 
 #include "ledger/ledger.h"
-#include "lucidd/datadir.h"
+#include "lucidd/plugins.h"
 
 /* Called with the phase ("copy", "verify" …), what is done and of how much; both in bytes or
  * events.
@@ -28,9 +29,10 @@ struct backup_options {
     const char *to;      /* must not exist */
     uint64_t rate_bytes; /* a second, while copying; 0 = as fast as it goes */
     bool with_keys;
-    const char *version;          /* of the program, for the manifest */
-    uint64_t now_ms;              /* for the manifest */
-    backup_progress_fn *progress; /* may be NULL */
+    const char *version;           /* of the program, for the manifest */
+    uint64_t now_ms;               /* for the manifest */
+    const struct plugins *plugins; /* whose bodies are checked too; NULL: none */
+    backup_progress_fn *progress;  /* may be NULL */
     void *context;
 };
 
@@ -66,7 +68,8 @@ struct restore_options {
     const char *data; /* must not exist, or be empty; NULL: only verify the backup */
     const char
         *keys; /* a directory with log.key and service.key; NULL: those of the backup, if any */
-    backup_progress_fn *progress; /* may be NULL */
+    const struct plugins *plugins; /* whose bodies are checked too; NULL: none */
+    backup_progress_fn *progress;  /* may be NULL */
     void *context;
 };
 

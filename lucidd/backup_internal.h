@@ -48,10 +48,12 @@ enum lucid_error file_digest(const char *path, uint8_t ret_sha256[32], uint64_t 
 /* Checks the log in a store's directory (backup_verify.c); removes the lock file that reading it
  * made. Errors: LUCID_FATAL_CORRUPT (why says where), LUCID_NOTE_ABSENT (no log in it), those of
  * opening it. */
-enum lucid_error backup_verify(const char *store, backup_progress_fn *progress, void *context,
+enum lucid_error backup_verify(const char *store, const struct plugins *plugins,
+                               backup_progress_fn *progress, void *context,
                                struct backup_facts *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* Copies log.key, service.key and, if there, admin.token, once they are known to be the log's. */
+/* Copies log.key, service.key and, if there, admin.token, x402.keys and the plugins' keys, once
+ * they are known to be the log's. */
 enum lucid_error keys_copy(const struct datadir *from, const struct datadir *to,
                            const struct ledger_identity *identity,
                            struct lucid_why *why) LUCID_WARN_UNUSED;

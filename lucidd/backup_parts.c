@@ -1,6 +1,7 @@
 /* The directory that is being made, its files, and what they are held against. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #include "base/io.h"
 #include "base/sha256.h"
 #include "lucidd/backup_internal.h"
+#include "lucidd/plugin_keys.h"
 #include "x402/challenge.h"
 
 static enum lucid_error io_refuse(struct lucid_why *why, const char *path, const char *what)
@@ -42,6 +44,14 @@ void path_unlink(const char *root, const char *name)
     (void)unlink(path);
 }
 
+static enum lucid_error key_remove(void *context, const char *file, struct lucid_why *why)
+{
+    (void)why;
+    const char *const *root = context;
+    path_unlink(*root, file);
+    return LUCID_OK;
+}
+
 /* Only what a run of ours puts there: a directory that holds anything else stays. */
 static void contents_remove(const struct partial *partial)
 {
@@ -55,6 +65,9 @@ static void contents_remove(const struct partial *partial)
     for (size_t i = 0; i < sizeof(in_root) / sizeof(in_root[0]); i++) {
         path_unlink(partial->dir.root, in_root[i]);
     }
+    const char *root = partial->dir.root;
+    enum lucid_error error = plugin_keys_each(root, key_remove, &root, NULL);
+    (void)error; /* a directory that cannot be read stays, which its removal says */
 }
 
 static enum lucid_error names_set(const char *name, struct partial *partial, struct lucid_why *why)
@@ -289,6 +302,23 @@ static enum lucid_error secret_copy(const char *from, const char *to, char *bloc
     return error == LUCID_OK ? datadir_file_write(to, 0600, lucid_span(block, len), why) : error;
 }
 
+struct key_copy {
+    const struct datadir *from;
+    const struct datadir *to;
+    struct ledger_ed25519_key *key; /* locked memory */
+};
+
+static enum lucid_error plugin_key_copy(void *context, const char *file, struct lucid_why *why)
+{
+    const struct key_copy *copy = context;
+    char from[DATADIR_PATH_BYTES_MAX + NAME_MAX + 34];
+    char to[sizeof(from)];
+    (void)snprintf(from, sizeof(from), "%s/%s", copy->from->root, file);
+    (void)snprintf(to, sizeof(to), "%s/%s", copy->to->root, file);
+    enum lucid_error error = datadir_key_read(from, copy->key, why);
+    return error == LUCID_OK ? datadir_key_write(to, copy->key, why) : error;
+}
+
 enum lucid_error keys_copy(const struct datadir *from, const struct datadir *to,
                            const struct ledger_identity *identity, struct lucid_why *why)
 {
@@ -309,6 +339,10 @@ enum lucid_error keys_copy(const struct datadir *from, const struct datadir *to,
     }
     if (error == LUCID_OK) {
         error = secret_copy(from->x402_keys, to->x402_keys, block->x402, sizeof(block->x402), why);
+    }
+    if (error == LUCID_OK) {
+        struct key_copy copy = {.from = from, .to = to, .key = &block->service};
+        error = plugin_keys_each(from->root, plugin_key_copy, &copy, why);
     }
     datadir_secret_free(block, sizeof(*block));
     return error;

@@ -14,6 +14,7 @@ enum { RANGE_EVENTS = 1024 };
 struct verify {
     struct store *store;
     struct check *check;
+    const struct plugins *plugins;
     backup_progress_fn *progress;
     void *context;
     struct check_report *report;
@@ -151,13 +152,17 @@ static enum lucid_error store_open_verify(struct verify *verify, const char *pat
 {
     struct kinds kinds;
     kinds_init(&kinds, NULL);
+    enum lucid_error error = kinds_add_plugins(&kinds, verify->plugins, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
     const struct check_options options = {
         .uses = kinds.uses,
         .use_count = kinds.count,
         .quick = true,
         .still = true,
     };
-    enum lucid_error error = offline_store_open(path, OFFLINE_READ, &verify->store, why);
+    error = offline_store_open(path, OFFLINE_READ, &verify->store, why);
     if (error == LUCID_OK) {
         error = check_open(verify->store, &options, &verify->check, why);
     }
@@ -169,10 +174,11 @@ static enum lucid_error store_open_verify(struct verify *verify, const char *pat
     return error;
 }
 
-enum lucid_error backup_verify(const char *store, backup_progress_fn *progress, void *context,
+enum lucid_error backup_verify(const char *store, const struct plugins *plugins,
+                               backup_progress_fn *progress, void *context,
                                struct backup_facts *ret, struct lucid_why *why)
 {
-    struct verify verify = {.progress = progress, .context = context};
+    struct verify verify = {.plugins = plugins, .progress = progress, .context = context};
     verify.report = calloc(1, sizeof(*verify.report));
     if (verify.report == NULL) {
         return lucid_refuse(why, LUCID_RETRY_MEMORY, "NO_MEMORY", NULL, "no memory");

@@ -414,10 +414,10 @@ enum lucid_error datadir_log_key_write(const struct datadir *dir, const struct l
     return error;
 }
 
-#define SERVICE_KEY_DIGITS 128
+#define KEY_DIGITS 128
 
-static enum lucid_error service_key_parse(struct lucid_span text, const char *path,
-                                          struct ledger_ed25519_key *ret, struct lucid_why *why)
+static enum lucid_error key_parse(struct lucid_span text, const char *path,
+                                  struct ledger_ed25519_key *ret, struct lucid_why *why)
 {
     struct ledger_ed25519_key *key = datadir_secret_new(2 * sizeof(*key));
     if (key == NULL) {
@@ -425,7 +425,7 @@ static enum lucid_error service_key_parse(struct lucid_span text, const char *pa
     }
     uint8_t *bytes = (uint8_t *)(key + 1);
     enum lucid_error error = LUCID_OK;
-    if (!lucid_hex_decode(text, bytes, SERVICE_KEY_DIGITS / 2)) {
+    if (!lucid_hex_decode(text, bytes, KEY_DIGITS / 2)) {
         error = lucid_refuse(why, LUCID_REFUSE_INVALID, NULL, NULL,
                              "%s does not hold 128 lower-case hex digits", path);
     } else {
@@ -441,34 +441,45 @@ static enum lucid_error service_key_parse(struct lucid_span text, const char *pa
     return error;
 }
 
-enum lucid_error datadir_service_key_read(const struct datadir *dir, struct ledger_ed25519_key *ret,
-                                          struct lucid_why *why)
+enum lucid_error datadir_key_read(const char *path, struct ledger_ed25519_key *ret,
+                                  struct lucid_why *why)
 {
     char *text;
     size_t len;
-    enum lucid_error error = secret_line_read(dir->service_key, &text, &len, why);
+    enum lucid_error error = secret_line_read(path, &text, &len, why);
     if (error == LUCID_OK) {
-        error = service_key_parse(lucid_span(text, len), dir->service_key, ret, why);
+        error = key_parse(lucid_span(text, len), path, ret, why);
     }
     secret_line_free(text);
     return error;
+}
+
+enum lucid_error datadir_key_write(const char *path, const struct ledger_ed25519_key *key,
+                                   struct lucid_why *why)
+{
+    char *text = datadir_secret_new(KEY_DIGITS + 1);
+    if (text == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    lucid_hex_encode(key->seed, 32, text);
+    lucid_hex_encode(key->public_key, 32, text + 64);
+    text[KEY_DIGITS] = '\n';
+    enum lucid_error error = datadir_file_write(path, 0600, lucid_span(text, KEY_DIGITS + 1), why);
+    datadir_secret_free(text, KEY_DIGITS + 1);
+    return error;
+}
+
+enum lucid_error datadir_service_key_read(const struct datadir *dir, struct ledger_ed25519_key *ret,
+                                          struct lucid_why *why)
+{
+    return datadir_key_read(dir->service_key, ret, why);
 }
 
 enum lucid_error datadir_service_key_write(const struct datadir *dir,
                                            const struct ledger_ed25519_key *key,
                                            struct lucid_why *why)
 {
-    char *text = datadir_secret_new(SERVICE_KEY_DIGITS + 1);
-    if (text == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    lucid_hex_encode(key->seed, 32, text);
-    lucid_hex_encode(key->public_key, 32, text + 64);
-    text[SERVICE_KEY_DIGITS] = '\n';
-    enum lucid_error error =
-        datadir_file_write(dir->service_key, 0600, lucid_span(text, SERVICE_KEY_DIGITS + 1), why);
-    datadir_secret_free(text, SERVICE_KEY_DIGITS + 1);
-    return error;
+    return datadir_key_write(dir->service_key, key, why);
 }
 
 enum lucid_error datadir_token_read(const char *path, char *ret_text, size_t max,

@@ -6,6 +6,7 @@
  *   DIR/service.key   0600  Ed25519: 128 hex digits, seed ‖ public key, and LF
  *   DIR/admin.token   0600  the first bearer token and LF
  *   DIR/x402.keys     0600  the keys of challenges (x402/challenge.h)
+ *   DIR/plugin-NAME.key 0600 a plugin's key, as service.key (lucidd/plugin_keys.h)
  *   DIR/vkey          0644  the log's verifier key, C2SP text and LF
  *   DIR/published.head 0644 the newest head known to be published (lucidd/published.h)
  *
@@ -111,7 +112,11 @@ enum lucid_error datadir_log_key_read(const struct datadir *dir, struct ledger_s
                                       struct lucid_why *why) LUCID_WARN_UNUSED;
 enum lucid_error datadir_log_key_write(const struct datadir *dir, const struct ledger_skey *key,
                                        struct lucid_why *why) LUCID_WARN_UNUSED;
-/* Also refused: a public half that is not the seed's. */
+/* An Ed25519 key in the form of service.key. Also refused: a public half that is not the seed's. */
+enum lucid_error datadir_key_read(const char *path, struct ledger_ed25519_key *ret,
+                                  struct lucid_why *why) LUCID_WARN_UNUSED;
+enum lucid_error datadir_key_write(const char *path, const struct ledger_ed25519_key *key,
+                                   struct lucid_why *why) LUCID_WARN_UNUSED;
 enum lucid_error datadir_service_key_read(const struct datadir *dir, struct ledger_ed25519_key *ret,
                                           struct lucid_why *why) LUCID_WARN_UNUSED;
 enum lucid_error datadir_service_key_write(const struct datadir *dir,

@@ -45,3 +45,14 @@ void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key)
     memcpy(kinds->uses, uses, sizeof(uses));
     kinds->count = sizeof(uses) / sizeof(uses[0]);
 }
+
+enum lucid_error kinds_add_plugins(struct kinds *kinds, const struct plugins *plugins,
+                                   struct lucid_why *why)
+{
+    enum lucid_error error = LUCID_OK;
+    for (size_t p = 0; error == LUCID_OK && plugins != NULL && p < plugins->count; p++) {
+        error =
+            plugin_kinds_use(plugins->all[p], kinds->uses, LEDGER_KINDS_MAX, &kinds->count, why);
+    }
+    return error;
+}

@@ -10,6 +10,7 @@
 #include "ledger/head.h"
 #include "ledger/ledger.h"
 #include "ledger/witness.h"
+#include "lucidd/plugins.h"
 #include "x402/facilitation.h"
 #include "x402/grant.h"
 #include "x402/outflow.h"
@@ -34,5 +35,10 @@ struct kinds {
 /* Fills kinds with the contract's defaults. log_key signs heads; it may be NULL where only reading
  * or replay is wanted. kinds must not move afterwards: the uses point into it. */
 void kinds_init(struct kinds *kinds, const struct ledger_skey *log_key);
+
+/* Appends the kinds of plugins, before anything is done with the uses. NULL is allowed. Errors:
+ * those of plugin_kinds_use. */
+enum lucid_error kinds_add_plugins(struct kinds *kinds, const struct plugins *plugins,
+                                   struct lucid_why *why) LUCID_WARN_UNUSED;
 
 #endif

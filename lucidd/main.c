@@ -21,6 +21,7 @@
 #include "lucidd/datadir.h"
 #include "lucidd/kinds.h"
 #include "lucidd/notify.h"
+#include "lucidd/plugins_run.h"
 #include "lucidd/process.h"
 #include "lucidd/published.h"
 #include "lucidd/scrub.h"
@@ -96,7 +97,8 @@ static enum lucid_error open_store(struct service *service, struct lucid_why *wh
     if (error == LUCID_OK && applied > 0) {
         lucid_log(LUCID_LOG_INFO, "store.migrated", "applied %u migrations", (unsigned)applied);
     }
-    return error;
+    return error == LUCID_OK ? plugins_tables_create(&service->plugins, service->store, why)
+                             : error;
 }
 
 /* service.key must be the one that the log was born with: nothing else of ours may sign for it. */
@@ -149,6 +151,10 @@ static enum lucid_error open_ledger(struct service *service, struct lucid_why *w
         return error;
     }
     kinds_init(&service->kinds, service->log_key);
+    error = kinds_add_plugins(&service->kinds, &service->plugins, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
     service->kinds.epoch.receipts_max = service->config.epoch_receipts_max;
     service->kinds.epoch.seconds_max = service->config.epoch_seconds_max;
     service->kinds.head.interval_ms_max = service->config.head_interval_ms;
@@ -331,6 +337,7 @@ static void service_metrics(void *context, struct lucid_buf *out)
         scrub_metrics(service->scrub, out);
     }
     cosigner_metrics_write(service->cosigner, out);
+    plugins_metrics_write(&service->plugins, out);
     cashier_metrics_write(service->cashier, out);
 }
 
@@ -484,6 +491,9 @@ static enum lucid_error service_open(struct service *service, struct lucid_why *
         error = check_published(service, why);
     }
     if (error == LUCID_OK) {
+        error = plugins_open(&service->plugins, &service->dir, service->ledger, LUCID_VERSION, why);
+    }
+    if (error == LUCID_OK) {
         error = cosigner_start_check(service->ledger, service->policy, &service->log_key->vkey,
                                      (uint32_t)service->config.witness_timeout_ms, why);
     }
@@ -520,6 +530,7 @@ static void service_close(struct service *service)
     cashier_close(service->cashier);
     shop_close(&service->shop);
     writer_close(service->writer);
+    plugins_close(&service->plugins);
     ledger_close(service->ledger);
     gas_split_cache_close(service->kinds.revenue.cache);
     store_close(service->store);

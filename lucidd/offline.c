@@ -15,10 +15,17 @@ enum lucid_error offline_store_open(const char *path, enum offline_access access
 }
 
 enum lucid_error offline_ledger_open(struct store *store, const struct ledger_skey *log_key,
-                                     struct kinds *kinds, struct ledger **ret,
-                                     struct lucid_why *why)
+                                     const struct plugins *plugins, struct kinds *kinds,
+                                     struct ledger **ret, struct lucid_why *why)
 {
     kinds_init(kinds, log_key);
+    enum lucid_error error = kinds_add_plugins(kinds, plugins, why);
+    if (error == LUCID_OK) {
+        error = plugins_tables_create(plugins, store, why);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
     const struct ledger_options options = {.uses = kinds->uses, .use_count = kinds->count};
     return ledger_open(store, &options, ret, why);
 }
@@ -34,7 +41,8 @@ enum lucid_error offline_open(struct offline *offline, const char *data, enum of
         error = offline_store_open(offline->dir.store, access, &offline->store, why);
     }
     if (error == LUCID_OK) {
-        error = offline_ledger_open(offline->store, NULL, &offline->kinds, &offline->ledger, why);
+        error =
+            offline_ledger_open(offline->store, NULL, NULL, &offline->kinds, &offline->ledger, why);
     }
     return error;
 }

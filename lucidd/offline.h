@@ -16,11 +16,13 @@ enum offline_access {
 enum lucid_error offline_store_open(const char *path, enum offline_access access,
                                     struct store **ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* Opens the ledger of every kind over a store. kinds stays where it is while the ledger is open; as
- * log_key for kinds_init. Errors: those of ledger_open. */
+/* Opens the ledger of every kind over a store, those of plugins (NULL: none) among them, whose
+ * tables are made: with plugins the store must be writable. kinds stays where it is while the
+ * ledger is open; as log_key for kinds_init. Errors: those of ledger_open, kinds_add_plugins and
+ * plugins_tables_create. */
 enum lucid_error offline_ledger_open(struct store *store, const struct ledger_skey *log_key,
-                                     struct kinds *kinds, struct ledger **ret,
-                                     struct lucid_why *why) LUCID_WARN_UNUSED;
+                                     const struct plugins *plugins, struct kinds *kinds,
+                                     struct ledger **ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* A data directory's store and ledger. Must not move while it is open. */
 struct offline {

@@ -112,3 +112,18 @@ void plugins_unload(struct plugins *plugins)
         plugins->keys[plugins->count] = NULL;
     }
 }
+
+enum lucid_error plugins_tables_create(const struct plugins *plugins, struct store *store,
+                                       struct lucid_why *why)
+{
+    enum lucid_error error = LUCID_OK;
+    for (size_t p = 0; error == LUCID_OK && plugins != NULL && p < plugins->count; p++) {
+        error = plugin_tables_create(plugins->all[p], store);
+        if (error != LUCID_OK) {
+            return lucid_refuse(why, error, "PLUGIN_TABLES", "plugins",
+                                "the tables of the plugin %s cannot be made: %s",
+                                plugins->all[p]->module->name, lucid_error_name(error));
+        }
+    }
+    return error;
+}

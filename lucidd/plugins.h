@@ -29,4 +29,9 @@ bool plugins_setting_find(const struct plugins *plugins, const char *name, size_
                           struct plugin **ret_plugin,
                           const struct lucid_plugin_setting **ret) LUCID_WARN_UNUSED;
 
+/* Makes the tables of their kinds that a migrated, writable store has not yet; before a ledger is
+ * opened over it. NULL is allowed. Errors: those of plugin_tables_create. */
+enum lucid_error plugins_tables_create(const struct plugins *plugins, struct store *store,
+                                       struct lucid_why *why) LUCID_WARN_UNUSED;
+
 #endif

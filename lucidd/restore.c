@@ -194,8 +194,8 @@ static enum lucid_error partial_fill(const struct restore_options *options,
         error = digest_check(partial->data, manifest, result, why);
     }
     if (error == LUCID_OK) {
-        error = backup_verify(partial->dir.store, options->progress, options->context,
-                              &result->facts, why);
+        error = backup_verify(partial->dir.store, options->plugins, options->progress,
+                              options->context, &result->facts, why);
     }
     if (error == LUCID_OK) {
         error = facts_check(manifest, &result->facts, why);
@@ -217,8 +217,8 @@ static enum lucid_error verify_only(const struct restore_options *options,
 {
     enum lucid_error error = digest_check(data, manifest, result, why);
     if (error == LUCID_OK) {
-        error =
-            backup_verify(from->store, options->progress, options->context, &result->facts, why);
+        error = backup_verify(from->store, options->plugins, options->progress, options->context,
+                              &result->facts, why);
     }
     return error == LUCID_OK ? facts_check(manifest, &result->facts, why) : error;
 }

@@ -54,6 +54,9 @@ struct plugin {
     unsigned slow_next;
 };
 
+/* [a-z][a-z0-9_]*, at most max bytes: the form of names of plugins, kinds, tables and settings. */
+bool plugin_name_is_good(const char *name, size_t max) LUCID_WARN_UNUSED;
+
 /* --- load.c ----------------------------------------------------------------------------------- */
 
 /* Loads DIR/NAME.so and checks what it says of itself: ABI, names, bounds, duplicates. Nothing of

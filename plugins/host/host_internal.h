@@ -9,9 +9,6 @@
 enum lucid_error plugin_module_check(const struct lucid_plugin *module, const char *file,
                                      const char *name, struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* [a-z][a-z0-9_]*, at most max bytes. */
-bool plugin_name_is_good(const char *name, size_t max) LUCID_WARN_UNUSED;
-
 /* The end of a path that fits into a sentence. */
 const char *plugin_path_short(const char *path);
 

@@ -106,7 +106,7 @@ static enum lucid_error file_check(const char *path, struct lucid_why *why)
         int number = errno;
         return lucid_refuse(why, LUCID_RETRY_IO, "PLUGIN_NOT_FOUND", "plugins", "%s: %s",
                             plugin_path_short(path),
-                            number == ENOENT ? "there is no such plugin" : strerror(number));
+                            number == ENOENT ? "there is no such plugin" : strerrordesc_np(number));
     }
     if (!S_ISREG(info.st_mode) || (info.st_mode & S_IWOTH) != 0) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "PLUGIN_INVALID", "plugins", "%s: %s",

@@ -59,6 +59,8 @@ const struct cli_command *const cli_commands[] = {
     &command_payment_refund,
     &command_payment_refunds,
     &command_x402_rotate_key,
+    &command_plugin_list,
+    &command_plugin_rotate_key,
     &command_settlement_list,
     &command_settlement_current,
     &command_settlement_show,

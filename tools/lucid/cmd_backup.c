@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "lucidd/backup.h"
 #include "tools/lucid/commands.h"
+#include "tools/lucid/plugins.h"
 #include "tools/lucid/remote.h"
 
 enum {
@@ -117,6 +118,7 @@ static enum cli_exit log_backup(struct cli *cli)
     }
     struct lucid_clock clock = lucid_clock_system();
     struct progress progress = {.terminal = isatty(STDERR_FILENO) != 0};
+    struct plugins plugins = {.count = 0};
     const struct backup_options options = {
         .data = cli->data,
         .to = to,
@@ -124,19 +126,24 @@ static enum cli_exit log_backup(struct cli *cli)
         .with_keys = cli_flag(cli, "with-keys"),
         .version = LUCID_VERSION,
         .now_ms = lucid_wall_ms(&clock),
+        .plugins = &plugins,
         .progress = cli->json && !progress.terminal ? NULL : progress_tell,
         .context = &progress,
     };
     struct backup_result *result = calloc(1, sizeof(*result));
     struct lucid_why why = {0};
     enum lucid_error error = LUCID_RETRY_MEMORY;
-    if (result != NULL) {
+    enum cli_exit code = cli_plugins_load(cli, &plugins);
+    if (code == CLI_OK && result != NULL) {
         be_nice();
         error = backup_run(&options, result, &why);
         progress_end(&progress);
     }
-    enum cli_exit code = error == LUCID_OK ? result_print(cli, "to", to, result)
-                                           : cli_fail_why(cli, error, &why, "log backup");
+    if (code == CLI_OK) {
+        code = error == LUCID_OK ? result_print(cli, "to", to, result)
+                                 : cli_fail_why(cli, error, &why, "log backup");
+    }
+    plugins_unload(&plugins);
     free(result);
     return code;
 }
@@ -145,6 +152,7 @@ static const struct cli_option backup_options[] = {
     {"to", 0, "DIR", "the backup to be made; must not exist (required)"},
     {"rate", 0, "MIB", "copy at most MIB a second (32; 0 = as fast as it goes)"},
     {"with-keys", 0, NULL, "also log.key, service.key and admin.token: a backup to be locked away"},
+    CLI_PLUGINS_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 
@@ -186,32 +194,39 @@ static enum cli_exit log_restore(struct cli *cli)
         return cli_fail(cli, CLI_USAGE, NULL, "data", "--data is missing; or only --verify");
     }
     struct progress progress = {.terminal = isatty(STDERR_FILENO) != 0};
+    struct plugins plugins = {.count = 0};
     const struct restore_options options = {
         .from = cli->arguments[0],
         .data = cli->data,
         .keys = cli_value(cli, "keys", NULL),
+        .plugins = &plugins,
         .progress = cli->json && !progress.terminal ? NULL : progress_tell,
         .context = &progress,
     };
     struct backup_result *result = calloc(1, sizeof(*result));
     struct lucid_why why = {0};
     enum lucid_error error = LUCID_RETRY_MEMORY;
-    if (result != NULL) {
+    enum cli_exit code = cli_plugins_load(cli, &plugins);
+    if (code == CLI_OK && result != NULL) {
         error = restore_run(&options, result, &why);
         progress_end(&progress);
     }
-    enum cli_exit code = error == LUCID_OK ? result_print(cli, "data", cli->data, result)
-                                           : cli_fail_why(cli, error, &why, "log restore");
+    if (code == CLI_OK) {
+        code = error == LUCID_OK ? result_print(cli, "data", cli->data, result)
+                                 : cli_fail_why(cli, error, &why, "log restore");
+    }
     if (error == LUCID_OK && code == CLI_OK && cli->data != NULL) {
         advice_print(cli, result);
     }
+    plugins_unload(&plugins);
     free(result);
     return code;
 }
 
 static const struct cli_option restore_options[] = {
     {"verify", 0, NULL, "verify (always done); without --data that is all"},
-    {"keys", 0, "DIR", "take log.key, service.key and admin.token from DIR"},
+    {"keys", 0, "DIR", "take log.key, service.key, admin.token … from DIR"},
+    CLI_PLUGINS_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 

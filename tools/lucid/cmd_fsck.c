@@ -17,6 +17,7 @@
 #include "lucidd/datadir.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/fsck.h"
+#include "tools/lucid/plugins.h"
 #include "tools/lucid/remote.h"
 
 enum { POLL_MS = 200, LINE_MS_MIN = 2000, BAR_CELLS = 30, JSON_BYTES_MAX = 1 << 20 };
@@ -26,6 +27,7 @@ struct run {
     struct datadir dir;
     struct ledger_vkey vkey;
     bool vkey_known;
+    struct plugins plugins;
     struct fsck_options options;
     struct fsck_progress *progress;
     struct lucid_buf answer; /* of the child: end character, JSON */
@@ -317,8 +319,10 @@ static enum cli_exit run_prepare(struct run *run)
         .store = run->dir.store,
         .threads = (unsigned)threads,
         .quick = cli_flag(cli, "quick"),
+        .plugins = &run->plugins,
     };
-    return vkey_read(run);
+    enum cli_exit code = cli_plugins_load(cli, &run->plugins);
+    return code == CLI_OK ? vkey_read(run) : code;
 }
 
 static enum cli_exit run_go(struct run *run)
@@ -354,6 +358,7 @@ static enum cli_exit log_fsck(struct cli *cli)
     if (code == CLI_OK) {
         code = run_go(run);
     }
+    plugins_unload(&run->plugins);
     free(run);
     return code;
 }
@@ -361,6 +366,7 @@ static enum cli_exit log_fsck(struct cli *cli)
 static const struct cli_option fsck_options[] = {
     {"threads", 'n', "N", "threads that check (one per processor)"},
     {"quick", 'q', NULL, "hashes only: no receipt's signature, no canonical form of bodies"},
+    CLI_PLUGINS_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 
@@ -376,7 +382,7 @@ const struct cli_command command_log_fsck = {
         "vkey: a data directory (the service may run: what is there now is checked, in short\n"
         "looks), a backup or a mirror. Changes nothing.\n\n"
         "Exit: 0 nothing found, 1 damage, 2 usage, 3 cannot be read, 4 cannot be decided (events\n"
-        "or tables that this program does not know).\n",
+        "or tables of a plugin that is not named, or of a newer program).\n",
     .examples = "  lucid log fsck --data /var/lib/lucid\n"
                 "  lucid log fsck --data ./backup --threads 2 --json\n",
     .options = fsck_options,

@@ -96,7 +96,7 @@ static enum lucid_error store_make(struct birth *birth, struct lucid_why *why)
     if (error != LUCID_OK) {
         return error;
     }
-    error = offline_ledger_open(birth->store, &birth->secrets->log_key, &birth->kinds,
+    error = offline_ledger_open(birth->store, &birth->secrets->log_key, NULL, &birth->kinds,
                                 &birth->ledger, why);
     /* No log.init yet is what is expected here. */
     return error == LUCID_NOTE_ABSENT && birth->ledger != NULL ? LUCID_OK : error;

@@ -8,6 +8,7 @@
 #include "migrations/migrations.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/fsck.h"
+#include "tools/lucid/plugins.h"
 #include "tools/lucid/replay.h"
 
 struct run {
@@ -16,6 +17,7 @@ struct run {
     struct datadir new; /* made, unless only checked */
     struct store *from;
     struct store *to;
+    struct plugins plugins;
     struct kinds kinds;
     struct ledger *ledger;
     struct replay_digests was;
@@ -48,8 +50,9 @@ static enum lucid_error to_open(struct run *run, const char *path, struct lucid_
     if (error == LUCID_OK) {
         error = migrations_run(run->to, &applied, why);
     }
-    return error == LUCID_OK ? offline_ledger_open(run->to, NULL, &run->kinds, &run->ledger, why)
-                             : error;
+    return error == LUCID_OK
+               ? offline_ledger_open(run->to, NULL, &run->plugins, &run->kinds, &run->ledger, why)
+               : error;
 }
 
 /* The new directory's vkey: what the log itself says, which every head was checked against. */
@@ -121,7 +124,8 @@ static enum cli_exit verify(struct run *run)
 {
     struct fsck_progress *seen = calloc(1, sizeof(*seen));
     struct lucid_buf json = {0};
-    const struct fsck_options options = {.store = run->new.store, .threads = 1};
+    const struct fsck_options options = {
+        .store = run->new.store, .plugins = &run->plugins, .threads = 1};
     if (seen == NULL) {
         return cli_fail(run->cli, CLI_UNREACHABLE, NULL, NULL, "out of memory");
     }
@@ -204,7 +208,11 @@ static enum cli_exit log_replay(struct cli *cli)
     }
     run->cli = cli;
     run->bar = isatty(STDERR_FILENO) == 1;
-    enum cli_exit code = run_go(run, to);
+    enum cli_exit code = cli_plugins_load(cli, &run->plugins);
+    if (code == CLI_OK) {
+        code = run_go(run, to);
+    }
+    plugins_unload(&run->plugins);
     free(run);
     return code;
 }
@@ -213,6 +221,7 @@ static const struct cli_option replay_options[] = {
     {"to", 0, "DIR", "make a new store in DIR, from the events and the bodies beside them"},
     {"verify", 0, NULL, "then check the new store as `lucid log fsck` does"},
     {"check", 0, NULL, "make it in memory only, without bodies, and compare"},
+    CLI_PLUGINS_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 

@@ -38,6 +38,8 @@ extern const struct cli_command command_facilitation_list;
 extern const struct cli_command command_payment_refund;
 extern const struct cli_command command_payment_refunds;
 extern const struct cli_command command_x402_rotate_key;
+extern const struct cli_command command_plugin_list;
+extern const struct cli_command command_plugin_rotate_key;
 extern const struct cli_command command_settlement_list;
 extern const struct cli_command command_settlement_current;
 extern const struct cli_command command_settlement_show;

@@ -152,6 +152,10 @@ static enum lucid_error store_check(struct store *store, const struct fsck_optio
 {
     struct kinds kinds;
     kinds_init(&kinds, NULL);
+    enum lucid_error error = kinds_add_plugins(&kinds, options->plugins, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
     const struct check_options check_options = {
         .uses = kinds.uses,
         .use_count = kinds.count,
@@ -160,7 +164,7 @@ static enum lucid_error store_check(struct store *store, const struct fsck_optio
         .quick = options->quick,
     };
     struct job job = {.progress = progress, .next = 1};
-    enum lucid_error error = check_open(store, &check_options, &job.check, why);
+    error = check_open(store, &check_options, &job.check, why);
     if (error != LUCID_OK) {
         return error;
     }

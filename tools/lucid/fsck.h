@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "ledger/note.h"
+#include "lucidd/plugins.h"
 
 #define FSCK_THREADS_MAX 64
 
@@ -15,6 +16,7 @@ struct fsck_options {
     const struct ledger_vkey *vkey; /* NULL: the log's own word is taken for its key */
     unsigned threads;
     bool quick;
+    const struct plugins *plugins; /* whose kinds are checked too; NULL: none */
 };
 
 /* What the parent sees of the child while it runs: memory that both share. */

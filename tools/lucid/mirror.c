@@ -129,7 +129,8 @@ static enum lucid_error open_steps(struct mirror *mirror, const char *path, cons
         error = store_open(mirror, why);
     }
     if (error == LUCID_OK) {
-        error = offline_ledger_open(mirror->store, NULL, &mirror->kinds, &mirror->ledger, why);
+        error =
+            offline_ledger_open(mirror->store, NULL, NULL, &mirror->kinds, &mirror->ledger, why);
     }
     if (error == LUCID_OK) {
         error = ledger_replica_init(&mirror->replica, mirror->ledger, lucid_span_str(pinned), why);

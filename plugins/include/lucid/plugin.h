@@ -232,7 +232,10 @@ struct lucid_plugin {
                     struct lucid_plugin_out *out); /* Prometheus text; may be NULL */
 };
 
-/* The one symbol that a module exports. */
+/* The one symbol that a module exports; seen also where all else is hidden. */
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
 extern const struct lucid_plugin lucid_plugin;
 
 /* --- what the service gives ------------------------------------------------------------------- */

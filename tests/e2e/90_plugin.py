@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Plugins from outside: the example is built against the installed header alone, loaded, used, read
+back, proved, replayed; modules and conduct that are wrong are refused or contained."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+
+import kit
+import kit_schema
+from kit import LUCIDD, SLOW, case, equal, lucid, problem, run_lucid
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+WORK = kit.scratch()
+STAGE = os.path.join(WORK, "stage")
+MODULES = os.path.join(WORK, "modules")
+
+
+def run(*command, cwd=None, **env):
+    ended = subprocess.run(command, capture_output=True, check=False, timeout=120 * SLOW, cwd=cwd,
+                           env=kit.environment(**env))
+    assert ended.returncode == 0, (command, ended.stdout[-2000:], ended.stderr[-2000:])
+    return ended.stdout.decode()
+
+
+def stage():
+    """The header and the pkg-config file, installed as a package would; nothing else of ours."""
+    run("meson", "install", "-C", kit.BUILD, "--no-rebuild", "--tags", "devel", "--quiet",
+        DESTDIR=STAGE)
+    found = [os.path.join(folder, name) for folder, _, names in os.walk(STAGE) for name in names]
+    equal(sorted(os.path.basename(path) for path in found), ["lucid-plugin.pc", "plugin.h"])
+    return next(os.path.dirname(path) for path in found if path.endswith(".pc"))
+
+
+def build(source, module, *options):
+    """Builds a plugin in a folder of its own; its module goes into MODULES."""
+    folder = os.path.join(WORK, "source-" + module + "-" + str(len(os.listdir(WORK))))
+    shutil.copytree(source, folder)
+    run("meson", "setup", "build", *options, cwd=folder, PKG_CONFIG_PATH=PC,
+        PKG_CONFIG_SYSROOT_DIR=STAGE)
+    run("ninja", "-C", "build", cwd=folder)
+    return os.path.join(folder, "build", module + ".so")
+
+
+def rogue(fault="", module="rogue", into=None):
+    target = into or os.path.join(WORK, "rogue-" + (fault or "plain"))
+    os.makedirs(target, exist_ok=True)
+    shutil.copy(build(os.path.join(ROOT, "tests/e2e/plugin"), module, f"-Dmodule={module}",
+                      f"-Dfault={fault}"), target)
+    return target
+
+
+def refused(folder, text, plugins="rogue"):
+    kit.refuses_to_start(service.data, text, "--plugins", plugins, "--plugins-dir", folder)
+
+
+os.makedirs(MODULES)
+PC = stage()
+
+with case("the example is built out of tree, with pkg-config and with a folder"):
+    example = os.path.join(ROOT, "examples/plugin")
+    shutil.copy(build(example, "notes"), MODULES)
+    include = os.path.dirname(os.path.dirname(next(
+        os.path.join(folder, "plugin.h") for folder, _, names in os.walk(STAGE)
+        if "plugin.h" in names)))
+    build(example, "notes", "-Dlucid_include=" + include)
+    exported = run("nm", "-D", "--defined-only", os.path.join(MODULES, "notes.so")).split()
+    equal(exported[2::3], ["lucid_plugin"])
+    plugin_dir = run("pkg-config", "--variable=plugindir", "lucid-plugin",
+                     PKG_CONFIG_PATH=PC).strip()
+    assert plugin_dir.endswith("/lucid/plugins"), plugin_dir
+    equal(run("pkg-config", "--variable=abi", "lucid-plugin", PKG_CONFIG_PATH=PC), "1\n")
+
+service = kit.Service(start=False, plugins="notes", plugins_dir=MODULES, notes_bytes_max=40)
+KEY = os.path.join(service.data, "plugin-notes.key")
+
+with case("its settings: help, --print-config, --check, unknown ones"):
+    def lucidd(*flags, want=0):
+        ended = subprocess.run([LUCIDD, "--plugins", "notes", "--plugins-dir", MODULES, *flags],
+                               capture_output=True, check=False, timeout=30 * SLOW,
+                               env=kit.environment())
+        equal(ended.returncode, want, ended.stderr.decode())
+        return (ended.stdout + ended.stderr).decode()
+    assert "--notes-bytes-max" in lucidd("--help")
+    assert "\nnotes.bytes_max = 7\n" in lucidd("--print-config", "--notes-bytes-max", "7")
+    again = os.path.join(WORK, "lucidd.conf")
+    with open(again, "w", encoding="utf-8") as file:
+        file.write(lucidd("--print-config", "--notes-bytes-max", "7", "--data", service.data))
+    equal(lucidd("--check", "--config", again), "configuration ok\n")
+    with open(again, "a", encoding="utf-8") as file:
+        file.write("notes.other = 1\n")
+    assert "unknown key notes.other" in lucidd("--check", "--config", again, want=2)
+    assert "must be a whole number from 1 to 4000" in lucidd(
+        "--check", "--data", service.data, "--notes-bytes-max", "many", want=2)
+    assert not os.path.exists(KEY), "--check made a key"
+
+service.start()
+public = None
+
+with case("loaded: what the service says of it; its key, 0600, kept over a restart"):
+    equal(stat.S_IMODE(os.stat(KEY).st_mode), 0o600)
+    with open(KEY, encoding="ascii") as file:
+        public = file.read().strip()[64:]
+    want = [{"name": "notes", "version": "1.0.0", "abi": 1, "key": public,
+             "summary": "a guestbook on the ledger (example)"}]
+    equal(service.ok("/v1/log")["plugins"], want)
+    listed = json.loads(run_lucid("plugin", "list", "--json", "--url",
+                                  f"http://127.0.0.1:{service.port}"))
+    equal(listed["items"], want)
+    offline = json.loads(run_lucid("plugin", "list", "--json", "--plugins", "notes",
+                                   "--plugins-dir", MODULES, "--data", service.data))
+    equal(offline["items"], want)
+    for part in ("notes", "1.0.0", public, "a guestbook"):
+        assert part in run_lucid("plugin", "list", "--url", f"http://127.0.0.1:{service.port}")
+    service.restart()
+    equal(service.ok("/v1/log")["plugins"], want)
+    started = [event for event in service.client.request(
+        "GET", "/v1/events?after=0", None, token=service.token).lines()
+               if event["type"] == "plugin.started"]
+    equal(len(started), 1, "logged once: nothing has changed")
+
+
+def add(text, status=201, token=True, **more):
+    answer = service.client.request("POST", "/v1/notes", text,
+                                    {"Content-Type": "text/plain", **more},
+                                    token=service.token if token else None)
+    equal(answer.status, status, repr(answer))
+    return answer
+
+
+with case("notes are logged, read, listed and proved"):
+    first = add("hello, ledger").json()
+    equal((first["id"], first["note"]), (1, {"text": "hello, ledger"}))
+    second = add('"quoted" \\ ünïcode').json()
+    equal((second["id"], second["note"]), (2, {"text": '"quoted" \\ ünïcode'}))
+    got = service.ok("/v1/notes/2")
+    equal(got["note"], second["note"])
+    leaf = got["place"]["leaf_index"]
+    equal(leaf, first["place"]["leaf_index"] + 1)
+    equal([note["id"] for note in service.ok("/v1/notes")["items"]], [2, 1])
+    equal([note["id"] for note in service.ok("/v1/notes?limit=1")["items"]], [2])
+    service.covered(leaf + 1)
+    proof = service.ok(f"/v1/receipts/{got['place']['receipt_hash']}/proof")
+    equal(proof["leaf_index"], leaf)
+    equal(service.get("/v1/notes/3").status, 404)
+    equal(service.get("/v1/notes/x").status, 404)
+
+with case("what it refuses, and who may: its code, its setting, its scope"):
+    size = service.size()
+    problem(add("x" * 41, 422), 422, "NOTE_REFUSED")
+    problem(add(b"\xff\xfe", 422), 422, "NOTE_REFUSED")
+    problem(add("", 422), 422, "NOTE_REFUSED")
+    problem(service.get("/v1/notes?limit=0"), 422, "NOTE_REFUSED", "limit")
+    problem(add("x" * 5000, 413), 413, "BODY_TOO_LARGE")
+    problem(add("nobody", 401, token=False), 401, "UNAUTHORIZED")
+    equal(service.size(), size)
+
+with case("its part of the OpenAPI document; its metrics and the host's"):
+    api = kit_schema.OpenApi(service.ok("/openapi.json"))
+    for target in ("/v1/notes", "/v1/notes/1"):
+        api.judge("GET", target, service.get(target))
+    metrics = service.get("/metrics").body.decode()
+    assert "\nlucid_notes_written_total 2\n" in metrics
+    assert '\nlucid_plugin_suspended{plugin="notes"} 0\n' in metrics
+
+WITH = ("--plugins", "notes", "--plugins-dir", MODULES)
+
+with case("fsck, replay, backup and restore fold and check its tables when they are given it"):
+    service.stop()
+    report = json.loads(run_lucid("log", "fsck", "--data", service.data, "--json", *WITH))
+    equal((report["verdict"], report["undecided"]), ("ok", 0))
+    replayed = json.loads(run_lucid("log", "replay", "--data", service.data, "--check", "--json",
+                                    *WITH))
+    equal(replayed["equal"], True)
+    assert any(part["part"].endswith("notes.notes") and part["rows"] == 2
+               for part in replayed["parts"]), replayed["parts"]
+    status, out, _ = lucid("log", "fsck", "--data", service.data, "--json")
+    equal(status, 4)
+    texts = [finding["text"] for finding in json.loads(out)["findings"]]
+    assert any("the kind notes is not known here" in text for text in texts), texts
+    backup = os.path.join(WORK, "backup")
+    run_lucid("log", "backup", "--data", service.data, "--to", backup, "--with-keys", *WITH)
+    equal(stat.S_IMODE(os.stat(os.path.join(backup, "plugin-notes.key")).st_mode), 0o600)
+    restored = os.path.join(WORK, "restored")
+    run_lucid("log", "restore", backup, "--data", restored, *WITH)
+    with open(os.path.join(restored, "plugin-notes.key"), encoding="ascii") as file:
+        equal(file.read().strip()[64:], public)
+
+with case("without it the service goes on; with it again the tables are folded anew"):
+    service.settings = {}
+    service.start()
+    equal(service.get("/v1/notes").status, 404)
+    equal(service.ok("/v1/log").get("plugins", []), [])
+    service.register(service.new_signer("beside"))
+    service.stop()
+    service.settings = {"plugins": "notes", "plugins_dir": MODULES}
+    service.start()
+    equal([note["id"] for note in service.ok("/v1/notes")["items"]], [2, 1])
+
+with case("rotate-key: only with the service stopped; the old file stays, both keys are listed"):
+    status, _, err = lucid("plugin", "rotate-key", "notes", "--data", service.data)
+    assert status != 0, err
+    service.stop()
+    rotated = json.loads(run_lucid("plugin", "rotate-key", "notes", "--data", service.data,
+                                   "--json"))
+    equal(stat.S_IMODE(os.stat(rotated["old"]).st_mode), 0o600)
+    with open(rotated["old"], encoding="ascii") as file:
+        equal(file.read().strip()[64:], public)
+    assert rotated["key"] != public
+    service.start()
+    equal(service.ok("/v1/log")["plugins"][0]["key"], rotated["key"])
+    keys = service.ok("/.well-known/jwks.json")["keys"]
+    equal(len(keys), 3, "the service's, the plugin's of now and of before")
+    add("signed anew")
+    equal(lucid("plugin", "rotate-key", "none", "--data", service.data)[0] != 0, True)
+    equal(lucid("plugin", "rotate-key", "../x", "--data", service.data)[0], 2)
+
+service.stop()
+
+with case("modules that are none stop the start and say why"):
+    refused(MODULES, "nothing.so: there is no such plugin", "nothing")
+    refused(rogue("ROGUE_ABI"), "it was built for plugin ABI 7, this service has 1")
+    refused(rogue("ROGUE_SYMBOL"), "it exports no object lucid_plugin")
+    refused(rogue("ROGUE_OPEN"), "the plugin rogue does not open: the moon is in the wrong phase")
+    refused(rogue("ROGUE_KIND"), "receipt")
+    refused(rogue("ROGUE_TYPE"), "receipt.logged")
+    refused(rogue("ROGUE_ROUTE"), "/v1/log")
+    refused(rogue("", "other"), "it is the plugin rogue: the file must have that name", "other")
+    text = os.path.join(WORK, "text")
+    os.makedirs(text)
+    with open(os.path.join(text, "rogue.so"), "w", encoding="ascii") as file:
+        file.write("this is text\n" * 20)
+    refused(text, "rogue.so: ")
+    kit.refuses_to_start(service.data, "plugins names notes twice", "--plugins", "notes, notes",
+                         "--plugins-dir", MODULES)
+
+PLAIN = os.path.join(WORK, "rogue-plain")
+rogue("", into=PLAIN)
+
+
+def post(mode, status):
+    answer = service.client.request("POST", "/v1/rogue", mode, {"Content-Type": "text/plain"},
+                                    token=service.token)
+    equal(answer.status, status, repr(answer))
+    return answer
+
+
+def logged():
+    lines = service.client.request("GET", "/v1/events?after=0", None, token=service.token).lines()
+    return sum(event["type"] == "rogue.made" for event in lines)
+
+
+service.settings = {"plugins": "rogue", "plugins_dir": PLAIN}
+
+with case("a decide that breaks rules or budgets is refused, and nothing of it is logged"):
+    service.start()
+    post("fine", 201)
+    equal(logged(), 1)
+    problem(post("loop", 503), 503, "PLUGIN_LIMIT")
+    problem(post("flood", 503), 503, "PLUGIN_LIMIT")
+    problem(post("put", 500), 500, "PLUGIN_FAULT")
+    problem(post("other", 500), 500, "PLUGIN_FAULT")
+    equal(logged(), 1)
+    assert "lucid_rogue_half" not in service.get("/metrics").body.decode()
+
+with case("a decide that is slow again and again suspends the plugin, and nobody else"):
+    for _ in range(3):
+        post("slow", 201)
+    problem(post("fine", 503), 503, "PLUGIN_SUSPENDED")
+    metrics = service.get("/metrics").body.decode()
+    assert '\nlucid_plugin_suspended{plugin="rogue"} 1\n' in metrics
+    assert '\nlucid_plugin_slow_decides_total{plugin="rogue"} 3\n' in metrics
+    service.register(service.new_signer("unhurt"))
+    service.restart()
+    post("fine", 201)
+
+with case("an apply that writes where it may not ends the service; the event was never there"):
+    count = logged()
+    try:
+        service.client.request("POST", "/v1/rogue", "table", {"Content-Type": "text/plain"},
+                               token=service.token)
+    except OSError:
+        pass
+    service.process.wait(timeout=30 * SLOW)
+    equal(service.process.returncode, 1)
+    assert "a table that is not the kind's own" in service.log_text()
+    service.start()
+    equal(logged(), count)
+    service.stop()
+    report = json.loads(run_lucid("log", "fsck", "--data", service.data, "--json", "--plugins",
+                                  "rogue", "--plugins-dir", PLAIN))
+    equal(report["damage"], 0)
+
+kit.done()
