@@ -185,9 +185,15 @@ struct lucid_span http_target(const struct http_request *request); /* as sent */
 struct lucid_span http_param(const struct http_request *request, const char *name);
 /* A query parameter, decoded ('+' is a space); {NULL, 0} if absent. A repeated one: the first. */
 struct lucid_span http_query(const struct http_request *request, const char *name);
+/* The same of a copy of a request's target, decoded into the arena. Thread: any. */
+struct lucid_span http_target_query(struct lucid_span target, const char *name,
+                                    struct lucid_arena *arena);
 /* A header's value, trimmed; name in lower case. {NULL, 0} if absent. Repeated ones (never Host,
  * Content-Length, Authorization, Idempotency-Key: refused) give the first. */
 struct lucid_span http_header(const struct http_request *request, const char *name);
+/* The header at that place of the head, from 0; name as sent. False: there are no more. */
+bool http_header_at(const struct http_request *request, size_t index, struct lucid_span *ret_name,
+                    struct lucid_span *ret_value) LUCID_WARN_UNUSED;
 /* How often a header is there; name in lower case. */
 size_t http_header_count(const struct http_request *request, const char *name);
 /* The whole body (not STREAM routes). */

@@ -296,6 +296,31 @@ struct lucid_span http_query(const struct http_request *request, const char *nam
     return lucid_span(out, len);
 }
 
+struct lucid_span http_target_query(struct lucid_span target, const char *name,
+                                    struct lucid_arena *arena)
+{
+    const uint8_t *mark = memchr(target.data, '?', target.len);
+    size_t before = mark == NULL ? target.len : (size_t)(mark - target.data) + 1;
+    uint8_t *out = before < target.len ? lucid_arena_alloc(arena, target.len - before) : NULL;
+    size_t len = 0;
+    if (out == NULL || http_query_find(lucid_span(target.data + before, target.len - before), name,
+                                       out, &len) != LUCID_OK) {
+        return lucid_span(NULL, 0);
+    }
+    return lucid_span(out, len);
+}
+
+bool http_header_at(const struct http_request *request, size_t index, struct lucid_span *ret_name,
+                    struct lucid_span *ret_value)
+{
+    if (index >= request->head.header_count) {
+        return false;
+    }
+    *ret_name = request->head.headers[index].name;
+    *ret_value = request->head.headers[index].value;
+    return true;
+}
+
 struct lucid_span http_header(const struct http_request *request, const char *name)
 {
     return http_head_find(&request->head, name);
