@@ -400,9 +400,10 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
         .witnesses = cosigner_witnesses(service->cosigner),
         .sales = service->cashier == NULL ? NULL : &service->sales,
     };
-    enum lucid_error error = api_open(&options, &service->api);
-    return error == LUCID_OK ? LUCID_OK
-                             : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for routes");
+    enum lucid_error error = api_open(&options, &service->api, why);
+    return error != LUCID_RETRY_MEMORY
+               ? error
+               : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for routes");
 }
 
 static size_t loops_wanted(const struct config *config)

@@ -46,6 +46,12 @@ static bool content_known(struct http_request *request, const uint8_t hash[LUCID
 void api_answer_tagged(struct http_request *request, const char *type, struct lucid_buf *body,
                        bool immutable)
 {
+    api_answer_tagged_as(request, type, body, immutable ? immutable_control : "no-cache");
+}
+
+void api_answer_tagged_as(struct http_request *request, const char *type, struct lucid_buf *body,
+                          const char *control)
+{
     if (!lucid_buf_ok(body)) {
         http_respond(request, 500, type, body);
         return;
@@ -55,7 +61,7 @@ void api_answer_tagged(struct http_request *request, const char *type, struct lu
     lucid_sha256(lucid_buf_span(body), hash);
     tag_make(hash, http_answer_is_coded(request, type, body->len), tag);
     http_add_header(request, "ETag", tag);
-    http_add_header(request, "Cache-Control", immutable ? immutable_control : "no-cache");
+    http_add_header(request, "Cache-Control", control);
     if (content_known(request, hash)) {
         if (http_answer_varies(type, body->len)) {
             http_add_header(request, "Vary", "Accept-Encoding");

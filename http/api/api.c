@@ -119,47 +119,92 @@ static const struct route_row rows[] = {
     {"GET", "/openapi.json", api_openapi_get, API_PUBLIC, 0},
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
-_Static_assert(2 * ROWS <= API_ROUTES_MAX, "every row may bring a preflight route");
+_Static_assert(2 * ROWS <= API_OWN_ROUTES_MAX, "every row may bring a preflight route");
 
-/* Whether what the row serves is sold here. */
-static bool row_is_sold(const struct api *api, const struct route_row *row)
+static uint32_t scopes_of(enum api_access access)
 {
-    const struct api_sales *sales = api->options.sales;
-    return sales != NULL && row->price_class != API_NOT_SOLD &&
-           sales->assets[row->price_class] != NULL;
+    switch (access) {
+    case API_READ:
+        return TOKEN_READ | TOKEN_ADMIN;
+    case API_PROXY:
+        return TOKEN_PROXY | TOKEN_ADMIN;
+    case API_FACILITATE:
+        return TOKEN_FACILITATE | TOKEN_ADMIN;
+    case API_PUBLIC:
+    case API_ADMIN:
+        break;
+    }
+    return TOKEN_ADMIN;
 }
 
-static void route_add(struct api *api, const struct route_row *row, const char *method,
-                      enum api_access access, api_handler *handle)
+static struct http_route *route_put(struct api *api, const struct http_route *route,
+                                    const struct api_route *about)
 {
     size_t i = api->route_count++;
-    bool sold = handle == row->handle && row_is_sold(api, row);
-    bool stream = handle == api_batch_post && !sold;
+    lucid_assert(i < API_ROUTES_MAX);
+    api->about[i] = *about;
+    api->routes[i] = *route;
+    api->routes[i].context = &api->about[i];
+    return &api->routes[i];
+}
+
+/* What a browser of any origin may read, it may also ask about first: once for all methods. */
+static void preflight_put(struct api *api, const char *pattern, const char *methods)
+{
+    for (size_t i = 0; i < api->route_count; i++) {
+        if (api->routes[i].handle == api_preflight &&
+            strcmp(api->routes[i].pattern, pattern) == 0) {
+            api->about[i].cors = "GET, HEAD, POST";
+            return;
+        }
+    }
+    const struct http_route route = {
+        .method = "OPTIONS", .pattern = pattern, .handle = api_preflight};
+    const struct api_route about = {.api = api, .open = true, .cors = methods, .unlimited = true};
+    (void)route_put(api, &route, &about);
+}
+
+void api_route_add(struct api *api, const struct http_route *route, const struct api_route *about)
+{
+    const struct api_sales *sales = api->options.sales;
+    bool sold = sales != NULL && about->price_class != API_NOT_SOLD &&
+                sales->assets[about->price_class] != NULL;
+    struct http_route *put = route_put(api, route, about);
+    if (sold) {
+        put->handle = api_paid;
+        put->flags = 0; /* read whole before money moves */
+        put->data = NULL;
+    }
+    if (about->cors != NULL) {
+        preflight_put(api, route->pattern, about->cors);
+    }
+}
+
+static void row_add(struct api *api, const struct route_row *row)
+{
+    bool stream = row->handle == api_batch_post;
     bool get = strcmp(row->method, "GET") == 0;
     bool open = row->access == API_PUBLIC || (row->access == API_READ && api->options.public_reads);
     const char *cors = get ? "GET, HEAD" : row->reads ? "POST" : NULL;
-    api->about[i] = (struct api_route){
+    const struct api_route about = {
         .api = api,
-        .access = access,
+        .open = open,
+        .scopes = scopes_of(row->access),
         .cors = open ? cors : NULL,
-        .unlimited = handle == api_healthz_get || handle == api_readyz_get ||
-                     handle == api_preflight || row->access == API_PROXY,
+        .unlimited = row->handle == api_healthz_get || row->handle == api_readyz_get ||
+                     row->access == API_PROXY,
         .price_class = row->price_class,
-        .free_handle = row->handle == api_batch_post ? api_batch_whole_post : row->handle,
+        .free_handle = stream ? api_batch_whole_post : row->handle,
     };
-    api->routes[i] = (struct http_route){
-        .method = method,
+    const struct http_route route = {
+        .method = row->method,
         .pattern = row->pattern,
         .flags = stream ? HTTP_ROUTE_STREAM | HTTP_ROUTE_COUNTS : 0,
         .body_bytes_max = row->body_bytes_max,
-        .handle = sold ? api_paid : handle,
+        .handle = row->handle,
         .data = stream ? api_batch_data : NULL,
-        .context = &api->about[i],
     };
-    /* What a browser of any origin may read, it may also ask about first. */
-    if (api->about[i].cors != NULL && handle == row->handle) {
-        route_add(api, row, "OPTIONS", API_PUBLIC, api_preflight);
-    }
+    api_route_add(api, &route, &about);
 }
 
 static enum lucid_error limits_open(struct api *api)
@@ -182,7 +227,8 @@ static enum lucid_error limits_open(struct api *api)
     return error;
 }
 
-enum lucid_error api_open(const struct api_options *options, struct api **ret)
+enum lucid_error api_open(const struct api_options *options, struct api **ret,
+                          struct lucid_why *why)
 {
     lucid_assert(options->ledger != NULL && options->submit != NULL && options->health != NULL);
     lucid_assert(options->version != NULL && options->service_key != NULL);
@@ -192,15 +238,18 @@ enum lucid_error api_open(const struct api_options *options, struct api **ret)
     }
     api->options = *options;
     enum lucid_error error = limits_open(api);
+    for (size_t i = 0; i < ROWS; i++) {
+        row_add(api, &rows[i]);
+    }
     if (error == LUCID_OK) {
-        error = api_openapi_open(api);
+        error = api_plugins_open(api, why);
+    }
+    if (error == LUCID_OK) {
+        error = api_openapi_open(api, why);
     }
     if (error != LUCID_OK) {
         api_close(api);
         return error;
-    }
-    for (size_t i = 0; i < ROWS; i++) {
-        route_add(api, &rows[i], rows[i].method, rows[i].access, rows[i].handle);
     }
     *ret = api;
     return LUCID_OK;
@@ -265,6 +314,7 @@ void api_loop_close(struct api *api, struct http_loop *loop)
     http_loop_set_user(loop, NULL);
     api_paid_loop_close(self);
     api_errand_loop_close(self);
+    api_plugins_loop_close(self);
     ledger_view_close(self->view);
     gas_split_cache_close(self->splits);
     free(self);

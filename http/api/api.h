@@ -93,6 +93,9 @@ enum api_price_class {
     API_SELLS_PROOF,   /* GET /v1/receipts/{id}/proof */
     API_SELLS_RECEIPT, /* POST /v1/receipts */
     API_SELLS_BATCH,   /* POST /v1/receipts/batch: its admission */
+    API_SELLS_MATCH,   /* these: routes of plugins (struct lucid_plugin_route) */
+    API_SELLS_APPRAISE,
+    API_SELLS_PASSPORT,
     API_PRICE_CLASSES
 };
 
@@ -147,6 +150,15 @@ struct api_sales {
     void *context;
 };
 
+struct plugin; /* plugins/host/host.h */
+
+/* Something that runs on one of the service's workers (lucidd/workers.h). */
+struct api_work {
+    struct api_work *next; /* the pool's */
+    /* The view is the worker's own, not begun; it must be ended again. */
+    void (*run)(struct api_work *work, struct ledger_view *view);
+};
+
 struct api_options {
     struct ledger *ledger;
     struct lucid_clock clock;                     /* its wall time is the log's: never back */
@@ -160,9 +172,15 @@ struct api_options {
     enum gas_mode gas_mode;
     const struct gas_books_counters
         *gas_counters; /* of the books that gas_mode holds for; NULL: none */
-    /* OpenAPI documents that hold what plugins add to ours: paths, schemas, codes. */
-    const struct lucid_span *openapi_fragments;
-    size_t openapi_fragment_count;
+    /* Loaded plugins; their routes, their parts of the OpenAPI document and their problem codes are
+     * added to ours, and their hosts get the functions of requests. Open before the first loop
+     * runs, until the last one and the workers have ended. */
+    struct plugin *const *plugins;
+    size_t plugin_count;
+    /* Hands work to a worker; begun work is never refused, new work when too much waits
+     * (LUCID_RETRY_BUSY: nothing was taken). Needed with plugins. Thread: any. */
+    enum lucid_error (*work)(void *work_context, struct api_work *work, bool begun);
+    void *work_context;
     uint64_t streams_max;         /* open answers of /v1/stream */
     uint64_t rate_limit_requests; /* per client and window; 0: no limit */
     uint64_t rate_limit_lines;    /* of batches, per client and window; 0: no limit */
@@ -185,10 +203,12 @@ struct api_options {
 struct api;
 struct api_loop;
 
-/* Borrows what options point to for its life. LUCID_RETRY_MEMORY; LUCID_REFUSE_* for an OpenAPI
- * fragment that is no JSON or contradicts another. api_close: NULL is allowed; every
- * loop's state must be closed. */
-enum lucid_error api_open(const struct api_options *options, struct api **ret) LUCID_WARN_UNUSED;
+/* Borrows what options point to for its life. LUCID_RETRY_MEMORY; LUCID_REFUSE_INVALID for a
+ * plugin's route that is malformed (PLUGIN_INVALID) or its OpenAPI document that is none;
+ * LUCID_REFUSE_CONFLICT for one that is there already (PLUGIN_CONFLICT). api_close: NULL is
+ * allowed; every loop's state must be closed. */
+enum lucid_error api_open(const struct api_options *options, struct api **ret,
+                          struct lucid_why *why) LUCID_WARN_UNUSED;
 void api_close(struct api *api);
 
 /* The route table and hooks for http_server_options. Borrowed from api. */

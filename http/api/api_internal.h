@@ -11,6 +11,7 @@
 #include "ledger/head.h"
 #include "ledger/receipt.h"
 #include "ledger/token.h"
+#include "plugins/host/host.h"
 #include "x402/clients.h"
 #include "x402/grant.h"
 
@@ -30,7 +31,7 @@
 #define API_BYTES  "application/octet-stream"
 #define API_COSE   "application/cose"
 
-/* Whom a route lets in. */
+/* Whom a route of ours lets in. */
 enum api_access {
     API_PUBLIC,     /* everybody; what a signature protects, too */
     API_READ,       /* scope read, unless public_reads opens it */
@@ -42,15 +43,25 @@ enum api_access {
 /* What the table in api.c says about a route, beside what http needs. */
 struct api_route {
     struct api *api;
-    enum api_access access;
+    bool open;        /* to everybody; else a token with one of the scopes is needed */
+    uint32_t scopes;  /* of enum token_scope, with admin. Sold: who has one does not pay */
     const char *cors; /* methods that browsers of any origin may use; NULL: none */
     bool unlimited;   /* probes of the service's health are not counted */
     enum api_price_class price_class;
-    /* Sold: what an administrator gets without paying. */
+    /* Sold: what those get who need not pay. */
     void (*free_handle)(struct http_request *request, const struct http_route *route);
+    struct plugin *plugin; /* NULL: ours */
+    const struct lucid_plugin_route *row;
 };
 
-enum { API_ROUTES_MAX = 192, API_LOOPS_MAX = 64, API_CLASSES = 6, API_SECONDS_BUCKETS = 12 };
+enum {
+    API_OWN_ROUTES_MAX = 192,
+    /* Each may bring a preflight. */
+    API_ROUTES_MAX = API_OWN_ROUTES_MAX + 2 * PLUGINS_MAX * PLUGIN_ROUTES_MAX,
+    API_LOOPS_MAX = 64,
+    API_CLASSES = 6,
+    API_SECONDS_BUCKETS = 12,
+};
 
 /* What became of a request behind a proxy. */
 enum api_proxy_result {
@@ -77,6 +88,8 @@ struct api_metrics {
     _Atomic uint64_t batch_unsent_bytes;
     _Atomic uint64_t quota_refusals;
     _Atomic uint64_t streams_open;
+    _Atomic uint64_t plugin_bytes;               /* held by calls of plugins */
+    _Atomic uint64_t plugin_faults[PLUGINS_MAX]; /* calls that did not end as they must */
 };
 
 struct api {
@@ -111,6 +124,8 @@ struct api_loop {
     size_t paid_count;
     struct api_errand *errands; /* with the cashier, or going there */
     size_t errand_count;
+    struct lucid_plugin_call *plugin_calls; /* with a worker or the writer, or between them */
+    size_t plugin_count;
 };
 
 typedef void api_handler(struct http_request *request, const struct http_route *route);
@@ -128,6 +143,9 @@ void api_answer(struct http_request *request, int status, const char *type, stru
 /* The same with a strong ETag, answering If-None-Match; immutable: true for ever. Status 200. */
 void api_answer_tagged(struct http_request *request, const char *type, struct lucid_buf *body,
                        bool immutable);
+/* The same with that Cache-Control. */
+void api_answer_tagged_as(struct http_request *request, const char *type, struct lucid_buf *body,
+                          const char *control);
 
 /* The same for content that is known by a hash before it is there: whether If-None-Match asks for
  * it, and the answer (200 with the body, 304 without one), good for ever. */
@@ -166,14 +184,17 @@ struct api_code {
 void api_code_of(enum lucid_error error, const struct lucid_why *why, struct api_code *ret,
                  const char **ret_text);
 
+/* The status of one of the service's own codes; 0: it is none. */
+int api_code_status(const char *code);
+
 /* --- auth.c ----------------------------------------------------------------------------------- */
 
 /* http's admit hook: who may, and the headers that every answer of the route bears. */
 bool api_admit(struct http_request *request, const struct http_route *route, void *context);
 
-/* Whether the request bears an administrator's token. False: it has answered. */
-bool api_admin_find(struct http_request *request, const struct api *api,
-                    bool *ret_admin) LUCID_WARN_UNUSED;
+/* The request's token; id "" and no scopes without a good one. False: it has answered. */
+bool api_token_find(struct http_request *request, const struct api *api,
+                    struct ledger_token *ret) LUCID_WARN_UNUSED;
 
 /* The id of the request's token; "" for none. False: it has answered. */
 bool api_token_id(struct http_request *request, const struct api *api,
@@ -407,6 +428,17 @@ void api_errand_return(struct api_errand *errand);
 /* Drops those that will not come back any more. */
 void api_errand_loop_close(struct api_loop *loop);
 
+/* --- plugins*.c: routes of plugins ------------------------------------------------------------ */
+
+/* The handler of every route of a plugin, for who need not pay. */
+api_handler api_plugin_handle;
+/* Judges the plugins' routes and puts them behind ours. Refusals: see api_open. */
+enum lucid_error api_plugins_open(struct api *api, struct lucid_why *why) LUCID_WARN_UNUSED;
+/* Drops what will not be answered any more. */
+void api_plugins_loop_close(struct api_loop *loop);
+/* Adds one route of the table, with a preflight where browsers may use it. */
+void api_route_add(struct api *api, const struct http_route *route, const struct api_route *about);
+
 /* --- takings.c -------------------------------------------------------------------------------- */
 
 /* Answers with the list that ?by= asks for, of one asset, or with len 0 of all together. */
@@ -466,7 +498,7 @@ void api_batch_data(struct http_request *request, struct lucid_span piece, bool 
 void api_streams_tick(struct http_loop *http); /* stream.c: heartbeats, and the end at a stop */
 void api_done(const struct http_outcome *outcome, void *context); /* metrics.c */
 
-/* Puts the OpenAPI document together. LUCID_RETRY_MEMORY; LUCID_REFUSE_* for a bad fragment. */
-enum lucid_error api_openapi_open(struct api *api) LUCID_WARN_UNUSED;
+/* Puts the OpenAPI document together. LUCID_RETRY_MEMORY; LUCID_REFUSE_* for a plugin's part. */
+enum lucid_error api_openapi_open(struct api *api, struct lucid_why *why) LUCID_WARN_UNUSED;
 
 #endif

@@ -158,28 +158,10 @@ static bool coding_admits(struct http_request *request)
     return false;
 }
 
-static uint32_t scopes_of(enum api_access access)
-{
-    switch (access) {
-    case API_PUBLIC:
-    case API_READ:
-        return TOKEN_READ | TOKEN_ADMIN;
-    case API_PROXY:
-        return TOKEN_PROXY | TOKEN_ADMIN;
-    case API_FACILITATE:
-        return TOKEN_FACILITATE | TOKEN_ADMIN;
-    case API_ADMIN:
-        break;
-    }
-    return TOKEN_ADMIN;
-}
-
 bool api_admit(struct http_request *request, const struct http_route *route, void *context)
 {
     struct api *api = context;
     const struct api_route *about = route->context;
-    bool open =
-        about->access == API_PUBLIC || (about->access == API_READ && api->options.public_reads);
     bool limited = api->requests_limit != NULL && !about->unlimited;
     struct ledger_token token;
     enum token_found found = TOKEN_NONE;
@@ -187,33 +169,34 @@ bool api_admit(struct http_request *request, const struct http_route *route, voi
         cors_allow(request);
     }
     /* On an open route a token only says whose request it is: a bad one does no harm. */
-    if (!open || limited) {
+    if (!about->open || limited) {
         found = token_find(request, api, &token);
     }
     if (found == TOKEN_FAILED ||
         (limited && !limit_admits(request, api, found == TOKEN_FOUND ? &token : NULL))) {
         return false;
     }
-    if (!open && !token_admits(request, found, &token, scopes_of(about->access))) {
+    if (!about->open && !token_admits(request, found, &token, about->scopes)) {
         return false;
     }
     return coding_admits(request);
 }
 
-bool api_admin_find(struct http_request *request, const struct api *api, bool *ret_admin)
+bool api_token_find(struct http_request *request, const struct api *api, struct ledger_token *ret)
 {
-    struct ledger_token token;
-    enum token_found found = token_find(request, api, &token);
-    *ret_admin = found == TOKEN_FOUND && (token.scopes & TOKEN_ADMIN) != 0;
+    enum token_found found = token_find(request, api, ret);
+    if (found != TOKEN_FOUND) {
+        *ret = (struct ledger_token){.scopes = 0};
+    }
     return found != TOKEN_FAILED;
 }
 
 bool api_token_id(struct http_request *request, const struct api *api, char ret[TOKEN_ID_BYTES + 1])
 {
-    struct ledger_token token = {.id = ""};
-    enum token_found found = token_find(request, api, &token);
-    memcpy(ret, found == TOKEN_FOUND ? token.id : "", found == TOKEN_FOUND ? sizeof(token.id) : 1);
-    return found != TOKEN_FAILED;
+    struct ledger_token token;
+    bool ok = api_token_find(request, api, &token);
+    memcpy(ret, token.id, sizeof(token.id));
+    return ok;
 }
 
 bool api_read_admit(struct http_request *request, const struct api *api)
@@ -223,7 +206,7 @@ bool api_read_admit(struct http_request *request, const struct api *api)
         return true;
     }
     enum token_found found = token_find(request, api, &token);
-    return found != TOKEN_FAILED && token_admits(request, found, &token, scopes_of(API_READ));
+    return found != TOKEN_FAILED && token_admits(request, found, &token, TOKEN_READ | TOKEN_ADMIN);
 }
 
 bool api_still_admitted(struct http_request *request, const struct api *api,

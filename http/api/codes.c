@@ -75,7 +75,7 @@ static const struct api_code codes[] = {
 };
 /* clang-format on */
 
-static int status_of_code(const char *code)
+int api_code_status(const char *code)
 {
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (strcmp(codes[i].code, code) == 0) {
@@ -116,7 +116,7 @@ static void code_of_error(enum lucid_error error, struct api_code *ret, const ch
     } else if (error == LUCID_FATAL_STORE) {
         *ret_text = "the store failed; whether this was kept is not known";
     }
-    *ret = (struct api_code){code, status_of_code(code)};
+    *ret = (struct api_code){code, api_code_status(code)};
 }
 
 void api_code_of(enum lucid_error error, const struct lucid_why *why, struct api_code *ret,
@@ -124,9 +124,9 @@ void api_code_of(enum lucid_error error, const struct lucid_why *why, struct api
 {
     bool ours = lucid_category(error) == LUCID_CATEGORY_FATAL ||
                 (lucid_category(error) == LUCID_CATEGORY_RETRY &&
-                 (why == NULL || why->code == NULL || status_of_code(why->code) < 500));
+                 (why == NULL || why->code == NULL || api_code_status(why->code) < 500));
     if (why != NULL && why->code != NULL && !ours) {
-        int status = status_of_code(why->code);
+        int status = api_code_status(why->code);
         *ret = (struct api_code){why->code, status != 0 ? status : status_of_refusal(error)};
         *ret_text = "the request was refused";
     } else {

@@ -169,19 +169,29 @@ enum lucid_error api_openapi_unite(const struct lucid_span *documents, size_t co
 
 /* --- the route -------------------------------------------------------------------------------- */
 
-enum lucid_error api_openapi_open(struct api *api)
+enum lucid_error api_openapi_open(struct api *api, struct lucid_why *why)
 {
     const struct api_options *options = &api->options;
     struct lucid_span documents[DOCUMENTS_MAX] = {
         lucid_span(api_openapi_document, api_openapi_document_len)};
-    size_t count = options->openapi_fragment_count;
-    if (count == 0) {
+    size_t count = 1;
+    for (size_t i = 0; i < options->plugin_count; i++) {
+        const struct plugin *plugin = options->plugins[i];
+        if (plugin->module->openapi == NULL) {
+            continue;
+        }
+        enum lucid_error error = api_plugin_document_judge(plugin, why);
+        if (error != LUCID_OK) {
+            return error;
+        }
+        lucid_assert(count < DOCUMENTS_MAX);
+        documents[count++] = lucid_span_str(plugin->module->openapi);
+    }
+    if (count == 1) {
         lucid_buf_span_put(&api->openapi, documents[0]);
         return lucid_buf_ok(&api->openapi) ? LUCID_OK : LUCID_RETRY_MEMORY;
     }
-    lucid_assert(count < DOCUMENTS_MAX);
-    memcpy(documents + 1, options->openapi_fragments, count * sizeof(documents[0]));
-    return api_openapi_unite(documents, count + 1, &api->openapi, NULL);
+    return api_openapi_unite(documents, count, &api->openapi, why);
 }
 
 void api_openapi_get(struct http_request *request, const struct http_route *route)

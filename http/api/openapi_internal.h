@@ -15,4 +15,11 @@ extern const size_t api_openapi_document_len;
 enum lucid_error api_openapi_unite(const struct lucid_span *documents, size_t count,
                                    struct lucid_buf *out, struct lucid_why *why) LUCID_WARN_UNUSED;
 
+struct plugin;
+
+/* Whether the paths and methods of a plugin's document are just its routes, and it says nothing but
+ * paths, components and tags. LUCID_REFUSE_INVALID (PLUGIN_INVALID), LUCID_RETRY_MEMORY. */
+enum lucid_error api_plugin_document_judge(const struct plugin *plugin,
+                                           struct lucid_why *why) LUCID_WARN_UNUSED;
+
 #endif

@@ -43,6 +43,9 @@ static struct paid_call *call_open(struct http_request *request, const struct ht
 
 static void call_close(struct paid_call *call)
 {
+    if (call->class->fini != NULL) {
+        call->class->fini(call);
+    }
     lucid_arena_fini(&call->arena);
     free(call);
 }
@@ -366,6 +369,9 @@ static bool is_served(struct paid_call *call)
 /* Whether it is answered without the gate. */
 static bool is_judged(struct paid_call *call)
 {
+    if (call->class->consider != NULL) { /* what it pays for is not known yet */
+        return false;
+    }
     if (call->class->judge != NULL && call->class->judge(call)) {
         return true;
     }
@@ -376,19 +382,46 @@ static bool is_judged(struct paid_call *call)
     return served;
 }
 
-/* The request waits without being held: the client may go away, what it pays for goes on. */
-static bool gate_enter(struct paid_call *call)
+void paid_enter(struct paid_call *call)
+{
+    memset(&call->entry.job.payment, 0, sizeof(call->entry.job.payment));
+    entry_add(call->loop, &call->entry);
+}
+
+struct http_request *paid_leave(struct paid_call *call)
+{
+    call_unlist(call);
+    if (call->request != NULL) {
+        http_set_user(call->request, NULL, NULL);
+    }
+    return call->request;
+}
+
+void paid_end(struct paid_call *call)
+{
+    call_close(call);
+}
+
+/* The request waits without being held: the client may go away, what it pays for goes on. False: it
+ * has answered. */
+static bool call_await(struct paid_call *call)
 {
     if (call->loop->paid_count >= PAID_CALLS_MAX) {
         paid_problem(call, 503, "PAYMENT_UNAVAILABLE", NULL,
                      "too many payments are under way; nothing was taken, send it again");
         return false;
     }
-    memset(&call->entry.job.payment, 0, sizeof(call->entry.job.payment));
     http_set_user(call->request, call, call_over);
     call_list(call);
-    entry_add(call->loop, &call->entry);
-    return true;
+    if (call->class->consider == NULL) {
+        paid_enter(call);
+        return true;
+    }
+    bool considered = call->class->consider(call);
+    if (!considered) {
+        (void)paid_leave(call);
+    }
+    return considered;
 }
 
 static bool place_read(struct paid_call *call)
@@ -423,7 +456,7 @@ void paid_begin(struct http_request *request, const struct http_route *route,
                 first_demand(call);
             }
         } else if (payment_fits(call) && job_fill(call)) {
-            entered = !is_judged(call) && gate_enter(call);
+            entered = !is_judged(call) && call_await(call);
         }
     }
     if (!entered) {
@@ -434,11 +467,11 @@ void paid_begin(struct http_request *request, const struct http_route *route,
 void api_paid(struct http_request *request, const struct http_route *route)
 {
     const struct api_route *about = route->context;
-    bool admin = false;
-    if (!api_admin_find(request, about->api, &admin)) {
+    struct ledger_token token;
+    if (!api_token_find(request, about->api, &token)) {
         return;
     }
-    if (admin) {
+    if ((token.scopes & about->scopes) != 0) {
         http_keep_private(request); /* a cache would give it to others for nothing */
         about->free_handle(request, route);
         return;

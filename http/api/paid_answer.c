@@ -119,6 +119,10 @@ static void unserved_answer(struct paid_call *call)
     const struct ledger_command *paid = call->entry.job.paid;
     settlement_add(call, NULL);
     lucid_assert(paid != NULL);
+    if (call->class->unserved != NULL) {
+        call->class->unserved(call);
+        return;
+    }
     paid_refuse(call, paid->error, &paid->why);
 }
 

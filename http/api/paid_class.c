@@ -1,6 +1,6 @@
 /* What can be sold. */
 #include "base/assert.h"
-#include "http/api/paid_internal.h"
+#include "http/api/plugins_internal.h"
 
 /* --- proof: a read; repeats are answered afresh ------------------------------------------------
  */
@@ -56,23 +56,30 @@ static void batch_serve(struct paid_call *call)
     api_batch_whole_post(call->request, call->route);
 }
 
+static const struct paid_class proof_class = {.description = "inclusion proof of a receipt",
+                                              .mime_type = API_JSON,
+                                              .rehearse = proof_rehearse,
+                                              .serve = proof_serve};
+static const struct paid_class receipt_class = {.description = "one receipt logged",
+                                                .mime_type = API_JSON,
+                                                .rehearse = receipt_rehearse,
+                                                .foresee = receipt_foreseen,
+                                                .serve = receipt_serve};
+static const struct paid_class batch_class = {.description = "a batch of receipts admitted",
+                                              .mime_type = API_NDJSON,
+                                              .rehearse = batch_rehearse,
+                                              .serve = batch_serve};
+
 const struct paid_class *paid_class_of(enum api_price_class which)
 {
-    static const struct paid_class classes[API_PRICE_CLASSES] = {
-        [API_SELLS_PROOF] = {.description = "inclusion proof of a receipt",
-                             .mime_type = API_JSON,
-                             .rehearse = proof_rehearse,
-                             .serve = proof_serve},
-        [API_SELLS_RECEIPT] = {.description = "one receipt logged",
-                               .mime_type = API_JSON,
-                               .rehearse = receipt_rehearse,
-                               .foresee = receipt_foreseen,
-                               .serve = receipt_serve},
-        [API_SELLS_BATCH] = {.description = "a batch of receipts admitted",
-                             .mime_type = API_NDJSON,
-                             .rehearse = batch_rehearse,
-                             .serve = batch_serve},
+    static const struct paid_class *const classes[API_PRICE_CLASSES] = {
+        [API_SELLS_PROOF] = &proof_class,
+        [API_SELLS_RECEIPT] = &receipt_class,
+        [API_SELLS_BATCH] = &batch_class,
+        [API_SELLS_MATCH] = &plugin_match_class,
+        [API_SELLS_APPRAISE] = &plugin_appraise_class,
+        [API_SELLS_PASSPORT] = &plugin_passport_class,
     };
     lucid_assert(which > API_NOT_SOLD && which < API_PRICE_CLASSES);
-    return &classes[which];
+    return classes[which];
 }

@@ -68,11 +68,19 @@ struct paid_class {
     void (*recognize)(struct paid_call *call, struct ledger_view *view);
     /* Of a payment that fits, before the gate has it. True: it has answered. */
     bool (*judge)(struct paid_call *call);
+    /* Has the request's own handler look at it on another thread, once the payment shown fits and
+     * before the gate has it: ends in paid_enter (with entry.job.paid), or in paid_leave and
+     * paid_end. False: it has answered. NULL: rehearse has done all that can be done. */
+    bool (*consider)(struct paid_call *call);
+    /* Answers for a `paid` that the writer refused after the money had moved; NULL: as usual. */
+    void (*unserved)(struct paid_call *call);
     /* Answers in its own way a request that is not let in: the status and the reason (of 402 as
      * x402 knows it, else a code). False: the usual answer is to be given. */
     bool (*refuse)(struct paid_call *call, int status, const char *reason, const char *text);
     /* Answers the request, which has been paid for. */
     void (*serve)(struct paid_call *call);
+    /* Frees what `prepared` holds; NULL: it is all in the call's arena. */
+    void (*fini)(struct paid_call *call);
 };
 
 /* By enum api_price_class. */
@@ -84,6 +92,13 @@ const struct paid_class *paid_class_of(enum api_price_class which);
  * handler that has done what else it must; api_paid does it for classes of enum api_price_class. */
 void paid_begin(struct http_request *request, const struct http_route *route,
                 const struct paid_class *class);
+
+/* For classes that `consider`, on the request's loop. paid_enter: hands the call to the gate.
+ * paid_leave: nothing is to be paid; gives the request back, NULL when the client is gone.
+ * paid_end: frees the call that was left. */
+void paid_enter(struct paid_call *call);
+struct http_request *paid_leave(struct paid_call *call);
+void paid_end(struct paid_call *call);
 
 /* --- paid_offer.c ----------------------------------------------------------------------------- */
 

@@ -2,7 +2,6 @@
 #include "plugins/verifier/scheme.h"
 
 const struct scheme *const schemes[] = {
-    &scheme_mock,
     NULL,
 };
 

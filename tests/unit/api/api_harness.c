@@ -149,7 +149,29 @@ static void key_make(uint8_t first, struct ledger_ed25519_key *ret)
     ledger_ed25519_key_init(seed, ret);
 }
 
-static void ledger_make(struct harness *h)
+/* Their kinds come after all others. */
+static void plugins_use(struct harness *h, const struct harness_setup *setup)
+{
+    h->use_count = HARNESS_KINDS;
+    for (size_t i = 0; i < setup->plugin_count; i++) {
+        lucid_assert(plugin_kinds_use(setup->plugins[i], h->uses,
+                                      sizeof(h->uses) / sizeof(h->uses[0]), &h->use_count,
+                                      NULL) == LUCID_OK);
+        lucid_assert(plugin_tables_create(setup->plugins[i], h->store) == LUCID_OK);
+    }
+}
+
+static void plugins_open(struct harness *h, const struct harness_setup *setup)
+{
+    const struct ledger_identity *identity;
+    lucid_assert(ledger_identity(h->ledger, &identity));
+    for (size_t i = 0; i < setup->plugin_count; i++) {
+        lucid_assert(plugin_open(setup->plugins[i], identity, "0.0-test", &h->service_key, NULL) ==
+                     LUCID_OK);
+    }
+}
+
+static void ledger_make(struct harness *h, const struct harness_setup *setup)
 {
     static const uint8_t seed[LEDGER_ED25519_SEED_BYTES] = {7};
     key_make(8, &h->service_key);
@@ -183,11 +205,13 @@ static void ledger_make(struct harness *h)
     memcpy(h->uses, uses, sizeof(uses));
     lucid_assert(ledger_skey_init(lucid_span_str(HARNESS_ORIGIN), seed, &h->log_key, NULL) ==
                  LUCID_OK);
-    lucid_assert(store_memory_open(&h->store) == LUCID_OK);
     uint32_t applied;
+    h->store = setup->store;
+    lucid_assert(h->store != NULL || store_memory_open(&h->store) == LUCID_OK);
     lucid_assert(migrations_run(h->store, &applied, NULL) == LUCID_OK);
+    plugins_use(h, setup);
     const struct ledger_options options = {
-        .uses = h->uses, .use_count = HARNESS_KINDS, .leaves_max = 1 << 20};
+        .uses = h->uses, .use_count = h->use_count, .leaves_max = 1 << 20};
     enum lucid_error error = ledger_open(h->store, &options, &h->ledger, NULL);
     lucid_assert(error == LUCID_OK || error == LUCID_NOTE_ABSENT);
     log_init(h);
@@ -199,6 +223,7 @@ static void ledger_make(struct harness *h)
     signer_do(h, SIGNER_REVOKE, h->revoked.public_key);
     token_do(h, TOKEN_ADMIN, h->admin);
     token_do(h, TOKEN_READ, h->reader);
+    plugins_open(h, setup);
 }
 
 static void *loop_thread(void *context)
@@ -210,26 +235,39 @@ static void *loop_thread(void *context)
 
 void harness_open(struct harness *h, bool public_reads)
 {
-    *h = (struct harness){.now_ms = HARNESS_NOW_MS};
+    const struct harness_setup setup = {.public_reads = public_reads};
+    harness_open_with(h, &setup);
+}
+
+void harness_open_with(struct harness *h, const struct harness_setup *setup)
+{
+    *h = (struct harness){.now_ms = HARNESS_NOW_MS, .setup = *setup, .grace_ms = 1000};
     h->health = (struct api_health){.queue_max = HARNESS_QUEUE_MAX, .disk_free_bytes = 1 << 30};
-    ledger_make(h);
+    ledger_make(h, setup);
     struct api_options options = {
         .ledger = h->ledger,
         .clock = lucid_clock_manual(&h->now_ms),
         .service_key = &h->service_key,
         .version = "0.0-test",
-        .public_reads = public_reads,
+        .public_reads = setup->public_reads,
         .epoch_receipts_max = 100,
         .epoch_seconds_max = 3600,
         .head_interval_ms = 1000,
         .receipt_future_seconds_max = 300,
         .streams_max = HARNESS_STREAMS_MAX,
         .stream_heartbeat_ms = 250,
+        .plugins = setup->plugins,
+        .plugin_count = setup->plugin_count,
+        .work = setup->work,
+        .work_context = setup->work_context,
+        .rate_limit_requests = setup->rate_limit_requests,
+        .rate_limit_window_seconds = 60,
+        .rate_limit_clients_max = 64,
         .submit = submit,
         .health = health,
         .context = h,
     };
-    lucid_assert(api_open(&options, &h->api) == LUCID_OK);
+    lucid_assert(api_open(&options, &h->api, NULL) == LUCID_OK);
     struct http_server_options server = {.host = "127.0.0.1", .clock = lucid_clock_system()};
     http_limits_default(&server.limits);
     server.limits.output_bytes_max = 64 * 1024; /* small, so that streams meet it */
@@ -248,8 +286,11 @@ void harness_open(struct harness *h, bool public_reads)
 
 void harness_close(struct harness *h)
 {
-    http_server_stop(h->server, 1000);
+    http_server_stop(h->server, h->grace_ms);
     lucid_assert(pthread_join(h->thread, NULL) == 0);
+    if (h->setup.work_stop != NULL) {
+        h->setup.work_stop(h->setup.work_context);
+    }
     api_loop_close(h->api, h->loop);
     http_loop_close(h->loop);
     http_server_close(h->server);
@@ -284,6 +325,23 @@ void harness_call(struct harness *h, void (*fn)(struct harness *h, void *context
     while (sem_wait(&call.done) != 0) {
     }
     sem_destroy(&call.done);
+}
+
+struct token_asked {
+    uint32_t scopes;
+    char *text;
+};
+
+static void token_now(struct harness *h, void *context)
+{
+    const struct token_asked *asked = context;
+    token_do(h, asked->scopes, asked->text);
+}
+
+void harness_token(struct harness *h, uint32_t scopes, char ret_text[128])
+{
+    struct token_asked asked = {.scopes = scopes, .text = ret_text};
+    harness_call(h, token_now, &asked);
 }
 
 static void head_now(struct harness *h, void *context)

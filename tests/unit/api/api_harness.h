@@ -17,6 +17,7 @@
 #include "ledger/head.h"
 #include "ledger/note.h"
 #include "ledger/witness.h"
+#include "plugins/host/host.h"
 #include "x402/facilitation.h"
 #include "x402/grant.h"
 #include "x402/outflow.h"
@@ -28,6 +29,19 @@
 #define HARNESS_QUEUE_MAX   10 /* fewer than one slice of a batch */
 #define HARNESS_KINDS       20
 #define HARNESS_STREAMS_MAX 3
+
+/* What a service may have besides. */
+struct harness_setup {
+    bool public_reads;
+    struct store *store;           /* taken over. NULL: one in memory, which only the loop's thread
+                                      may use */
+    struct plugin *const *plugins; /* made, not opened yet */
+    size_t plugin_count;
+    enum lucid_error (*work)(void *context, struct api_work *work, bool begun);
+    void (*work_stop)(void *context); /* when no loop runs any more */
+    void *work_context;
+    uint64_t rate_limit_requests;
+};
 
 struct harness {
     struct http_post writer; /* first member: the deferred run of the writer */
@@ -43,7 +57,8 @@ struct harness {
     struct gas_revenue_config revenue;
     struct x402_payment_config payment;
     struct x402_treasury_run_config treasury;
-    struct ledger_use uses[HARNESS_KINDS];
+    struct ledger_use uses[HARNESS_KINDS + PLUGIN_KINDS_MAX]; /* with those of plugins */
+    size_t use_count;
     struct api *api;
     struct http_server *server;
     struct http_loop *loop;
@@ -65,9 +80,14 @@ struct harness {
     uint64_t batches;
     enum lucid_error refuse_all; /* what submit answers, if not LUCID_OK */
     struct api_health health;
+    struct harness_setup setup;
+    uint32_t grace_ms; /* of the stop */
 };
 
+void harness_open_with(struct harness *h, const struct harness_setup *setup);
 void harness_open(struct harness *h, bool public_reads);
+/* A token with these scopes; from another thread than the loop's. */
+void harness_token(struct harness *h, uint32_t scopes, char ret_text[128]);
 void harness_close(struct harness *h);
 
 /* Runs fn on the loop's thread and waits for it. */

@@ -84,19 +84,20 @@ static const struct http_route *route_find(const struct api *api, const char *me
     return NULL;
 }
 
-/* What security must say: nothing, or that one of these scopes is needed. */
-static void assert_access(const json_t *operation, enum api_access access, const char *where)
+/* What security must say: nothing, or that one of these scopes is needed, admin the last. */
+static void assert_access(const json_t *operation, const struct api_route *about, const char *where)
 {
-    static const char *const texts[] = {
-        [API_PUBLIC] = "[]",
-        [API_READ] = "[{\"bearer\":[\"read\"]},{\"bearer\":[\"admin\"]}]",
-        [API_PROXY] = "[{\"bearer\":[\"proxy\"]},{\"bearer\":[\"admin\"]}]",
-        [API_ADMIN] = "[{\"bearer\":[\"admin\"]}]",
-        [API_FACILITATE] = "[{\"bearer\":[\"facilitate\"]},{\"bearer\":[\"admin\"]}]",
-    };
-    json_t *want = json_loads(texts[access], 0, NULL);
+    json_t *want = json_array();
+    for (uint32_t scope = 1; !about->open && scope != 0; scope <<= 1) {
+        if ((about->scopes & scope) != 0 && scope != TOKEN_ADMIN) {
+            json_array_append_new(want, json_pack("{s:[s]}", "bearer", token_scope_name(scope)));
+        }
+    }
+    if (!about->open) {
+        json_array_append_new(want, json_pack("{s:[s]}", "bearer", token_scope_name(TOKEN_ADMIN)));
+    }
     if (!json_equal(want, json_object_get(operation, "security"))) {
-        fail_msg("http/api/openapi.json: security of %s must be %s", where, texts[access]);
+        fail_msg("http/api/openapi.json: security of %s is not whom the route lets in", where);
     }
     json_decref(want);
 }
@@ -149,7 +150,7 @@ static void everything_described_is_served(void **state)
             if (route == NULL) {
                 fail_msg("http/api/openapi.json has %s %s, which is not served", method, path);
             }
-            assert_access(operation, ((const struct api_route *)route->context)->access, path);
+            assert_access(operation, route->context, path);
             assert_parameters(document, operation, path);
             const char *id = json_string_value(json_object_get(operation, "operationId"));
             assert_non_null(id);
@@ -246,18 +247,43 @@ static void fragments_may_not_contradict(void **state)
     lucid_buf_fini(&out);
 }
 
-/* A fragment becomes part of what an api serves, and a contradicting one keeps it from starting. */
+static enum lucid_plugin_result never(void *self, struct lucid_plugin_call *call,
+                                      struct lucid_plugin_why *why)
+{
+    (void)self;
+    (void)call;
+    (void)why;
+    return LUCID_PLUGIN_ABSENT;
+}
+
+static enum lucid_error no_work(void *context, struct api_work *work, bool begun)
+{
+    (void)context;
+    (void)work;
+    (void)begun;
+    return LUCID_RETRY_BUSY;
+}
+
+/* A plugin's document becomes part of what an api serves, and a contradicting one keeps it from
+ * starting. */
 static void fragments_are_served(void **state)
 {
     const struct harness *h = *state;
-    const struct lucid_span good = lucid_span_str(
-        "{\"paths\":{\"/v1/plugin\":{\"get\":{}}},"
-        "\"components\":{\"schemas\":{\"ErrorCode\":{\"enum\":[\"PLUGIN_SAYS_NO\"]}}}}");
+    static const struct lucid_plugin_route routes[] = {
+        {.method = "GET", .pattern = "/v1/plugin", .handle = never}, {.method = NULL}};
+    struct lucid_plugin module = {
+        .name = "some",
+        .routes = routes,
+        .openapi = "{\"paths\":{\"/v1/plugin\":{\"get\":{}}},"
+                   "\"components\":{\"schemas\":{\"ErrorCode\":{\"enum\":[\"PLUGIN_SAYS_NO\"]}}}}"};
+    struct plugin plugin = {.module = &module};
+    struct plugin *const plugins[] = {&plugin};
     struct api_options options = h->api->options;
-    options.openapi_fragments = &good;
-    options.openapi_fragment_count = 1;
+    options.plugins = plugins;
+    options.plugin_count = 1;
+    options.work = no_work;
     struct api *api;
-    assert_int_equal(api_open(&options, &api), LUCID_OK);
+    assert_int_equal(api_open(&options, &api, NULL), LUCID_OK);
     json_t *document =
         json_loadb((const char *)api->openapi.data, api->openapi.len, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(document);
@@ -274,9 +300,11 @@ static void fragments_are_served(void **state)
     json_decref(document);
     api_close(api);
 
-    const struct lucid_span bad = lucid_span_str("{\"openapi\":\"3.0.3\"}");
-    options.openapi_fragments = &bad;
-    assert_int_equal(api_open(&options, &api), LUCID_REFUSE_CONFLICT);
+    struct lucid_why why = {0};
+    module.openapi = "{\"paths\":{\"/v1/plugin\":{\"get\":{}}},"
+                     "\"components\":{\"schemas\":{\"ErrorCode\":{\"type\":\"number\"}}}}";
+    assert_int_equal(api_open(&options, &api, &why), LUCID_REFUSE_CONFLICT);
+    assert_string_equal(why.param, "type");
 }
 
 int main(void)

@@ -1,0 +1,122 @@
+/* A plugin's part of the OpenAPI document, held against its routes. */
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/jcs/jcs.h"
+#include "http/api/openapi_internal.h"
+#include "http/api/plugins_internal.h"
+
+enum { DEPTH_MAX = 32, VALUES_MAX = 1 << 18 };
+#define ARENA_BYTES_MAX ((size_t)64 << 20)
+
+static enum lucid_error refuse(const struct plugin *plugin, const char *text,
+                               struct lucid_span what, struct lucid_why *why)
+{
+    return lucid_refuse(why, LUCID_REFUSE_INVALID, "PLUGIN_INVALID", plugin->module->name,
+                        "the OpenAPI document of the plugin %s %s %.*s", plugin->module->name, text,
+                        (int)(what.len > 96 ? 96 : what.len),
+                        what.data == NULL ? "" : (const char *)what.data);
+}
+
+/* "/x/{path*}" of routes is "/x/{path}" in documents. */
+static bool path_is(const char *pattern, struct lucid_span path)
+{
+    size_t len = strlen(pattern);
+    if (len > 2 && strcmp(pattern + len - 2, "*}") == 0) {
+        return path.len == len - 1 && memcmp(path.data, pattern, len - 2) == 0 &&
+               path.data[path.len - 1] == '}';
+    }
+    return lucid_span_is(path, pattern);
+}
+
+static bool method_is(const char *method, struct lucid_span name)
+{
+    return name.len == strlen(method) &&
+           strncasecmp((const char *)name.data, method, name.len) == 0;
+}
+
+static bool is_method(struct lucid_span name)
+{
+    static const char *const methods[] = {"get",     "put",  "post",  "delete",
+                                          "options", "head", "patch", "trace"};
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (lucid_span_is(name, methods[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool route_is_there(const struct plugin *plugin, struct lucid_span path,
+                           struct lucid_span method)
+{
+    const struct lucid_plugin_route *row = plugin->module->routes;
+    for (; row != NULL && row->method != NULL; row++) {
+        if (path_is(row->pattern, path) && method_is(row->method, method)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How many of its operations are routes; an operation that is none is refused. */
+static enum lucid_error paths_judge(const struct plugin *plugin, const struct jcs_value *paths,
+                                    size_t *ret_count, struct lucid_why *why)
+{
+    *ret_count = 0;
+    for (const struct jcs_value *at = jcs_next(paths, NULL); at != NULL; at = jcs_next(paths, at)) {
+        for (const struct jcs_value *of = jcs_next(at, NULL); of != NULL; of = jcs_next(at, of)) {
+            if (!is_method(jcs_name(of))) {
+                continue; /* parameters of all its methods, a summary */
+            }
+            if (!route_is_there(plugin, jcs_name(at), jcs_name(of))) {
+                return refuse(plugin, "describes what is no route of it:", jcs_name(at), why);
+            }
+            ++*ret_count;
+        }
+    }
+    return LUCID_OK;
+}
+
+static enum lucid_error document_judge(const struct plugin *plugin, const struct jcs_value *root,
+                                       struct lucid_why *why)
+{
+    const struct lucid_span none = lucid_span(NULL, 0);
+    size_t routes = 0;
+    size_t described;
+    for (const struct jcs_value *at = jcs_next(root, NULL); at != NULL; at = jcs_next(root, at)) {
+        struct lucid_span name = jcs_name(at);
+        if (!lucid_span_is(name, "paths") && !lucid_span_is(name, "components") &&
+            !lucid_span_is(name, "tags")) {
+            return refuse(plugin, "may not have", name, why);
+        }
+    }
+    const struct jcs_value *paths = jcs_member(root, "paths");
+    enum lucid_error error = paths_judge(plugin, paths, &described, why);
+    const struct lucid_plugin_route *row = plugin->module->routes;
+    for (; row != NULL && row->method != NULL; row++) {
+        routes++;
+    }
+    if (error == LUCID_OK && described != routes) {
+        return refuse(plugin, "leaves out routes of it", none, why);
+    }
+    return error;
+}
+
+enum lucid_error api_plugin_document_judge(const struct plugin *plugin, struct lucid_why *why)
+{
+    static const struct jcs_limits limits = {.depth_max = DEPTH_MAX, .values_max = VALUES_MAX};
+    const struct jcs_value *root;
+    struct lucid_why inner = {0};
+    struct lucid_arena arena;
+    lucid_arena_init(&arena, ARENA_BYTES_MAX);
+    enum lucid_error error =
+        jcs_parse(lucid_span_str(plugin->module->openapi), &limits, &arena, &root, &inner);
+    if (error == LUCID_OK && jcs_type(root) == JCS_OBJECT) {
+        error = document_judge(plugin, root, why);
+    } else if (error != LUCID_RETRY_MEMORY) {
+        error = refuse(plugin, "is no JSON object:", lucid_span_str(inner.text), why);
+    }
+    lucid_arena_fini(&arena);
+    return error;
+}
