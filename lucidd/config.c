@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "http/limit.h"
@@ -85,6 +86,8 @@ static const struct config_key keys[] = {
     UINT(witness_interval_ms, "10000", 100, 86400000, "a witness is asked this often at most"),
     UINT(witness_timeout_ms, "5000", 100, 60000, "how long a witness may take to answer"),
     UINT(io_threads, "0", 0, 64, "threads that serve connections; 0: one per processor"),
+    UINT(plugin_workers, "0", 0, 16,
+         "threads that run plugins' handlers; 0: one per processor, at least 2"),
     UINT(batch_max, "1000", 1, 10000, "receipts in one transaction"),
     UINT(commit_window_us, "500", 0, 10000, "how long a group may gather under load"),
     UINT(queue_max, "8192", 1, 1000000, "receipts waiting for the writer; more: 503"),
@@ -381,6 +384,15 @@ void config_limits(const struct config *config, struct http_limits *ret)
     ret->write_ms_max = (uint32_t)config->write_ms_max;
     ret->output_bytes_max = (uint32_t)config->output_bytes_max;
     ret->inflight_bytes_max = config->inflight_bytes_max;
+}
+
+size_t config_loops(const struct config *config, size_t max)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = config->io_threads != 0 ? (size_t)config->io_threads
+                   : processors < 1        ? 1
+                                           : (size_t)processors;
+    return count < max ? count : max;
 }
 
 enum gas_mode config_gas_mode(const struct config *config)

@@ -60,6 +60,7 @@ struct config {
     uint64_t witness_timeout_ms;
 
     uint64_t io_threads;
+    uint64_t plugin_workers;
     uint64_t batch_max;
     uint64_t commit_window_us;
     uint64_t queue_max;
@@ -132,6 +133,9 @@ size_t config_trusted(const struct config *config, struct http_network ret[CONFI
 
 /* The listeners' limits as http/http.h wants them. */
 void config_limits(const struct config *config, struct http_limits *ret);
+
+/* How many loops serve connections, at most max. */
+size_t config_loops(const struct config *config, size_t max);
 
 /* gas_mode as gas/books.h wants it; it was checked by config_read. */
 enum gas_mode config_gas_mode(const struct config *config);

@@ -29,6 +29,7 @@
 #include "lucidd/start.h"
 #include "lucidd/upkeep.h"
 #include "lucidd/version.h"
+#include "lucidd/workers.h"
 #include "lucidd/writer.h"
 #include "migrations/migrations.h"
 
@@ -53,6 +54,7 @@ struct service {
     struct shop shop;
     struct api_sales sales;
     struct cashier *cashier; /* NULL: nothing is sold */
+    struct workers *workers; /* NULL: no plugins */
     struct api *api;
     struct http_tls *tls; /* NULL: no TLS listener */
     struct http_network trusted[CONFIG_TRUSTED_MAX];
@@ -338,13 +340,14 @@ static void service_metrics(void *context, struct lucid_buf *out)
     }
     cosigner_metrics_write(service->cosigner, out);
     plugins_metrics_write(&service->plugins, out);
+    workers_metrics_write(service->workers, out);
     cashier_metrics_write(service->cashier, out);
 }
 
 /* The shop, where something is sold: else nothing of it is opened. */
 static enum lucid_error open_cashier(struct service *service, struct lucid_why *why)
 {
-    shop_warn(&service->config);
+    shop_warn(&service->config, &service->plugins);
     if (!config_sells(&service->config)) {
         return LUCID_OK;
     }
@@ -399,20 +402,21 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
         .metrics_context = service,
         .witnesses = cosigner_witnesses(service->cosigner),
         .sales = service->cashier == NULL ? NULL : &service->sales,
+        .plugins = service->plugins.all,
+        .plugin_count = service->plugins.count,
+        .work = workers_give,
     };
-    enum lucid_error error = api_open(&options, &service->api, why);
+    enum lucid_error error = LUCID_OK;
+    if (service->plugins.count > 0) {
+        error = workers_open(service->ledger, (uint32_t)config->plugin_workers, &service->workers);
+        options.work_context = service->workers;
+    }
+    if (error == LUCID_OK) {
+        error = api_open(&options, &service->api, why);
+    }
     return error != LUCID_RETRY_MEMORY
                ? error
                : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for routes");
-}
-
-static size_t loops_wanted(const struct config *config)
-{
-    if (config->io_threads != 0) {
-        return (size_t)config->io_threads;
-    }
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    return processors < 1 ? 1 : (processors > LOOPS_MAX ? LOOPS_MAX : (size_t)processors);
 }
 
 static enum lucid_error open_tls(struct service *service, struct lucid_why *why)
@@ -464,7 +468,7 @@ static enum lucid_error open_server(struct service *service, struct lucid_why *w
     api_set_server(service->api, service->server);
     shop_url_set(&service->shop, &service->config, http_server_port(service->server),
                  http_server_tls_port(service->server));
-    size_t wanted = loops_wanted(&service->config);
+    size_t wanted = config_loops(&service->config, LOOPS_MAX);
     while (error == LUCID_OK && service->loop_count < wanted) {
         struct http_loop *loop;
         error = http_loop_open(service->server, &loop);
@@ -525,6 +529,7 @@ static void service_close(struct service *service)
     http_server_close(service->server);
     http_tls_close(service->tls);
     api_close(service->api);
+    workers_close(service->workers);
     upkeep_close(service->upkeep);
     scrub_close(service->scrub);
     cosigner_close(service->cosigner);
@@ -566,6 +571,7 @@ static void threads_start(struct service *service)
     lucid_assert(pthread_create(&service->upkeep_thread, NULL, upkeep_main, service->upkeep) == 0);
     cosigner_start(service->cosigner);
     cashier_start(service->cashier);
+    workers_start(service->workers);
     for (size_t i = 0; i < service->loop_count; i++) {
         lucid_assert(
             pthread_create(&service->loop_threads[i], NULL, loop_main, service->loops[i]) == 0);
@@ -637,6 +643,7 @@ static void service_run(struct service *service, const sigset_t *signals)
     /* Only now: loops and cosigner waited for their answers, which the writer gave. */
     cosigner_stop(service->cosigner);
     cashier_stop(service->cashier, service->config.stop_grace_ms);
+    workers_stop(service->workers);
     writer_stop(service->writer);
     lucid_assert(pthread_join(service->writer_thread, NULL) == 0);
     /* After the writer: its last head is among what tasks with at_stop look at. */

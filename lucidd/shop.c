@@ -262,10 +262,24 @@ static bool reached_by_others(const char *host)
            strncmp(host, "127.", 4) != 0 && strcmp(host, "localhost") != 0;
 }
 
-void shop_warn(const struct config *config)
+/* Whether a plugin that is loaded sells routes of that class. */
+static bool class_is_used(const struct plugins *plugins, const char *name)
+{
+    for (size_t i = 0; i < plugins->count; i++) {
+        const struct lucid_plugin_route *route = plugins->all[i]->module->routes;
+        for (; route != NULL && route->method != NULL; route++) {
+            if (route->price_class != NULL && strcmp(route->price_class, name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void shop_warn(const struct config *config, const struct plugins *plugins)
 {
     static const char text[] =
-        "price_class.%s is of no route of this program: nothing is sold by it";
+        "price_class.%s is of no route that is served here: nothing is sold by it";
     char host[CONFIG_TEXT_BYTES_MAX];
     uint16_t port;
     const struct {
@@ -275,7 +289,7 @@ void shop_warn(const struct config *config)
                 {"appraise", config->price_class_appraise},
                 {"passport", config->price_class_passport}};
     for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
-        if (idle[i].asset[0] != '\0') {
+        if (idle[i].asset[0] != '\0' && !class_is_used(plugins, idle[i].name)) {
             lucid_log(LUCID_LOG_WARN, "config.sales", text, idle[i].name);
         }
     }
@@ -320,6 +334,9 @@ void shop_sales(const struct shop *shop, const struct config *config, struct api
                 [API_SELLS_PROOF] = asset_or_null(config->price_class_proof),
                 [API_SELLS_RECEIPT] = asset_or_null(config->price_class_receipt),
                 [API_SELLS_BATCH] = asset_or_null(config->price_class_batch),
+                [API_SELLS_MATCH] = asset_or_null(config->price_class_match),
+                [API_SELLS_APPRAISE] = asset_or_null(config->price_class_appraise),
+                [API_SELLS_PASSPORT] = asset_or_null(config->price_class_passport),
             },
         .networks = &shop->networks,
         .facilitators = &shop->facilitators,

@@ -6,6 +6,7 @@
 #include "http/api/api.h"
 #include "lucidd/config.h"
 #include "lucidd/datadir.h"
+#include "lucidd/plugins.h"
 #include "x402/evm/sign.h"
 #include "x402/spent.h"
 
@@ -37,7 +38,7 @@ enum lucid_error shop_open(const struct config *config, const struct datadir *di
 void shop_close(struct shop *shop);
 
 /* Says in the log what is configured to be sold and will not be. */
-void shop_warn(const struct config *config);
+void shop_warn(const struct config *config, const struct plugins *plugins);
 
 /* By network; zeros where there is no gas key. */
 void shop_gas_addresses(const struct shop *shop, struct evm_address ret[X402_NETWORKS_MAX]);

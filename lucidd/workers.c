@@ -119,6 +119,9 @@ enum lucid_error workers_give(void *context, struct api_work *work, bool begun)
 
 void workers_start(struct workers *workers)
 {
+    if (workers == NULL) {
+        return;
+    }
     workers->running = true;
     for (size_t i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->items[i];

@@ -19,8 +19,9 @@ enum lucid_error workers_open(struct ledger *ledger, uint32_t count,
                               struct workers **ret) LUCID_WARN_UNUSED;
 void workers_close(struct workers *workers);
 
+/* Both: NULL is allowed. Stop returns when all that was taken is done; nothing is taken any more.
+ */
 void workers_start(struct workers *workers);
-/* Returns when all that was taken is done; nothing is taken any more. NULL is allowed. */
 void workers_stop(struct workers *workers);
 
 /* For struct api_options; context is the pool. LUCID_RETRY_BUSY. Thread: any. */
