@@ -1,0 +1,60 @@
+/* What the files snp*.c share: what the scheme keeps of one evidence from step to step. */
+#ifndef LUCID_PLUGINS_VERIFIER_SNP_INTERNAL_H
+#define LUCID_PLUGINS_VERIFIER_SNP_INTERNAL_H
+
+#include "plugins/verifier/scheme.h"
+#include "plugins/verifier/snp_report.h"
+#include "plugins/verifier/snp_roots.h"
+#include "plugins/verifier/x509.h"
+
+struct snp_claims {
+    struct snp_report report;
+    enum snp_product product; /* by CPUID; for version 2 by the certificate, once there is one */
+
+    /* Set by chain. */
+    bool test_root;                    /* the chain ends in a root for tests, not in AMD's */
+    struct lucid_span leaf;            /* DER: VCEK or VLEK … */
+    struct lucid_span issuer;          /* … who issued it … */
+    struct lucid_span root;            /* … and the root: whose CRL counts */
+    uint8_t key[X509_POINT_BYTES_MAX]; /* of the leaf */
+    struct lucid_span csp;             /* of a VLEK: whom AMD gave it to */
+    struct snp_tcb reported;
+    struct snp_tcb committed;
+    struct snp_tcb current;
+    struct snp_tcb launch;
+};
+
+static inline struct snp_claims *snp_claims_of(const struct scheme_job *job)
+{
+    return job->claims;
+}
+
+/* What AMD writes into a VCEK or VLEK beside its key (AMD 57230, VCEK Certificate and KDS Interface
+ * Specification). The spans live as long as the certificate. */
+struct snp_leaf {
+    enum snp_product product;
+    struct snp_tcb tcb;
+    struct lucid_span hwid; /* raw; len 0: none */
+    struct lucid_span csp;  /* len 0: none */
+};
+
+/* Whether it is one of that kind, by its subject. */
+bool snp_leaf_is(const struct x509_cert *cert, enum snp_signing_key kind);
+
+/* Reads the extensions. NULL, or which of them is missing or malformed ("tcb", "hwid" …). */
+const char *snp_leaf_read(const struct x509_cert *cert, struct snp_leaf *ret);
+
+/* The steps of the scheme that stand in files of their own. */
+void snp_chain(struct scheme_job *job, struct appraisal_result *ret);
+void snp_signature(struct scheme_job *job, struct appraisal_result *ret);
+void snp_revocation(struct scheme_job *job, struct appraisal_result *ret);
+void snp_tcb_judge(struct scheme_job *job, struct appraisal_result *ret);
+void snp_configuration_judge(struct scheme_job *job, struct appraisal_result *ret);
+void snp_claims_write(const struct scheme_job *job, struct lucid_buf *out);
+
+/* The keys of collateral, for one product. */
+void snp_key_leaf(const struct snp_report *report, enum snp_product product,
+                  char ret[SCHEME_KEY_BYTES_MAX + 1]);
+void snp_key(const char *kind, enum snp_product product, char ret[SCHEME_KEY_BYTES_MAX + 1]);
+
+#endif
