@@ -89,7 +89,7 @@ try "no log: the service refuses with 2" refuses
 try "completion and pages are where they are looked for" inside "
     test -e /usr/share/man/man8/lucidd.8.gz
     . /usr/share/bash-completion/completions/lucid
-    complete -p lucid lucidd lucid-witness
+    complete -p lucid lucidd lucid-witness lucid-mock-agent
     test -e /usr/share/bash-completion/completions/lucidd"
 
 # --- with a log -------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 """Manual pages, the example configuration and the shell completion, made from what the programs say
 about themselves, so that they cannot say anything else.
 
-usage: manual.py page TEMPLATE VERSION OUT LUCIDD LUCID WITNESS
+usage: manual.py page TEMPLATE VERSION OUT LUCIDD LUCID WITNESS AGENT
        manual.py config LUCIDD OUT
-       manual.py completion TEMPLATE LUCIDD LUCID WITNESS OUT
+       manual.py completion TEMPLATE LUCIDD LUCID WITNESS AGENT OUT
 
 A template is mdoc (or bash) with lines @NAME@ that are replaced: @OPTIONS@ @KEYS@ @COMMANDS@."""
 
@@ -142,17 +142,18 @@ def keys_page(lucidd):
     return {"KEYS": "\n".join(lines + [".El"])}
 
 
-def witness_page(witness):
-    return {"OPTIONS": "\n".join(option_items(options(said(witness, "--help"))))}
+def options_page(program):
+    return {"OPTIONS": "\n".join(option_items(options(said(program, "--help"))))}
 
 
-def page(template, version, out, lucidd, lucid, witness):
+def page(template, version, out, lucidd, lucid, witness, agent):
     with open(template, encoding="utf-8") as file:
         text = file.read()
     name = os.path.basename(template)
     made = {"lucid.1.in": lambda: commands_page(lucid), "lucidd.8.in": lambda: {},
             "lucidd.conf.5.in": lambda: keys_page(lucidd),
-            "lucid-witness.8.in": lambda: witness_page(witness)}[name]()
+            "lucid-witness.8.in": lambda: options_page(witness),
+            "lucid-mock-agent.1.in": lambda: options_page(agent)}[name]()
     text = fill(text, {"VERSION": version, **made})
     write(out, wrapped(text))
 
@@ -198,7 +199,12 @@ def config(lucidd, out):
     write(out, "\n".join(lines[:-1]) + "\n")
 
 
-def completion(template, lucidd, lucid, witness, out):
+def option_names(program):
+    return " ".join(f"--{name}{'=' if argument else ''}"
+                    for _, name, argument, _ in options(said(program, "--help")))
+
+
+def completion(template, lucidd, lucid, witness, agent, out):
     listed = all_commands(lucid)
     rows = []
     for command in listed:
@@ -213,21 +219,19 @@ def completion(template, lucidd, lucid, witness, out):
              for first, rest in groups.items() if rest]
     service = [f"--{name.replace('_', '-')}=" for name, _, _ in keys(lucidd)]
     service += ["--config=", "--check", "--print-config", "--version", "--help"]
-    watcher = [f"--{name}{'=' if argument else ''}"
-               for _, name, argument, _ in options(said(witness, "--help"))]
     with open(template, encoding="utf-8") as file:
         text = file.read()
     write(out, fill(text, {"COMMANDS": " ".join(groups), "VERBS": "\n".join(verbs),
                            "OPTIONS": "\n".join(rows), "LUCIDD": " ".join(service),
-                           "WITNESS": " ".join(watcher)}))
+                           "WITNESS": option_names(witness), "AGENT": option_names(agent)}))
 
 
 def main(arguments):
-    if len(arguments) == 7 and arguments[0] == "page":
+    if len(arguments) == 8 and arguments[0] == "page":
         page(*arguments[1:])
     elif len(arguments) == 3 and arguments[0] == "config":
         config(*arguments[1:])
-    elif len(arguments) == 6 and arguments[0] == "completion":
+    elif len(arguments) == 7 and arguments[0] == "completion":
         completion(*arguments[1:])
     else:
         sys.exit(__doc__)

@@ -2,6 +2,7 @@
 #include "plugins/verifier/scheme.h"
 
 const struct scheme *const schemes[] = {
+    &scheme_mock,
     &scheme_snp,
     NULL,
 };

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import manual  # noqa: E402
 
 MADE = os.path.join(kit.BUILD, "packaging")
-PAGES = ("lucid.1", "lucid-witness.8", "lucidd.8", "lucidd.conf.5")
+PAGES = ("lucid-mock-agent.1", "lucid.1", "lucid-witness.8", "lucidd.8", "lucidd.conf.5")
 if not os.path.exists(os.path.join(MADE, "lucid.1")):
     kit.skip("manual pages", "an instrumented build makes none")
     kit.done()
@@ -179,5 +179,6 @@ with case("completion offers every command, verb, option and key"):
         "--config", "--check", "--print-config", "--version", "--help"},
           {"--" + name.replace("_", "-") for name, _, _ in keys})
     assert {"--key=", "--state=", "--logs=", "--listen="} <= set(complete("lucid-witness", "--"))
+    assert {"--key-dir=", "--listen=", "--debug"} <= set(complete("lucid-mock-agent", "--"))
 
 kit.done()

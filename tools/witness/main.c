@@ -13,6 +13,7 @@
 #include "base/sha256.h"
 #include "http/http.h"
 #include "lucidd/datadir.h"
+#include "tools/listen.h"
 #include "tools/witness/witness.h"
 
 enum { EXIT_USAGE = 2, STOP_GRACE_MS = 5000, PATH_BYTES_MAX = 4000 };
@@ -245,28 +246,6 @@ static enum lucid_error logs_read(struct witness *witness, const char *path, str
     return error;
 }
 
-static bool listen_split(const char *text, char *host, size_t max, uint16_t *ret_port)
-{
-    const char *colon = strrchr(text, ':');
-    char *end = NULL;
-    if (colon == NULL || colon == text || colon[1] < '0' || colon[1] > '9') {
-        return false;
-    }
-    unsigned long port = strtoul(colon + 1, &end, 10);
-    size_t len = (size_t)(colon - text);
-    if (text[0] == '[' && colon[-1] == ']') {
-        text++;
-        len -= 2;
-    }
-    if (*end != '\0' || port > 65535 || len == 0 || len >= max) {
-        return false;
-    }
-    memcpy(host, text, len);
-    host[len] = '\0';
-    *ret_port = (uint16_t)port;
-    return true;
-}
-
 static void *loop_main(void *loop)
 {
     http_loop_run(loop);
@@ -321,7 +300,7 @@ static int run(const struct options *options, struct service *service, const sig
     char host[256];
     uint16_t port;
     struct lucid_why why = {0};
-    if (!listen_split(options->listen, host, sizeof(host), &port)) {
+    if (!tools_listen_read(options->listen, host, sizeof(host), &port)) {
         return usage("--listen wants HOST:PORT");
     }
     struct ledger_skey *key = datadir_secret_new(sizeof(*key));
