@@ -3,6 +3,7 @@
 
 #include "plugins/verifier/document_internal.h"
 #include "plugins/verifier/policy_default_internal.h"
+#include "plugins/verifier/rules_internal.h"
 
 enum {
     TEXT_BYTES_MAX = 1024,
@@ -379,6 +380,10 @@ enum lucid_error policy_parse(struct lucid_span text, struct lucid_arena *arena,
                                         "enrolment",
                                         "revokedInstances",
                                         "resultSeconds",
+                                        "auditors",
+                                        "claimsMaxAgeSeconds",
+                                        "requiredClaims",
+                                        "rules",
                                         "signature",
                                         NULL};
     struct field_reading reading = {.code = "INVALID_POLICY", .arena = arena, .why = why};
@@ -401,6 +406,7 @@ enum lucid_error policy_parse(struct lucid_span text, struct lucid_arena *arena,
     head_read(&document, policy);
     tcb_read(&document, policy);
     measurements_read(&document, policy);
+    rules_read(&document, &policy->rules);
     field_uint(&lifetime, RESULT_SECONDS_MIN, RESULT_SECONDS_MAX, &policy->result_lifetime_s);
     document_signature_read(&document, key, signature);
     struct lucid_span canonical = document_canonical(&document);

@@ -56,6 +56,8 @@ struct policy_floor {
     uint64_t from_s; /* since when it is asked for; grace counts from there; 0: always */
 };
 
+struct rules;
+
 /* What of a policy the appraisal of TEE evidence looks at. Absent members have the defaults, which
  * refuse debug, the revoked and the unknown. */
 struct policy {
@@ -100,7 +102,9 @@ struct policy {
     struct policy_digests enrolled;
     struct policy_digests revoked_instances; /* "revokedInstances" */
     uint64_t result_lifetime_s;              /* "resultSeconds": 60 … 86400, default 3600 */
-    const struct jcs_value *rules; /* "rules" for auditors' claims (rules.h); NULL: none */
+    /* "auditors", "claimsMaxAgeSeconds", "requiredClaims", "rules" (rules.h); NULL: none of them.
+     */
+    const struct rules *rules;
     const struct jcs_value *document;
 };
 
