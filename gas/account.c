@@ -18,7 +18,7 @@ static const struct {
 enum { CLASSES = sizeof(classes) / sizeof(classes[0]) };
 
 const char books_gas_revenue[BOOKS_GAS_REVENUE_BYTES] = "revenue:gas:LUCID";
-static const char protocol_gas[] = "protocol:gas:LUCID";
+const char books_gas_protocol[BOOKS_GAS_PROTOCOL_BYTES] = "protocol:gas:LUCID";
 
 static size_t class_at(enum gas_class class)
 {
@@ -120,7 +120,7 @@ enum lucid_error books_leaf_account(struct lucid_span type, struct lucid_span pa
                                     char ret[GAS_ACCOUNT_ID_BYTES_MAX + 1])
 {
     if (!lucid_span_is(type, ledger_receipt_kind.types[0].name)) {
-        memcpy(ret, protocol_gas, sizeof(protocol_gas));
+        memcpy(ret, books_gas_protocol, BOOKS_GAS_PROTOCOL_BYTES);
         return LUCID_OK;
     }
     const uint8_t *signer = receipt_payload_signer(payload);

@@ -2,17 +2,14 @@
  * events bring. */
 #include "gas/books.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/checked.h"
-#include "base/log.h"
 #include "gas/books_internal.h"
 #include "gas/member_internal.h"
 #include "gas/payment_types.h"
 #include "ledger/payload.h"
-#include "ledger/receipt.h"
 
 enum { PAYLOAD_ARENA_BYTES = 256 * 1024 };
 
@@ -552,115 +549,13 @@ static enum lucid_error books_apply(struct ledger_txn *txn, const struct ledger_
     return error;
 }
 
-/* --- the guard -------------------------------------------------------------------------------- */
-
-static void counter_add(_Atomic uint64_t *counter, uint64_t count)
-{
-    if (counter != NULL) {
-        atomic_fetch_add_explicit(counter, count, memory_order_relaxed);
-    }
-}
-
-static enum lucid_error books_guard(struct ledger_txn *txn, const struct ledger_command *command,
-                                    struct lucid_why *why)
-{
-    const struct gas_books_config *config = ledger_txn_config(txn);
-    const struct receipt_command *receipt = (const struct receipt_command *)command;
-    struct books_state state;
-    struct books_balance payer;
-    struct books_balance revenue;
-    char id[GAS_ACCOUNT_ID_BYTES_MAX + 1];
-    enum lucid_error error = books_peek_state(txn, &state);
-    if (error != LUCID_OK || (state.igas == 0 && state.mgas == 0)) {
-        return error;
-    }
-    error = books_peek_balance(txn, lucid_span_str(books_gas_revenue), &revenue);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    gas_account_signer(receipt->signer, id);
-    error = books_peek_balance(txn, lucid_span_str(id), &payer);
-    if (error == LUCID_FATAL_CORRUPT) {
-        /* Whoever signs with that key could otherwise stop the service. */
-        return lucid_refuse(why, LUCID_RETRY_IO, "CORRUPT", NULL,
-                            "the row of the signer's account is damaged");
-    }
-    if (error != LUCID_OK) {
-        return error;
-    }
-    /* The root of the receipt's epoch, which nothing refuses, must have room as well. */
-    if (payer.debits > GAS_AMOUNT_MAX - state.igas ||
-        revenue.credits > GAS_AMOUNT_MAX - state.igas - state.mgas) {
-        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "AMOUNT_OVERFLOW", NULL,
-                            "the books have no room for another charge");
-    }
-    /* All three are at most 2^63 − 1, so neither sum overflows. */
-    if (config != NULL && config->mode == GAS_PREPAID && state.igas > 0 &&
-        payer.debits + state.igas > payer.credits + payer.credit_limit) {
-        counter_add(config->counters == NULL ? NULL : &config->counters->exhausted, 1);
-        return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "GAS_EXHAUSTED", "signer_pubkey",
-                            "the signer's account cannot pay for another receipt");
-    }
-    return LUCID_OK;
-}
-
-/* An epoch's root is charged whatever the signers have; who was overdrawn by it is said. */
-static enum lucid_error books_react(struct ledger_txn *txn, const struct ledger_event *event)
-{
-    const struct gas_books_config *config = ledger_txn_config(txn);
-    if (config == NULL || config->mode != GAS_PREPAID ||
-        !lucid_span_is(event->type, type_epoch_closed)) {
-        return LUCID_OK;
-    }
-    uint8_t bytes[BOOKS_POSTING_KEY_BYTES];
-    uint8_t number[BOOKS_NUMBER_BYTES];
-    struct lucid_span value;
-    uint32_t overdrawn = 0;
-    for (uint32_t leg = 0;; leg++) {
-        enum lucid_error error = ledger_txn_get(
-            txn, BOOKS_POSTINGS, books_posting_key(event->sequence, leg, bytes), &value);
-        if (error == LUCID_NOTE_ABSENT) {
-            break;
-        }
-        const uint8_t *row;
-        struct books_balance payer;
-        if (error == LUCID_OK && value.len < BOOKS_POSTING_FIXED_BYTES) {
-            error = LUCID_FATAL_CORRUPT;
-        }
-        if (error == LUCID_OK) {
-            memcpy(number, value.data, sizeof(number));
-            error = ledger_txn_get(txn, BOOKS_ACCOUNTS, lucid_span(number, sizeof(number)), &value);
-        }
-        if (error == LUCID_OK && value.len > 0 && value.data[0] != GAS_CLASS_SIGNER) {
-            continue; /* the protocol's own account is never prepaid */
-        }
-        if (error == LUCID_OK) {
-            error = books_peek(txn, BOOKS_BALANCES, lucid_span(number, sizeof(number)),
-                               BOOKS_BALANCE_BYTES, &row);
-        }
-        if (error != LUCID_OK) {
-            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
-        }
-        books_balance_read(row, &payer);
-        overdrawn +=
-            payer.debits > payer.credits && payer.debits - payer.credits > payer.credit_limit;
-    }
-    if (overdrawn > 0) {
-        counter_add(config->counters == NULL ? NULL : &config->counters->overdrawn, overdrawn);
-        lucid_log(LUCID_LOG_WARN, "gas.overdrawn",
-                  "the root of an epoch overdrew %u prepaid accounts (event %llu)", overdrawn,
-                  (unsigned long long)event->sequence);
-    }
-    return LUCID_OK;
-}
-
 const struct ledger_kind gas_books_kind = {
     .name = "books",
     .fold_version = 2,
     .types = types,
     .tables = tables,
     .listens = listens,
-    .guards = "receipt",
+    .guards = "*",
     .decide = books_decide,
     .guard = books_guard,
     .apply = books_apply,

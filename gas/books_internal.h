@@ -117,6 +117,8 @@ enum lucid_error books_leaf_account(struct lucid_span type, struct lucid_span pa
 #define BOOKS_GAS_REVENUE_BYTES 18
 #define BOOKS_WHAT_IGAS_BYTES   5
 extern const char books_gas_revenue[BOOKS_GAS_REVENUE_BYTES];
+#define BOOKS_GAS_PROTOCOL_BYTES sizeof("protocol:gas:LUCID")
+extern const char books_gas_protocol[BOOKS_GAS_PROTOCOL_BYTES];
 extern const char books_what_igas[BOOKS_WHAT_IGAS_BYTES];
 extern const char books_what_mgas[];
 
@@ -127,5 +129,11 @@ void books_conclude(struct ledger_txn *txn, struct ledger_command *command);
 extern const char books_type_tariff[];
 extern const char books_type_deposited[];
 extern const char books_type_limited[];
+
+/* Verbs of the kind, in books_guard.c. */
+enum lucid_error books_guard(struct ledger_txn *txn, const struct ledger_command *command,
+                             struct lucid_why *why) LUCID_WARN_UNUSED;
+enum lucid_error books_react(struct ledger_txn *txn,
+                             const struct ledger_event *event) LUCID_WARN_UNUSED;
 
 #endif

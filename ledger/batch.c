@@ -261,6 +261,10 @@ static void part_decide(struct ledger *ledger, struct ledger_command *part, uint
     part->error = part->kind->decide(&ledger->txn, part, &part->why);
     ledger_txn_leave(ledger);
     if (part->error == LUCID_OK && drafts->first != NULL) {
+        ledger->txn.guarded_leaves = 0;
+        for (struct ledger_draft_slot *slot = drafts->first; slot != NULL; slot = slot->next) {
+            ledger->txn.guarded_leaves += slot->draft.entry != NULL;
+        }
         part->error = guards_ask(ledger, part, &part->why);
     }
 }

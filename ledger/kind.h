@@ -186,6 +186,8 @@ enum lucid_error ledger_txn_get(struct ledger_txn *txn, unsigned table, struct l
 enum lucid_error ledger_txn_seek(struct ledger_txn *txn, unsigned table, enum store_seek how,
                                  struct lucid_span key, struct lucid_span *ret_key,
                                  struct lucid_span *ret_value) LUCID_WARN_UNUSED;
+/* Leaves that the guarded command wants logged. guard only. */
+uint64_t ledger_txn_guarded_leaves(const struct ledger_txn *txn);
 /* The registered kind of that name, or NULL. decide, guard, react, conclude. */
 const struct ledger_kind *ledger_txn_kind_find(struct ledger_txn *txn, const char *name);
 /* How deep a reaction runs: 0 for a command's own events. What it drafts at

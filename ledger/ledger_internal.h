@@ -82,6 +82,7 @@ struct ledger_txn {
     enum ledger_phase phase;
     struct ledger_draft_list *drafts; /* DECIDE and REACT */
     unsigned depth;                   /* REACT */
+    uint64_t guarded_leaves;          /* GUARD */
 };
 
 struct ledger_use_state {

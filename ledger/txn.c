@@ -214,6 +214,12 @@ const struct ledger_kind *ledger_txn_kind_find(struct ledger_txn *txn, const cha
     return ledger_kind_find(txn->ledger, name);
 }
 
+uint64_t ledger_txn_guarded_leaves(const struct ledger_txn *txn)
+{
+    lucid_assert(txn->phase == LEDGER_PHASE_GUARD);
+    return txn->guarded_leaves;
+}
+
 unsigned ledger_txn_depth(const struct ledger_txn *txn)
 {
     lucid_assert(txn->phase == LEDGER_PHASE_REACT);

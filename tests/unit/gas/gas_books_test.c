@@ -107,6 +107,30 @@ static void test_charges(void **state)
     gas_books_balance(&world);
 }
 
+/* Documents have a guard as well: the books never overflow, whatever a plugin logs. */
+static void test_documents_fit(void **state)
+{
+    (void)state;
+    struct core_leaf_command leaf;
+    world.core.epoch.receipts_max = 100000;
+    assert_int_equal(gas_tariff(&world, GAS_TARIFF_MAX, GAS_TARIFF_MAX), LUCID_OK);
+    for (unsigned i = 0; i < 9; i++) {
+        core_leaf_init(&leaf, 1000 * i, 1000);
+        assert_int_equal(core_run(&world.core, &leaf.command), LUCID_OK);
+    }
+    uint64_t events = core_events(&world.core);
+    core_leaf_init(&leaf, 9000, 223); /* 2^63 − 1 has room for 9223, of which the root wants one */
+    assert_int_equal(core_run(&world.core, &leaf.command), LUCID_REFUSE_TOO_LARGE);
+    assert_string_equal(leaf.command.why.code, "AMOUNT_OVERFLOW");
+    assert_int_equal(core_events(&world.core), events);
+    core_leaf_init(&leaf, 9000, 222);
+    assert_int_equal(core_run(&world.core, &leaf.command), LUCID_OK);
+    assert_int_equal(gas_receipt(&world, 0, next_receipt), LUCID_REFUSE_TOO_LARGE);
+    epoch_close();
+    assert_int_equal(gas_debits(&world, "protocol:gas:LUCID"), 9223 * GAS_TARIFF_MAX);
+    gas_books_balance(&world);
+}
+
 /* Leaves per signer in one epoch, and what each pays of a root of 5 LUCID. */
 static void shares_expect(const unsigned *leaves, const uint64_t *shares, unsigned count)
 {
@@ -450,6 +474,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids),
         cmocka_unit_test_setup_teardown(test_charges, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_documents_fit, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_roots, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_prepaid, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_limits, world_make, world_drop),
