@@ -88,6 +88,19 @@ static enum lucid_error judge_service(struct ledger_report *report, unsigned ste
     return error;
 }
 
+/* Whether the signature is the signer's: of a receipt over its hash alone, of a plugin's record
+ * over the prefix of entries and the hash. */
+static bool signature_holds(const struct receipt_parts *receipt)
+{
+    enum { PREFIX_BYTES = sizeof(LEDGER_ENTRY_PREFIX) - 1 };
+    uint8_t message[PREFIX_BYTES + LUCID_SHA256_BYTES];
+    memcpy(message, LEDGER_ENTRY_PREFIX, PREFIX_BYTES);
+    memcpy(message + PREFIX_BYTES, receipt->hash, LUCID_SHA256_BYTES);
+    size_t from = receipt->record ? 0 : PREFIX_BYTES;
+    return ledger_ed25519_verify(
+        receipt->signer, lucid_span(message + from, sizeof(message) - from), receipt->signature);
+}
+
 static void judge_receipt(struct ledger_report *report, const struct receipt_parts *receipt)
 {
     if (!receipt->hash_stated) {
@@ -99,9 +112,7 @@ static void judge_receipt(struct ledger_report *report, const struct receipt_par
                             "the stated hash is that of the body",
                             "the stated hash is not that of the body");
     }
-    bool good = ledger_ed25519_verify(
-        receipt->signer, lucid_span(receipt->hash, sizeof(receipt->hash)), receipt->signature);
-    ledger_report_judge(report, LEDGER_STEP_RECEIPT_SIGNATURE, good,
+    ledger_report_judge(report, LEDGER_STEP_RECEIPT_SIGNATURE, signature_holds(receipt),
                         "the signer's signature over the hash verifies",
                         "the signature over the hash does not verify");
 }

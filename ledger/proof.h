@@ -70,7 +70,11 @@ enum ledger_consistency_step {
     LEDGER_CONSISTENCY_COSE_STEPS,
 };
 
-/* Judges a receipt and its proof. All steps that can be judged are, whatever failed before them.
+/* Judges a receipt and its proof. In place of the receipt may stand a record that a plugin logged:
+ * {"record": …, "key": 64 hex, "entry": 256 hex}, whose entry is h ‖ SHA-256(key) ‖ signature over
+ * "lucid/entry/v1\n" ‖ h, h = SHA-256 of the record's canonical form; whether the key is the
+ * plugin's (plugin.started events, the JWK Set) is the caller's to know. All steps that can be
+ * judged are, whatever failed before them.
  *
  * tlog-proof and COSE carry no entry: it is made from the receipt. Cosignatures by keys other than
  * vkey's are passed over; ledger_report_add takes the step of whoever judges them.

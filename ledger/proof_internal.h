@@ -6,9 +6,13 @@
 #include "ledger/cose.h"
 #include "ledger/proof.h"
 
-/* What is used of a receipt envelope. */
+/* What a plugin signs of a record: the hash behind this. */
+#define LEDGER_ENTRY_PREFIX "lucid/entry/v1\n"
+
+/* What is used of a receipt envelope, or of a plugin's record. */
 struct receipt_parts {
     bool ok;
+    bool record; /* a plugin's: signed with LEDGER_ENTRY_PREFIX */
     bool hash_stated;
     uint8_t hash[LUCID_SHA256_BYTES]; /* of the body, computed */
     uint8_t stated[LUCID_SHA256_BYTES];

@@ -98,6 +98,31 @@ static enum lucid_error body_hash(const struct jcs_value *body, uint8_t ret_hash
     return error;
 }
 
+/* A record that a plugin logged: {"record","key","entry"}. The entry holds hash and signature. */
+static enum lucid_error record_read(const struct jcs_value *root, const struct jcs_value *record,
+                                    struct receipt_parts *receipt, struct lucid_why *why)
+{
+    uint8_t entry[LEDGER_ENTRY_BYTES];
+    if (jcs_type(record) != JCS_OBJECT) {
+        return member_refuse(why, "record", "is not an object");
+    }
+    enum lucid_error error = read_hex(root, "key", receipt->signer, sizeof(receipt->signer), why);
+    if (error == LUCID_OK) {
+        error = read_hex(root, "entry", entry, sizeof(entry), why);
+    }
+    if (error == LUCID_OK) {
+        error = body_hash(record, receipt->hash, why);
+    }
+    if (error == LUCID_OK) {
+        memcpy(receipt->stated, entry, sizeof(receipt->stated));
+        memcpy(receipt->signature, entry + 64, sizeof(receipt->signature));
+        receipt->hash_stated = true;
+        receipt->record = true;
+    }
+    receipt->ok = error == LUCID_OK;
+    return error;
+}
+
 enum lucid_error ledger_receipt_parts_read(struct lucid_span text, struct lucid_arena *arena,
                                            struct receipt_parts *receipt, struct lucid_why *why)
 {
@@ -108,6 +133,10 @@ enum lucid_error ledger_receipt_parts_read(struct lucid_span text, struct lucid_
         return error;
     }
     const struct jcs_value *body = jcs_member(root, "body");
+    const struct jcs_value *record = jcs_member(root, "record");
+    if (body == NULL && record != NULL) {
+        return record_read(root, record, receipt, why);
+    }
     if (body == NULL || jcs_type(body) != JCS_OBJECT) {
         return member_refuse(why, "body", "is not an object");
     }
