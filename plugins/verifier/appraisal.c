@@ -103,9 +103,11 @@ static enum lucid_error input_check(const struct appraisal_input *input, struct 
 {
     lucid_assert(input->policy != NULL);
     if (input->evidence_count == 0 || input->evidence_count > APPRAISAL_EVIDENCES_MAX ||
-        input->collateral_count > APPRAISAL_COLLATERAL_MAX) {
+        input->collateral_count > APPRAISAL_COLLATERAL_MAX ||
+        input->reference_count > POLICY_REFERENCES_MAX) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_EVIDENCE", "evidences",
-                            "there are to be 1 to 16 evidences");
+                            "there are to be 1 to 16 evidences, at most 64 items of collateral and "
+                            "16 reference sets");
     }
     if (input->has_test_bound_data && (!input->test || input->test_bound_len == 0 ||
                                        input->test_bound_len > APPRAISAL_BOUND_BYTES_MAX)) {

@@ -2,40 +2,14 @@
 #include "plugins/verifier/ear.h"
 
 #include "base/assert.h"
-#include "base/base64url.h"
+#include "plugins/verifier/canonical.h"
 #include "plugins/verifier/freshness.h"
 
-#define CLAIMS_DEPTH_MAX  24
-#define CLAIMS_VALUES_MAX 8192
-#define CLAIMS_BYTES_MAX  (EAR_TOKEN_BYTES_MAX / 4 * 3 - 512) /* room for header and signature */
-
-static void digest_member(struct lucid_buf *out, const char *name, struct lucid_span bytes)
-{
-    uint8_t hash[LUCID_SHA256_BYTES];
-    lucid_sha256(bytes, hash);
-    lucid_json_member(out, name);
-    lucid_buf_str(out, "\"sha256:");
-    lucid_buf_hex(out, hash, sizeof(hash));
-    lucid_buf_char(out, '"');
-}
-
-static void base64url_member(struct lucid_buf *out, const char *name, struct lucid_span bytes)
-{
-    lucid_json_member(out, name);
-    lucid_buf_char(out, '"');
-    lucid_base64url_write(out, bytes);
-    lucid_buf_char(out, '"');
-}
-
-static void open_member(struct lucid_buf *out, const char *name, char bracket)
-{
-    lucid_json_member(out, name);
-    lucid_buf_char(out, bracket);
-}
+#define CLAIMS_BYTES_MAX (EAR_TOKEN_BYTES_MAX / 4 * 3 - 512) /* room for header and signature */
 
 static void vector_write(const int8_t vector[APPRAISAL_CATEGORIES], struct lucid_buf *out)
 {
-    open_member(out, "ear_trustworthiness_vector", '{');
+    canonical_open(out, "ear_trustworthiness_vector", '{');
     for (unsigned i = 0; i < APPRAISAL_CATEGORIES; i++) {
         lucid_json_member(out, appraisal_category_name((enum appraisal_category)i));
         lucid_buf_printf(out, "%d", (int)vector[i]);
@@ -47,13 +21,13 @@ static void vector_write(const int8_t vector[APPRAISAL_CATEGORIES], struct lucid
  * kept in the log, is larger than a header may be, and names a machine. */
 static void verifier_claims_write(const struct appraisal_submod *submod, struct lucid_buf *out)
 {
-    open_member(out, "ear_verifier_claims", '{');
-    open_member(out, "lucid.evidence", '{');
+    canonical_open(out, "ear_verifier_claims", '{');
+    canonical_open(out, "lucid.evidence", '{');
     lucid_json_member_cstr(out, "type", submod->scheme->type);
     lucid_json_member_cstr(out, "mediaType", submod->scheme->media_type);
     lucid_json_member_cstr(out, "tee", submod->scheme->tee);
     lucid_json_member_bool(out, "is_mock", submod->scheme->is_mock);
-    digest_member(out, "digest", submod->evidence->bytes);
+    canonical_digest_of(out, "digest", submod->evidence->bytes);
     lucid_buf_char(out, '}');
     lucid_json_member_bool(out, "lucid.bound", submod->bound);
     lucid_json_member(out, "lucid.steps");
@@ -65,19 +39,19 @@ static void submod_write(const struct appraisal_input *input, const struct appra
                          const struct appraisal_submod *submod, struct lucid_buf *out)
 {
     const struct freshness_runtime *runtime = appraisal->runtime;
-    open_member(out, submod->name, '{');
+    canonical_open(out, submod->name, '{');
     lucid_json_member_cstr(out, "ear_status", appraisal_tier_name(submod->status));
     vector_write(submod->vector, out);
-    open_member(out, "ear_appraisal_policy_ids", '[');
+    canonical_open(out, "ear_appraisal_policy_ids", '[');
     lucid_buf_str(out, "\"sha256:");
     lucid_buf_hex(out, input->policy->id, sizeof(input->policy->id));
     lucid_buf_str(out, "\"]");
     /* Only what the evidence vouches for: one that binds other data says nothing of our nonce, nor
      * of the key. */
     if (submod->bound) {
-        base64url_member(out, "eat_nonce", lucid_span(runtime->nonce, sizeof(runtime->nonce)));
-        open_member(out, "ear_veraison_key_attestation", '{');
-        base64url_member(out, "akpub", lucid_span(runtime->spki, runtime->spki_len));
+        canonical_base64url(out, "eat_nonce", lucid_span(runtime->nonce, sizeof(runtime->nonce)));
+        canonical_open(out, "ear_veraison_key_attestation", '{');
+        canonical_base64url(out, "akpub", lucid_span(runtime->spki, runtime->spki_len));
         lucid_buf_char(out, '}');
     }
     lucid_json_member(out, "ear_attester_claims");
@@ -90,7 +64,7 @@ static void names_write(const struct appraisal *appraisal, bool bound, const cha
                         struct lucid_buf *out)
 {
     bool first = true;
-    open_member(out, name, '[');
+    canonical_open(out, name, '[');
     for (size_t i = 0; i < appraisal->submod_count; i++) {
         if (appraisal->submods[i].bound == bound) {
             lucid_buf_str(out, first ? "\"" : ",\"");
@@ -107,8 +81,8 @@ static void binding_write(const struct appraisal_input *input, const struct appr
                           struct lucid_buf *out)
 {
     const struct freshness_runtime *runtime = appraisal->runtime;
-    open_member(out, "binding", '{');
-    digest_member(out, "runtimeData", input->runtime_data);
+    canonical_open(out, "binding", '{');
+    canonical_digest_of(out, "runtimeData", input->runtime_data);
     lucid_json_member_hex(out, "sha384", runtime->sha384, sizeof(runtime->sha384));
     names_write(appraisal, true, "sameChallenge", out);
     names_write(appraisal, false, "otherData", out);
@@ -125,17 +99,17 @@ static void binding_write(const struct appraisal_input *input, const struct appr
 static void own_claims_write(const struct appraisal_input *input, const struct appraisal *appraisal,
                              struct lucid_buf *out)
 {
-    open_member(out, "lucid.appraisal", '{');
+    canonical_open(out, "lucid.appraisal", '{');
     lucid_json_member_u64(out, "rulesVersion", APPRAISAL_RULES_VERSION);
     lucid_json_member_str(out, "issuer", input->issuer);
     lucid_json_member_u64(out, "time", input->time_s);
     lucid_json_member_bool(out, "is_mock", appraisal->is_mock);
     lucid_json_member_bool(out, "test", input->test);
-    open_member(out, "session", '{');
+    canonical_open(out, "session", '{');
     lucid_json_member_str(out, "sessionId", input->challenge.session_id);
     lucid_json_member_str(out, "audience", input->challenge.audience);
-    base64url_member(out, "nonce",
-                     lucid_span(input->challenge.nonce, sizeof(input->challenge.nonce)));
+    canonical_base64url(out, "nonce",
+                        lucid_span(input->challenge.nonce, sizeof(input->challenge.nonce)));
     lucid_buf_char(out, '}');
     binding_write(input, appraisal, out);
     lucid_buf_char(out, '}');
@@ -149,42 +123,17 @@ static void claims_write(const struct appraisal_input *input, const struct appra
     lucid_json_member_cstr(out, "eat_profile", EAR_PROFILE);
     lucid_json_member_u64(out, "iat", iat_s);
     lucid_json_member_u64(out, "exp", iat_s + input->lifetime_s);
-    open_member(out, "ear_verifier_id", '{');
+    canonical_open(out, "ear_verifier_id", '{');
     lucid_json_member_str(out, "developer", input->developer);
     lucid_json_member_str(out, "build", input->build);
     lucid_buf_char(out, '}');
     lucid_json_member_cstr(out, "ear_status", appraisal_tier_name(appraisal->status));
     own_claims_write(input, appraisal, out);
-    open_member(out, "submods", '{');
+    canonical_open(out, "submods", '{');
     for (size_t i = 0; i < appraisal->submod_count; i++) {
         submod_write(input, appraisal, &appraisal->submods[i], out);
     }
     lucid_buf_str(out, "}}");
-}
-
-/* Parses and writes again, in canonical form. */
-static enum lucid_error canonical(struct lucid_span text, struct lucid_arena *arena,
-                                  struct lucid_span *ret, struct lucid_why *why)
-{
-    static const struct jcs_limits limits = {.depth_max = CLAIMS_DEPTH_MAX,
-                                             .values_max = CLAIMS_VALUES_MAX};
-    const struct jcs_value *root;
-    struct lucid_buf out = {0};
-    enum lucid_error e = jcs_parse(text, &limits, arena, &root, why);
-    if (e != LUCID_OK) {
-        return e;
-    }
-    jcs_write(root, &out);
-    struct lucid_span copy = {NULL, 0};
-    if (lucid_buf_ok(&out)) {
-        copy = lucid_arena_copy(arena, lucid_buf_span(&out));
-    }
-    lucid_buf_fini(&out);
-    if (copy.data == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    *ret = copy;
-    return LUCID_OK;
 }
 
 enum lucid_error ear_claims_write(const struct appraisal_input *input,
@@ -199,7 +148,7 @@ enum lucid_error ear_claims_write(const struct appraisal_input *input,
         e = lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_EVIDENCE", "evidences",
                          "the attestation result would be longer than %zu bytes", CLAIMS_BYTES_MAX);
     } else if (lucid_buf_ok(&out)) {
-        e = canonical(lucid_buf_span(&out), arena, ret, why);
+        e = canonical_form(lucid_buf_span(&out), arena, ret, why);
     }
     lucid_buf_fini(&out);
     return e;

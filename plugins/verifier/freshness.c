@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/base64url.h"
+#include "plugins/verifier/jose.h"
 
 #define RUNTIME_DEPTH_MAX  6
 #define RUNTIME_VALUES_MAX 512
@@ -109,74 +110,49 @@ static enum lucid_error workload_check(const struct jcs_value *workload, struct 
     return e;
 }
 
-/* The kinds of keys, and what stands before the point in a SubjectPublicKeyInfo (RFC 8410, 5480).
- */
-static const struct {
-    const char *kty;
-    const char *crv;
-    size_t bytes; /* of a coordinate */
-    struct {
-        uint8_t bytes[27];
-        size_t len;
-    } prefix;
-} curves[] = {
-    {"OKP",
-     "Ed25519",
-     32,
-     {{0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00}, 12}},
-    {"EC",
-     "P-256",
-     32,
-     {{0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
-       0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04},
-      27}},
-    {"EC",
-     "P-384",
-     48,
-     {{0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
-       0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04},
-      24}},
-};
-
-static bool text_is(const struct jcs_value *value, const char *text)
+/* The key as SubjectPublicKeyInfo (RFC 8410, RFC 5480): a fixed prefix for each curve. */
+static size_t spki_write(const struct jose_key *key, uint8_t ret[FRESHNESS_SPKI_BYTES_MAX])
 {
-    return value != NULL && jcs_type(value) == JCS_STRING && lucid_span_is(jcs_string(value), text);
-}
-
-/* Appends a coordinate to the key. */
-static bool coordinate_read(const struct jcs_value *value, size_t bytes,
-                            struct freshness_runtime *ret)
-{
-    size_t len = 0;
-    if (value == NULL || jcs_type(value) != JCS_STRING ||
-        !lucid_base64url_read(jcs_string(value), ret->spki + ret->spki_len, bytes, &len) ||
-        len != bytes) {
-        return false;
+    static const uint8_t ed25519[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
+                                      0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+    static const uint8_t p256[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                                   0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                   0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04};
+    static const uint8_t p384[] = {0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86,
+                                   0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b,
+                                   0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04};
+    const uint8_t *prefix = key->alg == JOSE_EDDSA ? ed25519 : key->alg == JOSE_ES256 ? p256 : p384;
+    size_t prefix_len = key->alg == JOSE_EDDSA   ? sizeof(ed25519)
+                        : key->alg == JOSE_ES256 ? sizeof(p256)
+                                                 : sizeof(p384);
+    size_t len = jose_coordinate_bytes(key->alg);
+    memcpy(ret, prefix, prefix_len);
+    memcpy(ret + prefix_len, key->x, len);
+    if (key->alg == JOSE_EDDSA) {
+        return prefix_len + len;
     }
-    ret->spki_len += bytes;
-    return true;
+    memcpy(ret + prefix_len + len, key->y, len);
+    return prefix_len + 2 * len;
 }
 
 static enum lucid_error key_read(const struct jcs_value *jwk, struct freshness_runtime *ret,
                                  struct lucid_why *why)
 {
-    if (jwk == NULL || jcs_type(jwk) != JCS_OBJECT || jcs_member(jwk, "d") != NULL) {
-        return refuse(why, "runtimeData.publicKey", "it is to be a JWK of a public key");
+    struct jose_key key;
+    struct lucid_why inner = {.code = NULL};
+    if (jwk == NULL || jcs_type(jwk) != JCS_OBJECT) {
+        return refuse(why, "runtimeData.publicKey", "it is to be a JWK");
     }
-    for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
-        if (!text_is(jcs_member(jwk, "kty"), curves[i].kty) ||
-            !text_is(jcs_member(jwk, "crv"), curves[i].crv)) {
-            continue;
-        }
-        memcpy(ret->spki, curves[i].prefix.bytes, curves[i].prefix.len);
-        ret->spki_len = curves[i].prefix.len;
+    enum lucid_error e = jose_key_read(jwk, &key, &inner);
+    if (lucid_category(e) == LUCID_CATEGORY_REFUSE) {
+        return lucid_refuse(why, e, "INVALID_RUNTIME_DATA", "runtimeData.publicKey", "%s",
+                            inner.text);
+    }
+    if (e == LUCID_OK) {
+        ret->spki_len = spki_write(&key, ret->spki);
         ret->public_key = jwk;
-        bool good = coordinate_read(jcs_member(jwk, "x"), curves[i].bytes, ret) &&
-                    (i == 0 || coordinate_read(jcs_member(jwk, "y"), curves[i].bytes, ret));
-        return good ? LUCID_OK
-                    : refuse(why, "runtimeData.publicKey", "it has not the coordinates of its crv");
     }
-    return refuse(why, "runtimeData.publicKey", "it is to be Ed25519, P-256 or P-384");
+    return e;
 }
 
 static enum lucid_error members_read(const struct jcs_value *root, struct freshness_runtime *ret,

@@ -9,8 +9,6 @@
 bool judge_type(const struct appraisal_input *input, const struct appraisal_evidence *evidence,
                 const struct scheme *scheme, struct appraisal_result *ret)
 {
-    const struct policy *policy = input->policy;
-    bool listed = policy->type_count == 0;
     if (scheme == NULL) {
         scheme_say(ret, APPRAISAL_FAIL, "parse.unknown_type", NULL);
         return false;
@@ -19,13 +17,11 @@ bool judge_type(const struct appraisal_input *input, const struct appraisal_evid
         scheme_say(ret, APPRAISAL_FAIL, "parse.mock_not_allowed", NULL);
         return false;
     }
-    for (size_t i = 0; i < policy->type_count; i++) {
-        listed = listed || lucid_span_equal(policy->types[i], evidence->type);
-    }
-    if (!listed) {
+    if (!policy_accepts_type(input->policy, evidence->type, scheme->is_mock)) {
         scheme_say(ret, APPRAISAL_FAIL, "parse.type_not_accepted", "%s", scheme->type);
+        return false;
     }
-    return listed;
+    return true;
 }
 
 static bool digests_hold(const struct policy_digests *digests, struct lucid_span value)

@@ -195,11 +195,11 @@ static void test_types(void **state)
     world.input.evidences[0].type = lucid_span_str("other");
     refused(APPRAISAL_PARSE, "parse.unknown_type");
     assert_null(world.appraisal.submods[0].scheme);
-    world.input.evidences[0].type = lucid_span_str("test");
+    world.input.evidences[0].type = lucid_span_str("snp");
     world.policy.type_count = 1;
-    world.policy.types[0] = lucid_span_str("snp");
+    world.policy.types[0] = lucid_span_str("mock");
     refused(APPRAISAL_PARSE, "parse.type_not_accepted");
-    world.policy.types[0] = lucid_span_str("test");
+    world.policy.types[0] = lucid_span_str("snp");
     world_run(&world);
     assert_true(world.appraisal.appraised);
 }
@@ -207,18 +207,20 @@ static void test_types(void **state)
 static void test_mock(void **state)
 {
     (void)state;
-    world.input.evidences[0].type = lucid_span_str("testmock");
-    world.set.type = lucid_span_str("testmock");
+    world.input.evidences[0].type = lucid_span_str("mock");
+    world.set.type = lucid_span_str("mock");
     refused(APPRAISAL_PARSE, "parse.mock_not_allowed");
     world.input.allow_mock = true;
+    refused(APPRAISAL_PARSE, "parse.type_not_accepted"); /* the default has no mock */
+    world.policy.type_count = 1;
+    world.policy.types[0] = lucid_span_str("mock");
     world_run(&world);
     assert_true(world.appraisal.is_mock);
     vector_check(0, 2, 3, 32, APPRAISAL_WARNING);
     answers.hardware = 97; /* a worse one stands */
     world_run(&world);
     vector_check(0, 2, 3, 97, APPRAISAL_CONTRAINDICATED);
-    world.policy.type_count = 1;
-    world.policy.types[0] = lucid_span_str("test");
+    world.policy.types[0] = lucid_span_str("snp");
     refused(APPRAISAL_PARSE, "parse.type_not_accepted");
 }
 
@@ -372,8 +374,8 @@ static void test_collateral_age(void **state)
 static void test_composite(void **state)
 {
     (void)state;
-    world_evidence_add(&world, "test", "gpu0");
-    world_evidence_add(&world, "test", "");
+    world_evidence_add(&world, "snp", "gpu0");
+    world_evidence_add(&world, "snp", "");
     world_run(&world);
     assert_int_equal(world.appraisal.submod_count, 3);
     assert_string_equal(world.appraisal.submods[0].name, "cpu0");
@@ -407,7 +409,7 @@ static void test_names(void **state)
         input_refused("INVALID_EVIDENCE", "evidences[0].name");
     }
     (void)snprintf(world.input.evidences[0].name, sizeof(world.input.evidences[0].name), "cpu0");
-    world_evidence_add(&world, "test", ""); /* its default is the other's name */
+    world_evidence_add(&world, "snp", ""); /* its default is the other's name */
     input_refused("INVALID_EVIDENCE", "evidences[1].name");
     memset(world.input.evidences[0].name, 'a', sizeof(world.input.evidences[0].name));
     input_refused("INVALID_EVIDENCE", "evidences[0].name");
@@ -514,7 +516,7 @@ static void test_steps_json(void **state)
         tcb = jcs_next(root, tcb);
     }
     assert_true(lucid_span_is(jcs_string(jcs_member(tcb, "evidence")), "cpu0"));
-    assert_true(lucid_span_is(jcs_string(jcs_member(tcb, "type")), "test"));
+    assert_true(lucid_span_is(jcs_string(jcs_member(tcb, "type")), "snp"));
     assert_true(lucid_span_is(jcs_string(jcs_member(tcb, "step")), "tcb"));
     assert_true(lucid_span_is(jcs_string(jcs_member(tcb, "outcome")), "fail"));
     assert_true(lucid_span_is(jcs_string(jcs_member(tcb, "detail")), "snp 5 < 8"));
@@ -528,7 +530,7 @@ static void test_same_bytes(void **state)
     static const char *const locales[] = {"C", "C.UTF-8", "de_DE.UTF-8", "tr_TR.UTF-8",
                                           "ar_EG.UTF-8"};
     static const char *const zones[] = {"UTC", "Pacific/Kiritimati", "Asia/Kathmandu"};
-    world_evidence_add(&world, "test", "gpu0");
+    world_evidence_add(&world, "snp", "gpu0");
     world_run(&world);
     struct lucid_span first = world.appraisal.claims;
     for (size_t i = 0; i < 5; i++) {

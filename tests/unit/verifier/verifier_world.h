@@ -121,8 +121,8 @@ static void world_claims_write(const struct scheme_job *job, struct lucid_buf *o
         .signature = world_signature, .revocation = world_revocation, .tcb = world_tcb,            \
         .configuration = world_configuration, .claims_write = world_claims_write                   \
     }
-static const struct scheme scheme_test = WORLD_SCHEME("test", false);
-static const struct scheme scheme_test_mock = WORLD_SCHEME("testmock", true);
+static const struct scheme scheme_test = WORLD_SCHEME("snp", false);
+static const struct scheme scheme_test_mock = WORLD_SCHEME("mock", true);
 /* One that has no revocation, TCB or configuration. */
 static const struct scheme scheme_test_bare = {
     .type = "testbare",
@@ -185,7 +185,8 @@ static void world_bind(struct world *world, size_t i)
     world->evidence[i][95] = (uint8_t)i;
 }
 
-static void world_evidence_add(struct world *world, const char *type, const char *name)
+static __attribute__((unused)) void world_evidence_add(struct world *world, const char *type,
+                                                       const char *name)
 {
     size_t i = world->input.evidence_count++;
     world_bind(world, i);
@@ -221,7 +222,7 @@ static void world_policy_set(struct world *world)
     memset(world->policy.references[0], 0xcd, LUCID_SHA256_BYTES);
     memset(world->set.id, 0xcd, LUCID_SHA256_BYTES);
     (void)snprintf(world->set.name, sizeof(world->set.name), "images");
-    world->set.type = lucid_span_str("test");
+    world->set.type = lucid_span_str("snp");
     world->set.values = world->values;
     world->set.value_count = 1;
     world->values[0] =
@@ -252,7 +253,7 @@ static void world_init(struct world *world)
         .lifetime_s = 3600,
     };
     memset(world->input.challenge.nonce, 0x5a, APPRAISAL_NONCE_BYTES);
-    world_evidence_add(world, "test", "");
+    world_evidence_add(world, "snp", "");
 }
 
 static void world_fini(struct world *world)
@@ -267,8 +268,9 @@ static void world_run(struct world *world)
 }
 
 /* The outcome and code of a step of submod i. */
-static void world_step(const struct world *world, size_t i, enum appraisal_step step,
-                       enum appraisal_outcome outcome, const char *code)
+static __attribute__((unused)) void world_step(const struct world *world, size_t i,
+                                               enum appraisal_step step,
+                                               enum appraisal_outcome outcome, const char *code)
 {
     assert_string_equal(world->appraisal.submods[i].steps[step].code, code);
     assert_int_equal(world->appraisal.submods[i].steps[step].outcome, outcome);

@@ -1,0 +1,161 @@
+/* Bundles: written, and what they hold got out again. */
+#include "plugins/verifier/bundle_internal.h"
+
+#include "base/base64url.h"
+#include "plugins/verifier/canonical.h"
+
+#define BUNDLE_DEPTH_MAX  24
+#define BUNDLE_VALUES_MAX 65536
+
+static const char bundle_type[] = "lucid.attestation.bundle/v1";
+
+static enum lucid_error refuse(struct lucid_why *why, const char *param, const char *text)
+{
+    return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_BUNDLE", param, "%s", text);
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static enum lucid_error blobs_write(struct lucid_span record, record_blob_fn *blob, void *context,
+                                    struct lucid_arena *arena, struct lucid_buf *out,
+                                    struct lucid_why *why)
+{
+    uint8_t(*digests)[LUCID_SHA256_BYTES];
+    size_t count;
+    size_t start = out->len;
+    enum lucid_error e = record_digests(record, arena, &digests, &count, why);
+    for (size_t i = 0; e == LUCID_OK && i < count; i++) {
+        struct lucid_span bytes;
+        e = blob(context, digests[i], &bytes);
+        if (e != LUCID_OK) {
+            break;
+        }
+        if (lucid_base64_len(bytes.len) > BUNDLE_BYTES_MAX ||
+            out->len - start > BUNDLE_BYTES_MAX - lucid_base64_len(bytes.len)) {
+            return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_BUNDLE", "blobs",
+                                "the bundle would be longer than %zu bytes", BUNDLE_BYTES_MAX);
+        }
+        lucid_buf_str(out, i == 0 ? "\"sha256:" : ",\"sha256:");
+        lucid_buf_hex(out, digests[i], LUCID_SHA256_BYTES);
+        lucid_buf_str(out, "\":\"");
+        lucid_buf_base64(out, bytes.data, bytes.len);
+        lucid_buf_char(out, '"');
+    }
+    return e;
+}
+
+enum lucid_error bundle_write(struct lucid_span record, struct lucid_span ear,
+                              struct lucid_span keys, struct lucid_span members,
+                              record_blob_fn *blob, void *context, struct lucid_arena *arena,
+                              struct lucid_buf *out, struct lucid_why *why)
+{
+    lucid_buf_char(out, '{');
+    lucid_json_member_cstr(out, "type", bundle_type);
+    lucid_json_member(out, "record");
+    lucid_buf_span_put(out, record);
+    lucid_json_member_str(out, "ear", ear);
+    lucid_json_member(out, "keys");
+    lucid_buf_span_put(out, keys);
+    if (members.len > 0) {
+        lucid_buf_char(out, ',');
+        lucid_buf_span_put(out, members);
+    }
+    canonical_open(out, "blobs", '{');
+    enum lucid_error e = blobs_write(record, blob, context, arena, out, why);
+    lucid_buf_str(out, "}}");
+    return e == LUCID_OK && !lucid_buf_ok(out) ? LUCID_RETRY_MEMORY : e;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static bool is_type(const struct jcs_value *value, enum jcs_type type)
+{
+    return value != NULL && jcs_type(value) == type;
+}
+
+static bool is_text(const struct jcs_value *value, const char *text)
+{
+    return is_type(value, JCS_STRING) && lucid_span_is(jcs_string(value), text);
+}
+
+/* The Ed25519 keys of a JWK set; others, of other uses, are passed over. */
+static enum lucid_error keys_read(const struct jcs_value *set, struct bundle *ret,
+                                  struct lucid_why *why)
+{
+    const struct jcs_value *keys = jcs_member(set, "keys");
+    if (!is_type(keys, JCS_ARRAY) || jcs_count(keys) > RECORD_KEYS_MAX) {
+        return refuse(why, "keys", "it is to be a JWK set of at most 64 keys");
+    }
+    const struct jcs_value *at = NULL;
+    while ((at = jcs_next(keys, at)) != NULL) {
+        const struct jcs_value *x = jcs_member(at, "x");
+        size_t len = 0;
+        if (is_text(jcs_member(at, "kty"), "OKP") && is_text(jcs_member(at, "crv"), "Ed25519") &&
+            is_type(x, JCS_STRING) &&
+            lucid_base64url_read(jcs_string(x), ret->keys[ret->key_count], DOCUMENT_KEY_BYTES,
+                                 &len) &&
+            len == DOCUMENT_KEY_BYTES) {
+            ret->key_count++;
+        }
+    }
+    return LUCID_OK;
+}
+
+enum lucid_error bundle_read(struct lucid_span text, struct lucid_arena *arena, struct bundle *ret,
+                             struct lucid_why *why)
+{
+    static const struct jcs_limits limits = {.depth_max = BUNDLE_DEPTH_MAX,
+                                             .values_max = BUNDLE_VALUES_MAX};
+    const struct jcs_value *root;
+    if (text.len > BUNDLE_BYTES_MAX) {
+        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_BUNDLE", NULL,
+                            "the bundle is longer than %zu bytes", BUNDLE_BYTES_MAX);
+    }
+    enum lucid_error e = jcs_parse(text, &limits, arena, &root, why);
+    if (e != LUCID_OK) {
+        return e;
+    }
+    const struct jcs_value *record = jcs_member(root, "record");
+    const struct jcs_value *ear = jcs_member(root, "ear");
+    ret->arena = arena;
+    ret->blobs = jcs_member(root, "blobs");
+    if (!is_text(jcs_member(root, "type"), bundle_type)) {
+        return refuse(why, "type", "it is not lucid.attestation.bundle/v1");
+    }
+    if (!is_type(record, JCS_OBJECT)) {
+        return refuse(why, "record", "it is to be an object");
+    }
+    if (!is_type(ear, JCS_STRING)) {
+        return refuse(why, "ear", "it is to be a token");
+    }
+    if (!is_type(ret->blobs, JCS_OBJECT)) {
+        return refuse(why, "blobs", "it is to be an object");
+    }
+    ret->ear = jcs_string(ear);
+    ret->record = canonical_value(record, arena);
+    return ret->record.data == NULL ? LUCID_RETRY_MEMORY
+                                    : keys_read(jcs_member(root, "keys"), ret, why);
+}
+
+enum lucid_error bundle_blob(void *context, const uint8_t digest[LUCID_SHA256_BYTES],
+                             struct lucid_span *ret)
+{
+    const struct bundle *bundle = context;
+    char name[7 + 2 * LUCID_SHA256_BYTES + 1] = "sha256:";
+    lucid_hex_encode(digest, LUCID_SHA256_BYTES, name + 7);
+    const struct jcs_value *value = jcs_member(bundle->blobs, name);
+    if (!is_type(value, JCS_STRING)) {
+        return LUCID_NOTE_ABSENT;
+    }
+    struct lucid_span text = jcs_string(value);
+    size_t len = 0;
+    uint8_t *bytes = lucid_arena_alloc(bundle->arena, text.len / 4 * 3 + 1);
+    if (bytes == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    if (!lucid_base64_decode(text, bytes, text.len / 4 * 3, &len)) {
+        return LUCID_NOTE_ABSENT; /* nothing that could be read */
+    }
+    *ret = lucid_span(bytes, len);
+    return LUCID_OK;
+}

@@ -1,0 +1,24 @@
+/* A bundle, read. */
+#ifndef LUCID_PLUGINS_VERIFIER_BUNDLE_INTERNAL_H
+#define LUCID_PLUGINS_VERIFIER_BUNDLE_INTERNAL_H
+
+#include "plugins/verifier/bundle.h"
+
+struct bundle {
+    struct lucid_span record; /* canonical */
+    struct lucid_span ear;
+    const struct jcs_value *blobs;
+    uint8_t keys[RECORD_KEYS_MAX][DOCUMENT_KEY_BYTES];
+    size_t key_count;
+    struct lucid_arena *arena; /* that bundle_blob decodes into */
+};
+
+/* *ret is zero-initialised; points into text and the arena. INVALID_BUNDLE, INVALID_JSON. */
+enum lucid_error bundle_read(struct lucid_span text, struct lucid_arena *arena, struct bundle *ret,
+                             struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* record_blob_fn; context: struct bundle. */
+enum lucid_error bundle_blob(void *context, const uint8_t digest[LUCID_SHA256_BYTES],
+                             struct lucid_span *ret);
+
+#endif
