@@ -2,8 +2,7 @@
 
 #include "plugins/verifier/field.h"
 #include "plugins/verifier/jose.h"
-#include "plugins/verifier/scheme.h"
-#include "plugins/verifier/x509.h"
+#include "plugins/verifier/scheme_x509.h"
 
 #define PRODUCT            "mock" /* there is one, for floors and references */
 #define EVIDENCE_BYTES_MAX ((size_t)32 * 1024)
@@ -215,41 +214,6 @@ static enum x509_status path_read(const struct scheme_job *job, struct path *pat
     return status;
 }
 
-static const char *chain_code(enum x509_status status)
-{
-    switch (status) {
-    case X509_IS_OK:
-        return "chain.ok";
-    case X509_IS_MALFORMED:
-        return "chain.malformed";
-    case X509_IS_TOO_LARGE:
-        return "chain.too_large";
-    case X509_IS_NO_MEMORY:
-        return "chain.no_memory";
-    case X509_IS_NO_ISSUER:
-        return "chain.no_issuer";
-    case X509_IS_BAD_SIGNATURE:
-        return "chain.bad_signature";
-    case X509_IS_NOT_YET_VALID:
-        return "chain.not_yet_valid";
-    case X509_IS_EXPIRED:
-        return "chain.expired";
-    case X509_IS_BAD_CA:
-        return "chain.bad_ca";
-    case X509_IS_BAD_LEAF:
-        return "chain.bad_leaf";
-    case X509_IS_BAD_ALGORITHM:
-        return "chain.bad_algorithm";
-    case X509_IS_BAD_KEY:
-        return "chain.bad_key";
-    case X509_IS_BAD_EXTENSION:
-        return "chain.bad_extension";
-    case X509_IS_REFUSED:
-        break;
-    }
-    return "chain.refused";
-}
-
 /* Reads and verifies. False: *ret says why. The caller closes the path either way. */
 static bool path_open(struct scheme_job *job, struct path *path, struct appraisal_result *ret)
 {
@@ -268,7 +232,7 @@ static bool path_open(struct scheme_job *job, struct path *path, struct appraisa
     }
     if (status != X509_IS_OK) {
         job->no_memory = job->no_memory || status == X509_IS_NO_MEMORY;
-        scheme_say(ret, APPRAISAL_FAIL, chain_code(status), "%s", what);
+        scheme_say(ret, APPRAISAL_FAIL, scheme_chain_code(status), "%s", what);
         return false;
     }
     path->anchor = path->anchors.items[anchor];
@@ -307,32 +271,6 @@ static void mock_signature(struct scheme_job *job, struct appraisal_result *ret)
 
 /* --- revocation ------------------------------------------------------------------------------- */
 
-static const char *crl_code(enum x509_status status)
-{
-    switch (status) {
-    case X509_IS_NO_ISSUER:
-        return "revocation.crl_issuer";
-    case X509_IS_BAD_SIGNATURE:
-        return "revocation.crl_signature";
-    case X509_IS_NOT_YET_VALID:
-        return "revocation.crl_not_yet_valid";
-    case X509_IS_EXPIRED:
-        return "revocation.crl_expired";
-    case X509_IS_OK:
-    case X509_IS_MALFORMED:
-    case X509_IS_TOO_LARGE:
-    case X509_IS_NO_MEMORY:
-    case X509_IS_BAD_CA:
-    case X509_IS_BAD_LEAF:
-    case X509_IS_BAD_ALGORITHM:
-    case X509_IS_BAD_KEY:
-    case X509_IS_BAD_EXTENSION:
-    case X509_IS_REFUSED:
-        break;
-    }
-    return "revocation.crl_malformed";
-}
-
 static const char *revoked_code(const struct x509_crl *crl, const struct path *path)
 {
     if (x509_crl_revokes(crl, path->leaf.items[0])) {
@@ -356,7 +294,7 @@ static void crl_judge(struct scheme_job *job, const struct path *path, struct lu
         status = x509_crl_verify(crl, path->anchor, job->input->time_s, SIGNATURES);
     }
     job->no_memory = job->no_memory || status == X509_IS_NO_MEMORY;
-    const char *code = status == X509_IS_OK ? revoked_code(crl, path) : crl_code(status);
+    const char *code = status == X509_IS_OK ? revoked_code(crl, path) : scheme_crl_code(status);
     if (code != NULL) {
         job->hardware = HARDWARE_REFUSED;
         scheme_say(ret, APPRAISAL_FAIL, code, "%s", x509_status_name(status));

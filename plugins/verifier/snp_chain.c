@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "plugins/verifier/scheme_x509.h"
 #include "plugins/verifier/snp_internal.h"
 
 static const struct x509_rules leaf_rules = {.algorithms = X509_RSA_PSS_SHA384,
@@ -19,46 +20,11 @@ static void roots_fini(struct roots *roots)
     x509_certs_fini(&roots->between);
 }
 
-static const char *chain_code(enum x509_status status)
-{
-    switch (status) {
-    case X509_IS_OK:
-        return "chain.ok";
-    case X509_IS_MALFORMED:
-        return "chain.malformed";
-    case X509_IS_TOO_LARGE:
-        return "chain.too_large";
-    case X509_IS_NO_MEMORY:
-        return "chain.no_memory";
-    case X509_IS_NO_ISSUER:
-        return "chain.no_issuer";
-    case X509_IS_BAD_SIGNATURE:
-        return "chain.bad_signature";
-    case X509_IS_NOT_YET_VALID:
-        return "chain.not_yet_valid";
-    case X509_IS_EXPIRED:
-        return "chain.expired";
-    case X509_IS_BAD_CA:
-        return "chain.bad_ca";
-    case X509_IS_BAD_LEAF:
-        return "chain.bad_leaf";
-    case X509_IS_BAD_ALGORITHM:
-        return "chain.bad_algorithm";
-    case X509_IS_BAD_KEY:
-        return "chain.bad_key";
-    case X509_IS_BAD_EXTENSION:
-        return "chain.bad_extension";
-    case X509_IS_REFUSED:
-        break;
-    }
-    return "chain.refused";
-}
-
 static void say_status(struct scheme_job *job, enum x509_status status, const char *what,
                        struct appraisal_result *ret)
 {
     job->no_memory = job->no_memory || status == X509_IS_NO_MEMORY;
-    scheme_say(ret, APPRAISAL_FAIL, chain_code(status), "%s", what);
+    scheme_say(ret, APPRAISAL_FAIL, scheme_chain_code(status), "%s", what);
 }
 
 /* --- the leaf --------------------------------------------------------------------------------- */
@@ -357,32 +323,6 @@ void snp_signature(struct scheme_job *job, struct appraisal_result *ret)
 
 /* --- revocation ------------------------------------------------------------------------------- */
 
-static const char *crl_code(enum x509_status status)
-{
-    switch (status) {
-    case X509_IS_NO_ISSUER:
-        return "revocation.crl_issuer";
-    case X509_IS_BAD_SIGNATURE:
-        return "revocation.crl_signature";
-    case X509_IS_NOT_YET_VALID:
-        return "revocation.crl_not_yet_valid";
-    case X509_IS_EXPIRED:
-        return "revocation.crl_expired";
-    case X509_IS_OK:
-    case X509_IS_MALFORMED:
-    case X509_IS_TOO_LARGE:
-    case X509_IS_NO_MEMORY:
-    case X509_IS_BAD_CA:
-    case X509_IS_BAD_LEAF:
-    case X509_IS_BAD_ALGORITHM:
-    case X509_IS_BAD_KEY:
-    case X509_IS_BAD_EXTENSION:
-    case X509_IS_REFUSED:
-        break;
-    }
-    return "revocation.crl_malformed";
-}
-
 /* Whether a good list has one of the chain's certificates. */
 static const char *revoked_code(const struct x509_crl *crl, const struct x509_certs *chain)
 {
@@ -402,7 +342,7 @@ static void crl_judge(struct scheme_job *job, const struct x509_crl *crl,
 {
     enum x509_status status =
         x509_crl_verify(crl, chain->items[2], job->input->time_s, X509_RSA_PSS_SHA384);
-    const char *code = status == X509_IS_OK ? revoked_code(crl, chain) : crl_code(status);
+    const char *code = status == X509_IS_OK ? revoked_code(crl, chain) : scheme_crl_code(status);
     if (code != NULL) {
         scheme_say(ret, APPRAISAL_FAIL, code, "%s", x509_status_name(status));
     } else {
