@@ -76,7 +76,6 @@ static void job_refuse(struct x402_gate *gate, struct x402_gate_job *job, const 
 void x402_gate_enter(struct x402_gate *gate, struct x402_gate_job *job)
 {
     lucid_assert(job->done != NULL && job->match.verdict == X402_FITS);
-    lucid_assert(job->paid == NULL || job->paid->next_part == NULL);
     job->error = LUCID_OK;
     job->reason = "";
     job->text[0] = '\0';

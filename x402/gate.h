@@ -51,7 +51,8 @@ struct x402_gate_job {
     bool smart_wallet_ok; /* somebody can check a smart wallet's (x402_roster_settles) */
     uint64_t price;
     uint64_t price_version;
-    struct ledger_command *paid; /* a write to be committed with the payment; NULL: a read */
+    /* A write to be committed with the payment, with its parts; NULL: a read. */
+    struct ledger_command *paid;
     void (*done)(struct x402_gate_job *job); /* once, on the cashier's loop */
 
     /* Out */

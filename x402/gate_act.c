@@ -249,6 +249,16 @@ static void run_written(void *owner, struct ledger_command *command)
     gate_step(run, event);
 }
 
+/* Puts the write behind all parts of what it pays for, or takes it away again. */
+static void chain_set(struct gate_run *run, bool with_write)
+{
+    struct ledger_command *last = run->job->paid;
+    while (last->next_part != NULL && last->next_part != &run->write.command) {
+        last = last->next_part;
+    }
+    last->next_part = with_write ? &run->write.command : NULL;
+}
+
 /* Hands the write over; what it pays for goes first, in the same chain. */
 static enum gate_event run_submit(struct gate_run *run, bool with_paid)
 {
@@ -256,8 +266,7 @@ static enum gate_event run_submit(struct gate_run *run, bool with_paid)
     struct ledger_command *paid = with_paid ? run->job->paid : NULL;
     struct ledger_command *first = &run->write.command;
     if (paid != NULL) {
-        lucid_assert(paid->next_part == NULL || paid->next_part == &run->write.command);
-        paid->next_part = &run->write.command;
+        chain_set(run, true);
         run->write.paid = paid;
         first = paid;
     }
@@ -266,7 +275,7 @@ static enum gate_event run_submit(struct gate_run *run, bool with_paid)
     if (error != LUCID_OK) {
         run->job->error = error;
         if (paid != NULL) {
-            paid->next_part = NULL;
+            chain_set(run, false);
         }
         return GATE_UNWRITTEN;
     }
@@ -411,7 +420,7 @@ enum gate_event gate_replay(struct gate_run *run)
     if (job->paid == NULL) {
         return GATE_WRITTEN; /* a read: answered afresh */
     }
-    job->paid->next_part = NULL;
+    chain_set(run, false);
     enum lucid_error error =
         gate->options.submit(gate->options.context, job->paid, run_written, run);
     if (error != LUCID_OK) {

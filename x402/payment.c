@@ -342,8 +342,13 @@ static enum lucid_error intend_decide(struct ledger_txn *txn, struct x402_paymen
 
 static bool is_serving(const struct x402_payment_command *command)
 {
-    return command->reads ||
-           (command->paid != NULL && lucid_category(command->paid->error) <= LUCID_CATEGORY_NOTE);
+    bool serving = command->reads || command->paid != NULL;
+    /* All its parts: one that is refused takes the others with it. */
+    for (const struct ledger_command *part = command->paid;
+         part != NULL && part != &command->command; part = part->next_part) {
+        serving = serving && lucid_category(part->error) <= LUCID_CATEGORY_NOTE;
+    }
+    return serving;
 }
 
 static bool digest_is(const struct x402_request_kept *a, const struct x402_request_kept *b)

@@ -139,9 +139,10 @@ enum x402_payment_verb {
  *                    no payment in the result
  *
  * paid: the command that the payment pays for, an earlier part of the same chain (SETTLE, SERVE):
- * the payment is served if that part decided well. NULL with `reads`: a read was paid for, which is
- * served by the commit. Neither (reconciling): unserved. Set `next_part` of the paid command to
- * this one; do not mark the paid one commit_alone, so that it falls when the payment is refused.
+ * the payment is served if that part decided well, and those that follow it. NULL with `reads`: a
+ * read was paid for, which is served by the commit. Neither (reconciling): unserved. Set
+ * `next_part` of the paid command (of its last part) to this one; do not mark the paid one
+ * commit_alone, so that it falls when the payment is refused.
  *
  * What is so already is no event: ret_known. A payment that has served the same request is good for
  * it again (ret_known, served); one that is there unserved is served by a SETTLE as by a SERVE. */
