@@ -1,5 +1,5 @@
-/* The writer: the one thread that changes the ledger, and the queue in front of it. This is the
- * only file with locks; everything below it is free of threads.
+/* The writer: the one thread that changes the ledger, and the queue in front of it. This and
+ * workers.c are the only files with locks; everything below them is free of threads.
  *
  * It takes what is waiting, decides and applies it in one transaction, commits once with full sync,
  * and only then gives the jobs back to their loops. While a commit runs the next group gathers. */

@@ -253,6 +253,23 @@ static void proxy_metrics(struct api_metrics *metrics, struct lucid_buf *out)
     }
 }
 
+static void plugin_metrics(struct api *api, struct lucid_buf *out)
+{
+    const struct api_options *options = &api->options;
+    if (options->plugin_count == 0) {
+        return;
+    }
+    lucid_prom_family(out, "lucid_plugin_faults_total", "counter",
+                      "Requests that a plugin did not end as it must.");
+    for (size_t i = 0; i < options->plugin_count; i++) {
+        lucid_buf_printf(out, "lucid_plugin_faults_total{plugin=\"%s\"} %llu\n",
+                         options->plugins[i]->module->name,
+                         (unsigned long long)read_relaxed(&api->metrics.plugin_faults[i]));
+    }
+    lucid_prom_gauge(out, "lucid_plugin_call_bytes", read_relaxed(&api->metrics.plugin_bytes),
+                     "Memory held by requests to plugins.");
+}
+
 static void request_metrics(struct api *api, struct lucid_buf *out)
 {
     struct api_metrics *metrics = &api->metrics;
@@ -283,6 +300,7 @@ static void request_metrics(struct api *api, struct lucid_buf *out)
     lucid_prom_gauge(out, "lucid_batch_unsent_bytes", read_relaxed(&metrics->batch_unsent_bytes),
                      "Answers to batches waiting for slow clients.");
     proxy_metrics(metrics, out);
+    plugin_metrics(api, out);
     lucid_prom_gauge(out, "lucid_streams_open", read_relaxed(&metrics->streams_open),
                      "Open answers of /v1/stream.");
 }

@@ -241,6 +241,10 @@ static result write_handle(void *self, call_t *call, why_t *why)
         return refuse(why, 0, "NOTE_REFUSED", "body", "a note has 1 to 15 bytes");
     }
     memcpy(note->id, body.data, body.len);
+    if (memcmp(note->id, "free", 4) == 0) {
+        host->call_respond(call, 200, NULL, text_of("{\"free\":true}"));
+        return LUCID_PLUGIN_OK;
+    }
     note->refuse = memcmp(note->id, "no", 2) == 0;
     note->wrong = memcmp(note->id, "mute", 4) == 0;
     *blob = body;
@@ -343,6 +347,13 @@ static const struct lucid_plugin_route routes[] = {
     {.method = "POST", .pattern = "/v1/notes-slow", .handle = slow_handle},
     {.method = "POST",
      .pattern = "/v1/notes",
+     .body_bytes_max = 64,
+     .handle = write_handle,
+     .answered = write_answered},
+    {.method = "POST",
+     .pattern = "/v1/notes-sold",
+     .scopes = LUCID_PLUGIN_SCOPE_ATTEST,
+     .price_class = "appraise",
      .body_bytes_max = 64,
      .handle = write_handle,
      .answered = write_answered},

@@ -1,4 +1,5 @@
-/* A plugin that keeps notes, and misbehaves where it is asked to. Linked in, not loaded. */
+/* A plugin that keeps notes, and misbehaves where it is asked to: linked into unit tests, and as a
+ * module (notes.so, where notes_plugin is lucid_plugin) for the end-to-end test of what is sold. */
 #ifndef LUCID_TESTS_API_PLUGIN_NOTES_H
 #define LUCID_TESTS_API_PLUGIN_NOTES_H
 
@@ -6,7 +7,9 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+#ifndef notes_plugin /* as a module it has the name that <lucid/plugin.h> declares */
 extern const struct lucid_plugin notes_plugin;
+#endif
 
 /* What the handler of POST /v1/notes-slow does with its workers: it tells that it has begun, and
  * waits. */

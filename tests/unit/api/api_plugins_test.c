@@ -273,6 +273,11 @@ static void mistakes_are_ours(void **state)
         refused("GET", target, NULL, 500, "PLUGIN_FAULT", NULL);
     }
     assert_int_equal(world.h.api->metrics.plugin_faults[0] - before, COUNT);
+    struct answer answer;
+    harness_ask(&world.h, "GET", "/metrics", "", lucid_span(NULL, 0), &answer);
+    assert_non_null(strstr((const char *)answer.body.data,
+                           "\nlucid_plugin_faults_total{plugin=\"notes\"} 17\n"));
+    answer_free(&answer);
     json_decref(ask("GET", "/v1/notes-wrong/nothing", NULL, "", NULL, 200));
 }
 
