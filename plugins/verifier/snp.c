@@ -29,6 +29,7 @@ static void snp_parse(struct scheme_job *job, struct appraisal_result *ret)
     job->claims = claims;
     job->bound = report->report_data;
     job->product = snp_product_name(claims->product);
+    job->measurement_count = 0;
     measurement_add(job, "launch", "sha384", report->measurement, true);
     /* Given also when they are zero, so that a reference set that names one is always compared. */
     measurement_add(job, "host_data", "raw", report->host_data, false);

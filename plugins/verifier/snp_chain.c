@@ -1,5 +1,5 @@
 /* The steps chain, signature and revocation of AMD SEV-SNP. */
-#include <stdio.h>
+#include <openssl/crypto.h>
 
 #include "base/assert.h"
 #include "plugins/verifier/scheme_x509.h"
@@ -8,17 +8,11 @@
 static const struct x509_rules leaf_rules = {.algorithms = X509_RSA_PSS_SHA384,
                                              .leaf_keys = X509_P384};
 
-/* Certificates of one attempt; everything is freed before the step returns. */
+/* Certificates of one attempt. */
 struct roots {
     struct x509_certs anchors;
     struct x509_certs between;
 };
-
-static void roots_fini(struct roots *roots)
-{
-    x509_certs_fini(&roots->anchors);
-    x509_certs_fini(&roots->between);
-}
 
 static void say_status(struct scheme_job *job, enum x509_status status, const char *what,
                        struct appraisal_result *ret)
@@ -94,15 +88,45 @@ static struct x509_cert *leaf_find(struct scheme_job *job, struct x509_certs *ce
 
 /* --- roots ------------------------------------------------------------------------------------ */
 
-static enum x509_status pinned_read(enum snp_product product, enum snp_signing_key kind,
-                                    struct roots *ret)
+static struct {
+    CRYPTO_ONCE once;
+    struct x509_certs certs[SNP_PRODUCTS]; /* ARK, ASK, ASVK; empty: there was no memory */
+} pinned = {.once = CRYPTO_ONCE_STATIC_INIT};
+
+static void pinned_read(void)
 {
-    const struct snp_roots *pinned = snp_roots_of(product);
-    enum x509_status status = x509_certs_read(pinned->ark, &ret->anchors);
-    if (status == X509_IS_OK) {
-        status = x509_certs_read(kind == SNP_VLEK ? pinned->asvk : pinned->ask, &ret->between);
+    for (unsigned i = SNP_MILAN; i < SNP_PRODUCTS; i++) {
+        const struct snp_roots *roots = snp_roots_of((enum snp_product)i);
+        struct x509_certs *certs = &pinned.certs[i];
+        if (x509_certs_read(roots->ark, certs) != X509_IS_OK ||
+            x509_certs_read(roots->ask, certs) != X509_IS_OK ||
+            x509_certs_read(roots->asvk, certs) != X509_IS_OK) {
+            x509_certs_fini(certs);
+        }
     }
-    return status;
+}
+
+/* The module may be unloaded: what it kept goes with it. */
+static __attribute__((destructor)) void pinned_free(void)
+{
+    for (unsigned i = SNP_MILAN; i < SNP_PRODUCTS; i++) {
+        x509_certs_fini(&pinned.certs[i]);
+    }
+}
+
+/* AMD's own, borrowed. They are constants, and reading one takes a third of what verifying a report
+ * takes: so they are read once, and only looked at afterwards, from any thread. */
+static enum x509_status pinned_get(enum snp_product product, enum snp_signing_key kind,
+                                   struct roots *ret)
+{
+    if (CRYPTO_THREAD_run_once(&pinned.once, pinned_read) != 1 ||
+        pinned.certs[product].count != 3) {
+        return X509_IS_NO_MEMORY;
+    }
+    struct x509_cert *const *items = pinned.certs[product].items;
+    ret->anchors = (struct x509_certs){.items = {items[0]}, .count = 1};
+    ret->between = (struct x509_certs){.items = {items[kind == SNP_VLEK ? 2 : 1]}, .count = 1};
+    return X509_IS_OK;
 }
 
 /* A root for tests: PEM of its ARK, ASK and ASVK in any order, told apart as AMD's: the root is its
@@ -149,7 +173,7 @@ static bool chain_keep(struct scheme_job *job, const struct x509_cert *leaf,
         return false;
     }
     for (size_t i = 0; i < roots->between.count; i++) {
-        if (x509_cert_issued_by(leaf, roots->between.items[i])) {
+        if (x509_cert_names_issuer(leaf, roots->between.items[i])) {
             return keep(job, roots->between.items[i], &claims->issuer);
         }
     }
@@ -174,11 +198,11 @@ static enum x509_status leaf_verify(struct scheme_job *job, const struct x509_ce
     struct snp_claims *claims = snp_claims_of(job);
     enum snp_signing_key kind = claims->report.signing_key;
     struct roots roots = {.anchors = {.count = 0}};
-    enum x509_status status = pinned_read(claims->product, kind, &roots);
+    enum x509_status status = pinned_get(claims->product, kind, &roots);
     if (status == X509_IS_OK) {
         status = roots_verify(job, leaf, &roots);
     }
-    roots_fini(&roots);
+    roots = (struct roots){.anchors = {.count = 0}};
     char key[SCHEME_KEY_BYTES_MAX + 1];
     snp_key("test-root", claims->product, key);
     const struct appraisal_collateral *item =
@@ -189,7 +213,8 @@ static enum x509_status leaf_verify(struct scheme_job *job, const struct x509_ce
             status = roots_verify(job, leaf, &roots);
         }
         claims->test_root = status == X509_IS_OK;
-        roots_fini(&roots);
+        x509_certs_fini(&roots.anchors);
+        x509_certs_fini(&roots.between);
     }
     return status;
 }

@@ -253,13 +253,16 @@ bool x509_cert_issuer(const struct x509_cert *cert, char ret[X509_NAME_BYTES_MAX
     return common_name(X509_get_issuer_name(cert->x), ret);
 }
 
+bool x509_cert_names_issuer(const struct x509_cert *cert, const struct x509_cert *issuer)
+{
+    return X509_NAME_cmp(X509_get_issuer_name(cert->x), X509_get_subject_name(issuer->x)) == 0;
+}
+
 bool x509_cert_issued_by(const struct x509_cert *cert, const struct x509_cert *issuer)
 {
     EVP_PKEY *key = X509_get0_pubkey(issuer->x);
     bool good =
-        key != NULL &&
-        X509_NAME_cmp(X509_get_issuer_name(cert->x), X509_get_subject_name(issuer->x)) == 0 &&
-        X509_verify(cert->x, key) == 1;
+        key != NULL && x509_cert_names_issuer(cert, issuer) && X509_verify(cert->x, key) == 1;
     ERR_clear_error();
     return good;
 }

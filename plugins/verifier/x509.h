@@ -71,6 +71,8 @@ uint64_t x509_cert_not_after(const struct x509_cert *cert);
 bool x509_cert_subject(const struct x509_cert *cert, char ret[X509_NAME_BYTES_MAX + 1]);
 bool x509_cert_issuer(const struct x509_cert *cert, char ret[X509_NAME_BYTES_MAX + 1]);
 
+/* Whether issuer's subject is this certificate's issuer: names only. */
+bool x509_cert_names_issuer(const struct x509_cert *cert, const struct x509_cert *issuer);
 /* Whether issuer's subject is this certificate's issuer, and its key made the signature. */
 bool x509_cert_issued_by(const struct x509_cert *cert, const struct x509_cert *issuer);
 
