@@ -14,12 +14,31 @@ enum {
     LIST_MAX = 1000,
 };
 
+#define TIME_MAX_S 253402300799ULL /* the year 9999 */
+
 /* --- around a handler ------------------------------------------------------------------------- */
+
+/* The code if the plugin or the service has it, else one that fits everything. */
+static const char *code_known(const char *code)
+{
+    static const char *const service[] = {"BODY_TOO_LARGE", "FORBIDDEN", "INVALID_JSON",
+                                          "INVALID_PARAMETER", "SIGNATURE_INVALID"};
+    for (size_t i = 0; code != NULL && i < sizeof(service) / sizeof(service[0]); i++) {
+        if (strcmp(service[i], code) == 0) {
+            return code;
+        }
+    }
+    for (const struct lucid_plugin_code *at = verifier_codes; at->code != NULL; at++) {
+        if (code != NULL && strcmp(at->code, code) == 0) {
+            return code;
+        }
+    }
+    return "INVALID_REQUEST";
+}
 
 static enum lucid_plugin_result refuse(const struct ask *ask, enum lucid_error error,
                                        const struct lucid_why *why, struct lucid_plugin_why *ret)
 {
-    const struct lucid_plugin *module = &lucid_plugin;
     switch (lucid_category(error)) {
     case LUCID_CATEGORY_OK:
         return LUCID_PLUGIN_OK;
@@ -34,23 +53,20 @@ static enum lucid_plugin_result refuse(const struct ask *ask, enum lucid_error e
     case LUCID_CATEGORY_REFUSE:
         break;
     }
-    ret->code = "INVALID_REQUEST";
-    for (const struct lucid_plugin_code *at = module->codes; at->code != NULL; at++) {
-        if (why->code != NULL && strcmp(at->code, why->code) == 0) {
-            ret->code = at->code;
-        }
-    }
+    ret->code = code_known(why->code);
     (void)snprintf(ret->param, sizeof(ret->param), "%s", why->param);
     (void)snprintf(ret->text, sizeof(ret->text), "%s",
                    why->text[0] != '\0' ? why->text : "the request is not valid");
     return LUCID_PLUGIN_REFUSED;
 }
 
-enum lucid_plugin_result ask_run(void *self, struct lucid_plugin_call *call, ask_fn *handler,
-                                 struct lucid_plugin_why *why)
+enum lucid_plugin_result ask_answered(void *self, struct lucid_plugin_call *call,
+                                      struct lucid_plugin_command *command, ask_fn *handler,
+                                      struct lucid_plugin_why *why)
 {
     struct verifier *verifier = self;
-    struct ask ask = {.verifier = verifier, .host = verifier->host, .call = call};
+    struct ask ask = {
+        .verifier = verifier, .host = verifier->host, .call = call, .command = command};
     struct lucid_why inner = {.code = NULL};
     lucid_arena_init(&ask.arena, ARENA_BYTES_MAX);
     lucid_buf_init(&ask.out, OUT_BYTES_MAX);
@@ -60,6 +76,12 @@ enum lucid_plugin_result ask_run(void *self, struct lucid_plugin_call *call, ask
     lucid_buf_fini(&ask.out);
     lucid_arena_fini(&ask.arena);
     return result;
+}
+
+enum lucid_plugin_result ask_run(void *self, struct lucid_plugin_call *call, ask_fn *handler,
+                                 struct lucid_plugin_why *why)
+{
+    return ask_answered(self, call, NULL, handler, why);
 }
 
 enum lucid_error ask_view(struct ask *ask)
@@ -90,6 +112,27 @@ enum lucid_error ask_keep(struct ask *ask, struct lucid_span bytes, struct lucid
     }
     *ret = (struct lucid_plugin_bytes){copy, bytes.len};
     return LUCID_OK;
+}
+
+enum lucid_error ask_keep_canonical(struct ask *ask, struct lucid_buf *text,
+                                    struct lucid_plugin_bytes *ret)
+{
+    static const struct jcs_limits limits = {DEPTH_MAX, VALUES_MAX};
+    const struct jcs_value *root;
+    struct lucid_span copy = lucid_buf_ok(text)
+                                 ? lucid_arena_copy(&ask->arena, lucid_buf_span(text))
+                                 : (struct lucid_span){0};
+    if (copy.data == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error error = jcs_parse(copy, &limits, &ask->arena, &root, NULL);
+    lucid_assert(lucid_category(error) != LUCID_CATEGORY_REFUSE); /* it is ours */
+    if (error != LUCID_OK) {
+        return error;
+    }
+    lucid_buf_clear(text);
+    jcs_write(root, text);
+    return lucid_buf_ok(text) ? ask_keep(ask, lucid_buf_span(text), ret) : LUCID_RETRY_MEMORY;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -204,19 +247,35 @@ enum lucid_error ask_digest(struct lucid_span text, const char *param,
     return LUCID_OK;
 }
 
+enum lucid_error ask_test_time(const struct ask *ask, const struct jcs_value *body, uint64_t *ret,
+                               struct lucid_why *why)
+{
+    const struct jcs_value *time = jcs_member(body, "test_time");
+    uint64_t time_s = ask->now_ms / 1000;
+    if (time != NULL && !ask->host->test) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "TEST_ONLY", "test_time",
+                            "only a store made by `lucid log init --test` takes it");
+    }
+    if (time != NULL && (!jcs_uint(time, &time_s) || time_s > TIME_MAX_S)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "test_time",
+                            "it must be a whole number of Unix seconds");
+    }
+    *ret = time_s;
+    return LUCID_OK;
+}
+
 enum lucid_error ask_id(struct ask *ask, uint8_t ret[LUCID_SHA256_BYTES])
 {
     struct lucid_span text = kind_span(ask->host->call_param(ask->call, "id"));
     return ask_digest(text, "id", ret, NULL) == LUCID_OK ? LUCID_OK : LUCID_NOTE_ABSENT;
 }
 
-enum lucid_error ask_blob(struct ask *ask, const uint8_t digest[LUCID_SHA256_BYTES],
-                          struct lucid_span *ret)
+/* --- the log ---------------------------------------------------------------------------------- */
+
+static enum lucid_error error_of(enum lucid_plugin_result result)
 {
-    struct lucid_plugin_bytes bytes;
-    switch (ask->host->view_blob(ask->view, digest, &bytes)) {
+    switch (result) {
     case LUCID_PLUGIN_OK:
-        *ret = kind_span(bytes);
         return LUCID_OK;
     case LUCID_PLUGIN_ABSENT:
         return LUCID_NOTE_ABSENT;
@@ -229,6 +288,55 @@ enum lucid_error ask_blob(struct ask *ask, const uint8_t digest[LUCID_SHA256_BYT
         break;
     }
     return LUCID_FATAL_CORRUPT;
+}
+
+enum lucid_error ask_blob(struct ask *ask, const uint8_t digest[LUCID_SHA256_BYTES],
+                          struct lucid_span *ret)
+{
+    struct lucid_plugin_bytes bytes;
+    enum lucid_error error = error_of(ask->host->view_blob(ask->view, digest, &bytes));
+    if (error == LUCID_OK) {
+        *ret = kind_span(bytes);
+    }
+    return error;
+}
+
+enum lucid_error ask_logged(struct ask *ask, uint64_t sequence, struct lucid_span *ret_payload,
+                            struct lucid_span *ret_body)
+{
+    struct lucid_plugin_event event;
+    struct lucid_plugin_bytes body = {0};
+    enum lucid_error error = error_of(ask->host->view_event(ask->view, sequence, &event));
+    if (error != LUCID_OK) {
+        return error == LUCID_RETRY_BUSY ? error : LUCID_FATAL_CORRUPT;
+    }
+    error = error_of(ask->host->view_body(ask->view, sequence, &body));
+    if (error != LUCID_OK && lucid_category(error) != LUCID_CATEGORY_NOTE) {
+        return error;
+    }
+    *ret_payload = kind_span(event.payload);
+    *ret_body = error == LUCID_OK ? kind_span(body) : (struct lucid_span){0};
+    return LUCID_OK;
+}
+
+enum lucid_error ask_keys(struct ask *ask, uint8_t (*ret)[32], size_t max, size_t *ret_count)
+{
+    size_t count = 0;
+    enum lucid_error error = LUCID_OK;
+    while (count < max) {
+        uint64_t since_ms;
+        uint64_t until_ms;
+        error = error_of(ask->host->view_key(ask->view, count, ret[count], &since_ms, &until_ms));
+        if (error != LUCID_OK) {
+            break;
+        }
+        count++;
+    }
+    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
+        return error;
+    }
+    *ret_count = count;
+    return LUCID_OK;
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
@@ -252,7 +360,7 @@ static enum lucid_error query_u64(struct ask *ask, const char *name, uint64_t ma
         value = value * 10 + digit;
     }
     if (value == 0 || value > max) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_QUERY", name,
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PARAMETER", name,
                             "it must be a number from 1 on, as a page before gave it");
     }
     *ret = value;
@@ -326,4 +434,36 @@ enum lucid_error ask_place_write(struct ask *ask, const struct kind_row *row)
     lucid_json_member(&ask->out, "receipt");
     lucid_buf_span_put(&ask->out, kind_span(text));
     return LUCID_OK;
+}
+
+/* A summary is an object: its members go on in the row. */
+void ask_row_write(struct ask *ask, const struct kind_row *row, const char *name)
+{
+    struct lucid_buf *out = &ask->out;
+    lucid_buf_char(out, '{');
+    if (name != NULL) {
+        lucid_json_member_hex(out, name, row->id, sizeof(row->id));
+    } else {
+        ask_digest_write(out, "id", row->id);
+    }
+    lucid_json_member_u64(out, "sequence", row->sequence);
+    lucid_json_member_u64(out, "leaf_index", row->leaf);
+    lucid_json_member_time(out, "logged_at", row->time_ms);
+    if (row->summary.len > 2) {
+        lucid_buf_char(out, ',');
+        lucid_buf_put(out, row->summary.data + 1, row->summary.len - 2);
+    }
+    lucid_buf_char(out, '}');
+}
+
+enum lucid_error ask_item_row(struct ask *ask, enum kind_item item, const char *name,
+                              uint64_t before, uint64_t *ret_sequence)
+{
+    struct kind_row row;
+    enum lucid_error error = kind_before(ask->host, ask->view, item, before, &row);
+    if (error == LUCID_OK) {
+        ask_row_write(ask, &row, name);
+        *ret_sequence = row.sequence;
+    }
+    return error;
 }

@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/base64url.h"
 #include "base/jcs/jcs.h"
 #include "plugins/verifier/appraisal.h"
-#include "plugins/verifier/bundle.h"
 
 enum {
     HASH_BYTES = LUCID_SHA256_BYTES,
@@ -209,13 +209,15 @@ static void appraisal_summary(const struct jcs_value *record, struct lucid_buf *
     lucid_buf_char(out, '}');
 }
 
-/* A record's own summary: its members that are text, numbers or truths, not what lies in them. */
-static void flat_summary(const struct jcs_value *record, struct lucid_buf *out)
+/* A record's own summary: its members that are text, numbers or truths, not what lies in them. A
+ * document's id is the row's. */
+static void flat_summary(const struct jcs_value *record, bool document, struct lucid_buf *out)
 {
     lucid_buf_char(out, '{');
     for (const struct jcs_value *at = jcs_next(record, NULL); at != NULL;
          at = jcs_next(record, at)) {
-        if (jcs_type(at) == JCS_OBJECT || jcs_type(at) == JCS_ARRAY) {
+        if (jcs_type(at) == JCS_OBJECT || jcs_type(at) == JCS_ARRAY ||
+            (document && lucid_span_is(jcs_name(at), "id"))) {
             continue;
         }
         if (out->len > 1) {
@@ -255,37 +257,66 @@ static enum lucid_plugin_result item_put(const struct lucid_plugin_host *host,
     return result;
 }
 
-bool kind_asked(struct lucid_span record, struct lucid_arena *arena, uint8_t ret[HASH_BYTES])
+/* "sha256:" and 64 hex digits. */
+static bool digest_member(const struct jcs_value *object, const char *name, uint8_t ret[HASH_BYTES])
 {
-    const struct jcs_value *root;
-    if (!parse(record, arena, &root) || jcs_member(root, "evidences") == NULL ||
-        jcs_member(root, "runtimeData") == NULL) {
-        return false;
-    }
-    struct lucid_buf text = {0};
-    jcs_write(jcs_member(root, "runtimeData"), &text);
-    jcs_write(jcs_member(root, "evidences"), &text);
-    bool ok = lucid_buf_ok(&text);
-    if (ok) {
-        lucid_sha256(lucid_buf_span(&text), ret);
-    }
-    lucid_buf_fini(&text);
-    return ok;
+    static const char prefix[] = "sha256:";
+    const size_t skip = sizeof(prefix) - 1;
+    struct lucid_span text;
+    return text_member(object, name, &text) && text.len > skip &&
+           memcmp(text.data, prefix, skip) == 0 &&
+           lucid_hex_decode(lucid_span(text.data + skip, text.len - skip), ret, HASH_BYTES);
 }
 
+/* What kind_asked makes of the bytes themselves, made of their digests in a record. */
+static bool asked_of(const struct jcs_value *record, uint8_t ret[HASH_BYTES])
+{
+    uint8_t digests[1 + APPRAISAL_EVIDENCES_MAX][HASH_BYTES];
+    const struct jcs_value *evidences = jcs_member(record, "evidences");
+    size_t count = 1;
+    if (!digest_member(record, "runtimeData", digests[0])) {
+        return false;
+    }
+    for (const struct jcs_value *at = jcs_next(evidences, NULL); at != NULL;
+         at = jcs_next(evidences, at)) {
+        if (count > APPRAISAL_EVIDENCES_MAX || !digest_member(at, "evidence", digests[count])) {
+            return false;
+        }
+        count++;
+    }
+    lucid_sha256(lucid_span(digests, count * HASH_BYTES), ret);
+    return true;
+}
+
+void kind_asked(struct lucid_span runtime_data, const struct lucid_span *evidences, size_t count,
+                uint8_t ret[HASH_BYTES])
+{
+    uint8_t digests[1 + APPRAISAL_EVIDENCES_MAX][HASH_BYTES];
+    lucid_assert(count <= APPRAISAL_EVIDENCES_MAX);
+    lucid_sha256(runtime_data, digests[0]);
+    for (size_t i = 0; i < count; i++) {
+        lucid_sha256(evidences[i], digests[1 + i]);
+    }
+    lucid_sha256(lucid_span(digests, (1 + count) * HASH_BYTES), ret);
+}
+
+/* holder: what has the member "nonce". */
 static enum lucid_plugin_result nonce_put(const struct lucid_plugin_host *host,
                                           struct lucid_plugin_txn *txn,
                                           const struct lucid_plugin_event *event,
-                                          const struct jcs_value *record, struct lucid_arena *arena)
+                                          const struct jcs_value *holder,
+                                          const struct jcs_value *record)
 {
     uint8_t nonce[APPRAISAL_NONCE_BYTES];
     uint8_t row[NONCE_ROW_BYTES];
     struct lucid_span text;
     size_t len = 0;
-    if (!text_member(jcs_member(record, "session"), "nonce", &text) ||
-        !lucid_base64url_read(text, nonce, sizeof(nonce), &len) || len != sizeof(nonce) ||
-        !kind_asked(kind_span(event->payload), arena, row + HASH_BYTES)) {
+    if (!text_member(holder, "nonce", &text) ||
+        !lucid_base64url_read(text, nonce, sizeof(nonce), &len) || len != sizeof(nonce)) {
         return LUCID_PLUGIN_CORRUPT;
+    }
+    if (!asked_of(record, row + HASH_BYTES)) {
+        memset(row + HASH_BYTES, 0, HASH_BYTES); /* nothing that can be asked for again */
     }
     memcpy(row, event->entry, HASH_BYTES);
     return host->txn_put(txn, KIND_NONCES, (struct lucid_plugin_bytes){nonce, sizeof(nonce)},
@@ -323,11 +354,37 @@ static enum lucid_plugin_result collateral_put(const struct lucid_plugin_host *h
     return result;
 }
 
+/* The documents of claims, so that an interaction finds what it names, and their nonce. */
+static enum lucid_plugin_result claims_put(const struct lucid_plugin_host *host,
+                                           struct lucid_plugin_txn *txn,
+                                           const struct lucid_plugin_event *event,
+                                           const struct jcs_value *record)
+{
+    enum lucid_plugin_result result = LUCID_PLUGIN_OK;
+    const struct jcs_value *documents = jcs_member(record, "documents");
+    for (const struct jcs_value *at = jcs_next(documents, NULL);
+         at != NULL && result == LUCID_PLUGIN_OK; at = jcs_next(documents, at)) {
+        uint8_t id[HASH_BYTES];
+        uint8_t key[ITEM_KEY_BYTES];
+        uint8_t head[ROW_HEAD_BYTES];
+        lucid_put_be64(head, event->sequence);
+        lucid_put_be64(head + 8, event->leaf);
+        lucid_put_be64(head + 16, event->time_ms);
+        result = digest_member(at, "document", id)
+                     ? host->txn_put(txn, KIND_ITEMS, item_key(key, KIND_CLAIMS_DOCUMENT, id),
+                                     (struct lucid_plugin_bytes){head, sizeof(head)})
+                     : LUCID_PLUGIN_CORRUPT;
+    }
+    if (result == LUCID_PLUGIN_OK && jcs_member(record, "nonce") != NULL) {
+        result = nonce_put(host, txn, event, record, record);
+    }
+    return result;
+}
+
 static enum lucid_plugin_result item_apply(const struct lucid_plugin_host *host,
                                            struct lucid_plugin_txn *txn,
                                            const struct lucid_plugin_event *event,
-                                           enum kind_item item, const struct jcs_value *record,
-                                           struct lucid_arena *arena)
+                                           enum kind_item item, const struct jcs_value *record)
 {
     uint8_t id[HASH_BYTES];
     struct lucid_span hex;
@@ -343,14 +400,17 @@ static enum lucid_plugin_result item_apply(const struct lucid_plugin_host *host,
     if (item == KIND_APPRAISAL) {
         appraisal_summary(record, &summary);
     } else {
-        flat_summary(record, &summary);
+        flat_summary(record, document, &summary);
     }
     enum lucid_plugin_result result =
         lucid_buf_ok(&summary) ? item_put(host, txn, event, item, id, lucid_buf_span(&summary))
                                : LUCID_PLUGIN_BUSY;
     lucid_buf_fini(&summary);
     if (result == LUCID_PLUGIN_OK && item == KIND_APPRAISAL) {
-        result = nonce_put(host, txn, event, record, arena);
+        result = nonce_put(host, txn, event, jcs_member(record, "session"), record);
+    }
+    if (result == LUCID_PLUGIN_OK && item == KIND_CLAIMS) {
+        result = claims_put(host, txn, event, record);
     }
     return result;
 }
@@ -378,7 +438,7 @@ static enum lucid_plugin_result kind_apply(const struct lucid_plugin_host *host,
         }
         for (size_t i = 0; i < sizeof(item_types) / sizeof(item_types[0]); i++) {
             if (lucid_span_is(kind_span(event->type), item_types[i].type)) {
-                result = item_apply(host, txn, event, item_types[i].item, record, &arena);
+                result = item_apply(host, txn, event, item_types[i].item, record);
             }
         }
     }
@@ -392,15 +452,12 @@ static bool kind_body_fits(const struct lucid_plugin_host *host,
 {
     struct lucid_arena arena;
     const struct jcs_value *record;
-    struct lucid_span digest;
     uint8_t named[HASH_BYTES];
     uint8_t hash[HASH_BYTES];
     host->sha256(host, &body, 1, hash);
     lucid_arena_init(&arena, ARENA_BYTES_MAX);
     bool fits = parse(kind_span(event->payload), &arena, &record) &&
-                text_member(record, "ear", &digest) && digest.len == 7 + 2 * HASH_BYTES &&
-                lucid_hex_decode(lucid_span(digest.data + 7, 2 * HASH_BYTES), named, HASH_BYTES) &&
-                memcmp(named, hash, HASH_BYTES) == 0;
+                digest_member(record, "ear", named) && memcmp(named, hash, HASH_BYTES) == 0;
     lucid_arena_fini(&arena);
     return fits;
 }

@@ -11,7 +11,7 @@
  * sequence u64 imports     sequence u64                  → SHA-256 32 ‖ imported u64 s ‖ key text
  *
  * id: of a record its SHA-256 (an appraisal, claims, an interaction), of a document the SHA-256 of
- * its canonical bytes (a policy, a reference set).
+ * its canonical bytes (a policy, a reference set, an auditor's claims).
  *
  * Thread: see <lucid/plugin.h>. */
 #ifndef LUCID_PLUGINS_VERIFIER_KIND_H
@@ -29,6 +29,7 @@ enum kind_table { KIND_ITEMS, KIND_ORDER, KIND_NONCES, KIND_COLLATERAL, KIND_IMP
 enum kind_item {
     KIND_APPRAISAL = 'a',
     KIND_CLAIMS = 'c',
+    KIND_CLAIMS_DOCUMENT = 'd', /* what claims were made of; in no order */
     KIND_INTERACTION = 'i',
     KIND_POLICY = 'p',
     KIND_REFERENCE = 'r',
@@ -104,10 +105,10 @@ enum lucid_error kind_import_before(const struct lucid_plugin_host *host,
                                     struct lucid_plugin_view *view, uint64_t before,
                                     struct kind_import *ret) LUCID_WARN_UNUSED;
 
-/* What was asked for, whenever it was: SHA-256 over the runtime data's and all evidences' digests
- * as a record has them. False: this is no record. */
-bool kind_asked(struct lucid_span record, struct lucid_arena *arena,
-                uint8_t ret[LUCID_SHA256_BYTES]) LUCID_WARN_UNUSED;
+/* What was asked for, whenever it was: SHA-256 over the digests of the runtime data and of all
+ * evidences (at most APPRAISAL_EVIDENCES_MAX). */
+void kind_asked(struct lucid_span runtime_data, const struct lucid_span *evidences, size_t count,
+                uint8_t ret[LUCID_SHA256_BYTES]);
 
 static inline struct lucid_span kind_span(struct lucid_plugin_bytes bytes)
 {

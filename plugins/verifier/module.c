@@ -5,15 +5,7 @@
 #include "base/secret.h"
 #include "plugins/verifier/module.h"
 
-#define STRING_OF(x) #x
-#define STRING(x)    STRING_OF(x)
-
 extern const char verifier_openapi_document[];
-
-const char *verifier_build(void)
-{
-    return VERIFIER_VERSION " rules " STRING(APPRAISAL_RULES_VERSION);
-}
 
 /* RFC 7638 with the members of RFC 8037: how the key is called in tokens and in the JWKS. */
 static bool kid_make(const struct lucid_plugin_host *host, char ret[VERIFIER_KID_BYTES + 1])
@@ -75,31 +67,17 @@ static enum lucid_plugin_result verifier_open(const struct lucid_plugin_host *ho
     return LUCID_PLUGIN_OK;
 }
 
-static const struct lucid_plugin_code codes[] = {
-    {"CHALLENGE_UNKNOWN", 403}, {"EVIDENCE_REFUSED", 422}, {"EVIDENCE_TYPE_UNKNOWN", 422},
-    {"INVALID_QUERY", 400},     {"INVALID_REQUEST", 422},  {"MOCK_NOT_ALLOWED", 403},
-    {"NONCE_USED", 409},        {"TEST_ONLY", 422},        {NULL, 0},
-};
-
-#define SMALL ((size_t)16 * 1024)
-
-static const struct lucid_plugin_route routes[] = {
-    {"GET", "/.well-known/lucid-verifier", 0, NULL, 0, 0, route_about, NULL},
-    {"POST", "/v1/attestation/challenge", 0, NULL, LUCID_PLUGIN_ROUTE_READS, SMALL, route_challenge,
-     NULL},
-    {.method = NULL},
-};
-
 const struct lucid_plugin lucid_plugin = {
     .abi = LUCID_PLUGIN_ABI,
     .name = "verifier",
-    .version = VERIFIER_VERSION "+rules." STRING(APPRAISAL_RULES_VERSION),
+    .version = verifier_version,
     .summary = "appraises evidence of trusted hardware, reproducibly, on the log",
     .settings = verifier_settings,
     .kinds = kind_attestation,
-    .routes = routes,
-    .codes = codes,
+    .routes = verifier_routes,
+    .codes = verifier_codes,
     .openapi = verifier_openapi_document,
     .open = verifier_open,
     .close = verifier_close,
+    .metrics = metrics_write,
 };

@@ -1,13 +1,17 @@
 /* POST /v1/attestation/challenge, GET /.well-known/lucid-verifier. */
+#include <stdio.h>
+
 #include "base/base64url.h"
+#include "plugins/verifier/appraise.h"
 #include "plugins/verifier/challenge.h"
-#include "plugins/verifier/module.h"
 
 enum { TYPES_MAX = 16 };
 
-/* Which kinds of evidence the caller means to send. */
-static enum lucid_error types_check(const struct jcs_value *types, struct lucid_why *why)
+/* Whether every kind of evidence that the caller means to send would be taken. */
+static enum lucid_error types_check(const struct ask *ask, const struct jcs_value *types,
+                                    struct lucid_why *why)
 {
+    size_t i = 0;
     if (types == NULL) {
         return LUCID_OK;
     }
@@ -15,10 +19,19 @@ static enum lucid_error types_check(const struct jcs_value *types, struct lucid_
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "types",
                             "it must be a list of 1 to %d kinds of evidence", TYPES_MAX);
     }
-    for (const struct jcs_value *at = jcs_next(types, NULL); at != NULL; at = jcs_next(types, at)) {
-        if (jcs_type(at) != JCS_STRING) {
-            return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "types",
-                                "a kind of evidence is a text");
+    for (const struct jcs_value *at = jcs_next(types, NULL); at != NULL;
+         at = jcs_next(types, at), i++) {
+        char param[32];
+        (void)snprintf(param, sizeof(param), "types[%zu]", i);
+        const struct scheme *scheme =
+            jcs_type(at) == JCS_STRING ? scheme_find(jcs_string(at)) : NULL;
+        if (scheme == NULL) {
+            return lucid_refuse(why, LUCID_REFUSE_INVALID, "EVIDENCE_TYPE_UNKNOWN", param,
+                                "this kind of evidence is not known here");
+        }
+        if (scheme->is_mock && !ask->verifier->allow_mock) {
+            return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "MOCK_NOT_ALLOWED", param,
+                                "this verifier takes no mock evidence");
         }
     }
     return LUCID_OK;
@@ -34,7 +47,7 @@ static enum lucid_error challenge(struct ask *ask, struct lucid_why *why)
         error = ask_text(body, "", "audience", true, CHALLENGE_AUDIENCE_BYTES_MAX, &audience, why);
     }
     if (error == LUCID_OK) {
-        error = types_check(jcs_member(body, "types"), why);
+        error = types_check(ask, jcs_member(body, "types"), why);
     }
     if (error != LUCID_OK) {
         return error;
@@ -81,8 +94,21 @@ static enum lucid_error about(struct ask *ask, struct lucid_why *why)
     lucid_json_member(out, "eat_profiles");
     lucid_buf_str(out, verifier->spelling == EAR_DRAFT_04 ? "[\"" EAR_PROFILE "\"]"
                                                           : "[\"" EAR_PROFILE_OLD "\"]");
+    lucid_json_member(out, "types");
+    lucid_buf_char(out, '[');
+    bool first = true;
+    for (size_t i = 0; schemes[i] != NULL; i++) {
+        if (!schemes[i]->is_mock || verifier->allow_mock) {
+            lucid_buf_printf(out, "%s\"%s\"", first ? "" : ",", schemes[i]->type);
+            first = false;
+        }
+    }
+    lucid_buf_char(out, ']');
     lucid_json_member_str(out, "developer", verifier->developer);
-    lucid_json_member_cstr(out, "build", verifier_build());
+    lucid_json_member_cstr(out, "build", verifier_version);
+    uint8_t policy[LUCID_SHA256_BYTES];
+    appraise_policy_default(verifier, policy);
+    ask_digest_write(out, "default_policy", policy);
     lucid_json_member_u64(out, "rules_version", APPRAISAL_RULES_VERSION);
     lucid_json_member_bool(out, "allow_mock", verifier->allow_mock);
     lucid_json_member_bool(out, "test", ask->host->test);

@@ -1,0 +1,277 @@
+/* The body of POST /v1/attestation/appraise. */
+#include <stdio.h>
+
+#include "plugins/verifier/appraise.h"
+#include "plugins/verifier/challenge.h"
+#include "plugins/verifier/freshness.h"
+
+enum { JWS_BYTES_MAX = APPRAISAL_EVIDENCE_BYTES_MAX };
+
+static enum lucid_error invalid(struct lucid_why *why, const char *param, const char *text)
+{
+    return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", param, "%s", text);
+}
+
+/* --- one evidence ----------------------------------------------------------------------------- */
+
+/* A compact JWS has points, which base64 has not: it is the evidence itself. */
+static enum lucid_error bytes_read(struct ask *ask, const struct jcs_value *object,
+                                   const char *where, struct lucid_span *ret, struct lucid_why *why)
+{
+    char param[64];
+    struct lucid_span text;
+    struct lucid_plugin_bytes kept;
+    enum lucid_error error = ask_text(object, where, "evidence", true,
+                                      lucid_base64_len(APPRAISAL_EVIDENCE_BYTES_MAX), &text, why);
+    (void)snprintf(param, sizeof(param), "%sevidence", where);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (memchr(text.data, '.', text.len) == NULL) {
+        return ask_base64(ask, text, APPRAISAL_EVIDENCE_BYTES_MAX, param, ret, why);
+    }
+    if (text.len > JWS_BYTES_MAX) {
+        return invalid(why, param, "it is too long");
+    }
+    error = ask_keep(ask, text, &kept);
+    if (error == LUCID_OK) {
+        *ret = kind_span(kept);
+    }
+    return error;
+}
+
+/* Certificates as PEM text or base64 of DER. */
+static enum lucid_error endorsements_read(struct ask *ask, const struct jcs_value *list,
+                                          const char *where, struct appraisal_evidence *ret,
+                                          struct lucid_why *why)
+{
+    char param[64];
+    if (list == NULL) {
+        return LUCID_OK;
+    }
+    (void)snprintf(param, sizeof(param), "%sendorsements", where);
+    if (jcs_type(list) != JCS_ARRAY || jcs_count(list) > APPRAISAL_CHAIN_MAX) {
+        return invalid(why, param, "it must be a list of at most 8 certificates");
+    }
+    for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
+        static const char pem[] = "-----BEGIN";
+        struct lucid_span *out = &ret->endorsements[ret->endorsement_count];
+        struct lucid_plugin_bytes kept;
+        enum lucid_error error = LUCID_OK;
+        (void)snprintf(param, sizeof(param), "%sendorsements[%zu]", where, ret->endorsement_count);
+        if (jcs_type(at) != JCS_STRING) {
+            return invalid(why, param, "it must be base64 of DER, or PEM text");
+        }
+        struct lucid_span text = jcs_string(at);
+        if (text.len > sizeof(pem) && memcmp(text.data, pem, sizeof(pem) - 1) == 0) {
+            if (text.len > APPRAISAL_EVIDENCE_BYTES_MAX) {
+                return invalid(why, param, "it is too long");
+            }
+            error = ask_keep(ask, text, &kept);
+            *out = error == LUCID_OK ? kind_span(kept) : *out;
+        } else {
+            error = ask_base64(ask, text, APPRAISAL_EVIDENCE_BYTES_MAX, param, out, why);
+        }
+        if (error != LUCID_OK) {
+            return error;
+        }
+        ret->endorsement_count++;
+    }
+    return LUCID_OK;
+}
+
+static enum lucid_error event_log_read(struct ask *ask, const struct jcs_value *object,
+                                       const char *where, struct lucid_span *ret,
+                                       struct lucid_why *why)
+{
+    char param[64];
+    struct lucid_span text;
+    enum lucid_error error = ask_text(object, where, "eventLog", false,
+                                      lucid_base64_len(APPRAISAL_EVENT_LOG_BYTES_MAX), &text, why);
+    if (error != LUCID_OK || text.len == 0) {
+        return error;
+    }
+    (void)snprintf(param, sizeof(param), "%seventLog", where);
+    return ask_base64(ask, text, APPRAISAL_EVENT_LOG_BYTES_MAX, param, ret, why);
+}
+
+/* The kind of evidence: known, and no mock where none is taken. */
+static enum lucid_error type_check(const struct ask *ask, struct lucid_span type, const char *where,
+                                   struct lucid_why *why)
+{
+    char param[64];
+    const struct scheme *scheme = scheme_find(type);
+    (void)snprintf(param, sizeof(param), "%stype", where);
+    if (scheme == NULL) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "EVIDENCE_TYPE_UNKNOWN", param,
+                            "this kind of evidence is not known here");
+    }
+    if (scheme->is_mock && !ask->verifier->allow_mock) {
+        return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "MOCK_NOT_ALLOWED", param,
+                            "this verifier takes no mock evidence");
+    }
+    return LUCID_OK;
+}
+
+static enum lucid_error evidence_read(struct ask *ask, const struct jcs_value *object, size_t i,
+                                      struct appraisal_evidence *ret, struct lucid_why *why)
+{
+    static const char *const members[] = {"type",     "evidence", "endorsements",
+                                          "eventLog", "name",     NULL};
+    char where[32];
+    struct lucid_span name;
+    struct lucid_plugin_bytes type;
+    (void)snprintf(where, sizeof(where), "evidences[%zu].", i);
+    if (jcs_type(object) != JCS_OBJECT) {
+        where[strlen(where) - 1] = '\0';
+        return invalid(why, where, "it must be an object");
+    }
+    enum lucid_error error = ask_members_only(object, where, members, why);
+    if (error == LUCID_OK) {
+        error = ask_text(object, where, "type", true, APPRAISAL_NAME_BYTES_MAX, &ret->type, why);
+    }
+    if (error == LUCID_OK) {
+        error = type_check(ask, ret->type, where, why);
+    }
+    if (error == LUCID_OK) {
+        error = ask_keep(ask, ret->type, &type);
+    }
+    if (error == LUCID_OK) {
+        ret->type = kind_span(type);
+        error = ask_text(object, where, "name", false, APPRAISAL_NAME_BYTES_MAX, &name, why);
+    }
+    if (error == LUCID_OK) {
+        memcpy(ret->name, name.len > 0 ? name.data : (const uint8_t *)"", name.len);
+        error = bytes_read(ask, object, where, &ret->bytes, why);
+    }
+    if (error == LUCID_OK) {
+        error = endorsements_read(ask, jcs_member(object, "endorsements"), where, ret, why);
+    }
+    return error == LUCID_OK ? event_log_read(ask, object, where, &ret->event_log, why) : error;
+}
+
+static enum lucid_error evidences_read(struct ask *ask, const struct jcs_value *list,
+                                       struct appraisal_input *ret, struct lucid_why *why)
+{
+    if (list == NULL || jcs_type(list) != JCS_ARRAY || jcs_count(list) == 0 ||
+        jcs_count(list) > APPRAISAL_EVIDENCES_MAX) {
+        return invalid(why, "evidences", "it must be a list of 1 to 16 evidences");
+    }
+    for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
+        enum lucid_error error =
+            evidence_read(ask, at, ret->evidence_count, &ret->evidences[ret->evidence_count], why);
+        if (error != LUCID_OK) {
+            return error;
+        }
+        ret->evidence_count++;
+    }
+    return LUCID_OK;
+}
+
+/* --- what is bound ---------------------------------------------------------------------------- */
+
+/* An object is bound by its canonical form, text is base64 of the very bytes. */
+static enum lucid_error runtime_read(struct ask *ask, const struct jcs_value *value,
+                                     struct lucid_span *ret, struct lucid_why *why)
+{
+    struct lucid_buf text;
+    struct lucid_plugin_bytes kept;
+    if (value != NULL && jcs_type(value) == JCS_STRING) {
+        return ask_base64(ask, jcs_string(value), APPRAISAL_RUNTIME_BYTES_MAX, "runtimeData", ret,
+                          why);
+    }
+    if (value == NULL || jcs_type(value) != JCS_OBJECT) {
+        return invalid(why, "runtimeData", "it must be an object, or base64 of its bytes");
+    }
+    lucid_buf_init(&text, APPRAISAL_RUNTIME_BYTES_MAX);
+    jcs_write(value, &text);
+    enum lucid_error error = LUCID_OK;
+    if (!lucid_buf_ok(&text)) {
+        error = invalid(why, "runtimeData", "it is too large");
+    } else {
+        error = ask_keep(ask, lucid_buf_span(&text), &kept);
+    }
+    lucid_buf_fini(&text);
+    if (error == LUCID_OK) {
+        *ret = kind_span(kept);
+    }
+    return error;
+}
+
+/* The session's challenge for the audience that the runtime data name. */
+static enum lucid_error challenge_take(struct ask *ask, const struct jcs_value *body,
+                                       struct appraisal_input *ret, struct lucid_why *why)
+{
+    struct lucid_span session;
+    struct lucid_plugin_bytes kept;
+    struct freshness_runtime *runtime = lucid_arena_alloc(&ask->arena, sizeof(*runtime));
+    if (runtime == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error error =
+        ask_text(body, "", "sessionId", true, 4 * CHALLENGE_SESSION_BYTES, &session, why);
+    if (error == LUCID_OK) {
+        error = freshness_read(ret->runtime_data, &ask->arena, runtime, why);
+    }
+    if (error == LUCID_OK) {
+        error = ask_keep(ask, session, &kept);
+    }
+    return error == LUCID_OK ? challenge_read(ask->verifier->challenge_key, kind_span(kept),
+                                              runtime->audience, &ret->challenge, why)
+                             : error;
+}
+
+/* --- test stores ------------------------------------------------------------------------------ */
+
+static enum lucid_error test_read(const struct ask *ask, const struct jcs_value *body,
+                                  struct appraisal_input *ret, struct lucid_why *why)
+{
+    const struct jcs_value *bound = jcs_member(body, "test_bound_data");
+    enum lucid_error error = ask_test_time(ask, body, &ret->time_s, why);
+    if (error != LUCID_OK || bound == NULL) {
+        return error;
+    }
+    if (!ask->host->test) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "TEST_ONLY", "test_bound_data",
+                            "only a store made by `lucid log init --test` takes it");
+    }
+    struct lucid_span hex =
+        jcs_type(bound) == JCS_STRING ? jcs_string(bound) : (struct lucid_span){0};
+    if (hex.len < 2 || hex.len > 2 * sizeof(ret->test_bound_data) ||
+        !lucid_hex_decode(hex, ret->test_bound_data, hex.len / 2)) {
+        return invalid(why, "test_bound_data", "it must be 1 to 64 bytes as lower-case hex");
+    }
+    ret->test_bound_len = hex.len / 2;
+    ret->has_test_bound_data = true;
+    return LUCID_OK;
+}
+
+enum lucid_error appraise_read(struct ask *ask, struct appraise *appraise,
+                               uint8_t ret_policy[LUCID_SHA256_BYTES], struct lucid_why *why)
+{
+    static const char *const members[] = {"sessionId", "runtimeData",     "evidences", "policyId",
+                                          "test_time", "test_bound_data", NULL};
+    struct appraisal_input *input = &appraise->input;
+    const struct jcs_value *body;
+    struct lucid_span policy;
+    enum lucid_error error = ask_document(ask, members, &body, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    input->received_s = ask->now_ms / 1000;
+    error = test_read(ask, body, input, why);
+    if (error == LUCID_OK) {
+        error = ask_text(body, "", "policyId", false, 128, &policy, why);
+    }
+    if (error == LUCID_OK) {
+        appraise_policy_default(ask->verifier, ret_policy);
+        error = policy.len > 0 ? ask_digest(policy, "policyId", ret_policy, why) : LUCID_OK;
+    }
+    if (error == LUCID_OK) {
+        error = evidences_read(ask, jcs_member(body, "evidences"), input, why);
+    }
+    if (error == LUCID_OK) {
+        error = runtime_read(ask, jcs_member(body, "runtimeData"), &input->runtime_data, why);
+    }
+    return error == LUCID_OK ? challenge_take(ask, body, input, why) : error;
+}

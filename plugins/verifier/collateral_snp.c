@@ -1,0 +1,234 @@
+/* Certificates and revocation lists of AMD, told apart and checked before they are kept. */
+#include <stdio.h>
+
+#include "plugins/verifier/collateral.h"
+#include "plugins/verifier/snp_internal.h"
+
+static const struct x509_rules leaf_rules = {.algorithms = X509_RSA_PSS_SHA384,
+                                             .leaf_keys = X509_P384};
+
+/* Whom the item may come from. */
+struct makers {
+    struct x509_certs anchors;
+    struct x509_certs between;
+};
+
+static void makers_fini(struct makers *makers)
+{
+    x509_certs_fini(&makers->anchors);
+    x509_certs_fini(&makers->between);
+}
+
+static enum lucid_error refuse(struct lucid_why *why, const char *what, const char *reason)
+{
+    return lucid_refuse(why, LUCID_REFUSE_INVALID, "COLLATERAL_REFUSED", "item",
+                        "%s cannot be kept: %s", what, reason);
+}
+
+static enum lucid_error refuse_status(struct lucid_why *why, const char *what,
+                                      enum x509_status status)
+{
+    return status == X509_IS_NO_MEMORY ? LUCID_RETRY_MEMORY
+                                       : refuse(why, what, x509_status_name(status));
+}
+
+static enum x509_status pinned_read(enum snp_product product, struct makers *ret)
+{
+    const struct snp_roots *pinned = snp_roots_of(product);
+    enum x509_status status = x509_certs_read(pinned->ark, &ret->anchors);
+    status = status == X509_IS_OK ? x509_certs_read(pinned->ask, &ret->between) : status;
+    return status == X509_IS_OK ? x509_certs_read(pinned->asvk, &ret->between) : status;
+}
+
+static enum x509_status test_read(struct lucid_span pem, struct makers *ret)
+{
+    struct x509_certs all = {.count = 0};
+    enum x509_status status = x509_certs_read(pem, &all);
+    for (size_t i = 0; i < all.count && status == X509_IS_OK; i++) {
+        bool root = x509_cert_issued_by(all.items[i], all.items[i]);
+        status = x509_certs_read(x509_cert_der(all.items[i]), root ? &ret->anchors : &ret->between);
+    }
+    x509_certs_fini(&all);
+    return status;
+}
+
+/* --- certificates ----------------------------------------------------------------------------- */
+
+/* The eight bytes of a report that say the same as the certificate. */
+static void tcb_write(const struct snp_leaf *leaf, uint8_t ret[8])
+{
+    const uint8_t *parts = leaf->tcb.parts;
+    memset(ret, 0, 8);
+    if (leaf->product == SNP_TURIN) {
+        ret[0] = parts[SNP_FMC];
+        ret[1] = parts[SNP_BOOT_LOADER];
+        ret[2] = parts[SNP_TEE];
+        ret[3] = parts[SNP_SNP];
+    } else {
+        ret[0] = parts[SNP_BOOT_LOADER];
+        ret[1] = parts[SNP_TEE];
+        ret[6] = parts[SNP_SNP];
+    }
+    ret[7] = parts[SNP_MICROCODE];
+}
+
+/* The key under which an appraisal will look for it: made as for a report of that chip. */
+static void leaf_key(const struct snp_leaf *leaf, bool is_vlek, char ret[SCHEME_KEY_BYTES_MAX + 1])
+{
+    uint8_t chip[SNP_CHIP_ID_BYTES] = {0};
+    uint8_t tcb[8];
+    tcb_write(leaf, tcb);
+    memcpy(chip, leaf->hwid.len > 0 ? leaf->hwid.data : chip, leaf->hwid.len);
+    const struct snp_report report = {
+        .signing_key = is_vlek ? SNP_VLEK : SNP_VCEK,
+        .chip_id = lucid_span(chip, sizeof(chip)),
+        .reported_tcb = lucid_span(tcb, sizeof(tcb)),
+    };
+    snp_key_leaf(&report, leaf->product, ret);
+}
+
+static enum x509_status leaf_verify(const struct x509_cert *cert, enum snp_product product,
+                                    struct lucid_span test_roots, uint64_t time_s, bool *ret_test)
+{
+    struct makers makers = {.anchors = {.count = 0}};
+    *ret_test = false;
+    enum x509_status status = pinned_read(product, &makers);
+    if (status == X509_IS_OK) {
+        status =
+            x509_chain_verify(cert, &makers.between, &makers.anchors, time_s, &leaf_rules, NULL);
+    }
+    makers_fini(&makers);
+    if (status == X509_IS_NO_ISSUER && test_roots.len > 0) {
+        status = test_read(test_roots, &makers);
+        if (status == X509_IS_OK) {
+            status = x509_chain_verify(cert, &makers.between, &makers.anchors, time_s, &leaf_rules,
+                                       NULL);
+        }
+        *ret_test = status == X509_IS_OK;
+        makers_fini(&makers);
+    }
+    return status;
+}
+
+static bool product_fits(enum snp_product product, struct lucid_span wanted)
+{
+    return wanted.len == 0 || lucid_span_is(wanted, snp_product_name(product));
+}
+
+static enum lucid_error leaf_take(const struct x509_cert *cert, struct lucid_span product,
+                                  struct lucid_span test_roots, uint64_t time_s,
+                                  struct collateral_item *ret, struct lucid_why *why)
+{
+    struct snp_leaf leaf = {.product = SNP_UNKNOWN};
+    bool is_vcek = snp_leaf_is(cert, SNP_VCEK);
+    bool is_vlek = snp_leaf_is(cert, SNP_VLEK);
+    const char *what = is_vlek ? "the VLEK" : "the VCEK";
+    if (!is_vcek && !is_vlek) {
+        return refuse(why, "the certificate", "it is neither a VCEK nor a VLEK");
+    }
+    const char *wrong = snp_leaf_read(cert, &leaf);
+    if (wrong != NULL || leaf.product == SNP_UNKNOWN) {
+        return refuse(why, what, wrong != NULL ? wrong : "its product is not known");
+    }
+    if (!product_fits(leaf.product, product)) {
+        return refuse(why, what, "it is of another product");
+    }
+    if (is_vlek ? leaf.hwid.len != 0 : leaf.hwid.len == 0) {
+        return refuse(why, what, "it must name a chip if and only if it is a VCEK");
+    }
+    enum x509_status status = leaf_verify(cert, leaf.product, test_roots, time_s, &ret->test_root);
+    if (status != X509_IS_OK) {
+        return refuse_status(why, what, status);
+    }
+    leaf_key(&leaf, is_vlek, ret->key);
+    ret->what = is_vlek ? "vlek" : "vcek";
+    ret->valid_from_s = x509_cert_not_before(cert);
+    ret->valid_to_s = x509_cert_not_after(cert);
+    return LUCID_OK;
+}
+
+/* --- revocation lists ------------------------------------------------------------------------- */
+
+/* By any of the anchors. */
+static enum x509_status crl_verify(const struct x509_crl *crl, const struct x509_certs *anchors,
+                                   uint64_t time_s)
+{
+    enum x509_status status = X509_IS_NO_ISSUER;
+    for (size_t i = 0; i < anchors->count && status == X509_IS_NO_ISSUER; i++) {
+        status = x509_crl_verify(crl, anchors->items[i], time_s, X509_RSA_PSS_SHA384);
+    }
+    return status;
+}
+
+static enum x509_status crl_verify_product(const struct x509_crl *crl, enum snp_product product,
+                                           uint64_t time_s)
+{
+    struct makers makers = {.anchors = {.count = 0}};
+    enum x509_status status = pinned_read(product, &makers);
+    status = status == X509_IS_OK ? crl_verify(crl, &makers.anchors, time_s) : status;
+    makers_fini(&makers);
+    return status;
+}
+
+static enum lucid_error crl_take(const struct x509_crl *crl, struct lucid_span product,
+                                 struct lucid_span test_roots, uint64_t time_s,
+                                 struct collateral_item *ret, struct lucid_why *why)
+{
+    enum x509_status status = X509_IS_NO_ISSUER;
+    enum snp_product found = SNP_UNKNOWN;
+    for (unsigned i = SNP_MILAN; i < SNP_PRODUCTS && status == X509_IS_NO_ISSUER; i++) {
+        if (product_fits((enum snp_product)i, product)) {
+            status = crl_verify_product(crl, (enum snp_product)i, time_s);
+            found = (enum snp_product)i;
+        }
+    }
+    ret->test_root = status == X509_IS_NO_ISSUER && test_roots.len > 0;
+    if (ret->test_root) {
+        struct makers makers = {.anchors = {.count = 0}};
+        found = snp_product_find(product);
+        if (found == SNP_UNKNOWN) {
+            return refuse(why, "the revocation list", "of a test root, product must be given");
+        }
+        status = test_read(test_roots, &makers);
+        status = status == X509_IS_OK ? crl_verify(crl, &makers.anchors, time_s) : status;
+        makers_fini(&makers);
+    }
+    if (status != X509_IS_OK) {
+        return refuse_status(why, "the revocation list", status);
+    }
+    snp_key("crl", found, ret->key);
+    ret->what = "crl";
+    ret->valid_from_s = x509_crl_this_update(crl);
+    ret->valid_to_s = x509_crl_next_update(crl);
+    return LUCID_OK;
+}
+
+enum lucid_error collateral_snp(struct lucid_span bytes, struct lucid_span product,
+                                struct lucid_span test_roots, uint64_t time_s,
+                                struct collateral_item *ret, struct lucid_why *why)
+{
+    struct collateral_item item = {.what = NULL};
+    struct x509_certs certs = {.count = 0};
+    struct x509_crl *crl = NULL;
+    enum lucid_error error;
+    if (product.len > 0 && snp_product_find(product) == SNP_UNKNOWN) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "COLLATERAL_REFUSED", "product",
+                            "this product is not known: Milan, Genoa, Turin");
+    }
+    if (x509_certs_read(bytes, &certs) == X509_IS_OK) {
+        error = certs.count == 1
+                    ? leaf_take(certs.items[0], product, test_roots, time_s, &item, why)
+                    : refuse(why, "this", "one certificate at a time");
+    } else {
+        enum x509_status status = x509_crl_read(bytes, &crl);
+        error = status == X509_IS_OK
+                    ? crl_take(crl, product, test_roots, time_s, &item, why)
+                    : refuse_status(why, "what is neither certificate nor revocation list", status);
+    }
+    x509_certs_fini(&certs);
+    x509_crl_free(crl);
+    if (error == LUCID_OK) {
+        *ret = item;
+    }
+    return error;
+}

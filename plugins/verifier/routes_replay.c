@@ -1,0 +1,118 @@
+/* POST /v1/attestation/replay: the same appraisal again, from a bundle or from the log. */
+#include "plugins/verifier/appraise.h"
+#include "plugins/verifier/bundle.h"
+
+static enum lucid_error blob_of(void *context, const uint8_t digest[LUCID_SHA256_BYTES],
+                                struct lucid_span *ret)
+{
+    return ask_blob(context, digest, ret);
+}
+
+static bool verify(const uint8_t key[DOCUMENT_KEY_BYTES], struct lucid_span message,
+                   const uint8_t signature[DOCUMENT_SIGNATURE_BYTES], void *context)
+{
+    const struct lucid_plugin_host *host = context;
+    return host->verify(host, key, kind_bytes(message), signature);
+}
+
+static enum lucid_error logged_replay(struct ask *ask, struct lucid_span text,
+                                      const struct replay_trust *trust, struct replay *ret,
+                                      struct lucid_why *why)
+{
+    uint8_t id[LUCID_SHA256_BYTES];
+    struct kind_row row;
+    struct lucid_span record;
+    struct lucid_span ear;
+    enum lucid_error error = ask_digest(text, "appraisalId", id, why);
+    if (error == LUCID_OK) {
+        error = kind_find(ask->host, ask->view, KIND_APPRAISAL, id, &row);
+    }
+    if (error == LUCID_OK) {
+        error = ask_logged(ask, row.sequence, &record, &ear);
+    }
+    if (error == LUCID_OK && ear.data == NULL) {
+        error = LUCID_NOTE_ERASED;
+    }
+    return error == LUCID_OK
+               ? replay_record(record, ear, blob_of, ask, trust, &ask->arena, ret, why)
+               : error;
+}
+
+static enum lucid_error bundle_replay(struct ask *ask, const struct jcs_value *bundle,
+                                      const struct replay_trust *trust, struct replay *ret,
+                                      struct lucid_why *why)
+{
+    struct lucid_buf text;
+    if (jcs_type(bundle) != JCS_OBJECT) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_BUNDLE", "bundle",
+                            "it must be an object");
+    }
+    lucid_buf_init(&text, BUNDLE_BYTES_MAX);
+    jcs_write(bundle, &text);
+    struct lucid_span copy = lucid_buf_ok(&text)
+                                 ? lucid_arena_copy(&ask->arena, lucid_buf_span(&text))
+                                 : (struct lucid_span){0};
+    bool ok = lucid_buf_ok(&text);
+    lucid_buf_fini(&text);
+    if (!ok) {
+        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_BUNDLE", "bundle",
+                            "it must have at most %zu bytes", BUNDLE_BYTES_MAX);
+    }
+    return copy.data != NULL ? replay_bundle(copy, trust, &ask->arena, ret, why)
+                             : LUCID_RETRY_MEMORY;
+}
+
+static enum lucid_error replay_with(struct ask *ask, struct replay *replay, struct lucid_why *why)
+{
+    static const char *const members[] = {"bundle", "appraisalId", NULL};
+    const struct jcs_value *body;
+    uint8_t keys[RECORD_KEYS_MAX][DOCUMENT_KEY_BYTES];
+    struct replay_trust trust = {.keys = (const uint8_t(*)[DOCUMENT_KEY_BYTES])keys,
+                                 .verify = verify,
+                                 .context = (void *)(uintptr_t)ask->host};
+    struct lucid_span id;
+    enum lucid_error error = ask_document(ask, members, &body, why);
+    if (error == LUCID_OK) {
+        error = ask_text(body, "", "appraisalId", false, 128, &id, why);
+    }
+    if (error == LUCID_OK) {
+        error = ask_view(ask);
+    }
+    if (error == LUCID_OK) {
+        error = ask_keys(ask, keys, RECORD_KEYS_MAX, &trust.key_count);
+    }
+    if (error != LUCID_OK) {
+        return error;
+    }
+    const struct jcs_value *bundle = jcs_member(body, "bundle");
+    if ((bundle == NULL) == (id.len == 0)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "bundle",
+                            "exactly one of bundle and appraisalId must be given");
+    }
+    return bundle != NULL ? bundle_replay(ask, bundle, &trust, replay, why)
+                          : logged_replay(ask, id, &trust, replay, why);
+}
+
+static enum lucid_error replay(struct ask *ask, struct lucid_why *why)
+{
+    struct replay *replay = lucid_arena_zalloc(&ask->arena, sizeof(*replay));
+    if (replay == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error error = replay_with(ask, replay, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    atomic_fetch_add_explicit(replay->outcome == REPLAY_SAME
+                                  ? &ask->verifier->counters.replays
+                                  : &ask->verifier->counters.replays_different,
+                              1, memory_order_relaxed);
+    replay_write(replay, &ask->out);
+    return ask_answer(ask, 200);
+}
+
+enum lucid_plugin_result route_replay(void *self, struct lucid_plugin_call *call,
+                                      struct lucid_plugin_why *why)
+{
+    return ask_run(self, call, replay, why);
+}

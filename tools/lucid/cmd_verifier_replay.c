@@ -1,0 +1,191 @@
+/* lucid verifier replay: from a bundle without any service, or by id */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/base64url.h"
+#include "tools/lucid/commands.h"
+#include "tools/lucid/remote.h"
+#include "tools/lucid/verifier.h"
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+struct pinned {
+    uint8_t keys[RECORD_KEYS_MAX][DOCUMENT_KEY_BYTES];
+    size_t count;
+};
+
+/* The Ed25519 keys of a JWK set in a file. */
+static enum cli_exit jwks_load(struct cli *cli, const char *name, struct pinned *ret)
+{
+    json_t *set = NULL;
+    size_t i;
+    const json_t *jwk;
+    enum cli_exit code = verifier_json_read(cli, name, &set);
+    json_array_foreach(json_object_get(set, "keys"), i, jwk)
+    {
+        const char *crv = json_string_value(json_object_get(jwk, "crv"));
+        const char *x = json_string_value(json_object_get(jwk, "x"));
+        size_t len = 0;
+        if (crv != NULL && strcmp(crv, "Ed25519") == 0 && x != NULL &&
+            ret->count < RECORD_KEYS_MAX &&
+            lucid_base64url_read(lucid_span_str(x), ret->keys[ret->count], DOCUMENT_KEY_BYTES,
+                                 &len) &&
+            len == DOCUMENT_KEY_BYTES) {
+            ret->count++;
+        }
+    }
+    json_decref(set);
+    return code;
+}
+
+/* All of --key: 64 hex digits, or a file with a JWK set. */
+static enum cli_exit pinned_load(struct cli *cli, struct pinned *ret)
+{
+    enum cli_exit code = CLI_OK;
+    for (size_t i = 0; code == CLI_OK && cli_value_at(cli, "key", i) != NULL; i++) {
+        const char *text = cli_value_at(cli, "key", i);
+        if (ret->count == RECORD_KEYS_MAX) {
+            return cli_fail(cli, CLI_USAGE, NULL, "key", "too many keys");
+        }
+        if (lucid_hex_decode(lucid_span_str(text), ret->keys[ret->count], DOCUMENT_KEY_BYTES)) {
+            ret->count++;
+        } else {
+            code = jwks_load(cli, text, ret);
+        }
+    }
+    return code;
+}
+
+/* --- replay ----------------------------------------------------------------------------------- */
+
+static enum cli_exit outcome_exit(const char *outcome)
+{
+    if (strcmp(outcome, replay_outcome_name(REPLAY_SAME)) == 0) {
+        return CLI_OK;
+    }
+    bool open = strcmp(outcome, replay_outcome_name(REPLAY_UNKNOWN_KEY)) == 0 ||
+                strcmp(outcome, replay_outcome_name(REPLAY_DIFFERS_RULES)) == 0;
+    return open ? CLI_UNDECIDED : CLI_REFUSED;
+}
+
+static enum cli_exit report_print(struct cli *cli, const json_t *report)
+{
+    static const char *const columns[] = {"pointer", "recorded", "replayed", NULL};
+    const char *outcome = json_string_value(json_object_get(report, "outcome"));
+    const json_t *differences = json_object_get(report, "differences");
+    if (outcome == NULL) {
+        return cli_fail(cli, CLI_REFUSED, NULL, "outcome", "the report has no outcome");
+    }
+    if (cli->json) {
+        cli_print_json(report);
+        return outcome_exit(outcome);
+    }
+    json_t *plain = json_copy((json_t *)(uintptr_t)report);
+    (void)json_object_del(plain, "differences");
+    (void)json_object_del(plain, "steps");
+    cli_print_object(plain);
+    json_decref(plain);
+    if (json_array_size(differences) > 0) {
+        putchar('\n');
+        cli_print_table(differences, columns);
+    }
+    if (strcmp(outcome, replay_outcome_name(REPLAY_UNKNOWN_KEY)) == 0) {
+        cli_note(cli, "the verdict is the same, but nothing says whose key signed it: name the "
+                      "verifier's keys with --key");
+    }
+    return outcome_exit(outcome);
+}
+
+static enum cli_exit replay_offline(struct cli *cli, struct lucid_span text)
+{
+    struct lucid_arena arena;
+    struct pinned pinned = {.count = 0};
+    struct lucid_why why = {.code = NULL};
+    struct lucid_buf out = {0};
+    enum cli_exit code = pinned_load(cli, &pinned);
+    if (code != CLI_OK) {
+        return code;
+    }
+    const struct replay_trust trust = {
+        .keys = (const uint8_t(*)[DOCUMENT_KEY_BYTES])pinned.keys,
+        .key_count = pinned.count,
+        .verify = verifier_signature_ok,
+    };
+    lucid_arena_init(&arena, VERIFIER_ARENA_BYTES_MAX);
+    struct replay *replay = lucid_arena_zalloc(&arena, sizeof(*replay));
+    enum lucid_error error =
+        replay != NULL ? replay_bundle(text, &trust, &arena, replay, &why) : LUCID_RETRY_MEMORY;
+    if (error == LUCID_OK) {
+        replay_write(replay, &out);
+        json_t *report = json_loadb((const char *)out.data, out.len, 0, NULL);
+        code = report != NULL ? report_print(cli, report)
+                              : cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
+        json_decref(report);
+    } else {
+        code = cli_fail_why(cli, error, &why, "the bundle");
+    }
+    lucid_buf_fini(&out);
+    lucid_arena_fini(&arena);
+    return code;
+}
+
+static enum cli_exit replay_remote(struct cli *cli)
+{
+    json_t *report = NULL;
+    if (!remote_id_ok(cli, "ID", cli->arguments[0])) {
+        return CLI_USAGE;
+    }
+    json_t *body = json_pack("{s:s}", "appraisalId", cli->arguments[0]);
+    enum cli_exit code = remote_call(cli, "POST", "/v1/attestation/replay", body, &report);
+    json_decref(body);
+    if (code == CLI_OK) {
+        code = report_print(cli, report);
+    }
+    json_decref(report);
+    return code;
+}
+
+/* An id is 64 hex digits; anything else is a file. */
+static bool is_id(const char *text)
+{
+    return lucid_is_hex(lucid_span_str(text), 2 * LUCID_SHA256_BYTES);
+}
+
+static enum cli_exit verifier_replay(struct cli *cli)
+{
+    struct lucid_buf text = {0};
+    if (is_id(cli->arguments[0])) {
+        return replay_remote(cli);
+    }
+    enum cli_exit code = verifier_file_read(cli, cli->arguments[0], &text);
+    if (code == CLI_OK) {
+        code = replay_offline(cli, lucid_buf_span(&text));
+    }
+    lucid_buf_fini(&text);
+    return code;
+}
+
+static const struct cli_option replay_options[] = {
+    {"key", 'k', "HEX|FILE",
+     "key of the verifier that is believed: hex, or a JWK set; again for "
+     "more"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct cli_command command_verifier_replay = {
+    .group = "verifier",
+    .name = "replay",
+    .arguments = "FILE|ID",
+    .summary = "appraise again, and compare with what was recorded",
+    .text =
+        "A bundle (FILE, or - for standard input) is appraised here, from nothing but what it\n"
+        "holds; no service is asked. An ID is replayed by the service.\n"
+        "Exit code: 0 the same claims, signed by a key that is believed; 1 they differ, and it is\n"
+        "said where; 4 the key is not among --key, or other rules made the record.\n",
+    .examples = "  lucid verifier bundle ID | lucid verifier replay -k jwks.json -\n"
+                "  curl -s https://host/.well-known/jwks.json > jwks.json\n",
+    .options = replay_options,
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = verifier_replay,
+};
