@@ -299,6 +299,7 @@ enum lucid_error check_open(struct store *store, const struct check_options *opt
     check->quick = options->quick;
     check->still = options->still;
     check->migration = options->migration;
+    check->plugin_uses = options->plugin_uses;
     check->fold_bytes_max = options->fold_bytes_max;
     if (options->vkey != NULL) {
         check->vkey = *options->vkey;

@@ -86,6 +86,8 @@ void check_report_write(const struct check_report *report, struct lucid_buf *out
 struct check_options {
     const struct ledger_use *uses; /* every kind that this program knows */
     size_t use_count;
+    size_t plugin_uses; /* how many of them, the last ones, are plugins': while these are not loaded
+                           their folds rest, which is no damage */
     const struct ledger_vkey *vkey; /* the log's key; NULL: the one that log.init names */
     uint32_t migration;             /* the newest that this program knows; 0: meta is not checked */
     bool quick;                     /* no signatures of receipts, no canonical form of bodies */

@@ -15,6 +15,7 @@ struct check {
     bool identity_known;
     struct ledger_identity identity;
     uint32_t migration;
+    size_t plugin_uses;
     uint64_t fold_bytes_max;
     struct store_counts counts;
     bool counts_wrong; /* the store claimed more than it has room for */

@@ -1,5 +1,5 @@
-/* lucidd: the service. Reads top to bottom as the table of contents: configuration → data directory
- * → store → migrations → ledger → writer → routes → server → threads → signals → the way back. */
+/* lucidd: the service. Reads top to bottom as the table of contents: configuration → the log
+ * (service_log.c) → writer → routes → server → threads → signals → the way back. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,192 +11,18 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/prom.h"
-#include "http/api/api.h"
 #include "ledger/receipt.h"
-#include "ledger/store/lmdb.h"
-#include "lucidd/cashier.h"
 #include "lucidd/certificate.h"
-#include "lucidd/config.h"
-#include "lucidd/cosigner.h"
-#include "lucidd/datadir.h"
-#include "lucidd/kinds.h"
-#include "lucidd/notify.h"
 #include "lucidd/plugins_run.h"
 #include "lucidd/process.h"
-#include "lucidd/published.h"
-#include "lucidd/scrub.h"
-#include "lucidd/shop.h"
+#include "lucidd/service.h"
 #include "lucidd/start.h"
-#include "lucidd/upkeep.h"
 #include "lucidd/version.h"
-#include "lucidd/workers.h"
-#include "lucidd/writer.h"
 #include "migrations/migrations.h"
 
-enum { LOOPS_MAX = 64, WRITER_IDLE_ROUND_MS = 1000, SCRUB_FIRST_MS = 1000 };
-
-struct service {
-    struct config config;
-    struct plugins plugins;
-    struct datadir dir;
-    struct ledger_skey *log_key;            /* locked memory */
-    struct ledger_ed25519_key *service_key; /* locked memory */
-    struct store *store;
-    uint32_t store_was; /* the store's migration before this start */
-    struct kinds kinds;
-    struct ledger *ledger;
-    struct writer *writer;
-    struct upkeep *upkeep;
-    struct scrub *scrub; /* NULL: off */
-    struct published_keeper keeper;
-    struct ledger_policy *policy; /* NULL: no witnesses */
-    struct cosigner *cosigner;    /* NULL likewise */
-    struct shop shop;
-    struct api_sales sales;
-    struct cashier *cashier; /* NULL: nothing is sold */
-    struct workers *workers; /* NULL: no plugins */
-    struct api *api;
-    struct http_tls *tls; /* NULL: no TLS listener */
-    struct http_network trusted[CONFIG_TRUSTED_MAX];
-    struct http_server *server;
-    struct http_loop *loops[LOOPS_MAX];
-    size_t loop_count;
-    pthread_t loop_threads[LOOPS_MAX];
-    pthread_t writer_thread;
-    pthread_t upkeep_thread;
-    pthread_t main_thread;
-    uint64_t started_ms; /* Unix time */
-    struct notify notify;
-    atomic_bool store_failed;
-};
+enum { WRITER_IDLE_ROUND_MS = 1000, SCRUB_FIRST_MS = 1000 };
 
 /* --- opening ---------------------------------------------------------------------------------- */
-
-static const char *published_path(const struct service *service)
-{
-    const char *configured = service->config.published_head_file;
-    return configured[0] != '\0' ? configured : service->dir.published_head;
-}
-
-static enum lucid_error open_store(struct service *service, struct lucid_why *why)
-{
-    struct store_lmdb_options options = {
-        .bytes_max = service->config.store_bytes_max,
-        .readers_max = STORE_LMDB_READERS_MAX_DEFAULT,
-        .writable = true,
-    };
-    enum lucid_error error = store_lmdb_open(service->dir.store, &options, &service->store, why);
-    uint32_t applied = 0;
-    if (error == LUCID_OK) {
-        error = migrations_version(service->store, &service->store_was);
-    }
-    if (error == LUCID_OK && service->store_was < PUBLISHED_SINCE_MIGRATION) {
-        error = published_seed(service->store, published_path(service), why);
-    }
-    if (error == LUCID_OK) {
-        error = migrations_run(service->store, &applied, why);
-    }
-    if (error == LUCID_OK && applied > 0) {
-        lucid_log(LUCID_LOG_INFO, "store.migrated", "applied %u migrations", (unsigned)applied);
-    }
-    return error == LUCID_OK ? plugins_tables_create(&service->plugins, service->store, why)
-                             : error;
-}
-
-/* service.key must be the one that the log was born with: nothing else of ours may sign for it. */
-static enum lucid_error read_service_key(struct service *service,
-                                         const struct ledger_identity *identity,
-                                         struct lucid_why *why)
-{
-    struct ledger_ed25519_key *key = datadir_secret_new(sizeof(*key));
-    service->service_key = key;
-    service->kinds.settlement.key = key;
-    if (key == NULL) {
-        return lucid_refuse(why, LUCID_RETRY_MEMORY, "NO_MEMORY", NULL, "no memory for keys");
-    }
-    enum lucid_error error = datadir_service_key_read(&service->dir, key, why);
-    if (error == LUCID_OK &&
-        memcmp(key->public_key, identity->service_key, sizeof(identity->service_key)) != 0) {
-        error = lucid_refuse(why, LUCID_REFUSE_INVALID, "WRONG_KEY", "data",
-                             "service.key is not the key of this log (origin %.100s)",
-                             identity->origin);
-    }
-    return error;
-}
-
-/* The keys in the directory must be the ones that the log was born with. */
-static enum lucid_error check_identity(struct service *service, struct lucid_why *why)
-{
-    const struct ledger_identity *identity;
-    if (!ledger_identity(service->ledger, &identity)) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "NO_LOG", "data",
-                            "the store in %.100s holds no log: make one with `lucid log init`",
-                            service->dir.root);
-    }
-    const struct ledger_vkey *vkey = &service->log_key->vkey;
-    if (memcmp(identity->log_key, vkey->public_key, sizeof(identity->log_key)) != 0 ||
-        !lucid_span_is(ledger_vkey_name(vkey), identity->origin)) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "WRONG_KEY", "data",
-                            "log.key is not the key of this log (origin %.100s)", identity->origin);
-    }
-    return read_service_key(service, identity, why);
-}
-
-static enum lucid_error open_ledger(struct service *service, struct lucid_why *why)
-{
-    service->log_key = datadir_secret_new(sizeof(*service->log_key));
-    if (service->log_key == NULL) {
-        return lucid_refuse(why, LUCID_RETRY_MEMORY, "NO_MEMORY", NULL, "no memory for keys");
-    }
-    enum lucid_error error = datadir_log_key_read(&service->dir, service->log_key, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    kinds_init(&service->kinds, service->log_key);
-    error = kinds_add_plugins(&service->kinds, &service->plugins, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    service->kinds.epoch.receipts_max = service->config.epoch_receipts_max;
-    service->kinds.epoch.seconds_max = service->config.epoch_seconds_max;
-    service->kinds.head.interval_ms_max = service->config.head_interval_ms;
-    service->kinds.books.mode = config_gas_mode(&service->config);
-    service->kinds.treasury.two_admins = service->config.treasury_two_admins;
-    error = cosigner_policy_read(service->config.witness_policy, &service->log_key->vkey,
-                                 &service->policy, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    service->kinds.witness.policy = service->policy;
-    error = gas_split_cache_open(&service->kinds.revenue.cache);
-    if (error != LUCID_OK) {
-        return lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for tables of splits");
-    }
-    struct ledger_options options = {
-        .uses = service->kinds.uses,
-        .use_count = service->kinds.count,
-        .leaves_max = service->config.leaves_max,
-    };
-    error = ledger_open(service->store, &options, &service->ledger, why);
-    return error == LUCID_OK ? check_identity(service, why) : error;
-}
-
-/* Refuses a store that is behind what was published. Stores of older programs get the file now. */
-static enum lucid_error check_published(struct service *service, struct lucid_why *why)
-{
-    const char *path = published_path(service);
-    enum lucid_error error = published_check(service->ledger, path, why);
-    if (error == LUCID_NOTE_ABSENT && service->store_was >= PUBLISHED_SINCE_MIGRATION) {
-        return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "PUBLISHED_UNKNOWN", "published_head_file",
-                            "%.100s is missing: is this store the newest? `lucid log accept-head` "
-                            "says so",
-                            path);
-    }
-    if (error == LUCID_OK || error == LUCID_NOTE_ABSENT) {
-        error = published_write(service->ledger, path, why);
-    }
-    return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
-}
 
 static enum lucid_error open_cosigner(struct service *service, struct lucid_why *why)
 {
@@ -309,8 +135,8 @@ static enum lucid_error open_upkeep(struct service *service, struct lucid_why *w
     if (error != LUCID_OK) {
         return lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for the upkeep");
     }
-    service->keeper =
-        (struct published_keeper){.ledger = service->ledger, .path = published_path(service)};
+    service->keeper = (struct published_keeper){.ledger = service->ledger,
+                                                .path = service_published_path(service)};
     const struct upkeep_task keeper = {.name = "published head",
                                        .run = published_keep,
                                        .context = &service->keeper,
@@ -468,7 +294,7 @@ static enum lucid_error open_server(struct service *service, struct lucid_why *w
     api_set_server(service->api, service->server);
     shop_url_set(&service->shop, &service->config, http_server_port(service->server),
                  http_server_tls_port(service->server));
-    size_t wanted = config_loops(&service->config, LOOPS_MAX);
+    size_t wanted = config_loops(&service->config, SERVICE_LOOPS_MAX);
     while (error == LUCID_OK && service->loop_count < wanted) {
         struct http_loop *loop;
         error = http_loop_open(service->server, &loop);
@@ -485,19 +311,7 @@ static enum lucid_error open_server(struct service *service, struct lucid_why *w
 
 static enum lucid_error service_open(struct service *service, struct lucid_why *why)
 {
-    enum lucid_error error = datadir_open(service->config.data, &service->dir, why);
-    if (error == LUCID_OK) {
-        error = open_store(service, why);
-    }
-    if (error == LUCID_OK) {
-        error = open_ledger(service, why);
-    }
-    if (error == LUCID_OK) {
-        error = check_published(service, why);
-    }
-    if (error == LUCID_OK) {
-        error = plugins_open(&service->plugins, &service->dir, service->ledger, LUCID_VERSION, why);
-    }
+    enum lucid_error error = service_log_open(service, why);
     if (error == LUCID_OK) {
         error = cosigner_start_check(service->ledger, service->policy, &service->log_key->vkey,
                                      (uint32_t)service->config.witness_timeout_ms, why);

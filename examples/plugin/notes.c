@@ -412,31 +412,39 @@ static const struct lucid_plugin_code notes_codes[] = {
     {.code = NULL},
 };
 
+/* Of every answer; the service's document has their descriptions. */
+#define HEADERS                                                                                    \
+    "{\"X-Request-Id\":{\"$ref\":\"#/components/headers/X-Request-Id\"},"                          \
+    "\"Cache-Control\":{\"$ref\":\"#/components/headers/CacheAsk\"}}"
+
 static const char notes_openapi[] =
-    "{\"paths\":{"
-    "\"/v1/notes\":{"
-    "\"get\":{\"operationId\":\"listNotes\",\"summary\":\"The newest notes\","
-    "\"parameters\":[{\"name\":\"limit\",\"in\":\"query\","
-    "\"schema\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100,\"default\":20}}],"
-    "\"responses\":{\"200\":{\"description\":\"Newest first\",\"content\":{\"application/json\":"
-    "{\"schema\":{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"items\":"
-    "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Note\"}}}}}}}}},"
-    "\"post\":{\"operationId\":\"addNote\",\"summary\":\"Leave a note\","
-    "\"requestBody\":{\"required\":true,\"content\":{\"text/plain\":"
-    "{\"schema\":{\"type\":\"string\"}}}},"
-    "\"responses\":{\"201\":{\"description\":\"Logged\",\"content\":{\"application/json\":"
-    "{\"schema\":{\"$ref\":\"#/components/schemas/Note\"}}}}}}},"
-    "\"/v1/notes/{id}\":{\"get\":{\"operationId\":\"getNote\",\"summary\":\"A note\","
-    "\"parameters\":[{\"name\":\"id\",\"in\":\"path\",\"required\":true,"
-    "\"schema\":{\"type\":\"integer\"}}],"
-    "\"responses\":{\"200\":{\"description\":\"The note and its place in the log\",\"content\":"
-    "{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/Note\"}}}}}}}},"
-    "\"components\":{\"schemas\":{\"Note\":{\"type\":\"object\","
-    "\"required\":[\"id\",\"logged_at_ms\",\"note\"],\"properties\":{"
-    "\"id\":{\"type\":\"integer\"},\"logged_at_ms\":{\"type\":\"integer\"},"
-    "\"note\":{\"type\":\"object\",\"required\":[\"text\"],"
-    "\"properties\":{\"text\":{\"type\":\"string\"}}},"
-    "\"place\":{\"type\":\"object\"}}}}}}";
+    "{\"paths\":{\"/v1/notes\":{\"get\":{\"operationId\":\"listNotes\","
+    "\"summary\":\"The newest notes\",\"security\":[],\"parameters\":[{"
+    "\"name\":\"limit\",\"in\":\"query\",\"schema\":{\"type\":\"integer\","
+    "\"minimum\":1,\"maximum\":100,\"default\":20}}],\"responses\":{\"200\":{"
+    "\"description\":\"Newest first\",\"headers\":" HEADERS
+    ",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\","
+    "\"required\":[\"items\"],\"properties\":{\"items\":{\"type\":\"array\","
+    "\"items\":{\"$ref\":\"#/components/schemas/Note\"}}}}}}},\"default\":{"
+    "\"$ref\":\"#/components/responses/Problem\"}}},\"post\":{"
+    "\"operationId\":\"addNote\",\"summary\":\"Leave a note\",\"requestBody\":{"
+    "\"required\":true,\"content\":{\"text/plain\":{\"schema\":{"
+    "\"type\":\"string\"}}}},\"responses\":{\"201\":{\"description\":\"Logged\","
+    "\"headers\":" HEADERS ",\"content\":{\"application/json\":{\"schema\":{"
+    "\"$ref\":\"#/components/schemas/Note\"}}}},\"default\":{"
+    "\"$ref\":\"#/components/responses/Problem\"}}}},\"/v1/notes/{id}\":{\"get\":{"
+    "\"operationId\":\"getNote\",\"summary\":\"A note\",\"security\":[],"
+    "\"parameters\":[{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{"
+    "\"type\":\"integer\"}}],\"responses\":{\"200\":{"
+    "\"description\":\"The note and its place in the log\",\"headers\":" HEADERS
+    ",\"content\":{\"application/json\":{\"schema\":{"
+    "\"$ref\":\"#/components/schemas/Note\"}}}},\"default\":{"
+    "\"$ref\":\"#/components/responses/Problem\"}}}}},\"components\":{\"schemas\":{"
+    "\"Note\":{\"type\":\"object\",\"required\":[\"id\",\"logged_at_ms\",\"note\"],"
+    "\"properties\":{\"id\":{\"type\":\"integer\"},\"logged_at_ms\":{"
+    "\"type\":\"integer\"},\"note\":{\"type\":\"object\",\"required\":[\"text\"],"
+    "\"properties\":{\"text\":{\"type\":\"string\"}}},\"place\":{"
+    "\"type\":\"object\"}}}}}}";
 
 const struct lucid_plugin lucid_plugin = {
     .abi = LUCID_PLUGIN_ABI,

@@ -1,5 +1,6 @@
 /* The log as a whole: what it is, its tree, its newest head. */
 #include "http/api/api_internal.h"
+#include "plugins/host/host.h"
 
 static void limits_write(const struct api_options *options, struct lucid_buf *out)
 {
@@ -20,6 +21,23 @@ static void limits_write(const struct api_options *options, struct lucid_buf *ou
     lucid_buf_char(out, '}');
 }
 
+static void plugins_write(const struct api_options *options, struct lucid_buf *out)
+{
+    lucid_json_member(out, "plugins");
+    lucid_buf_char(out, '[');
+    for (size_t p = 0; p < options->plugin_count; p++) {
+        const struct plugin *plugin = options->plugins[p];
+        lucid_buf_str(out, p == 0 ? "{" : ",{");
+        lucid_json_member_cstr(out, "name", plugin->module->name);
+        lucid_json_member_cstr(out, "version", plugin->module->version);
+        lucid_json_member_u64(out, "abi", plugin->module->abi);
+        lucid_json_member_hex(out, "key", plugin->key->public_key, sizeof(plugin->key->public_key));
+        lucid_json_member_cstr(out, "summary", plugin->module->summary);
+        lucid_buf_char(out, '}');
+    }
+    lucid_buf_char(out, ']');
+}
+
 static void log_write(const struct api_options *options, const struct ledger_identity *identity,
                       uint64_t size, const struct mmr_hash *root, struct lucid_buf *out)
 {
@@ -35,6 +53,7 @@ static void log_write(const struct api_options *options, const struct ledger_ide
     lucid_json_member_cstr(out, "version", options->version);
     lucid_json_member_bool(out, "test", identity->test);
     api_witnesses_write(options, out);
+    plugins_write(options, out);
     lucid_buf_char(out, '}');
 }
 

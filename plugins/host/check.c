@@ -138,8 +138,8 @@ static enum lucid_error settings_check(const struct module_check *check)
 
 /* --- kinds ------------------------------------------------------------------------------------ */
 
-/* Words of [a-z][a-z0-9_]* with dots between them, two of them or more. */
-static bool type_is_good(const char *name)
+/* Words of [a-z][a-z0-9_]* with dots between them. */
+static bool type_is_good(const char *name, size_t words_min)
 {
     size_t len = name == NULL ? 0 : strnlen(name, LUCID_PLUGIN_TYPE_BYTES_MAX + 1);
     bool good = len > 0 && len <= LUCID_PLUGIN_TYPE_BYTES_MAX;
@@ -153,7 +153,7 @@ static bool type_is_good(const char *name)
         begins = dot;
         words += dot;
     }
-    return good && !begins && words > 1;
+    return good && !begins && words >= words_min;
 }
 
 /* Whether a kind, or a part of the list before it, has a type of that name already. */
@@ -182,7 +182,7 @@ static enum lucid_error types_check(const struct module_check *check, size_t at)
             return fault(check, "its kind %s has more than %d event types", kind->name,
                          PLUGIN_TYPES_MAX);
         }
-        if (!type_is_good(type->name)) {
+        if (!type_is_good(type->name, 2)) {
             return fault(check, "event type %zu of its kind %s is not word.word, at most %d bytes",
                          t + 1, kind->name, LUCID_PLUGIN_TYPE_BYTES_MAX);
         }
@@ -231,7 +231,7 @@ static enum lucid_error lists_check(const struct module_check *check,
             return fault(check, "its kind %s listens to more than %d types", kind->name,
                          LISTENS_MAX);
         }
-        if (!type_is_good(kind->listens[l]) || kind_has_type(kind, kind->listens[l])) {
+        if (!type_is_good(kind->listens[l], 1) || kind_has_type(kind, kind->listens[l])) {
             return fault(check, "what its kind %s listens to (%zu) is not a type of another kind",
                          kind->name, l + 1);
         }

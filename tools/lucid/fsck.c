@@ -152,6 +152,7 @@ static enum lucid_error store_check(struct store *store, const struct fsck_optio
 {
     struct kinds kinds;
     kinds_init(&kinds, NULL);
+    size_t own_kinds = kinds.count;
     enum lucid_error error = kinds_add_plugins(&kinds, options->plugins, why);
     if (error != LUCID_OK) {
         return error;
@@ -159,6 +160,7 @@ static enum lucid_error store_check(struct store *store, const struct fsck_optio
     const struct check_options check_options = {
         .uses = kinds.uses,
         .use_count = kinds.count,
+        .plugin_uses = kinds.count - own_kinds,
         .vkey = options->vkey,
         .migration = migrations_newest(),
         .quick = options->quick,

@@ -16,7 +16,7 @@
 #define KIND "rogue"
 #endif
 #ifdef ROGUE_TYPE
-#define TYPE "receipt.logged" /* likewise */
+#define TYPE "receipt.erased" /* likewise */
 #else
 #define TYPE "rogue.made"
 #endif
@@ -26,8 +26,11 @@
 #define ROUTE "/v1/rogue"
 #endif
 #ifdef ROGUE_SYMBOL
-#define lucid_plugin lucid_plugin_of_another_name
-extern const struct lucid_plugin lucid_plugin;
+#define EXPORTED                                                                                   \
+    extern const struct lucid_plugin module_of_another_name;                                       \
+    const struct lucid_plugin module_of_another_name
+#else
+#define EXPORTED const struct lucid_plugin lucid_plugin
 #endif
 
 struct asked {
@@ -46,9 +49,9 @@ static void spin_ms(long ms)
 {
     struct timespec from;
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &from);
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
     do {
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     } while ((now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000 < ms);
 }
 
@@ -86,7 +89,7 @@ static enum lucid_plugin_result decide(void *self, const struct lucid_plugin_hos
         (void)host->txn_put(txn, 0, key, key); /* only apply writes */
     }
     if (mode_is(asked->mode, "other")) {
-        const struct lucid_plugin_draft event = {.type = "receipt.logged", .payload = asked->mode};
+        const struct lucid_plugin_draft event = {.type = "receipt.erased", .payload = asked->mode};
         (void)host->txn_draft(txn, &event, NULL);
     }
     return draft(host, txn, asked->mode);
@@ -184,7 +187,7 @@ static const struct lucid_plugin_route routes[] = {
     {.method = NULL},
 };
 
-const struct lucid_plugin lucid_plugin = {
+EXPORTED = {
     .abi = ABI,
     .name = "rogue",
     .version = "1.0.0",

@@ -103,7 +103,7 @@ static void sample_init(struct sample *sample)
         .types = {{.name = "sample.made", .version = 1}},
         .more_types = {{.name = "other.made", .version = 1}},
         .tables = {"rows"},
-        .listens = {"receipt.logged"},
+        .listens = {"receipt", "receipt.erased"},
         .routes = {{.method = "GET", .pattern = "/v1/sample/{id}", .handle = handle}},
         .codes = {{.code = "SAMPLE_REFUSED", .status = 422}},
     };
