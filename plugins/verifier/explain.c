@@ -1,0 +1,206 @@
+/* Appraisals in words, from what was just appraised or from a record. */
+#include "plugins/verifier/explain.h"
+
+#include "base/assert.h"
+
+void explain_step(struct lucid_span code, struct lucid_span detail, struct lucid_buf *out)
+{
+    const char *sentence = explain_code(code);
+    if (sentence != NULL) {
+        lucid_buf_str(out, sentence);
+    } else {
+        lucid_buf_span_put(out, code);
+    }
+    if (detail.len > 0) {
+        lucid_buf_str(out, ": ");
+        lucid_buf_span_put(out, detail);
+    }
+}
+
+void explain_failure(const struct appraisal *appraisal, struct lucid_buf *out)
+{
+    lucid_assert(!appraisal->appraised && appraisal->failed_evidence < appraisal->submod_count);
+    const struct appraisal_submod *submod = &appraisal->submods[appraisal->failed_evidence];
+    const struct appraisal_result *result = &submod->steps[appraisal->failed_step];
+    lucid_buf_str(out, submod->name);
+    lucid_buf_str(out, ", ");
+    lucid_buf_str(out, appraisal_step_name(appraisal->failed_step));
+    lucid_buf_str(out, ": ");
+    explain_step(lucid_span_str(result->code), lucid_span_str(result->detail), out);
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+/* One step, whoever told it. */
+struct line {
+    struct lucid_span step;
+    struct lucid_span outcome;
+    struct lucid_span code;
+    struct lucid_span detail;
+};
+
+/* What was not checked, gathered on the way. */
+struct gaps {
+    struct lucid_buf text;
+};
+
+static void line_write(struct lucid_span submod, const struct line *line, struct gaps *gaps,
+                       struct lucid_buf *out)
+{
+    bool skipped = lucid_span_is(line->outcome, "skipped");
+    const char *mark = lucid_span_is(line->outcome, "pass")   ? "ok"
+                       : lucid_span_is(line->outcome, "fail") ? "FAILED"
+                       : skipped                              ? "not checked"
+                                                              : "-";
+    lucid_buf_printf(out, "  %-13.*s %-11s ", (int)line->step.len, (const char *)line->step.data,
+                     mark);
+    explain_step(line->code, line->detail, out);
+    lucid_buf_char(out, '\n');
+    if (skipped) {
+        lucid_buf_str(&gaps->text, "  ");
+        lucid_buf_span_put(&gaps->text, submod);
+        lucid_buf_str(&gaps->text, ", ");
+        lucid_buf_span_put(&gaps->text, line->step);
+        lucid_buf_char(&gaps->text, '\n');
+    }
+}
+
+static void submod_head(struct lucid_span name, struct lucid_span type, struct lucid_span status,
+                        struct lucid_buf *out)
+{
+    lucid_buf_span_put(out, name);
+    lucid_buf_str(out, " (");
+    lucid_buf_span_put(out, type);
+    lucid_buf_str(out, "): ");
+    lucid_buf_span_put(out, status);
+    lucid_buf_char(out, '\n');
+}
+
+static void verdict_write(struct lucid_span status, bool mock, bool test, struct lucid_buf *out)
+{
+    lucid_buf_str(out, "verdict: ");
+    lucid_buf_span_put(out, status);
+    if (mock) {
+        lucid_buf_str(out, " (mock: no hardware stands behind it)");
+    }
+    if (test) {
+        lucid_buf_str(out, " (of a test store: it says nothing of the present)");
+    }
+    lucid_buf_char(out, '\n');
+}
+
+/* The end: what was not checked, and what no appraisal shows. */
+static void limits_write(struct gaps *gaps, size_t submods, struct lucid_buf *out)
+{
+    if (gaps->text.len > 0) {
+        lucid_buf_str(out, "not checked:\n");
+        lucid_buf_span_put(out, lucid_buf_span(&gaps->text));
+    }
+    out->failed = out->failed || gaps->text.failed;
+    lucid_buf_str(out, "not shown by any of this:\n"
+                       "  what the software does after it was started\n");
+    if (submods > 1) {
+        lucid_buf_str(out, "  that the parts belong to one machine\n");
+    }
+    lucid_buf_fini(&gaps->text);
+}
+
+void explain_appraisal(const struct appraisal *appraisal, bool test, struct lucid_buf *out)
+{
+    struct gaps gaps = {0};
+    const char *status =
+        appraisal->appraised ? appraisal_tier_name(appraisal->status) : "not appraised";
+    verdict_write(lucid_span_str(status), appraisal->is_mock, test, out);
+    for (size_t i = 0; i < appraisal->submod_count; i++) {
+        const struct appraisal_submod *submod = &appraisal->submods[i];
+        struct lucid_span name = lucid_span_str(submod->name);
+        submod_head(name, submod->evidence->type,
+                    lucid_span_str(appraisal_tier_name(submod->status)), out);
+        for (unsigned step = 0; step < APPRAISAL_STEPS; step++) {
+            const struct appraisal_result *result = &submod->steps[step];
+            const struct line line = {
+                lucid_span_str(appraisal_step_name((enum appraisal_step)step)),
+                lucid_span_str(appraisal_outcome_name(result->outcome)),
+                lucid_span_str(result->code), lucid_span_str(result->detail)};
+            line_write(name, &line, &gaps, out);
+        }
+    }
+    limits_write(&gaps, appraisal->submod_count, out);
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+/* Its text; {NULL, 0}: none. Control characters are not let through to a terminal. */
+static struct lucid_span text_of(const struct jcs_value *value)
+{
+    struct lucid_span none = {NULL, 0};
+    if (value == NULL || jcs_type(value) != JCS_STRING) {
+        return none;
+    }
+    struct lucid_span text = jcs_string(value);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < ' ' || text.data[i] > '~') {
+            return none;
+        }
+    }
+    return text;
+}
+
+static bool is_true(const struct jcs_value *value)
+{
+    return value != NULL && jcs_type(value) == JCS_TRUE;
+}
+
+static void record_submod(const struct jcs_value *evidence, const struct jcs_value *submods,
+                          struct gaps *gaps, struct lucid_buf *out)
+{
+    char key[APPRAISAL_NAME_BYTES_MAX + 1] = {0};
+    struct lucid_span name = text_of(jcs_member(evidence, "name"));
+    const struct jcs_value *at = NULL;
+    if (name.len < sizeof(key) && name.len > 0) {
+        memcpy(key, name.data, name.len);
+    }
+    const struct jcs_value *submod = jcs_member(submods, key);
+    const struct jcs_value *steps = jcs_member(submod, "steps");
+    submod_head(name, text_of(jcs_member(evidence, "type")), text_of(jcs_member(submod, "status")),
+                out);
+    while ((at = jcs_next(steps, at)) != NULL) {
+        const struct line line = {
+            text_of(jcs_member(at, "step")), text_of(jcs_member(at, "outcome")),
+            text_of(jcs_member(at, "code")), text_of(jcs_member(at, "detail"))};
+        line_write(name, &line, gaps, out);
+    }
+}
+
+enum lucid_error explain_record(struct lucid_span record, struct lucid_arena *arena,
+                                struct lucid_buf *out, struct lucid_why *why)
+{
+    static const struct jcs_limits limits = {.depth_max = 8, .values_max = 16384};
+    const struct jcs_value *root;
+    const struct jcs_value *at = NULL;
+    struct gaps gaps = {0};
+    enum lucid_error e = LUCID_REFUSE_INVALID;
+    if (record.len <= EXPLAIN_RECORD_BYTES_MAX) {
+        e = jcs_parse(record, &limits, arena, &root, NULL);
+    }
+    if (lucid_category(e) == LUCID_CATEGORY_REFUSE) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_RECORD", NULL,
+                            "this is no record of an appraisal");
+    }
+    if (e != LUCID_OK) {
+        return e;
+    }
+    const struct jcs_value *evidences = jcs_member(root, "evidences");
+    if (!lucid_span_is(text_of(jcs_member(root, "type")), "attestation.appraisal") ||
+        jcs_count(evidences) == 0) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_RECORD", "type",
+                            "this is no record of an appraisal");
+    }
+    verdict_write(text_of(jcs_member(root, "status")), is_true(jcs_member(root, "mock")),
+                  is_true(jcs_member(root, "test")), out);
+    while ((at = jcs_next(evidences, at)) != NULL) {
+        record_submod(at, jcs_member(root, "submods"), &gaps, out);
+    }
+    limits_write(&gaps, jcs_count(evidences), out);
+    return lucid_buf_ok(out) ? LUCID_OK : LUCID_RETRY_MEMORY;
+}
