@@ -31,7 +31,7 @@ static bool key_is(const EVP_PKEY *key, enum x509_curve curve)
  * Returns how many bytes were written. */
 static size_t integer_write(const uint8_t *number, size_t len, bool little, uint8_t *out)
 {
-    uint8_t big[48];
+    uint8_t big[48] = {0};
     for (size_t i = 0; i < len; i++) {
         big[i] = number[little ? len - 1 - i : i];
     }
