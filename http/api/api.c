@@ -25,6 +25,7 @@ static const struct route_row rows[] = {
     {"GET", "/v1/receipts/{id}", api_receipt_get, API_READ, 0},
     {"DELETE", "/v1/receipts/{id}/body", api_receipt_body_delete, API_ADMIN,
      API_DOCUMENT_BYTES_MAX},
+    {"DELETE", "/v1/blobs/{sha256}", api_blob_delete, API_ADMIN, API_DOCUMENT_BYTES_MAX},
     {"GET", "/v1/receipts/{id}/proof", api_proof_get, API_PUBLIC, 0, false, API_SELLS_PROOF},
     {"GET", "/v1/receipts/{id}/verify", api_receipt_verify_get, API_PUBLIC, 0},
     {"POST", "/v1/verify", api_verify_post, API_PUBLIC, API_REQUEST_BYTES_MAX, true},

@@ -447,7 +447,7 @@ void api_takings_list(struct http_request *request, struct lucid_span asset);
 /* --- routes ----------------------------------------------------------------------------------- */
 
 api_handler api_receipt_post, api_receipt_get;                          /* receipts.c */
-api_handler api_receipt_body_delete;                                    /* erasure.c */
+api_handler api_receipt_body_delete, api_blob_delete;                   /* erasure.c */
 api_handler api_batch_post;                                             /* batch.c */
 api_handler api_proof_get, api_receipt_verify_get, api_consistency_get; /* proofs.c */
 api_handler api_verify_post;                                            /* verify.c */

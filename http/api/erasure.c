@@ -1,6 +1,7 @@
-/* Erasing the body of a receipt, by policy and for good. */
+/* Erasing the body of a receipt, or a blob, by policy and for good. */
 #include "ledger/erasure.h"
 #include "http/api/api_internal.h"
+#include "ledger/blob.h"
 
 struct erasure_call {
     struct api_call call; /* first member */
@@ -91,4 +92,47 @@ void api_receipt_body_delete(struct http_request *request, const struct http_rou
         call->call.fini = erasure_fini;
         api_call_submit(&call->call, request, api_of_route(route), &call->command.command);
     }
+}
+
+/* --- blobs ------------------------------------------------------------------------------------ */
+
+struct blob_call {
+    struct api_call call; /* first member */
+    struct ledger_blob_command command;
+};
+
+static void blob_answer(struct api_call *call)
+{
+    const struct ledger_blob_command *command = &((struct blob_call *)call)->command;
+    struct lucid_buf out = {0};
+    lucid_buf_char(&out, '{');
+    lucid_json_member_hex(&out, "sha256", command->sha256, sizeof(command->sha256));
+    lucid_json_member_bool(&out, "erased", true);
+    lucid_json_member_bool(&out, "replayed", command->ret_known);
+    lucid_buf_char(&out, '}');
+    api_answer(call->request, 200, API_JSON, &out);
+}
+
+void api_blob_delete(struct http_request *request, const struct http_route *route)
+{
+    struct lucid_span reason;
+    struct lucid_why why = {0};
+    uint8_t sha256[LUCID_SHA256_BYTES];
+    if (!lucid_hex_decode(http_param(request, "sha256"), sha256, sizeof(sha256))) {
+        api_not_found(request, "blob");
+        return;
+    }
+    if (!reason_read(request, &reason)) {
+        return;
+    }
+    struct blob_call *call = lucid_arena_zalloc(http_arena(request), sizeof(*call));
+    enum lucid_error error = call == NULL
+                                 ? LUCID_RETRY_MEMORY
+                                 : ledger_blob_erase_prepare(&call->command, sha256, reason, &why);
+    if (error != LUCID_OK) {
+        api_refuse(request, error, &why);
+        return;
+    }
+    call->call.answer = blob_answer;
+    api_call_submit(&call->call, request, api_of_route(route), &call->command.command);
 }

@@ -232,6 +232,8 @@ with kit.case("proof forms, judged by the service; erasing a body"):
     admin("DELETE", receipt + "/body", "")
     ask("DELETE", receipt + "/body", status=401)
     admin("DELETE", f"/v1/receipts/{ZERO}/body", status=404)
+    admin("DELETE", f"/v1/blobs/{ZERO}", {"reason": "asked"}, status=404)
+    ask("DELETE", f"/v1/blobs/{ZERO}", status=401)
     admin("GET", receipt, status=410)
 
 with kit.case("prices and payments"):
@@ -412,8 +414,10 @@ with kit.case("every route was asked, with success and with what it refuses"):
                if (method.upper(), path) not in asked]
     kit.equal(missing, [])
     successes = {(method, path) for method, path, status in api.seen if status in ("200", "201")}
-    # Needs a chain, or is there to refuse: 42_solana to 47_access judge them.
-    elsewhere = {("POST", "/v1/access/subscribe"), ("POST", "/v1/payments/{id}/refunds"),
+    # Needs a chain, or is there to refuse: 42_solana to 47_access judge them. Blobs are what
+    # plugins bring: tests/unit/api/api_plugins_test.c.
+    elsewhere = {("DELETE", "/v1/blobs/{sha256}"), ("POST", "/v1/access/subscribe"),
+                 ("POST", "/v1/payments/{id}/refunds"),
                  ("POST", "/v1/payments/{id}/resolve"),
                  ("GET", "/v1/payees/{payee}/address"), ("PUT", "/v1/payees/{payee}/address"),
                  ("DELETE", "/v1/payees/{payee}/address"),

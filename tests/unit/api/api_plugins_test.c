@@ -316,6 +316,34 @@ static void commands_are_logged(void **state)
     json_decref(ask("POST", "/v1/notes", NULL, "", "mute", 500));
 }
 
+/* A blob goes for good, by its hash; the same bytes sent again are stored again. */
+static void blobs_are_erased(void **state)
+{
+    (void)state;
+    char target[100] = "/v1/blobs/";
+    uint8_t hash[LUCID_SHA256_BYTES];
+    lucid_sha256(lucid_span_str("to erase"), hash);
+    lucid_hex_encode(hash, sizeof(hash), target + 10);
+    json_decref(ask("DELETE", target, world.h.admin, "", "", 404));
+    json_decref(ask("POST", "/v1/notes", NULL, "", "to erase", 201));
+    json_decref(ask("DELETE", target, NULL, "", "", 401));
+    json_decref(ask("DELETE", target, world.auditor, "", "", 403));
+    json_decref(ask("DELETE", target, world.h.admin, "", "{\"reason\":7}", 400));
+    json_decref(ask("DELETE", "/v1/blobs/none", world.h.admin, "", "", 404));
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned again = 0; again < 2; again++) {
+            json_t *json = ask("DELETE", target, world.h.admin, "", "{\"reason\":\"asked\"}", 200);
+            assert_string_equal(text_in(json, "sha256"), target + 10);
+            assert_true(json_is_true(json_object_get(json, "erased")));
+            assert_int_equal(json_is_true(json_object_get(json, "replayed")), again == 1);
+            json_decref(json);
+        }
+        json_t *json = ask("POST", "/v1/notes", NULL, "", "to erase", 200);
+        assert_true(json_is_true(json_object_get(json, "stored")));
+        json_decref(json);
+    }
+}
+
 static void the_writers_refusals_are_answered(void **state)
 {
     (void)state;
@@ -579,6 +607,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_ours),
         cmocka_unit_test(memory_is_bounded_and_given_back),
         cmocka_unit_test(commands_are_logged),
+        cmocka_unit_test(blobs_are_erased),
         cmocka_unit_test(the_writers_refusals_are_answered),
         cmocka_unit_test(clients_go_away),
         cmocka_unit_test(a_stop_cuts_what_runs),
