@@ -169,29 +169,44 @@ enum lucid_error api_openapi_unite(const struct lucid_span *documents, size_t co
 
 /* --- the route -------------------------------------------------------------------------------- */
 
+/* What a plugin has to say of itself, or what its routes say. */
+static enum lucid_error part_of(const struct plugin *plugin, struct lucid_buf *out,
+                                struct lucid_why *why)
+{
+    enum lucid_error error = LUCID_OK;
+    if (plugin->module->openapi == NULL) {
+        api_plugin_document_write(plugin, out);
+    } else {
+        error = api_plugin_document_judge(plugin, why);
+        lucid_buf_str(out, plugin->module->openapi);
+    }
+    return error == LUCID_OK && !lucid_buf_ok(out) ? LUCID_RETRY_MEMORY : error;
+}
+
 enum lucid_error api_openapi_open(struct api *api, struct lucid_why *why)
 {
     const struct api_options *options = &api->options;
     struct lucid_span documents[DOCUMENTS_MAX] = {
         lucid_span(api_openapi_document, api_openapi_document_len)};
+    struct lucid_buf parts[DOCUMENTS_MAX] = {{0}};
     size_t count = 1;
-    for (size_t i = 0; i < options->plugin_count; i++) {
-        const struct plugin *plugin = options->plugins[i];
-        if (plugin->module->openapi == NULL) {
-            continue;
-        }
-        enum lucid_error error = api_plugin_document_judge(plugin, why);
-        if (error != LUCID_OK) {
-            return error;
-        }
+    enum lucid_error error = LUCID_OK;
+    for (size_t i = 0; error == LUCID_OK && i < options->plugin_count; i++) {
         lucid_assert(count < DOCUMENTS_MAX);
-        documents[count++] = lucid_span_str(plugin->module->openapi);
+        error = part_of(options->plugins[i], &parts[count], why);
+        documents[count] = lucid_buf_span(&parts[count]);
+        count++;
     }
-    if (count == 1) {
+    if (error == LUCID_OK && count > 1) {
+        error = api_openapi_unite(documents, count, &api->openapi, why);
+    } else if (error == LUCID_OK) {
         lucid_buf_span_put(&api->openapi, documents[0]);
-        return lucid_buf_ok(&api->openapi) ? LUCID_OK : LUCID_RETRY_MEMORY;
+        error = lucid_buf_ok(&api->openapi) ? LUCID_OK : LUCID_RETRY_MEMORY;
     }
-    return api_openapi_unite(documents, count, &api->openapi, why);
+    for (size_t i = 0; i < count; i++) {
+        lucid_buf_fini(&parts[i]);
+    }
+    return error;
 }
 
 void api_openapi_get(struct http_request *request, const struct http_route *route)

@@ -17,6 +17,10 @@ enum lucid_error api_openapi_unite(const struct lucid_span *documents, size_t co
 
 struct plugin;
 
+/* The document of a plugin that has none: its routes with their parameters, and nothing about what
+ * they take and give. */
+void api_plugin_document_write(const struct plugin *plugin, struct lucid_buf *out);
+
 /* Whether the paths and methods of a plugin's document are just its routes, and it says nothing but
  * paths, components and tags. LUCID_REFUSE_INVALID (PLUGIN_INVALID), LUCID_RETRY_MEMORY. */
 enum lucid_error api_plugin_document_judge(const struct plugin *plugin,

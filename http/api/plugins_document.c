@@ -1,7 +1,8 @@
-/* A plugin's part of the OpenAPI document, held against its routes. */
+/* A plugin's part of the OpenAPI document, held against its routes, or made of them. */
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/assert.h"
 #include "base/jcs/jcs.h"
 #include "http/api/openapi_internal.h"
 #include "http/api/plugins_internal.h"
@@ -119,4 +120,91 @@ enum lucid_error api_plugin_document_judge(const struct plugin *plugin, struct l
     }
     lucid_arena_fini(&arena);
     return error;
+}
+
+/* --- for who has none ------------------------------------------------------------------------- */
+
+static void parameters_write(const char *pattern, struct lucid_buf *out)
+{
+    const char *at = pattern;
+    bool first = true;
+    lucid_json_member(out, "parameters");
+    lucid_buf_char(out, '[');
+    while ((at = strchr(at, '{')) != NULL) {
+        size_t len = strcspn(at + 1, "*}");
+        lucid_buf_str(out, first ? "{" : ",{");
+        lucid_json_member_str(out, "name", lucid_span(at + 1, len));
+        lucid_buf_str(out, ",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}");
+        first = false;
+        at += len;
+    }
+    lucid_buf_char(out, ']');
+}
+
+static void security_write(uint32_t scopes, struct lucid_buf *out)
+{
+    bool first = true;
+    lucid_json_member(out, "security");
+    lucid_buf_char(out, '[');
+    for (uint32_t scope = 1; scope != 0 && scopes != 0; scope <<= 1) {
+        if (((scopes | LUCID_PLUGIN_SCOPE_ADMIN) & scope) != 0) {
+            lucid_buf_printf(out, "%s{\"bearer\":[\"%s\"]}", first ? "" : ",",
+                             token_scope_name(scope));
+            first = false;
+        }
+    }
+    lucid_buf_char(out, ']');
+}
+
+static void operation_write(const struct plugin *plugin, const struct lucid_plugin_route *row,
+                            struct lucid_buf *out)
+{
+    char method[8] = "";
+    for (size_t i = 0; row->method[i] != '\0' && i + 1 < sizeof(method); i++) {
+        method[i] = (char)(row->method[i] | 0x20);
+    }
+    lucid_json_member(out, method);
+    lucid_buf_char(out, '{');
+    lucid_json_member_cstr(out, "summary", plugin->module->summary);
+    parameters_write(row->pattern, out);
+    security_write(row->scopes, out);
+    lucid_json_member(out, "responses");
+    lucid_buf_str(out, "{\"default\":{\"description\":\"what the plugin says\"}}}");
+}
+
+static bool path_is_new(const struct lucid_plugin_route *routes,
+                        const struct lucid_plugin_route *row)
+{
+    for (const struct lucid_plugin_route *at = routes; at < row; at++) {
+        if (strcmp(at->pattern, row->pattern) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void api_plugin_document_write(const struct plugin *plugin, struct lucid_buf *out)
+{
+    const struct lucid_plugin_route *routes = plugin->module->routes;
+    lucid_buf_str(out, "{\"paths\":{");
+    for (const struct lucid_plugin_route *row = routes; row != NULL && row->method != NULL; row++) {
+        if (!path_is_new(routes, row)) {
+            continue;
+        }
+        char path[256]; /* patterns are shorter: plugins/host/check.c */
+        size_t len = strlen(row->pattern);
+        lucid_assert(len < sizeof(path));
+        bool rest = len > 2 && strcmp(row->pattern + len - 2, "*}") == 0;
+        memcpy(path, row->pattern, len + 1);
+        memcpy(path + len - (rest ? 2 : 0), rest ? "}" : "", rest ? 2 : 1);
+        lucid_json_member(out, path);
+        lucid_buf_char(out, '{');
+        for (const struct lucid_plugin_route *at = row; at->method != NULL; at++) {
+            if (strcmp(at->pattern, row->pattern) == 0) {
+                operation_write(plugin, at, out);
+            }
+        }
+        lucid_buf_char(out, '}');
+    }
+    lucid_buf_str(out, "}}");
 }

@@ -542,8 +542,11 @@ static void routes_meet_nobodys(void **state)
         const struct lucid_plugin_route routes[] = {
             {.method = rows[i].method, .pattern = rows[i].pattern, .handle = never},
             {.method = NULL}};
-        const struct lucid_plugin other = {
-            .abi = LUCID_PLUGIN_ABI, .name = "other", .version = "1", .routes = routes};
+        const struct lucid_plugin other = {.abi = LUCID_PLUGIN_ABI,
+                                           .name = "other",
+                                           .version = "1",
+                                           .summary = "some",
+                                           .routes = routes};
         struct lucid_why why = {0};
         enum lucid_error error = start(&notes_plugin, &other, &why);
         if (rows[i].whose == NULL) {
@@ -582,6 +585,7 @@ static void documents_say_what_is_served(void **state)
         const struct lucid_plugin other = {.abi = LUCID_PLUGIN_ABI,
                                            .name = "other",
                                            .version = "1",
+                                           .summary = "some",
                                            .routes = routes,
                                            .openapi = rows[i].document};
         struct lucid_why why = {0};
@@ -594,6 +598,26 @@ static void documents_say_what_is_served(void **state)
         assert_non_null(strstr(why.text, "the plugin other"));
         assert_non_null(strstr(why.text, rows[i].text));
     }
+}
+
+/* One that brings no document has its routes in ours all the same. */
+static void routes_are_described(void **state)
+{
+    (void)state;
+    json_t *document = ask("GET", "/openapi.json", NULL, "", NULL, 200);
+    const json_t *paths = json_object_get(document, "paths");
+    const json_t *notes = json_object_get(paths, "/v1/notes/{id}");
+    assert_int_equal(json_object_size(notes), 2);
+    assert_non_null(json_object_get(notes, "get"));
+    assert_non_null(json_object_get(notes, "post"));
+    const json_t *put = json_object_get(json_object_get(paths, "/v1/notes-attest/{id}"), "put");
+    assert_string_equal(text_in(json_array_get(json_object_get(put, "parameters"), 0), "name"),
+                        "id");
+    json_t *security = json_loads("[{\"bearer\":[\"admin\"]},{\"bearer\":[\"attest\"]}]", 0, NULL);
+    assert_true(json_equal(json_object_get(put, "security"), security));
+    json_decref(security);
+    assert_non_null(json_object_get(paths, "/v1/receipts"));
+    json_decref(document);
 }
 
 int main(void)
@@ -614,6 +638,7 @@ int main(void)
         cmocka_unit_test(public_reads_open),
         cmocka_unit_test(routes_meet_nobodys),
         cmocka_unit_test(documents_say_what_is_served),
+        cmocka_unit_test(routes_are_described),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }
