@@ -1,6 +1,14 @@
 /* The attestation result as a compact JWS (RFC 7515), signed by the plugin's key. */
-#include "base/base64url.h"
 #include "plugins/verifier/appraise.h"
+#include "plugins/verifier/jose.h"
+
+static bool token_sign(struct lucid_span message, uint8_t ret[LUCID_PLUGIN_SIGNATURE_BYTES],
+                       void *context)
+{
+    const struct ask *ask = context;
+    ask->host->sign(ask->host, kind_bytes(message), ret);
+    return true;
+}
 
 enum lucid_error token_write(struct ask *ask, struct lucid_span claims, struct lucid_span *ret,
                              struct lucid_why *why)
@@ -8,7 +16,6 @@ enum lucid_error token_write(struct ask *ask, struct lucid_span claims, struct l
     struct lucid_buf header = {0};
     struct lucid_buf token;
     struct lucid_span payload = claims;
-    uint8_t signature[LUCID_PLUGIN_SIGNATURE_BYTES];
     if (ask->verifier->spelling != EAR_DRAFT_04) {
         enum lucid_error error =
             ear_respell(claims, ask->verifier->spelling, &ask->arena, &payload, why);
@@ -19,13 +26,8 @@ enum lucid_error token_write(struct ask *ask, struct lucid_span claims, struct l
     lucid_buf_init(&token, LUCID_PLUGIN_BODY_BYTES_MAX);
     lucid_buf_printf(&header, "{\"alg\":\"EdDSA\",\"kid\":\"%s\",\"typ\":\"eat+jwt\"}",
                      ask->verifier->kid);
-    lucid_base64url_write(&token, lucid_buf_span(&header));
-    lucid_buf_char(&token, '.');
-    lucid_base64url_write(&token, payload);
-    ask->host->sign(ask->host, kind_bytes(lucid_buf_span(&token)), signature);
-    lucid_buf_char(&token, '.');
-    lucid_base64url_write(&token, lucid_span(signature, sizeof(signature)));
-    bool ok = lucid_buf_ok(&header) && lucid_buf_ok(&token);
+    bool ok = lucid_buf_ok(&header) &&
+              jose_write(lucid_buf_span(&header), payload, token_sign, ask, &token);
     struct lucid_span copy =
         ok ? lucid_arena_copy(&ask->arena, lucid_buf_span(&token)) : (struct lucid_span){0};
     lucid_buf_fini(&header);

@@ -12,7 +12,7 @@ import time
 import kit
 import kit_attest
 from kit import case, equal
-from kit_attest import AGENT, Agent, b64url, jws_parts
+from kit_attest import AGENT, MOCK_ROOT, Agent, Verifier, b64url, jws_parts
 
 MEASUREMENT, INSTANCE = "ab" * 48, "cd" * 32
 
@@ -123,6 +123,33 @@ with case("what it is, what it has not, and what it cannot measure"):
         answer = agent.client.post("/aa/aael", body)
         equal((answer.status, answer.body[:30]), (500, b"Illegal AAEL eventry format: "
                                                   + answer.body[29:30]), repr(answer))
+
+with case("what it answers is appraised as it came, and never better than a warning"):
+    service = Verifier(test=True, roots=[agent.root, MOCK_ROOT])
+    policy = service.put("policies", kit_attest.policy(allowMeasurements=[MEASUREMENT]))
+    result = service.attest(agent, policy_id=policy)
+    equal((result["status"], result["mock"], result["test"]), ("warning", True, True))
+    equal({step["step"]: step["outcome"] for step in result["steps"]},
+          {**dict.fromkeys(("parse", "chain", "signature", "freshness", "tcb", "configuration",
+                            "measurement"), "pass"), "revocation": "skipped",
+           "identity": "skipped"})
+    claims = service.result(result["ear"])
+    equal((claims["ear_status"], claims["lucid.appraisal"]["is_mock"]), ("warning", True))
+    equal(claims["submods"]["cpu0"]["ear_attester_claims"]["instanceId"], INSTANCE)
+
+with case("the vectors come to their verdicts at their steps"):
+    bound = kit_attest.binding(kit_attest.vector("mock/runtime-data.json")).hex() + "00" * 16
+    for name, want in (("ok", "warning"), ("neg-debug", "contraindicated"),
+                       ("neg-bad-signature", "signature")):
+        challenge = service.challenge()
+        token = kit_attest.vector(f"mock/{name}.mock-quote.jws").decode().strip()
+        answer = service.appraise(challenge, kit_attest.runtime_data(challenge),
+                                  [{"type": "mock", "evidence": token}], policyId=policy,
+                                  test_bound_data=bound)
+        body = answer.json()
+        equal((answer.status, body.get("step") or body["status"]),
+              (422 if want == "signature" else 201, want), repr(answer))
+    service.stop()
 
 with case("keys are made once, and kept"):
     first = jws_parts(agent.quote(b"x"))[0]["x5c"]

@@ -147,18 +147,22 @@ def policy(name="tests", types=("mock", "snp"), **more):
 
 
 class Verifier(kit.Service):
-    """lucidd with the verifier. test: a --test store; agent: whose root is an anchor."""
+    """lucidd with the verifier. test: a --test store; roots: PEM files with mock anchors."""
 
     document_seed = hashlib.sha256(b"e2e attest documents").digest()
 
-    def __init__(self, test=False, roots=None, allow_mock=True, **settings):
+    def __init__(self, test=False, roots=(), allow_mock=True, **settings):
         self.init_flags = ("--test",) if test else ()
         more = {"plugins": "verifier", "plugins_dir": PLUGINS,
                 "verifier_document_keys": ED25519.public(self.document_seed)}
         if allow_mock:
             more["verifier_allow_mock"] = "true"
         if roots:
-            more["verifier_mock_roots"] = roots
+            more["verifier_mock_roots"] = os.path.join(kit.scratch(), "roots.pem")
+            with open(more["verifier_mock_roots"], "wb") as out:
+                for name in roots:
+                    with open(name, "rb") as file:
+                        out.write(file.read())
         super().__init__(**{**more, **settings})
 
     def challenge(self, audience=AUDIENCE, types=("mock",)):
