@@ -349,8 +349,8 @@ static void test_record(void **state)
         "\"required\":[{\"name\":\"pii\",\"outcome\":\"pass\"}]",
         "\"rulesVersion\":1",
         "\"time\":1790000000",
-        "{\"code\":\"configuration.auditor_decided\",\"detail\":\"redact\",\"outcome\":\"fail\","
-        "\"step\":\"configuration\"}"};
+        ("{\"code\":\"configuration.auditor_decided\",\"detail\":\"redact\",\"outcome\":\"fail\","
+         "\"step\":\"configuration\"}")};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (strstr(text, parts[i]) == NULL) {
             print_message("%s\nlacks %s\n", text, parts[i]);
