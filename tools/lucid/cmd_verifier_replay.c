@@ -1,8 +1,10 @@
-/* lucid verifier replay: from a bundle without any service, or by id */
+/* lucid verifier replay, explain: from a bundle without any service, or by id */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/base64url.h"
+#include "base/jcs/jcs.h"
+#include "plugins/verifier/explain.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
 #include "tools/lucid/verifier.h"
@@ -188,4 +190,94 @@ const struct cli_command command_verifier_replay = {
     .arguments_min = 1,
     .arguments_max = 1,
     .run = verifier_replay,
+};
+
+/* --- explain ---------------------------------------------------------------------------------- */
+
+/* The record in a document: its member "record" (a bundle, an appraisal as it is read), or all of
+ * it; canonical. */
+static enum lucid_error record_find(struct lucid_span text, struct lucid_arena *arena,
+                                    struct lucid_span *ret, struct lucid_why *why)
+{
+    static const struct jcs_limits limits = {24, 262144};
+    const struct jcs_value *root;
+    struct lucid_buf out = {0};
+    enum lucid_error error = jcs_parse(text, &limits, arena, &root, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    const struct jcs_value *record = jcs_member(root, "record");
+    jcs_write(record != NULL ? record : root, &out);
+    *ret = lucid_arena_copy(arena, lucid_buf_span(&out));
+    bool ok = lucid_buf_ok(&out) && ret->data != NULL;
+    lucid_buf_fini(&out);
+    return ok ? LUCID_OK : LUCID_RETRY_MEMORY;
+}
+
+static enum cli_exit explain_text(struct cli *cli, struct lucid_span text)
+{
+    struct lucid_arena arena;
+    struct lucid_buf out = {0};
+    struct lucid_span record;
+    struct lucid_why why = {.code = NULL};
+    enum cli_exit code = CLI_OK;
+    lucid_arena_init(&arena, VERIFIER_ARENA_BYTES_MAX);
+    enum lucid_error error = record_find(text, &arena, &record, &why);
+    if (error == LUCID_OK) {
+        error = explain_record(record, &arena, &out, &why);
+    }
+    lucid_buf_char(&out, '\0');
+    if (error == LUCID_OK && lucid_buf_ok(&out)) {
+        if (cli->json) {
+            json_t *said = json_pack("{s:s}", "text", (const char *)out.data);
+            cli_print_json(said);
+            json_decref(said);
+        } else {
+            for (const char *line = (const char *)out.data; *line != '\0';) {
+                size_t len = strcspn(line, "\n");
+                char *copy = strndup(line, len);
+                cli_print_text(stdout, copy != NULL ? copy : "");
+                putchar('\n');
+                free(copy);
+                line += len + (line[len] != '\0');
+            }
+        }
+    } else {
+        code =
+            cli_fail_why(cli, error != LUCID_OK ? error : LUCID_RETRY_MEMORY, &why, "the record");
+    }
+    lucid_buf_fini(&out);
+    lucid_arena_fini(&arena);
+    return code;
+}
+
+static enum cli_exit verifier_explain(struct cli *cli)
+{
+    char path[REMOTE_PATH_BYTES_MAX];
+    struct lucid_buf text = {0};
+    enum cli_exit code;
+    if (is_id(cli->arguments[0])) {
+        (void)snprintf(path, sizeof(path), "/v1/attestation/appraisals/%s", cli->arguments[0]);
+        code = remote_get_text(cli, path, 3, &text);
+    } else {
+        code = verifier_file_read(cli, cli->arguments[0], &text);
+    }
+    if (code == CLI_OK) {
+        code = explain_text(cli, lucid_buf_span(&text));
+    }
+    lucid_buf_fini(&text);
+    return code;
+}
+
+const struct cli_command command_verifier_explain = {
+    .group = "verifier",
+    .name = "explain",
+    .arguments = "FILE|ID",
+    .summary = "say in words why an appraisal came out as it did",
+    .text = "Step by step, from what is recorded; nothing is appraised again. FILE is a bundle, or "
+            "a record.\n",
+    .examples = "  lucid verifier explain appraisal.bundle.json\n",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = verifier_explain,
 };

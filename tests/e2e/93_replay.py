@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Verdicts replayed: after a restart, after another default policy, by another build of the module,
+and from bundles without any service. Same claims bytes each time; what was changed differs, and it
+is said where."""
+
+import copy
+import json
+import os
+
+import kit
+import kit_attest
+from kit import equal
+from kit_attest import b64, evidence_of, runtime_data, vector
+from kit_receipts import canonical
+
+OTHER = kit.program("LUCID_OTHER_VERIFIER", "tests/e2e/verifier.so")  # another version string
+
+agent = kit_attest.Agent()
+service = kit_attest.Verifier(test=True, roots=agent.root)
+
+
+def recorded(name, certificate, **more):
+    challenge = service.challenge(types=("snp",))
+    report = vector(name)
+    answer = service.appraise(challenge, runtime_data(challenge), [
+        evidence_of("snp", report, endorsements=[b64(vector(certificate))])],
+                              test_bound_data=report[0x50:0x90].hex(), **more)
+    equal(answer.status, 201, repr(answer))
+    return answer.json()
+
+
+def replay(**body):
+    answer = service.post("/v1/attestation/replay", body, token=service.token)
+    equal(answer.status, 200, repr(answer))
+    return answer.json()
+
+
+def bundle(appraisal):
+    answer = service.get(f"/v1/attestation/appraisals/{appraisal['appraisalId']}?bundle=1",
+                         token=service.token)
+    equal(answer.status, 200, repr(answer))
+    return answer.body
+
+
+def all_same(what):
+    rows = service.ok("/v1/attestation/appraisals?limit=100", token=service.token)["items"]
+    equal(len(rows), len(made), "appraisals")
+    for row in rows:
+        report = replay(appraisalId=row["appraisalId"])
+        equal((report["outcome"], report["differences"]), ("same", []), what)
+    for appraisal in made:
+        again = service.ok(f"/v1/attestation/appraisals/{appraisal['appraisalId']}",
+                           token=service.token)
+        equal(again["ear"], appraisal["ear"], what)
+        equal([s for s in again["steps"]], appraisal["steps"], what)
+
+
+def offline(text, *flags):
+    path = os.path.join(kit.scratch(), "bundle.json")
+    with open(path, "wb") as file:
+        file.write(text if isinstance(text, bytes) else json.dumps(text).encode())
+    return kit.lucid("verifier", "replay", path, "--json", *flags)
+
+
+reference = service.put("references", {
+    "type": "lucid.attestation.reference/v1", "name": "guests",
+    "environment": {"type": "snp"},
+    "measurements": [{"mkey": "launch", "alg": "sha384",
+                      "digest": [vector("snp/milan-v2-vcek.report.bin")[0x90:0xC0].hex()]}]})
+policy = service.put("policies", kit_attest.policy("with references", references=[reference]))
+made = [
+    service.attest(agent),
+    service.attest(agent, policy_id=policy),
+    recorded("snp/milan-v2-vcek.report.bin", "snp/milan-v2-vcek.vcek.der"),
+    recorded("snp/milan-v2-vcek.report.bin", "snp/milan-v2-vcek.vcek.der", policyId=policy),
+    recorded("snp/gosev-milan.report.bin", "snp/gosev-milan.vcek.der"),
+    recorded("snp/v3-vlek.report.bin", "snp/v3-vlek.vlek.der", test_time=1740000000),
+]
+
+with kit.case("every stored appraisal replays to the same claims"):
+    equal([appraisal["status"] for appraisal in made],
+          ["warning", "warning", "warning", "affirming", "contraindicated", "contraindicated"])
+    all_same("at once")
+
+with kit.case("after a restart"):
+    service.restart()
+    all_same("restarted")
+
+with kit.case("after another default policy, other roots and settings"):
+    stricter = service.put("policies", kit_attest.policy(
+        "stricter", unknownMeasurement="deny", config={"reportVersionMin": 5}))
+    service.restart(verifier_default_policy=stricter, verifier_mock_roots=kit_attest.MOCK_ROOT,
+                    verifier_result_seconds=60)
+    all_same("another policy")
+    made.append(recorded("snp/milan-v2-vcek.report.bin", "snp/milan-v2-vcek.vcek.der"))
+    equal(made[-1]["status"], "contraindicated")
+
+with kit.case("by another build of the module"):
+    builds = service.ok("/.well-known/lucid-verifier")["build"]
+    service.settings["plugins_dir"] = os.path.dirname(OTHER)
+    service.restart()
+    other = service.ok("/.well-known/lucid-verifier")["build"]
+    assert other != builds, other
+    all_same("another build")
+    made.append(recorded("snp/milan-v2-vcek.report.bin", "snp/milan-v2-vcek.vcek.der"))
+    record = service.ok(f"/v1/attestation/appraisals/{made[-1]['appraisalId']}",
+                        token=service.token)["record"]
+    equal(record["verifier"]["build"], other)
+    service.settings["plugins_dir"] = kit_attest.PLUGINS
+    service.restart()
+    all_same("both builds")
+
+with kit.case("a table folded anew knows the same appraisals"):
+    service.stop()
+    before = kit.run_lucid("log", "fsck", "--data", service.data, "--plugins", "verifier",
+                           "--plugins-dir", kit_attest.PLUGINS)
+    assert before, "fsck says something"
+    service.start()
+    all_same("checked")
+
+jwks = os.path.join(kit.scratch(), "jwks.json")
+with open(jwks, "wb") as out:
+    out.write(service.get("/.well-known/jwks.json").body)
+
+with kit.case("bundles replay offline: 0 with the key, 4 without"):
+    for appraisal in made:
+        text = bundle(appraisal)
+        status, out, err = offline(text, "--key", jwks)
+        equal((status, json.loads(out)["outcome"]), (0, "same"), err)
+        equal(json.loads(out)["recordId"], appraisal["appraisalId"])
+        status, out, _ = offline(text)
+        equal((status, json.loads(out)["outcome"]), (4, "unknown-key"))
+    report = replay(bundle=json.loads(bundle(made[0])))
+    equal(report["outcome"], "same")
+
+with kit.case("a changed bundle differs, and it is said where"):
+    whole = json.loads(bundle(made[3]))
+    later = copy.deepcopy(whole)
+    later["record"]["received"] += 1
+    status, out, _ = offline(later, "--key", jwks)
+    report = json.loads(out)
+    equal(status, 1, out)
+    assert report["outcome"] != "same" and report["differences"], report
+    assert any("iat" in item["pointer"] for item in report["differences"]), report
+    equal(replay(bundle=later)["outcome"], report["outcome"])
+
+with kit.case("a bundle whose parts are not what the record names is refused"):
+    for change in ("drop", "swap"):
+        broken = copy.deepcopy(whole)
+        digest = broken["record"]["evidences"][0]["evidence"]
+        if change == "drop":
+            del broken["blobs"][digest]
+        else:
+            broken["blobs"][digest] = b64(b"other")
+        status, out, _ = offline(broken, "--key", jwks)
+        equal((status, json.loads(out)["error"]["code"]), (1, "INCOMPLETE_BUNDLE"))
+    token = copy.deepcopy(whole)
+    token["ear"] = made[2]["ear"]
+    status, out, _ = offline(token, "--key", jwks)
+    equal(status, 1, out)
+    status, _, _ = offline(b'{"type":"other"}', "--key", jwks)
+    equal(status, 1)
+
+with kit.case("replay by id: of this log, not of another"):
+    answer = service.post("/v1/attestation/replay", {"appraisalId": "0" * 64},
+                          token=service.token)
+    kit.problem(answer, 404, "NOT_FOUND")
+    answer = service.post("/v1/attestation/replay", {}, token=service.token)
+    kit.problem(answer, 422, "INVALID_REQUEST", "bundle")
+    assert canonical(whole["record"]), "a record"
+
+service.stop()
+agent.stop()
+kit.done()
