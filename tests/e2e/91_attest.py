@@ -30,7 +30,7 @@ def synthetic_roots():
     return path
 
 
-service = kit_attest.Verifier(test=True, roots=kit_attest.MOCK_ROOT,
+service = kit_attest.Verifier(test=True, roots=(kit_attest.MOCK_ROOT,),
                               verifier_test_roots=synthetic_roots())
 measured = [vector(f"snp/{name}.report.bin")[MEASUREMENT].hex()
             for name in ("milan-v2-vcek", "gosev-milan", "v3-vlek")]
@@ -196,7 +196,7 @@ with kit.case("no policy lifts mock above a warning"):
 # --- challenges -----------------------------------------------------------------------------------
 
 agent = kit_attest.Agent()
-live = kit_attest.Verifier(roots=agent.root)  # a production store
+live = kit_attest.Verifier(roots=(agent.root,))  # a production store
 
 with kit.case("live: challenge, quote, appraisal on a production store"):
     first = live.attest(agent)
@@ -255,7 +255,7 @@ with kit.case("what stands in for a challenge is refused on a production store")
 
 with kit.case("a stale answer is refused at freshness"):
     clock = Clock(kit.scratch())
-    slow = kit_attest.Verifier(roots=agent.root, start=False)
+    slow = kit_attest.Verifier(roots=(agent.root,), start=False)
     slow.start(prefix=clock.prefix())
     challenge = slow.challenge()
     runtime = runtime_data(challenge)

@@ -16,7 +16,7 @@ from kit_receipts import canonical
 OTHER = kit.program("LUCID_OTHER_VERIFIER", "tests/e2e/verifier.so")  # another version string
 
 agent = kit_attest.Agent()
-service = kit_attest.Verifier(test=True, roots=agent.root)
+service = kit_attest.Verifier(test=True, roots=(agent.root,))
 
 
 def recorded(name, certificate, **more):
