@@ -149,8 +149,7 @@ static enum cli_exit verifier_challenge(struct cli *cli)
 
 #define BOUND_OPTIONS                                                                              \
     {"audience", 'a', "TEXT", "who will rely on the result"},                                      \
-        {"key", 'k', "FILE|HEX",                                                                   \
-         "public key of the attester: a JWK, or Ed25519 as 64 hex digits"},                        \
+        {"key", 'k', "KEY", "public key of the attester: file of a JWK, or Ed25519 as hex"},       \
         {"workload", 'w', "FILE", "JSON object that is bound too: container, auditors"},           \
     {                                                                                              \
         "type", 'T', "TYPE", "kind of evidence: snp, mock"                                         \
@@ -355,7 +354,7 @@ static enum cli_exit agent_ask(struct cli *cli, const char *agent, const json_t 
     }
     client_close(client);
     if (error != LUCID_OK) {
-        return cli_fail_why(cli, error, &why, agent);
+        return verifier_fail_peer(cli, agent, error, &why);
     }
     if (ret->status != 200 || ret->body.len == 0) {
         return cli_fail(cli, CLI_UNREACHABLE, NULL, "agent", "%s answers %d and no evidence", agent,

@@ -186,7 +186,7 @@ static enum cli_exit get(struct cli *cli, struct client *client, const char *url
         int status = answer.status;
         client_answer_fini(&answer);
         if (error != LUCID_OK) {
-            return cli_fail_why(cli, error, &why, url);
+            return verifier_fail_peer(cli, url, error, &why);
         }
         if (!again || i >= tries) {
             return cli_fail(cli, again ? CLI_UNREACHABLE : CLI_REFUSED, NULL, NULL, "%s answers %d",

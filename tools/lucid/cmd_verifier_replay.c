@@ -168,7 +168,7 @@ static enum cli_exit verifier_replay(struct cli *cli)
 }
 
 static const struct cli_option replay_options[] = {
-    {"key", 'k', "HEX|FILE",
+    {"key", 'k', "KEY",
      "key of the verifier that is believed: hex, or a JWK set; again for "
      "more"},
     {NULL, 0, NULL, NULL},

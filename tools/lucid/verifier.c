@@ -73,6 +73,14 @@ bool verifier_signature_ok(const uint8_t key[DOCUMENT_KEY_BYTES], struct lucid_s
     return ledger_ed25519_verify(key, message, signature);
 }
 
+enum cli_exit verifier_fail_peer(struct cli *cli, const char *url, enum lucid_error error,
+                                 const struct lucid_why *why)
+{
+    bool away = error == LUCID_RETRY_IO || error == LUCID_REFUSE_FORBIDDEN;
+    return cli_fail(cli, away ? CLI_UNREACHABLE : CLI_REFUSED, NULL, NULL, "%s: %s", url,
+                    why->text[0] != '\0' ? why->text : lucid_error_name(error));
+}
+
 void verifier_steps_print(const json_t *steps)
 {
     static const char *const columns[] = {"evidence", "type",   "step", "outcome",

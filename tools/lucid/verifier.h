@@ -24,6 +24,10 @@ bool verifier_signature_ok(const uint8_t key[DOCUMENT_KEY_BYTES], struct lucid_s
 enum cli_exit verifier_import_bytes(struct cli *cli, struct lucid_span bytes, const char *type,
                                     const char *product, const char *name) LUCID_WARN_UNUSED;
 
+/* What a failed request to another peer than the service says; its exit code. */
+enum cli_exit verifier_fail_peer(struct cli *cli, const char *url, enum lucid_error error,
+                                 const struct lucid_why *why);
+
 /* Steps as a table. */
 void verifier_steps_print(const json_t *steps);
 /* What came of an appraisal, for people: the answer of POST …/appraise, or of one that was read. */

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""lucid verifier: attest, appraise, read, replay, explain, policies, import; fetch from a stand-in
+for AMD's key distribution service that asks to wait."""
+
+import hashlib
+import http.server
+import json
+import os
+import threading
+
+import kit
+import kit_attest
+from kit import equal
+from kit_attest import vector
+
+agent = kit_attest.Agent()
+service = kit_attest.Verifier(test=True, roots=(agent.root, kit_attest.MOCK_ROOT))
+folder = kit.scratch()
+key = kit_attest.Workload().public.hex()
+TOKEN = {"LUCID_TOKEN": service.token}
+
+
+def run(*arguments, want=0, **more):
+    """Standard output of `lucid verifier …` against the service."""
+    status, out, err = kit.lucid("verifier", *arguments, "--url",
+                                 f"http://127.0.0.1:{service.port}", env=TOKEN, **more)
+    equal(status, want, f"{arguments}: {out!r} {err!r}")
+    return out
+
+
+def run_json(*arguments, **more):
+    return json.loads(run(*arguments, "--json", **more))
+
+
+def keep(name, data):
+    path = os.path.join(folder, name)
+    with open(path, "wb") as file:
+        file.write(data if isinstance(data, bytes) else json.dumps(data).encode())
+    return path
+
+
+with kit.case("attest: challenge, agent, appraisal in one command"):
+    made = run_json("attest", "--agent", agent.url, "-a", kit_attest.AUDIENCE, "-k", key, "-T",
+                    "mock", "--ear", os.path.join(folder, "result.jwt"))
+    equal((made["status"], made["mock"]), ("warning", True))
+    with open(os.path.join(folder, "result.jwt"), encoding="ascii") as result:
+        equal(result.read(), made["ear"])
+    bound = service.result(made["ear"])["lucid.appraisal"]["binding"]["publicKey"]
+    equal(bound, kit_attest.Workload().jwk)
+    text = run("attest", "--agent", agent.url, "-a", "me", "-k", key, "-T", "mock").decode()
+    assert "warning" in text and "configuration.ok" in text, text
+    run("attest", "--agent", "http://127.0.0.1:9", "-a", "me", "-k", key, "-T", "mock", want=3)
+    run("attest", "--agent", agent.url, "-a", "me", "-T", "mock", want=2)
+
+with kit.case("challenge and appraise: in two steps, with a workload"):
+    workload = keep("workload.json", {"container": {"digest": "sha256:" + "ab" * 32}})
+    session = run_json("challenge", "-a", "me", "-k", key, "-w", workload, "-T", "mock")
+    data = bytes.fromhex(session["reportData"])
+    runtime = kit_attest.base64.b64decode(session["runtimeData"])
+    equal(data, hashlib.sha384(runtime).digest() + bytes(16))
+    quote = keep("quote", agent.evidence(data))
+    two = run_json("appraise", "-s", keep("session.json", session), "-e", quote, "-T", "mock")
+    equal(two["status"], "warning")
+    run("appraise", "-s", keep("session.json", session), "-e", quote, "-T", "mock", want=1)
+
+with kit.case("a debug report: exit 1, and why in words"):
+    session = keep("snp.json", run_json("challenge", "-a", "me", "-k", key))
+    report = vector("snp/gosev-milan.report.bin")
+    debug = run_json("appraise", "-s", session, "-e", keep("debug.bin", report), "-E",
+                     keep("debug.der", vector("snp/gosev-milan.vcek.der")), "--test-bound-data",
+                     report[0x50:0x90].hex(), want=1)
+    equal(debug["status"], "contraindicated")
+    text = run("explain", debug["appraisalId"]).decode()
+    assert "contraindicated" in text and "debug" in text, text
+
+with kit.case("list, show, bundle, replay, explain"):
+    rows = run_json("list")["items"]
+    equal([row["appraisalId"] for row in rows][0], debug["appraisalId"])
+    shown = run_json("show", made["appraisalId"])
+    equal(shown["ear"], made["ear"])
+    assert b"mock" in run("show", made["appraisalId"])
+    bundle = keep("bundle.json", run("bundle", made["appraisalId"]))
+    keys = keep("jwks.json", service.get("/.well-known/jwks.json").body)
+    equal(run_json("replay", "-k", keys, bundle)["outcome"], "same")
+    run("replay", "-k", "00" * 32, bundle, want=4)
+    equal(run_json("replay", made["appraisalId"])["outcome"], "same")
+    assert "mock" in run("explain", bundle).decode()
+    run("replay", keep("no.json", b"{}"), want=1)
+    run("show", "0" * 64, want=1)
+
+with kit.case("policies and reference sets: sign, put, list, show"):
+    seed = service.document_seed
+    secret = keep("policy.key", (seed.hex() + kit.ED25519.public(seed)).encode())
+    os.chmod(secret, 0o600)
+    guests = keep("guests.json", {
+        "type": "lucid.attestation.reference/v1", "name": "guests", "environment": {"type": "snp"},
+        "measurements": [{"mkey": "launch", "alg": "sha384", "digest": ["ab" * 48]}]})
+    signed = keep("guests.signed.json", run("reference", "sign", "-k", secret, guests))
+    reference = run_json("reference", "put", signed)["id"]
+    equal(reference, "sha256:" + hashlib.sha256(
+        run("reference", "sign", "-k", secret, guests).strip()).hexdigest())
+    policy = keep("policy.json", {"type": "lucid.attestation.policy/v1", "name": "cli",
+                                  "types": ["snp"], "references": [reference]})
+    signed = keep("policy.signed.json", run("policy", "sign", "-k", secret, policy))
+    policy_id = run_json("policy", "put", signed)["id"]
+    equal([row["id"] for row in run_json("policy", "list")["items"]], [policy_id])
+    equal(json.loads(run("policy", "show", policy_id))["name"], "cli")
+    wrong = keep("wrong.json", {"type": "lucid.attestation.policy/v1", "name": "x",
+                                "requireCRL": True})
+    run("policy", "sign", "-k", secret, wrong, want=1)
+    run("policy", "sign", want=2)
+    run("policy", "erase", want=2)
+
+# --- collateral -----------------------------------------------------------------------------------
+
+
+class Kds(http.server.BaseHTTPRequestHandler):
+    """AMD's service, as far as it is needed: each address asks to wait once."""
+
+    seen = []
+    VCEK = ("/vcek/v1/Milan/" + vector("snp/milan-v2-vcek.report.bin")[0x1A0:0x1E0].hex() +
+            "?blSPL=03&teeSPL=00&snpSPL=08&ucodeSPL=115")
+    FILES = {VCEK: "snp/milan-v2-vcek.vcek.der", "/vcek/v1/Milan/crl": "synthetic/crl-good.der"}
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        Kds.seen.append(self.path)
+        if self.path not in Kds.FILES:
+            self.send_response(404)
+            self.end_headers()
+        elif Kds.seen.count(self.path) == 1:
+            self.send_response(429)
+            self.send_header("Retry-After", "1")
+            self.end_headers()
+        else:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(vector(Kds.FILES[self.path]))
+
+    def log_message(self, *_):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Kds)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+KDS = f"http://127.0.0.1:{server.server_port}"
+
+with kit.case("import: what is AMD's is kept, other certificates are not"):
+    good = keep("vcek.der", vector("snp/milan-v2-vcek.vcek.der"))
+    bad = keep("bad.der", vector("snp/neg-vcek-invalid-new.der"))
+    assert b"snp/vcek/Milan/" in run("import", good)
+    run("import", bad, want=1)
+    equal([row["current"] for row in run_json("collateral")["items"]], [True])
+
+with kit.case("fetch: the certificate of a report, waiting as it is asked to"):
+    report = keep("report.bin", vector("snp/milan-v2-vcek.report.bin"))
+    run("fetch", report, "--kds", KDS, want=2)  # version 2 names no product
+    run("fetch", report, "-p", "Milan", "--kds", KDS, "-o", folder, "--crl")
+    equal(Kds.seen, [Kds.VCEK] * 2 + ["/vcek/v1/Milan/crl"] * 2)
+    names = sorted(name for name in os.listdir(folder) if name.startswith("Milan-"))
+    equal(names, ["Milan-crl.der", "Milan-vcek-" + Kds.VCEK[15:31] + ".der"])
+    with open(os.path.join(folder, names[1]), "rb") as file:
+        equal(file.read(), vector("snp/milan-v2-vcek.vcek.der"))
+    assert b"snp/vcek/Milan/" in run("fetch", report, "-p", "Milan", "--kds", KDS, "--import")
+    run("fetch", "-p", "Genoa", "--crl", "--kds", KDS, want=1)
+    Kds.seen.clear()
+    run("fetch", "-p", "Milan", "--crl", "--tries", "1", "--kds", KDS, "-o", folder, want=3)
+
+server.shutdown()
+service.stop()
+agent.stop()
+kit.done()
