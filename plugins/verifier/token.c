@@ -1,6 +1,9 @@
 /* The attestation result as a compact JWS (RFC 7515), signed by the plugin's key. */
+#include "base/base64url.h"
 #include "plugins/verifier/appraise.h"
 #include "plugins/verifier/jose.h"
+
+enum { SIGNED_BYTES_MAX = 512 }; /* of header, points and signature */
 
 static bool token_sign(struct lucid_span message, uint8_t ret[LUCID_PLUGIN_SIGNATURE_BYTES],
                        void *context)
@@ -22,6 +25,10 @@ enum lucid_error token_write(struct ask *ask, struct lucid_span claims, struct l
         if (error != LUCID_OK) {
             return error;
         }
+    }
+    if (lucid_base64url_len(payload.len) + SIGNED_BYTES_MAX > LUCID_PLUGIN_BODY_BYTES_MAX) {
+        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_EVIDENCE", "evidences",
+                            "their result would be longer than a token may be: send fewer at once");
     }
     lucid_buf_init(&token, LUCID_PLUGIN_BODY_BYTES_MAX);
     lucid_buf_printf(&header, "{\"alg\":\"EdDSA\",\"kid\":\"%s\",\"typ\":\"eat+jwt\"}",

@@ -4,6 +4,7 @@ test store; a production store takes none of what stands in for a challenge. Non
 flipped bits, truncation, swapped certificates, bundles, proofs."""
 
 import hashlib
+import json
 import os
 
 import kit
@@ -192,6 +193,25 @@ with kit.case("no policy lifts mock above a warning"):
         "friendly", allowMeasurements=["43d3a1f772bb99b83b6a7edf7364472086f0ba85a1c9ac669e4e258efb"
                                        "88fa4f26827fb41443cbf89987e993d71ba2d8"]))
     appraised(quoted("mock/ok.mock-quote.jws", policyId=friendly), "warning")
+
+with kit.case("several evidences: one submodule each, the worst of them is the status"):
+    report = vector("snp/milan-v2-vcek.report.bin")
+    one = evidence_of("snp", report, endorsements=[endorsement("snp/milan-v2-vcek.vcek.der")])
+    debug = evidence_of("snp", vector("snp/gosev-milan.report.bin"), name="other",
+                        endorsements=[endorsement("snp/gosev-milan.vcek.der")])
+
+    def together(*evidences):
+        challenge = service.challenge(types=("snp",))
+        return service.appraise(challenge, runtime_data(challenge), list(evidences),
+                                policyId=FITTING, test_bound_data=report[REPORT_DATA].hex())
+    body = together(one, {**one, "name": "gpu-host"})
+    equal(body.status, 201, repr(body))
+    claims = json.loads(kit_attest.jws_parts(body.json()["ear"])[1])
+    equal((sorted(claims["submods"]), claims["ear_status"]), (["cpu0", "gpu-host"], "affirming"))
+    problem(together(one, debug), 422, "EVIDENCE_REFUSED", "evidences[1].freshness")
+    problem(together(one, {**one, "name": "cpu0"}), 422, "INVALID_EVIDENCE", "evidences[1].name")
+    equal(together(*[one] * 16).status, 201)
+    problem(together(*[one] * 17), 422, "INVALID_REQUEST", "evidences")
 
 # --- challenges -----------------------------------------------------------------------------------
 
