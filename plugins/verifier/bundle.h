@@ -80,7 +80,7 @@ struct replay {
     enum replay_outcome outcome;
     struct appraisal appraisal;
     struct lucid_span claims;   /* made now; empty: nothing was appraised this time */
-    struct lucid_span recorded; /* of the token; empty: it holds none */
+    struct lucid_span recorded; /* of the token, draft-04 spelling; empty: it holds none */
     struct lucid_span record;   /* as it was given, canonical */
     struct lucid_span remade;   /* the record that the replay makes; empty as claims */
     uint64_t rules_version;     /* of the record */

@@ -177,6 +177,20 @@ static enum lucid_error appraise(struct lucid_span ear, record_blob_fn *blob, vo
     return e;
 }
 
+/* A token in the older spelling holds the same claims: they are compared in the one form. */
+static enum lucid_error recorded_respell(struct lucid_arena *arena, struct replay *replay)
+{
+    struct lucid_span older = {0};
+    if (replay->claims.len == 0 || lucid_span_equal(replay->recorded, replay->claims)) {
+        return LUCID_OK;
+    }
+    enum lucid_error e = ear_respell(replay->claims, EAR_VERAISON, arena, &older, NULL);
+    if (e == LUCID_OK && lucid_span_equal(older, replay->recorded)) {
+        replay->recorded = replay->claims;
+    }
+    return lucid_category(e) == LUCID_CATEGORY_REFUSE ? LUCID_OK : e;
+}
+
 static enum lucid_error run(struct lucid_span text, struct lucid_span ear, record_blob_fn *blob,
                             void *context, const struct replay_trust *trust,
                             const struct candidates *bundle, struct lucid_arena *arena,
@@ -200,6 +214,9 @@ static enum lucid_error run(struct lucid_span text, struct lucid_span ear, recor
     }
     if (e == LUCID_OK) {
         e = appraise(ear, blob, context, arena, replay, why);
+    }
+    if (e == LUCID_OK) {
+        e = recorded_respell(arena, replay);
     }
     if (e == LUCID_OK) {
         replay->outcome = outcome_find(replay, record, ear, signer);

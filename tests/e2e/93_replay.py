@@ -110,6 +110,15 @@ with kit.case("by another build of the module"):
     service.restart()
     all_same("both builds")
 
+with kit.case("results in the older spelling replay as well"):
+    service.restart(verifier_ear_spelling="veraison", verifier_default_policy=policy)
+    made.append(recorded("snp/milan-v2-vcek.report.bin", "snp/milan-v2-vcek.vcek.der"))
+    claims = service.result(made[-1]["ear"])
+    equal(claims["eat_profile"], "tag:github.com,2023:veraison/ear")
+    equal(claims["submods"]["cpu0"]["ear.status"], "affirming")
+    all_same("older spelling")
+    service.restart()
+
 with kit.case("a table folded anew knows the same appraisals"):
     service.stop()
     before = kit.run_lucid("log", "fsck", "--data", service.data, "--plugins", "verifier",
