@@ -12,6 +12,9 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "check"))
 import selftest  # noqa: E402
 
+# Folders of installed headers, which are included as a stranger includes them: <lucid/plugin.h>.
+INSTALLED = ("plugins/include",)
+
 COLUMNS_MAX = 100
 FILE_LINES_MAX = 700
 FUNCTION_LINES_MAX = 80
@@ -202,6 +205,8 @@ def check_dead(files):
             folder = path.rsplit("/", 1)[0] if "/" in path else ""
             for name in re.findall(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', text, re.M):
                 included.update((name, f"{folder}/{name}"))
+            for name in re.findall(r"^[ \t]*#[ \t]*include[ \t]*<([^>]+)>", text, re.M):
+                included.update(f"{installed}/{name}" for installed in INSTALLED)
     for path in files:
         if path.endswith(".h") and path not in included:
             yield path, "no file includes this header"
@@ -291,6 +296,9 @@ def cases():
         ("macro", h("#define F(x) \\\n    g(x);\n"), None),
         ("dead source", {**c(""), "a/b.c": ""}, "a/b.c: no meson.build names"),
         ("dead header", {**c(""), "a/b.h": ""}, "no file includes"),
+        ("installed header", {**c("#include <x/b.h>\n"), "plugins/include/x/b.h": ""}, None),
+        ("dead installed header", {**c("#include <b.h>\n"), "plugins/include/x/b.h": ""},
+         "no file includes"),
         ("source by pattern", {"a/meson.build": "foreach t : ['x']\n  'a_@0@_t.c'.format(t)\n",
                                "a/a_x_t.c": ""}, None),
         ("pattern without topic", {"a/meson.build": "foreach t : ['x']\n  'a_@0@_t.c'.format(t)\n",
