@@ -95,24 +95,6 @@ static enum lucid_error event_log_read(struct ask *ask, const struct jcs_value *
     return ask_base64(ask, text, APPRAISAL_EVENT_LOG_BYTES_MAX, param, ret, why);
 }
 
-/* The kind of evidence: known, and no mock where none is taken. */
-static enum lucid_error type_check(const struct ask *ask, struct lucid_span type, const char *where,
-                                   struct lucid_why *why)
-{
-    char param[64];
-    const struct scheme *scheme = scheme_find(type);
-    (void)snprintf(param, sizeof(param), "%stype", where);
-    if (scheme == NULL) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "EVIDENCE_TYPE_UNKNOWN", param,
-                            "this kind of evidence is not known here");
-    }
-    if (scheme->is_mock && !ask->verifier->allow_mock) {
-        return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "MOCK_NOT_ALLOWED", param,
-                            "this verifier takes no mock evidence");
-    }
-    return LUCID_OK;
-}
-
 static enum lucid_error evidence_read(struct ask *ask, const struct jcs_value *object, size_t i,
                                       struct appraisal_evidence *ret, struct lucid_why *why)
 {
@@ -131,7 +113,9 @@ static enum lucid_error evidence_read(struct ask *ask, const struct jcs_value *o
         error = ask_text(object, where, "type", true, APPRAISAL_NAME_BYTES_MAX, &ret->type, why);
     }
     if (error == LUCID_OK) {
-        error = type_check(ask, ret->type, where, why);
+        char param[64];
+        (void)snprintf(param, sizeof(param), "%stype", where);
+        error = ask_scheme(ask, ret->type, param, why);
     }
     if (error == LUCID_OK) {
         error = ask_keep(ask, ret->type, &type);

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "plugins/verifier/module.h"
+#include "plugins/verifier/scheme.h"
 
 enum {
     ARENA_BYTES_MAX = 96 << 20,
@@ -236,13 +237,24 @@ enum lucid_error ask_base64(struct ask *ask, struct lucid_span text, size_t max,
 enum lucid_error ask_digest(struct lucid_span text, const char *param,
                             uint8_t ret[LUCID_SHA256_BYTES], struct lucid_why *why)
 {
-    static const char prefix[] = "sha256:";
-    if (text.len > sizeof(prefix) - 1 && memcmp(text.data, prefix, sizeof(prefix) - 1) == 0) {
-        text = lucid_span(text.data + sizeof(prefix) - 1, text.len - (sizeof(prefix) - 1));
-    }
-    if (!lucid_hex_decode(text, ret, LUCID_SHA256_BYTES)) {
+    if (!canonical_digest_read(text, ret) && !lucid_hex_decode(text, ret, LUCID_SHA256_BYTES)) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", param,
                             "it must be sha256: and 64 lower-case hex digits");
+    }
+    return LUCID_OK;
+}
+
+enum lucid_error ask_scheme(const struct ask *ask, struct lucid_span type, const char *param,
+                            struct lucid_why *why)
+{
+    const struct scheme *scheme = type.data == NULL ? NULL : scheme_find(type);
+    if (scheme == NULL) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "EVIDENCE_TYPE_UNKNOWN", param,
+                            "this kind of evidence is not known here");
+    }
+    if (scheme->is_mock && !ask->verifier->allow_mock) {
+        return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "MOCK_NOT_ALLOWED", param,
+                            "this verifier takes no mock evidence");
     }
     return LUCID_OK;
 }
@@ -272,22 +284,10 @@ enum lucid_error ask_id(struct ask *ask, uint8_t ret[LUCID_SHA256_BYTES])
 
 /* --- the log ---------------------------------------------------------------------------------- */
 
+/* What we ask of a snapshot is never refused; if it is, something is wrong with the store. */
 static enum lucid_error error_of(enum lucid_plugin_result result)
 {
-    switch (result) {
-    case LUCID_PLUGIN_OK:
-        return LUCID_OK;
-    case LUCID_PLUGIN_ABSENT:
-        return LUCID_NOTE_ABSENT;
-    case LUCID_PLUGIN_ERASED:
-        return LUCID_NOTE_ERASED;
-    case LUCID_PLUGIN_BUSY:
-        return LUCID_RETRY_BUSY;
-    case LUCID_PLUGIN_REFUSED:
-    case LUCID_PLUGIN_CORRUPT:
-        break;
-    }
-    return LUCID_FATAL_CORRUPT;
+    return result == LUCID_PLUGIN_REFUSED ? LUCID_FATAL_CORRUPT : kind_error(result);
 }
 
 enum lucid_error ask_blob(struct ask *ask, const uint8_t digest[LUCID_SHA256_BYTES],
@@ -409,15 +409,6 @@ enum lucid_error ask_list(struct ask *ask, ask_row_fn *row, struct lucid_why *wh
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-void ask_digest_write(struct lucid_buf *out, const char *name,
-                      const uint8_t digest[LUCID_SHA256_BYTES])
-{
-    lucid_json_member(out, name);
-    lucid_buf_str(out, "\"sha256:");
-    lucid_buf_hex(out, digest, LUCID_SHA256_BYTES);
-    lucid_buf_char(out, '"');
-}
-
 enum lucid_error ask_place_write(struct ask *ask, const struct kind_row *row)
 {
     struct lucid_plugin_out *place = ask->host->out_new(ask->call);
@@ -444,7 +435,7 @@ void ask_row_write(struct ask *ask, const struct kind_row *row, const char *name
     if (name != NULL) {
         lucid_json_member_hex(out, name, row->id, sizeof(row->id));
     } else {
-        ask_digest_write(out, "id", row->id);
+        canonical_digest(out, "id", row->id);
     }
     lucid_json_member_u64(out, "sequence", row->sequence);
     lucid_json_member_u64(out, "leaf_index", row->leaf);

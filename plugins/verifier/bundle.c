@@ -35,9 +35,9 @@ static enum lucid_error blobs_write(struct lucid_span record, record_blob_fn *bl
             return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_BUNDLE", "blobs",
                                 "the bundle would be longer than %zu bytes", BUNDLE_BYTES_MAX);
         }
-        lucid_buf_str(out, i == 0 ? "\"sha256:" : ",\"sha256:");
-        lucid_buf_hex(out, digests[i], LUCID_SHA256_BYTES);
-        lucid_buf_str(out, "\":\"");
+        lucid_buf_str(out, i == 0 ? "" : ",");
+        canonical_digest_put(out, digests[i]);
+        lucid_buf_str(out, ":\"");
         lucid_buf_base64(out, bytes.data, bytes.len);
         lucid_buf_char(out, '"');
     }

@@ -2,6 +2,8 @@
 
 #include "base/base64url.h"
 
+static const char digest_prefix[] = "sha256:";
+
 #define DEPTH_MAX  24
 #define VALUES_MAX 16384
 
@@ -39,13 +41,26 @@ enum lucid_error canonical_form(struct lucid_span text, struct lucid_arena *aren
     return LUCID_OK;
 }
 
+bool canonical_digest_read(struct lucid_span text, uint8_t ret[LUCID_SHA256_BYTES])
+{
+    const size_t skip = sizeof(digest_prefix) - 1;
+    return text.len > skip && memcmp(text.data, digest_prefix, skip) == 0 &&
+           lucid_hex_decode(lucid_span(text.data + skip, text.len - skip), ret, LUCID_SHA256_BYTES);
+}
+
+void canonical_digest_put(struct lucid_buf *out, const uint8_t hash[LUCID_SHA256_BYTES])
+{
+    lucid_buf_char(out, '"');
+    lucid_buf_str(out, digest_prefix);
+    lucid_buf_hex(out, hash, LUCID_SHA256_BYTES);
+    lucid_buf_char(out, '"');
+}
+
 void canonical_digest(struct lucid_buf *out, const char *name,
                       const uint8_t hash[LUCID_SHA256_BYTES])
 {
     lucid_json_member(out, name);
-    lucid_buf_str(out, "\"sha256:");
-    lucid_buf_hex(out, hash, LUCID_SHA256_BYTES);
-    lucid_buf_char(out, '"');
+    canonical_digest_put(out, hash);
 }
 
 void canonical_digest_of(struct lucid_buf *out, const char *name, struct lucid_span bytes)

@@ -17,6 +17,12 @@ struct lucid_span canonical_value(const struct jcs_value *value, struct lucid_ar
 /* What was written, moved into the arena; {NULL, 0}: no memory. out is emptied. */
 struct lucid_span canonical_keep(struct lucid_buf *out, struct lucid_arena *arena);
 
+/* A digest in text: "sha256:" and 64 lower-case hex digits. False: it is not that; ret is then
+ * untouched. */
+bool canonical_digest_read(struct lucid_span text, uint8_t ret[LUCID_SHA256_BYTES]);
+/* The same as a string, in its quotes: an element of a list or the name of a member. */
+void canonical_digest_put(struct lucid_buf *out, const uint8_t hash[LUCID_SHA256_BYTES]);
+
 /* Members: `"name":"sha256:<hex of hash>"`, the same of the bytes' hash, `"name":"<base64url>"`,
  * and one that begins an object or a list. */
 void canonical_digest(struct lucid_buf *out, const char *name,

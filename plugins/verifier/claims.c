@@ -255,9 +255,7 @@ static void subject_read(const struct field *at, struct claims_document *ret)
 
 static void head_read(const struct field *document, struct claims_document *ret)
 {
-    static const char *const types[] = {CLAIMS_TYPE_NAME, NULL};
     static const char *const versions[] = {"1.0", NULL};
-    struct field type = field_member(document, "type");
     struct field version = field_member(document, "schemaVersion");
     struct field phase = field_member(document, "phase");
     struct field decision = field_member(document, "decision");
@@ -265,8 +263,7 @@ static void head_read(const struct field *document, struct claims_document *ret)
     struct field nonce = field_member(document, "nonce");
     struct field session = field_member(document, "sessionId");
     size_t chosen = 0;
-    field_required(&type);
-    field_choice(&type, types, &chosen);
+    field_type(document, CLAIMS_TYPE_NAME);
     field_required(&version);
     field_choice(&version, versions, &chosen);
     field_required(&phase);

@@ -43,9 +43,8 @@ static void submod_write(const struct appraisal_input *input, const struct appra
     lucid_json_member_cstr(out, "ear_status", appraisal_tier_name(submod->status));
     vector_write(submod->vector, out);
     canonical_open(out, "ear_appraisal_policy_ids", '[');
-    lucid_buf_str(out, "\"sha256:");
-    lucid_buf_hex(out, input->policy->id, sizeof(input->policy->id));
-    lucid_buf_str(out, "\"]");
+    canonical_digest_put(out, input->policy->id);
+    lucid_buf_char(out, ']');
     /* Only what the evidence vouches for: one that binds other data says nothing of our nonce, nor
      * of the key. */
     if (submod->bound) {

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "plugins/verifier/canonical.h"
+
 enum {
     VALUES_MAX = 16384,
     PATH_BYTES = sizeof(((struct lucid_why *)0)->param),
@@ -283,6 +285,14 @@ bool field_choice(const struct field *at, const char *const *words, size_t *ret)
     return field_refuse(at, "must be one of: %s", list);
 }
 
+bool field_type(const struct field *document, const char *name)
+{
+    const char *const names[] = {name, NULL};
+    struct field type = field_member(document, "type");
+    size_t chosen = 0;
+    return field_required(&type) && field_choice(&type, names, &chosen);
+}
+
 bool field_hex(const struct field *at, size_t min, size_t max, struct lucid_span *ret)
 {
     struct lucid_span text = {.data = NULL};
@@ -303,15 +313,11 @@ bool field_hex(const struct field *at, size_t min, size_t max, struct lucid_span
 
 bool field_digest(const struct field *at, uint8_t ret[LUCID_SHA256_BYTES])
 {
-    static const char prefix[] = "sha256:";
-    const size_t prefix_len = sizeof(prefix) - 1;
     struct lucid_span text = {.data = NULL};
     if (!is_there(at) || !field_text(at, 0, 128, &text)) {
         return is_good(at);
     }
-    if (text.len <= prefix_len || memcmp(text.data, prefix, prefix_len) != 0 ||
-        !lucid_hex_decode(lucid_span(text.data + prefix_len, text.len - prefix_len), ret,
-                          LUCID_SHA256_BYTES)) {
+    if (!canonical_digest_read(text, ret)) {
         return field_refuse(at, "must be sha256: and 64 lower-case hex digits");
     }
     return true;

@@ -63,6 +63,8 @@ bool field_text(const struct field *at, size_t min, size_t max, struct lucid_spa
 bool field_name(const struct field *at, size_t max, struct lucid_span *ret);
 /* One of the words (ends with NULL); its index. */
 bool field_choice(const struct field *at, const char *const *words, size_t *ret);
+/* The member "type" of a document, which must be there and be this name. */
+bool field_type(const struct field *document, const char *name);
 /* Lower-case hex of min … max bytes, decoded into the arena. */
 bool field_hex(const struct field *at, size_t min, size_t max, struct lucid_span *ret);
 /* "sha256:" and 64 lower-case hex digits. */

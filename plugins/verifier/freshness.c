@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/base64url.h"
+#include "plugins/verifier/canonical.h"
 #include "plugins/verifier/jose.h"
 
 #define RUNTIME_DEPTH_MAX  6
@@ -53,9 +54,8 @@ static struct lucid_span text_get(const struct jcs_value *value, size_t max)
 
 static bool is_digest(const struct jcs_value *value)
 {
-    struct lucid_span text = text_get(value, 71);
-    return text.len == 71 && memcmp(text.data, "sha256:", 7) == 0 &&
-           lucid_is_hex(lucid_span(text.data + 7, 64), 64);
+    uint8_t digest[LUCID_SHA256_BYTES];
+    return canonical_digest_read(text_get(value, 7 + 2 * sizeof(digest)), digest);
 }
 
 static enum lucid_error container_check(const struct jcs_value *container, struct lucid_why *why)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "plugins/verifier/canonical.h"
 #include "plugins/verifier/claims_internal.h"
 #include "plugins/verifier/document_internal.h"
 
@@ -103,17 +104,13 @@ static void links_read(const struct field *at, struct interaction *ret)
 
 static void head_read(const struct field *document, struct interaction *ret)
 {
-    static const char *const types[] = {INTERACTION_TYPE_NAME, NULL};
-    struct field type = field_member(document, "type");
     struct field id = field_member(document, "id");
     struct field passport = field_member(document, "passportId");
     struct field request = field_member(document, "requestHash");
     struct field response = field_member(document, "responseHash");
     struct field trace = field_member(document, "traceId");
     struct field issued = field_member(document, "issuedAt");
-    size_t chosen = 0;
-    field_required(&type);
-    field_choice(&type, types, &chosen);
+    field_type(document, INTERACTION_TYPE_NAME);
     field_required(&id);
     field_name(&id, TEXT_BYTES_MAX, &ret->id);
     field_name(&passport, TEXT_BYTES_MAX, &ret->passport_id);
@@ -235,27 +232,18 @@ enum lucid_error interaction_match(const struct interaction *interaction,
 
 /* --- making ----------------------------------------------------------------------------------- */
 
-static void digest_member(struct lucid_buf *buf, const char *name,
-                          const uint8_t digest[LUCID_SHA256_BYTES])
-{
-    lucid_json_member(buf, name);
-    lucid_buf_str(buf, "\"sha256:");
-    lucid_buf_hex(buf, digest, LUCID_SHA256_BYTES);
-    lucid_buf_char(buf, '"');
-}
-
 /* One link, in canonical form, and its hash in place of that before it. */
 static void link_write(const struct claims_document *document, size_t position,
                        uint8_t chain[LUCID_SHA256_BYTES], struct lucid_buf *buf)
 {
     size_t start = buf->len;
     lucid_buf_char(buf, '{');
-    digest_member(buf, "claimsDigest", document->id);
+    canonical_digest(buf, "claimsDigest", document->id);
     lucid_json_member_cstr(buf, "decision", claims_decision_name(document->decision));
     lucid_json_member_str(buf, "id", document->auditor);
     lucid_json_member_cstr(buf, "phase", claims_phase_name(document->phase));
     lucid_json_member_u64(buf, "position", position);
-    digest_member(buf, "previous", chain);
+    canonical_digest(buf, "previous", chain);
     lucid_buf_char(buf, '}');
     if (lucid_buf_ok(buf)) {
         lucid_sha256(lucid_span(buf->data + start, buf->len - start), chain);
@@ -292,7 +280,7 @@ static bool record_write(const struct interaction *form,
         link_write(documents[i], i, chain, buf);
     }
     lucid_buf_char(buf, ']');
-    digest_member(buf, "chainHash", chain);
+    canonical_digest(buf, "chainHash", chain);
     lucid_buf_char(buf, '}');
     return lucid_buf_ok(buf);
 }

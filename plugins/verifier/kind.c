@@ -7,6 +7,7 @@
 #include "base/base64url.h"
 #include "base/jcs/jcs.h"
 #include "plugins/verifier/appraisal.h"
+#include "plugins/verifier/canonical.h"
 
 enum {
     HASH_BYTES = LUCID_SHA256_BYTES,
@@ -22,7 +23,7 @@ enum {
     AGAIN_S = 3600,
 };
 
-static enum lucid_error error_of(enum lucid_plugin_result result)
+enum lucid_error kind_error(enum lucid_plugin_result result)
 {
     switch (result) {
     case LUCID_PLUGIN_OK:
@@ -257,15 +258,10 @@ static enum lucid_plugin_result item_put(const struct lucid_plugin_host *host,
     return result;
 }
 
-/* "sha256:" and 64 hex digits. */
 static bool digest_member(const struct jcs_value *object, const char *name, uint8_t ret[HASH_BYTES])
 {
-    static const char prefix[] = "sha256:";
-    const size_t skip = sizeof(prefix) - 1;
     struct lucid_span text;
-    return text_member(object, name, &text) && text.len > skip &&
-           memcmp(text.data, prefix, skip) == 0 &&
-           lucid_hex_decode(lucid_span(text.data + skip, text.len - skip), ret, HASH_BYTES);
+    return text_member(object, name, &text) && canonical_digest_read(text, ret);
 }
 
 /* What kind_asked makes of the bytes themselves, made of their digests in a record. */
@@ -472,7 +468,7 @@ enum lucid_error kind_find(const struct lucid_plugin_host *host, struct lucid_pl
     enum lucid_plugin_result result =
         host->view_get(view, KIND_NAME, KIND_ITEMS, item_key(key, item, id), &row);
     if (result != LUCID_PLUGIN_OK) {
-        return error_of(result);
+        return kind_error(result);
     }
     if (row.len < ROW_HEAD_BYTES) {
         return LUCID_FATAL_CORRUPT;
@@ -499,7 +495,7 @@ enum lucid_error kind_before(const struct lucid_plugin_host *host, struct lucid_
         return LUCID_NOTE_END;
     }
     if (result != LUCID_PLUGIN_OK) {
-        return error_of(result);
+        return kind_error(result);
     }
     if (found.len != ORDER_KEY_BYTES || row.len != HASH_BYTES) {
         return LUCID_FATAL_CORRUPT;
@@ -520,7 +516,7 @@ enum lucid_error kind_nonce(const struct lucid_plugin_host *host, struct lucid_p
     enum lucid_plugin_result result = host->view_get(
         view, KIND_NAME, KIND_NONCES, (struct lucid_plugin_bytes){nonce, HASH_BYTES}, &row);
     if (result != LUCID_PLUGIN_OK) {
-        return error_of(result);
+        return kind_error(result);
     }
     if (row.len != NONCE_ROW_BYTES) {
         return LUCID_FATAL_CORRUPT;
@@ -538,7 +534,7 @@ enum lucid_error kind_collateral(const struct lucid_plugin_host *host,
     enum lucid_plugin_result result =
         host->view_get(view, KIND_NAME, KIND_COLLATERAL, kind_bytes(key), &row);
     if (result != LUCID_PLUGIN_OK) {
-        return error_of(result);
+        return kind_error(result);
     }
     if (row.len != COLLATERAL_ROW_BYTES) {
         return LUCID_FATAL_CORRUPT;
@@ -562,7 +558,7 @@ enum lucid_error kind_import_before(const struct lucid_plugin_host *host,
         host->view_seek(view, KIND_NAME, KIND_IMPORTS, LUCID_PLUGIN_SEEK_LE,
                         (struct lucid_plugin_bytes){at, sizeof(at)}, &key, &row);
     if (result != LUCID_PLUGIN_OK) {
-        return result == LUCID_PLUGIN_ABSENT ? LUCID_NOTE_END : error_of(result);
+        return result == LUCID_PLUGIN_ABSENT ? LUCID_NOTE_END : kind_error(result);
     }
     if (key.len != 8 || row.len <= IMPORT_HEAD_BYTES) {
         return LUCID_FATAL_CORRUPT;

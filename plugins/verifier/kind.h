@@ -5,10 +5,11 @@
  *
  * Tables, all keys and numbers big-endian:
  *
- *   items       kind u8 ‖ id 32               → sequence u64 ‖ leaf u64 ‖ time u64 ms ‖ summary
- * JSON order       kind u8 ‖ sequence u64        → id 32 nonces      nonce 32 → id 32 ‖ digest of
- * what was asked 32 collateral  key text                      → SHA-256 32 ‖ imported u64 s ‖
- * sequence u64 imports     sequence u64                  → SHA-256 32 ‖ imported u64 s ‖ key text
+ *   items       kind u8 ‖ id 32         → sequence u64 ‖ leaf u64 ‖ time u64 ms ‖ summary, JSON
+ *   order       kind u8 ‖ sequence u64  → id 32
+ *   nonces      nonce 32                → id 32 ‖ digest of what was asked 32
+ *   collateral  key text                → SHA-256 32 ‖ imported u64 s ‖ sequence u64
+ *   imports     sequence u64            → SHA-256 32 ‖ imported u64 s ‖ key text
  *
  * id: of a record its SHA-256 (an appraisal, claims, an interaction), of a document the SHA-256 of
  * its canonical bytes (a policy, a reference set, an auditor's claims).
@@ -36,6 +37,9 @@ enum kind_item {
 };
 
 extern const struct lucid_plugin_kind kind_attestation[]; /* a plugin's list */
+
+/* What the service answered, as ours. */
+enum lucid_error kind_error(enum lucid_plugin_result result) LUCID_WARN_UNUSED;
 
 /* --- commands --------------------------------------------------------------------------------- */
 

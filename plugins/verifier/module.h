@@ -7,6 +7,7 @@
 
 #include "base/jcs/jcs.h"
 #include "plugins/verifier/appraisal.h"
+#include "plugins/verifier/canonical.h"
 #include "plugins/verifier/ear.h"
 #include "plugins/verifier/kind.h"
 
@@ -109,6 +110,10 @@ enum lucid_error ask_base64(struct ask *ask, struct lucid_span text, size_t max,
 enum lucid_error ask_digest(struct lucid_span text, const char *param,
                             uint8_t ret[LUCID_SHA256_BYTES],
                             struct lucid_why *why) LUCID_WARN_UNUSED;
+/* Evidence of this type is taken here: it is known, and no mock where none is allowed. type.data
+ * NULL: no text. EVIDENCE_TYPE_UNKNOWN, MOCK_NOT_ALLOWED. */
+enum lucid_error ask_scheme(const struct ask *ask, struct lucid_span type, const char *param,
+                            struct lucid_why *why) LUCID_WARN_UNUSED;
 /* The time to appraise at: the log's, or on a test store what test_time says. TEST_ONLY. */
 enum lucid_error ask_test_time(const struct ask *ask, const struct jcs_value *body, uint64_t *ret,
                                struct lucid_why *why) LUCID_WARN_UNUSED;
@@ -138,9 +143,6 @@ void ask_row_write(struct ask *ask, const struct kind_row *row, const char *name
 enum lucid_error ask_item_row(struct ask *ask, enum kind_item item, const char *name,
                               uint64_t before, uint64_t *ret_sequence) LUCID_WARN_UNUSED;
 
-/* "name":"sha256:<hex>" */
-void ask_digest_write(struct lucid_buf *out, const char *name,
-                      const uint8_t digest[LUCID_SHA256_BYTES]);
 /* "receipt": where an item's leaf is. */
 enum lucid_error ask_place_write(struct ask *ask, const struct kind_row *row) LUCID_WARN_UNUSED;
 

@@ -307,14 +307,10 @@ static void config_read(const struct field *at, struct policy *ret)
 
 static void head_read(const struct field *document, struct policy *ret)
 {
-    static const char *const types[] = {POLICY_TYPE_NAME, NULL};
-    struct field type = field_member(document, "type");
     struct field name = field_member(document, "name");
     struct field description = field_member(document, "description");
-    size_t chosen = 0;
     struct lucid_span text = {.data = NULL};
-    field_required(&type);
-    field_choice(&type, types, &chosen);
+    field_type(document, POLICY_TYPE_NAME);
     field_required(&name);
     if (field_text(&name, 1, POLICY_NAME_BYTES_MAX, &text)) {
         memcpy(ret->name, text.data, text.len);

@@ -27,9 +27,7 @@ static void digest_write(struct lucid_span bytes, struct lucid_buf *out)
     uint8_t hash[LUCID_SHA256_BYTES];
     lucid_sha256(bytes, hash);
     comma(out);
-    lucid_buf_str(out, "\"sha256:");
-    lucid_buf_hex(out, hash, sizeof(hash));
-    lucid_buf_char(out, '"');
+    canonical_digest_put(out, hash);
 }
 
 static void evidences_write(const struct appraisal *appraisal, struct lucid_buf *out)

@@ -150,16 +150,12 @@ static void time_s_read(const struct field *at, uint64_t *ret_s)
 
 static void head_read(const struct field *document, struct reference_set *ret)
 {
-    static const char *const types[] = {REFERENCE_TYPE_NAME, NULL};
-    struct field type = field_member(document, "type");
     struct field name = field_member(document, "name");
     struct field description = field_member(document, "description");
     struct field from = field_member(document, "validFrom");
     struct field to = field_member(document, "validTo");
     struct lucid_span text = {.data = NULL};
-    size_t chosen = 0;
-    field_required(&type);
-    field_choice(&type, types, &chosen);
+    field_type(document, REFERENCE_TYPE_NAME);
     field_required(&name);
     if (field_text(&name, 1, POLICY_NAME_BYTES_MAX, &text)) {
         memcpy(ret->name, text.data, text.len);

@@ -23,15 +23,13 @@ static enum lucid_error types_check(const struct ask *ask, const struct jcs_valu
          at = jcs_next(types, at), i++) {
         char param[32];
         (void)snprintf(param, sizeof(param), "types[%zu]", i);
-        const struct scheme *scheme =
-            jcs_type(at) == JCS_STRING ? scheme_find(jcs_string(at)) : NULL;
-        if (scheme == NULL) {
-            return lucid_refuse(why, LUCID_REFUSE_INVALID, "EVIDENCE_TYPE_UNKNOWN", param,
-                                "this kind of evidence is not known here");
+        struct lucid_span type = {.data = NULL};
+        if (jcs_type(at) == JCS_STRING) {
+            type = jcs_string(at);
         }
-        if (scheme->is_mock && !ask->verifier->allow_mock) {
-            return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "MOCK_NOT_ALLOWED", param,
-                                "this verifier takes no mock evidence");
+        enum lucid_error error = ask_scheme(ask, type, param, why);
+        if (error != LUCID_OK) {
+            return error;
         }
     }
     return LUCID_OK;
@@ -108,7 +106,7 @@ static enum lucid_error about(struct ask *ask, struct lucid_why *why)
     lucid_json_member_cstr(out, "build", verifier_version);
     uint8_t policy[LUCID_SHA256_BYTES];
     appraise_policy_default(verifier, policy);
-    ask_digest_write(out, "default_policy", policy);
+    canonical_digest(out, "default_policy", policy);
     lucid_json_member_u64(out, "rules_version", APPRAISAL_RULES_VERSION);
     lucid_json_member_bool(out, "allow_mock", verifier->allow_mock);
     lucid_json_member_bool(out, "test", ask->host->test);

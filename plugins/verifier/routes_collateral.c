@@ -112,7 +112,7 @@ static void row_write(struct ask *ask, const struct kind_import *import)
 {
     struct lucid_buf *out = &ask->out;
     lucid_json_member_str(out, "key", import->key);
-    ask_digest_write(out, "digest", import->sha256);
+    canonical_digest(out, "digest", import->sha256);
     lucid_json_member_time(out, "imported_at", import->imported_s * 1000);
     lucid_json_member_u64(out, "sequence", import->sequence);
 }

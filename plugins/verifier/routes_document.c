@@ -213,7 +213,7 @@ static enum lucid_error built_in(struct ask *ask, const uint8_t id[LUCID_SHA256_
         return LUCID_NOTE_ABSENT;
     }
     lucid_buf_char(out, '{');
-    ask_digest_write(out, "id", id);
+    canonical_digest(out, "id", id);
     lucid_json_member_bool(out, "builtIn", true);
     lucid_json_member_u64(out, "bytes", document.len);
     lucid_json_member(out, "document");

@@ -3,20 +3,8 @@
 
 #include "base/assert.h"
 #include "plugins/verifier/bundle.h"
+#include "plugins/verifier/canonical.h"
 #include "plugins/verifier/rules.h"
-
-static void digest_put(struct lucid_buf *out, const uint8_t digest[LUCID_SHA256_BYTES])
-{
-    lucid_buf_str(out, "\"sha256:");
-    lucid_buf_hex(out, digest, LUCID_SHA256_BYTES);
-    lucid_buf_char(out, '"');
-}
-
-static void open_member(struct lucid_buf *out, const char *name, char bracket)
-{
-    lucid_json_member(out, name);
-    lucid_buf_char(out, bracket);
-}
 
 /* Before an element of a list. */
 static void comma(struct lucid_buf *out, size_t index)
@@ -57,7 +45,7 @@ static void document_write(const struct rules_submod *submod, struct lucid_buf *
 {
     const struct claims_document *document = &submod->document;
     lucid_json_member(out, "document");
-    digest_put(out, document->id);
+    canonical_digest_put(out, document->id);
     lucid_json_member_str(out, "auditor", document->auditor);
     lucid_json_member_hex(out, "key", document->key, sizeof(document->key));
     lucid_json_member_cstr(out, "phase", claims_phase_name(document->phase));
@@ -70,13 +58,13 @@ static void document_write(const struct rules_submod *submod, struct lucid_buf *
     if (document->session_id.len != 0) {
         lucid_json_member_str(out, "sessionId", document->session_id);
     }
-    open_member(out, "vector", '{');
+    canonical_open(out, "vector", '{');
     for (unsigned i = 0; i < APPRAISAL_CATEGORIES; i++) {
         lucid_json_member(out, appraisal_category_name((enum appraisal_category)i));
         lucid_buf_printf(out, "%d", (int)submod->vector[i]);
     }
     lucid_buf_char(out, '}');
-    open_member(out, "steps", '[');
+    canonical_open(out, "steps", '[');
     for (unsigned step = 0; step < APPRAISAL_STEPS; step++) {
         comma(out, step);
         step_write(&submod->steps[step], step, out);
@@ -95,7 +83,7 @@ static void claim_write(const struct rules *rules, const struct rules_appraisal 
     lucid_json_member_u64(out, "document", index);
     lucid_json_member_str(out, "name", claim->claim->name);
     lucid_json_member_cstr(out, "status", appraisal_tier_name(claim->status));
-    open_member(out, "rules", '[');
+    canonical_open(out, "rules", '[');
     bool first = true;
     for (size_t r = 0; r < rules->rule_count; r++) {
         if ((claim->rules >> r & 1) != 0) {
@@ -137,28 +125,28 @@ static void lists_write(const struct rules_input *input, const struct rules_appr
                         struct lucid_buf *out)
 {
     const struct rules *rules = input->policy->rules;
-    open_member(out, "documents", '[');
+    canonical_open(out, "documents", '[');
     for (size_t i = 0; i < appraisal->submod_count; i++) {
         comma(out, i);
         document_write(&appraisal->submods[i], out);
         lucid_buf_char(out, '}');
     }
     lucid_buf_char(out, ']');
-    open_member(out, "claims", '[');
+    canonical_open(out, "claims", '[');
     for (size_t i = 0; i < appraisal->claim_count; i++) {
         comma(out, i);
         claim_write(rules, appraisal, &appraisal->claims[i], out);
         lucid_buf_char(out, '}');
     }
     lucid_buf_char(out, ']');
-    open_member(out, "rules", '[');
+    canonical_open(out, "rules", '[');
     for (size_t i = 0; i < rules->rule_count; i++) {
         comma(out, i);
         rule_write(&rules->rules[i], &appraisal->rules[i], out);
         lucid_buf_char(out, '}');
     }
     lucid_buf_char(out, ']');
-    open_member(out, "required", '[');
+    canonical_open(out, "required", '[');
     for (size_t i = 0; i < rules->required_count; i++) {
         comma(out, i);
         lucid_json_member_str(out, "name", rules->required[i].name);
@@ -177,7 +165,7 @@ static void record_put(const struct rules_input *input, const struct rules_appra
     lucid_json_member_u64(out, "rulesVersion", APPRAISAL_RULES_VERSION);
     lucid_json_member_u64(out, "time", input->time_s);
     lucid_json_member(out, "policy");
-    digest_put(out, input->policy->id);
+    canonical_digest_put(out, input->policy->id);
     if (input->nonce.len != 0) {
         lucid_json_member_str(out, "nonce", input->nonce);
     }
