@@ -1,6 +1,5 @@
 /* lucid-mock-agent: an attestation agent without hardware, for development and tests. */
 #include <getopt.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +7,10 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/sha256.h"
-#include "tools/listen.h"
 #include "tools/mock_agent/routes.h"
+#include "tools/serve.h"
 
-enum { EXIT_USAGE = 2, STOP_GRACE_MS = 5000 };
+enum { EXIT_USAGE = 2 };
 
 struct options {
     const char *listen;
@@ -81,29 +80,6 @@ static void instance_choose(const struct options *options, struct service *servi
 
 /* --- serving ---------------------------------------------------------------------------------- */
 
-static void *loop_main(void *loop)
-{
-    http_loop_run(loop);
-    return NULL;
-}
-
-static void serve(struct http_server *server, struct http_loop *loop, const char *host,
-                  const struct options *options, const sigset_t *signals)
-{
-    int number = 0;
-    pthread_t thread;
-    bool v6 = strchr(host, ':') != NULL;
-    lucid_assert(pthread_create(&thread, NULL, loop_main, loop) == 0);
-    fprintf(stderr, "mock root for verifier.mock_roots: %s/root.pem\n", options->key_dir);
-    printf("listening on http://%s%s%s:%u\n", v6 ? "[" : "", host, v6 ? "]" : "",
-           (unsigned)http_server_port(server));
-    fflush(stdout);
-    while (sigwait(signals, &number) != 0) {
-    }
-    http_server_stop(server, STOP_GRACE_MS);
-    lucid_assert(pthread_join(thread, NULL) == 0);
-}
-
 static int run(const struct options *options, struct service *service, const sigset_t *signals)
 {
     static const struct http_route routes[] = {
@@ -139,7 +115,8 @@ static int run(const struct options *options, struct service *service, const sig
     int status = EXIT_SUCCESS;
     if (error == LUCID_OK) {
         http_loop_set_user(loop, service);
-        serve(server, loop, host, options, signals);
+        fprintf(stderr, "mock root for verifier.mock_roots: %s/root.pem\n", options->key_dir);
+        tools_serve(server, loop, host, signals);
     } else {
         status = say(why.text[0] != '\0' ? why.text : lucid_error_name(error));
     }
@@ -234,12 +211,7 @@ int main(int argc, char **argv)
     struct options options = {.listen = "127.0.0.1:8006"};
     int status;
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    lucid_assert(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    lucid_assert(sigaction(SIGPIPE, &ignore, NULL) == 0);
+    tools_signals_init(&signals);
     if (!options_read(argc, argv, &options, &status)) {
         return status;
     }

@@ -2,7 +2,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +12,10 @@
 #include "base/sha256.h"
 #include "http/http.h"
 #include "lucidd/datadir.h"
-#include "tools/listen.h"
+#include "tools/serve.h"
 #include "tools/witness/witness.h"
 
-enum { EXIT_USAGE = 2, STOP_GRACE_MS = 5000, PATH_BYTES_MAX = 4000 };
+enum { EXIT_USAGE = 2, PATH_BYTES_MAX = 4000 };
 
 struct options {
     const char *init; /* NAME */
@@ -30,7 +29,6 @@ struct service {
     struct witness witness;
     struct http_server *server;
     struct http_loop *loop;
-    pthread_t thread;
     struct lucid_clock clock;
 };
 
@@ -246,12 +244,6 @@ static enum lucid_error logs_read(struct witness *witness, const char *path, str
     return error;
 }
 
-static void *loop_main(void *loop)
-{
-    http_loop_run(loop);
-    return NULL;
-}
-
 static enum lucid_error server_open(struct service *service, const char *host, uint16_t port,
                                     const struct http_route *routes, size_t count,
                                     struct lucid_why *why)
@@ -271,22 +263,6 @@ static enum lucid_error server_open(struct service *service, const char *host, u
         http_loop_set_user(service->loop, service);
     }
     return error;
-}
-
-static void serve(struct service *service, const char *host, const sigset_t *signals)
-{
-    int number = 0;
-    bool v6 = strchr(host, ':') != NULL;
-    lucid_assert(pthread_create(&service->thread, NULL, loop_main, service->loop) == 0);
-    printf("listening on http://%s%s%s:%u\n", v6 ? "[" : "", host, v6 ? "]" : "",
-           (unsigned)http_server_port(service->server));
-    fflush(stdout);
-    lucid_log(LUCID_LOG_INFO, "witness.ready", "%zu logs", service->witness.log_count);
-    while (sigwait(signals, &number) != 0) {
-    }
-    http_server_stop(service->server, STOP_GRACE_MS);
-    lucid_assert(pthread_join(service->thread, NULL) == 0);
-    lucid_log(LUCID_LOG_INFO, "witness.stopped", "goodbye");
 }
 
 static int run(const struct options *options, struct service *service, const sigset_t *signals)
@@ -323,7 +299,9 @@ static int run(const struct options *options, struct service *service, const sig
     }
     int status = EXIT_SUCCESS;
     if (error == LUCID_OK) {
-        serve(service, host, signals);
+        lucid_log(LUCID_LOG_INFO, "witness.ready", "%zu logs", service->witness.log_count);
+        tools_serve(service->server, service->loop, host, signals);
+        lucid_log(LUCID_LOG_INFO, "witness.stopped", "goodbye");
     } else {
         status = say(why.text[0] != '\0' ? why.text : lucid_error_name(error));
     }
@@ -422,12 +400,7 @@ int main(int argc, char **argv)
     struct options options = {.listen = "127.0.0.1:8403"};
     int status;
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    lucid_assert(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    lucid_assert(sigaction(SIGPIPE, &ignore, NULL) == 0);
+    tools_signals_init(&signals);
     if (!options_read(argc, argv, &options, &status)) {
         return status;
     }
