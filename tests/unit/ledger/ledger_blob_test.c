@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "ledger/blob.h"
-#include "ledger/check.h"
 #include "ledger/row.h"
+#include "tests/unit/ledger/check_world.h"
 #include "tests/unit/ledger/core_world.h"
 
 enum { CONTENTS = 8, STEPS = 300 };
@@ -200,31 +200,9 @@ static void copy_make(struct core_world *other, bool bodies)
 
 static void checked(struct core_world *of, struct check_report *ret)
 {
-    struct check *check;
-    struct check_worker *worker;
-    struct check_fold *fold;
     const struct check_options options = {
         .uses = of->uses, .use_count = of->use_count, .still = true};
-    bool done = false;
-    assert_int_equal(check_open(of->store, &options, &check, NULL), LUCID_OK);
-    assert_int_equal(check_worker_open(check, &worker), LUCID_OK);
-    assert_int_equal(check_fold_open(check, &fold), LUCID_OK);
-    for (uint64_t from = 1; from <= check_events(check); from += CHECK_RANGE_MAX) {
-        uint64_t to = from + CHECK_RANGE_MAX - 1;
-        assert_int_equal(
-            check_range(worker, from, to < check_events(check) ? to : check_events(check)),
-            LUCID_OK);
-    }
-    while (!done) {
-        assert_int_equal(check_fold_step(fold, &done), LUCID_OK);
-    }
-    memset(ret, 0, sizeof(*ret));
-    check_report_merge(ret, check_worker_report(worker));
-    check_report_merge(ret, check_fold_report(fold));
-    check_finish(check, ret);
-    check_fold_close(fold);
-    check_worker_close(worker);
-    check_close(check);
+    check_world_run(of->store, &options, CHECK_RANGE_MAX, ret);
 }
 
 enum fate { FATE_ABSENT, FATE_WHOLE, FATE_ERASED };

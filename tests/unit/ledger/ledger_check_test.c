@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "ledger/check.h"
 #include "ledger/row.h"
+#include "tests/unit/ledger/check_world.h"
 #include "tests/unit/ledger/ledger_receipt_world.h"
 
 enum { RECEIPTS = 45, EPOCHS = 6 };
@@ -52,31 +52,11 @@ static int close_world(void **state)
 /* Checks the whole store in ranges of that many events; the caller frees the report. */
 static struct check_report *checked(uint64_t range, const struct ledger_vkey *vkey, bool quick)
 {
-    struct check *check;
-    struct check_worker *worker;
-    struct check_fold *fold;
     const struct check_options options = {
         .uses = world.uses, .use_count = WORLD_KINDS, .vkey = vkey, .quick = quick};
     struct check_report *report = calloc(1, sizeof(*report));
-    bool done = false;
     assert_non_null(report);
-    assert_int_equal(check_open(world.store, &options, &check, NULL), LUCID_OK);
-    assert_int_equal(check_worker_open(check, &worker), LUCID_OK);
-    assert_int_equal(check_fold_open(check, &fold), LUCID_OK);
-    for (uint64_t from = 1; from <= check_events(check); from += range) {
-        uint64_t to = from + range - 1;
-        to = to < check_events(check) ? to : check_events(check);
-        assert_int_equal(check_range(worker, from, to), LUCID_OK);
-    }
-    while (!done) {
-        assert_int_equal(check_fold_step(fold, &done), LUCID_OK);
-    }
-    check_report_merge(report, check_worker_report(worker));
-    check_report_merge(report, check_fold_report(fold));
-    check_finish(check, report);
-    check_fold_close(fold);
-    check_worker_close(worker);
-    check_close(check);
+    check_world_run(world.store, &options, range, report);
     return report;
 }
 

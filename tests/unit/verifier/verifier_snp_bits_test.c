@@ -22,7 +22,7 @@ static void world_of(size_t i, struct snp_world *world)
     }
 }
 
-/* 672 bytes, 5376 bits. */
+/* 672 bytes, 5376 bits: of the first report every one, of the others every ninth. */
 static void test_signed_bits(void **state)
 {
     (void)state;
@@ -31,7 +31,9 @@ static void test_signed_bits(void **state)
         world_of(i, &world);
         assert_int_equal(snp_world_gate(&world), APPRAISAL_FRESHNESS);
         size_t refused[APPRAISAL_STEPS] = {0};
-        for (size_t bit = 0; bit < SNP_SIGNED_BYTES * 8; bit++) {
+        const size_t step = i == 0 ? 1 : 9;
+        size_t flipped = 0;
+        for (size_t bit = 0; bit < SNP_SIGNED_BYTES * 8; bit += step, flipped++) {
             world.report.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
             refused[snp_world_gate(&world)]++;
             world.report.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -40,9 +42,10 @@ static void test_signed_bits(void **state)
         assert_int_equal(refused[APPRAISAL_FRESHNESS], 0);
         assert_int_equal(refused[APPRAISAL_PARSE] + refused[APPRAISAL_CHAIN] +
                              refused[APPRAISAL_SIGNATURE],
-                         5376);
+                         flipped);
+        assert_true(i != 0 || flipped == 5376);
         /* Most of them only the signature can notice. */
-        assert_true(refused[APPRAISAL_SIGNATURE] > 2500);
+        assert_true(refused[APPRAISAL_SIGNATURE] > 9 * flipped / 20);
         assert_int_equal(snp_world_gate(&world), APPRAISAL_FRESHNESS);
         snp_world_fini(&world);
     }

@@ -230,7 +230,7 @@ static void world_policy_set(struct world *world)
                                  lucid_span(world_launch, sizeof(world_launch)), 0, false};
 }
 
-static void world_init(struct world *world)
+static inline void world_init(struct world *world)
 {
     memset(world, 0, sizeof(*world));
     lucid_arena_init(&world->arena, (size_t)8 << 20);
@@ -256,12 +256,12 @@ static void world_init(struct world *world)
     world_evidence_add(world, "snp", "");
 }
 
-static void world_fini(struct world *world)
+static inline void world_fini(struct world *world)
 {
     lucid_arena_fini(&world->arena);
 }
 
-static void world_run(struct world *world)
+static inline void world_run(struct world *world)
 {
     assert_int_equal(appraisal_run(&world->input, &world->arena, &world->appraisal, &world->why),
                      LUCID_OK);
