@@ -206,18 +206,19 @@ static enum lucid_error submods_read(const struct jcs_value *root, struct ear *r
 static enum lucid_error status_check(const struct jcs_value *root, struct ear *ret,
                                      struct lucid_why *why)
 {
-    const struct jcs_value *value = jcs_member(root, "ear_status");
+    const char *name = submod_names[0][ret->spelling];
+    const struct jcs_value *value = jcs_member(root, name);
     enum appraisal_tier status;
     if (value == NULL) {
         return LUCID_OK;
     }
-    enum lucid_error e = tier_read(value, &status, why, "ear_status");
+    enum lucid_error e = tier_read(value, &status, why, name);
     if (e != LUCID_OK) {
         return e;
     }
     if (status != APPRAISAL_NONE && (status < ret->status || (status == APPRAISAL_AFFIRMING &&
                                                               ret->status == APPRAISAL_NONE))) {
-        return refuse(why, "ear_status", "the status is better than that of a submod");
+        return refuse(why, name, "the status is better than that of a submod");
     }
     ret->status = status;
     return LUCID_OK;

@@ -24,7 +24,7 @@ static const struct {
     {"chain.no_memory", "there was not enough memory to check the certificates"},
     {"chain.not_reached", "the certificates were not checked, because an earlier step failed"},
     {"chain.not_yet_valid", "a certificate was not yet valid at the time of verification"},
-    {"chain.ok", "the certificates lead to the maker's root that is built in"},
+    {"chain.ok", "the certificates lead to a trusted root"},
     {"chain.product_mismatch", "the certificate speaks of another product than the evidence"},
     {"chain.refused", "the certificates do not lead to a trusted root"},
     {"chain.tcb_mismatch", "the certificate speaks of another firmware version than the evidence"},

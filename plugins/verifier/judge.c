@@ -88,16 +88,44 @@ static enum match value_match(const struct scheme_job *job, const struct referen
     return vulnerable ? MATCH_VULNERABLE : best;
 }
 
-/* What one set says of the whole evidence: the worst of what it says of its parts. */
+/* A name that the set lists values of and the evidence has no measurement of; len 0: none. What
+ * nobody compared is not known. */
+static struct lucid_span name_unmeasured(const struct scheme_job *job,
+                                         const struct reference_set *set)
+{
+    for (size_t i = 0; i < set->value_count; i++) {
+        size_t j = 0;
+        while (j < job->measurement_count &&
+               !lucid_span_is(set->values[i].name, job->measurements[j].name)) {
+            j++;
+        }
+        if (j == job->measurement_count) {
+            return set->values[i].name;
+        }
+    }
+    return (struct lucid_span){.data = NULL};
+}
+
+/* What one set says of the whole evidence: the worst of what it says of its parts. But a part that
+ * it lists as vulnerable is so beside whatever other parts, some of which the host chooses. */
 static enum match set_match(const struct scheme_job *job, const struct reference_set *set,
-                            const char **ret_name)
+                            struct lucid_span *ret_name)
 {
     enum match worst = MATCH_KNOWN;
     bool any = false;
+    struct lucid_span unmeasured = name_unmeasured(job, set);
+    if (unmeasured.len > 0) {
+        worst = MATCH_NONE;
+        *ret_name = unmeasured;
+    }
     for (size_t i = 0; i < job->measurement_count; i++) {
         const struct scheme_measurement *measurement = &job->measurements[i];
         bool named;
         enum match match = value_match(job, set, measurement, &named);
+        if (match == MATCH_VULNERABLE) {
+            *ret_name = lucid_span_str(measurement->name);
+            return match;
+        }
         if (digests_hold(&job->input->policy->allow, measurement->value) && match == MATCH_NONE) {
             match = MATCH_KNOWN;
         } else if (!named && !measurement->required) {
@@ -106,7 +134,7 @@ static enum match set_match(const struct scheme_job *job, const struct reference
         any = any || named;
         if (match < worst) {
             worst = match;
-            *ret_name = measurement->name;
+            *ret_name = lucid_span_str(measurement->name);
         }
     }
     return any ? worst : MATCH_NONE;
@@ -128,17 +156,23 @@ static bool policy_allows(const struct scheme_job *job)
 }
 
 /* The name of the first measurement that is not known to anybody. */
-static const char *first_required(const struct scheme_job *job)
+static struct lucid_span first_required(const struct scheme_job *job)
 {
     for (size_t i = 0; i < job->measurement_count; i++) {
         if (job->measurements[i].required) {
-            return job->measurements[i].name;
+            return lucid_span_str(job->measurements[i].name);
         }
     }
-    return job->measurements[0].name;
+    return lucid_span_str(job->measurements[0].name);
 }
 
-static void say_unknown(const struct scheme_job *job, size_t sets, const char *name,
+static void say_name(struct appraisal_result *ret, enum appraisal_outcome outcome, const char *code,
+                     struct lucid_span name)
+{
+    scheme_say(ret, outcome, code, "%.*s", (int)name.len, (const char *)name.data);
+}
+
+static void say_unknown(const struct scheme_job *job, size_t sets, struct lucid_span name,
                         struct appraisal_result *ret, int8_t *ret_executables)
 {
     const struct policy *policy = job->input->policy;
@@ -147,11 +181,11 @@ static void say_unknown(const struct scheme_job *job, size_t sets, const char *n
     if (!asked && !policy->unknown_measurement_denied) {
         scheme_say(ret, APPRAISAL_SKIPPED, "measurement.no_reference", NULL);
     } else if (policy->unknown_measurement_denied) {
-        scheme_say(ret, APPRAISAL_FAIL, "measurement.unknown_denied", "%s", name);
+        say_name(ret, APPRAISAL_FAIL, "measurement.unknown_denied", name);
     } else if (sets == 0 && policy->reference_count > 0) {
-        scheme_say(ret, APPRAISAL_FAIL, "measurement.no_fitting_reference", "%s", name);
+        say_name(ret, APPRAISAL_FAIL, "measurement.no_fitting_reference", name);
     } else {
-        scheme_say(ret, APPRAISAL_FAIL, "measurement.not_recognised", "%s", name);
+        say_name(ret, APPRAISAL_FAIL, "measurement.not_recognised", name);
     }
 }
 
@@ -160,14 +194,14 @@ static void say_unknown(const struct scheme_job *job, size_t sets, const char *n
 static void recognise(const struct scheme_job *job, const struct scheme *scheme,
                       struct appraisal_result *ret, int8_t *ret_executables)
 {
-    const char *vulnerable = NULL;
-    const char *old = NULL;
-    const char *unknown = first_required(job);
+    struct lucid_span vulnerable = {.data = NULL};
+    struct lucid_span old = {.data = NULL};
+    struct lucid_span unknown = first_required(job);
     const struct reference_set *known = NULL;
     size_t sets = 0;
     for (size_t i = 0; i < job->input->reference_count; i++) {
         const struct reference_set *set = &job->input->references[i];
-        const char *name = unknown;
+        struct lucid_span name = unknown;
         if (!set_applies(job, scheme, set)) {
             continue;
         }
@@ -179,17 +213,17 @@ static void recognise(const struct scheme_job *job, const struct scheme *scheme,
         unknown = match == MATCH_NONE ? name : unknown;
     }
     *ret_executables = 32;
-    if (vulnerable != NULL) {
-        scheme_say(ret, APPRAISAL_FAIL, "measurement.vulnerable", "%s", vulnerable);
+    if (vulnerable.data != NULL) {
+        say_name(ret, APPRAISAL_FAIL, "measurement.vulnerable", vulnerable);
     } else if (known != NULL) {
         *ret_executables = 3;
         scheme_say(ret, APPRAISAL_PASS, "measurement.known", "%s", known->name);
     } else if (policy_allows(job)) {
         *ret_executables = 3;
         scheme_say(ret, APPRAISAL_PASS, "measurement.allowed", NULL);
-    } else if (old != NULL) {
-        scheme_say(ret, APPRAISAL_FAIL, "measurement.svn_below", "%s, svn %llu", old,
-                   (unsigned long long)job->svn);
+    } else if (old.data != NULL) {
+        scheme_say(ret, APPRAISAL_FAIL, "measurement.svn_below", "%.*s, svn %llu", (int)old.len,
+                   (const char *)old.data, (unsigned long long)job->svn);
     } else {
         say_unknown(job, sets, unknown, ret, ret_executables);
     }
@@ -215,21 +249,39 @@ void judge_measurement(const struct scheme_job *job, const struct scheme *scheme
 
 /* --- identity --------------------------------------------------------------------------------- */
 
+/* Whether the list has the machine. An id may be written without the zeros that the evidence pads
+ * it with: a chip of Turin has 8 bytes in a field of 64. */
+static bool instances_hold(const struct policy_digests *list, struct lucid_span instance)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct lucid_span item = list->items[i];
+        uint8_t rest = 0;
+        for (size_t j = item.len; j < instance.len; j++) {
+            rest |= instance.data[j];
+        }
+        if (item.len > 0 && item.len <= instance.len && rest == 0 &&
+            memcmp(item.data, instance.data, item.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void judge_identity(const struct scheme_job *job, struct appraisal_result *ret,
                     int8_t *ret_instance)
 {
     const struct policy *policy = job->input->policy;
     *ret_instance = 0;
     if (job->instance.len == 0) {
-        bool asked = policy->has_enrolment;
+        bool asked = policy->has_enrolment || policy->revoked_instances.count > 0;
         *ret_instance = asked ? 97 : 0;
         scheme_say(ret, asked ? APPRAISAL_FAIL : APPRAISAL_SKIPPED, "identity.masked", NULL);
-    } else if (digests_hold(&policy->revoked_instances, job->instance)) {
+    } else if (instances_hold(&policy->revoked_instances, job->instance)) {
         *ret_instance = 96;
         scheme_say(ret, APPRAISAL_FAIL, "identity.revoked", NULL);
     } else if (!policy->has_enrolment) {
         scheme_say(ret, APPRAISAL_SKIPPED, "identity.no_enrolment", NULL);
-    } else if (digests_hold(&policy->enrolled, job->instance)) {
+    } else if (instances_hold(&policy->enrolled, job->instance)) {
         *ret_instance = 2;
         scheme_say(ret, APPRAISAL_PASS, "identity.enrolled", NULL);
     } else {

@@ -14,13 +14,13 @@ bool judge_type(const struct appraisal_input *input, const struct appraisal_evid
 
 /* The step measurement, and the claim executables: denied (96) wins over everything; then what the
  * policy allows, or one reference set that knows every measurement that is required or that it
- * speaks of (3); known but listed as vulnerable, or older than the set asks for (32); otherwise not
- * recognised (33, or 96 where the policy denies the unknown). */
+ * speaks of, and speaks of no other (3); known but listed as vulnerable, or older than the set asks
+ * for (32); otherwise not recognised (33, or 96 where the policy denies the unknown). */
 void judge_measurement(const struct scheme_job *job, const struct scheme *scheme,
                        struct appraisal_result *ret, int8_t *ret_executables);
 
-/* The step identity, and the claim instance-identity: revoked (96), enrolled (2), not enrolled or
- * masked where enrolment is asked for (97), otherwise nothing is said (0). */
+/* The step identity, and the claim instance-identity: revoked (96), enrolled (2), not enrolled, or
+ * masked where the policy enrols or revokes machines (97), otherwise nothing is said (0). */
 void judge_identity(const struct scheme_job *job, struct appraisal_result *ret,
                     int8_t *ret_instance);
 

@@ -85,6 +85,10 @@ static enum lucid_error submit(struct ask *ask, const struct appraise *appraise,
     if (error == LUCID_OK) {
         error = record_write(&appraise->input, &appraise->result, ear, &ask->arena, &record);
     }
+    if (error == LUCID_REFUSE_TOO_LARGE && why->code == NULL) {
+        error = lucid_refuse(why, error, "INVALID_EVIDENCE", "evidences",
+                             "their record would be longer than %zu bytes", RECORD_BYTES_MAX);
+    }
     if (error == LUCID_OK) {
         error = ask_keep(ask, record, &command->payload);
     }

@@ -93,6 +93,22 @@ static enum lucid_error replay_with(struct ask *ask, struct replay *replay, stru
                           : logged_replay(ask, id, &trust, replay, why);
 }
 
+/* Whether this log holds that very record: a bundle's may say other things beside the claims that
+ * are signed. */
+static enum lucid_error logged_write(struct ask *ask, const struct replay *replay)
+{
+    struct kind_row row;
+    enum lucid_error error =
+        kind_find(ask->host, ask->view, KIND_APPRAISAL, replay->record_id, &row);
+    if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
+        return error;
+    }
+    ask->out.len--; /* the brace: more comes */
+    lucid_json_member_bool(&ask->out, "logged", error == LUCID_OK);
+    lucid_buf_char(&ask->out, '}');
+    return LUCID_OK;
+}
+
 static enum lucid_error replay(struct ask *ask, struct lucid_why *why)
 {
     struct replay *replay = lucid_arena_zalloc(&ask->arena, sizeof(*replay));
@@ -108,7 +124,8 @@ static enum lucid_error replay(struct ask *ask, struct lucid_why *why)
                                   : &ask->verifier->counters.replays_different,
                               1, memory_order_relaxed);
     replay_write(replay, &ask->out);
-    return ask_answer(ask, 200);
+    error = lucid_buf_ok(&ask->out) ? logged_write(ask, replay) : LUCID_RETRY_MEMORY;
+    return error == LUCID_OK ? ask_answer(ask, 200) : error;
 }
 
 enum lucid_plugin_result route_replay(void *self, struct lucid_plugin_call *call,

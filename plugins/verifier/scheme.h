@@ -34,9 +34,11 @@ struct scheme_job {
     const char *product;     /* "Milan"; static storage; "" = not told */
     struct scheme_measurement measurements[APPRAISAL_MEASUREMENTS_MAX];
     size_t measurement_count;
-    struct lucid_span instance; /* raw bytes that name this very machine; len 0: masked or none */
-    uint64_t svn;               /* of the guest image, for references with min_svn */
-    bool debug;                 /* what it says of itself */
+    /* Raw bytes that name this very machine; len 0: masked or none. Also set by chain, where only
+     * the certificate of the key tells it. */
+    struct lucid_span instance;
+    uint64_t svn; /* of the guest image, for references with min_svn */
+    bool debug;   /* what it says of itself */
 
     /* Set by the steps. */
     int8_t hardware;       /* AR4SI claims: by tcb (and chain, revocation) */

@@ -5,7 +5,7 @@
 
 #include "plugins/verifier/module.h"
 
-enum { FILE_BYTES_MAX = 256 * 1024 };
+enum { FILE_BYTES_MAX = 256 * 1024, LABEL_BYTES_MAX = 255, ARENA_BYTES_MAX = 64 * 1024 };
 
 const struct lucid_plugin_setting verifier_settings[] = {
     {"allow_mock", LUCID_PLUGIN_BOOL, "false", 0, 0,
@@ -88,6 +88,26 @@ static enum lucid_error keys_read(struct verifier *verifier, struct lucid_why *w
     return LUCID_OK;
 }
 
+/* Text that can stand in results and records: short, UTF-8, no control characters. */
+static bool is_label(const char *text)
+{
+    static const struct jcs_limits limits = {.depth_max = 1, .values_max = 1};
+    const struct jcs_value *root;
+    struct lucid_arena arena;
+    struct lucid_buf json = {0};
+    bool good = strlen(text) <= LABEL_BYTES_MAX;
+    for (const char *at = text; *at != '\0'; at++) {
+        good = good && (unsigned char)*at >= 0x20 && *at != 0x7f;
+    }
+    lucid_arena_init(&arena, ARENA_BYTES_MAX);
+    lucid_json_string(&json, lucid_span_str(text));
+    good = good && lucid_buf_ok(&json) &&
+           jcs_parse(lucid_buf_span(&json), &limits, &arena, &root, NULL) == LUCID_OK;
+    lucid_buf_fini(&json);
+    lucid_arena_fini(&arena);
+    return good;
+}
+
 static enum lucid_error choices_read(struct verifier *verifier, struct lucid_why *why)
 {
     struct lucid_span policy = lucid_span_str(setting(verifier, "default_policy"));
@@ -102,6 +122,9 @@ static enum lucid_error choices_read(struct verifier *verifier, struct lucid_why
     }
     verifier->spelling = strcmp(spelling, "veraison") == 0 ? EAR_VERAISON : EAR_DRAFT_04;
     const char *developer = setting(verifier, "developer");
+    if (!is_label(developer)) {
+        return invalid("developer", why, "it must be UTF-8 text of at most 255 bytes");
+    }
     verifier->developer = lucid_span_str(developer[0] != '\0' ? developer : verifier->host->origin);
     return LUCID_OK;
 }

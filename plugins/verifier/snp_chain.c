@@ -266,6 +266,21 @@ static bool binding_check(const struct snp_claims *claims, const struct snp_leaf
     return true;
 }
 
+/* A chip that masks its id in reports is still named by its VCEK, which no other chip has. */
+static void instance_tell(struct scheme_job *job, const struct snp_leaf *leaf)
+{
+    const struct snp_report *report = &snp_claims_of(job)->report;
+    if (!report->chip_masked || report->signing_key != SNP_VCEK) {
+        return;
+    }
+    uint8_t *chip = lucid_arena_zalloc(job->arena, SNP_CHIP_ID_BYTES);
+    job->no_memory = job->no_memory || chip == NULL;
+    if (chip != NULL) {
+        memcpy(chip, leaf->hwid.data, leaf->hwid.len);
+        job->instance = lucid_span(chip, SNP_CHIP_ID_BYTES);
+    }
+}
+
 /* The extensions of a leaf whose chain is good. */
 static bool leaf_check(struct scheme_job *job, const struct snp_leaf *leaf,
                        struct appraisal_result *ret)
@@ -283,6 +298,7 @@ static bool leaf_check(struct scheme_job *job, const struct snp_leaf *leaf,
     if (!binding_check(claims, leaf, ret)) {
         return false;
     }
+    instance_tell(job, leaf);
     if (leaf->csp.len != 0) {
         claims->csp = lucid_arena_copy(job->arena, leaf->csp);
         job->no_memory = job->no_memory || claims->csp.data == NULL;

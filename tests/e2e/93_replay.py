@@ -142,6 +142,16 @@ with kit.case("bundles replay offline: 0 with the key, 4 without"):
     report = replay(bundle=json.loads(bundle(made[0])))
     equal(report["outcome"], "same")
 
+with kit.case("a record that says more beside the same claims is not the one that is logged"):
+    whole = json.loads(bundle(made[0]))
+    equal(replay(bundle=whole)["logged"], True)
+    equal(replay(appraisalId=made[0]["appraisalId"])["logged"], True)
+    whole["record"]["collateral"].append(
+        {"key": "nothing/asks/for/it", "digest": whole["record"]["runtimeData"], "importedAt": 1})
+    report = replay(bundle=whole)
+    equal((report["outcome"], report["logged"]), ("same", False))
+    assert report["recordId"] != made[0]["appraisalId"]
+
 with kit.case("a changed bundle differs, and it is said where"):
     whole = json.loads(bundle(made[3]))
     later = copy.deepcopy(whole)

@@ -298,6 +298,17 @@ static void test_measurement_of_one_set(void **state)
     sets[0].values = second;
     sets[1].values = world.values;
     measured(APPRAISAL_FAIL, "measurement.vulnerable", 32);
+    /* Nor does it help to start it with host data that the set which lists it does not know. */
+    world.values[1].value = lucid_span(other, sizeof(other));
+    measured(APPRAISAL_FAIL, "measurement.vulnerable", 32);
+    assert_string_equal(world.appraisal.submods[0].steps[APPRAISAL_MEASUREMENT].detail, "launch");
+    world.values[0].vulnerable = false;
+    measured(APPRAISAL_PASS, "measurement.known", 3);
+    /* A set that speaks of what was not measured knows nothing. */
+    second[1].name = lucid_span_str("rtmr1");
+    world.input.reference_count = 1;
+    measured(APPRAISAL_FAIL, "measurement.not_recognised", 33);
+    assert_string_equal(world.appraisal.submods[0].steps[APPRAISAL_MEASUREMENT].detail, "rtmr1");
 }
 
 static void test_measurement_lists(void **state)
@@ -344,8 +355,35 @@ static void test_identity(void **state)
     identified(APPRAISAL_FAIL, "identity.revoked", 96);
     answers.instance = lucid_span(NULL, 0);
     identified(APPRAISAL_FAIL, "identity.masked", 97);
+    /* Whoever hides behind a mask may be one that is revoked. */
     world.policy.has_enrolment = false;
+    identified(APPRAISAL_FAIL, "identity.masked", 97);
+    assert_int_equal(world.appraisal.status, APPRAISAL_CONTRAINDICATED);
+    world.policy.revoked_instances.count = 0;
     identified(APPRAISAL_SKIPPED, "identity.masked", 0);
+}
+
+/* Ids are padded with zeros in evidence, and need not be in lists; nothing else is the same. */
+static void test_identity_padding(void **state)
+{
+    (void)state;
+    world.policy.revoked_instances.count = 1;
+    world.revoked[0] = lucid_span(world_instance, 1);
+    identified(APPRAISAL_FAIL, "identity.revoked", 96);
+    world.revoked[0] = lucid_span(world_instance, 8);
+    identified(APPRAISAL_FAIL, "identity.revoked", 96);
+    world_instance[8] = 1;
+    identified(APPRAISAL_SKIPPED, "identity.no_enrolment", 0);
+    world.policy.has_enrolment = true;
+    world.enrolled[0] = lucid_span(world_instance, 8);
+    world.policy.enrolled.count = 1;
+    identified(APPRAISAL_FAIL, "identity.not_enrolled", 97);
+    world_instance[8] = 0;
+    world.policy.revoked_instances.count = 0;
+    identified(APPRAISAL_PASS, "identity.enrolled", 2);
+    static const uint8_t longer[65] = {0x55};
+    world.enrolled[0] = lucid_span(longer, sizeof(longer));
+    identified(APPRAISAL_FAIL, "identity.not_enrolled", 97);
 }
 
 static void test_collateral_age(void **state)
@@ -567,6 +605,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_measurement_of_one_set, setup, teardown),
         cmocka_unit_test_setup_teardown(test_measurement_lists, setup, teardown),
         cmocka_unit_test_setup_teardown(test_identity, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_identity_padding, setup, teardown),
         cmocka_unit_test_setup_teardown(test_collateral_age, setup, teardown),
         cmocka_unit_test_setup_teardown(test_composite, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),

@@ -251,6 +251,10 @@ static void test_refusals(void **state)
          "ear_status"},
         {HEAD "\"ear_status\":\"affirming\",\"submods\":{\"a\":{\"ear_status\":\"none\"}}}",
          "ear_status"},
+        {"{\"eat_profile\":\"tag:github.com,2023:veraison/ear\",\"iat\":1,"
+         "\"ear.verifier-id\":{\"developer\":\"d\",\"build\":\"b\"},"
+         "\"ear.status\":\"affirming\",\"submods\":{\"a\":{\"ear.status\":\"warning\"}}}",
+         "ear.status"},
         {HEAD "\"exp\":1.5,\"submods\":{\"a\":{\"ear_status\":\"none\"}}}", "exp"},
         {"{\"eat_profile\":\"tag:ietf.org,2026:rats/ear#04\",\"iat\":-1,\"submods\":{}}", "iat"},
         {"{\"eat_profile\":\"tag:ietf.org,2026:rats/ear#04\",\"iat\":1}", "ear_verifier_id"},

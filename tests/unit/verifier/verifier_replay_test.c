@@ -219,6 +219,24 @@ static void test_same(void **state)
     lucid_buf_fini(&out);
 }
 
+/* A service that is set to the older names: the token has them, claims and record do not. */
+static void test_of_the_older_spelling(void **state)
+{
+    (void)state;
+    struct replay replay;
+    struct lucid_span old;
+    assert_int_equal(ear_respell(world.appraisal.claims, EAR_VERAISON, &world.arena, &old, NULL),
+                     LUCID_OK);
+    token_make(old, 0);
+    assert_int_equal(record_write(&world.input, &world.appraisal, ear, &world.arena, &record),
+                     LUCID_OK);
+    assert_int_equal(replayed(&replay), REPLAY_SAME);
+    token_make(edited(old, "\"ear.status\":\"affirming\"", "\"ear.status\":\"warning\""), 0);
+    assert_int_equal(record_write(&world.input, &world.appraisal, ear, &world.arena, &record),
+                     LUCID_OK);
+    assert_int_equal(replayed(&replay), REPLAY_DIFFERS_TOKEN);
+}
+
 static void test_of_a_test_store(void **state)
 {
     (void)state;
@@ -435,6 +453,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_same, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_of_the_older_spelling, setup, teardown),
         cmocka_unit_test_setup_teardown(test_of_a_test_store, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bundle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims_differ, setup, teardown),
