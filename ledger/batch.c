@@ -449,7 +449,7 @@ static enum lucid_error publish(struct ledger *ledger)
             if (row->tags[which] == 0) {
                 continue;
             }
-            if (ledger_map_insert(ledger->maps[which], row->tags[which], row->leaf) != LUCID_OK) {
+            if (ledger_tag_insert(ledger, row->tags, which, row->leaf) != LUCID_OK) {
                 return LUCID_FATAL_STORE; /* committed, but not findable: start again */
             }
         }

@@ -158,8 +158,9 @@ enum lucid_error ledger_txn_draft(struct ledger_txn *txn, const struct ledger_dr
                                   const struct ledger_draft **ret) LUCID_WARN_UNUSED;
 
 /* Candidates among all leaves, this batch's included, that may carry the tag, in no order; asserts
- * that max was enough (16 is: more would be a 64-bit collision of that many). Confirm each against
- * the log. decide and guard. */
+ * that max was enough (16 is: more would be a 64-bit collision of that many). Of leaves without a
+ * run_id tag only the first few of one hash are among them. Confirm each against the log. decide
+ * and guard. */
 size_t ledger_txn_find(struct ledger_txn *txn, unsigned which, uint64_t tag, uint64_t *ret_leaves,
                        size_t max);
 

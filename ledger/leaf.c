@@ -51,6 +51,27 @@ enum lucid_error ledger_leaf_find(struct ledger_view *view, const uint8_t hash[3
     return LUCID_OK;
 }
 
+enum lucid_error ledger_leaf_of(struct ledger_view *view, uint64_t sequence, uint64_t *ret_leaf)
+{
+    uint64_t low = 0;
+    uint64_t high = view->leaves; /* the leaf is in [low, high) */
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        struct store_leaf row;
+        enum lucid_error error = store_leaf_read(view->store, middle, &row);
+        if (error != LUCID_OK) {
+            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+        }
+        if (row.sequence == sequence) {
+            *ret_leaf = middle;
+            return LUCID_OK;
+        }
+        low = row.sequence < sequence ? middle + 1 : low;
+        high = row.sequence < sequence ? high : middle;
+    }
+    return LUCID_NOTE_ABSENT;
+}
+
 enum lucid_error ledger_leaf_prove(struct ledger_view *view, struct ledger_leaf_proof *proof)
 {
     struct mmr_nodes nodes = ledger_view_nodes(view);

@@ -27,6 +27,11 @@ enum lucid_error ledger_leaf_find(struct ledger_view *view, const uint8_t hash[3
                                   uint64_t *ret_leaf,
                                   struct store_event *ret_event) LUCID_WARN_UNUSED;
 
+/* The leaf that the event of that sequence logged, by the order of both. LUCID_NOTE_ABSENT: none.
+ */
+enum lucid_error ledger_leaf_of(struct ledger_view *view, uint64_t sequence,
+                                uint64_t *ret_leaf) LUCID_WARN_UNUSED;
+
 /* Root, path and the check of both, for leaf, size, event, headed and head as they are set. That
  * the entry is the leaf's is part of the check: the leaf hash is made from the entry.
  * LUCID_FATAL_CORRUPT: what an auditor would find wrong. */

@@ -187,6 +187,14 @@ static bool parents_hold(const struct ledger *ledger, const struct store_leaf_ru
     return true;
 }
 
+enum lucid_error ledger_tag_insert(struct ledger *ledger, const uint64_t tags[2], unsigned which,
+                                   uint64_t leaf)
+{
+    return tags[LEDGER_TAG_RUN_ID] != 0
+               ? ledger_map_insert(ledger->maps[which], tags[which], leaf)
+               : ledger_map_insert_few(ledger->maps[which], tags[which], leaf, LEDGER_NAMELESS_MAX);
+}
+
 static enum lucid_error leaves_load(void *context, const struct store_leaf_run *run)
 {
     struct ledger *ledger = context;
@@ -208,7 +216,7 @@ static enum lucid_error leaves_load(void *context, const struct store_leaf_run *
         leaf_prefetch(ledger, run, i + LOAD_AHEAD);
         for (unsigned which = 0; error == LUCID_OK && which < 2; which++) {
             if (leaf.tags[which] != 0) {
-                error = ledger_map_insert(ledger->maps[which], leaf.tags[which], run->first + i);
+                error = ledger_tag_insert(ledger, leaf.tags, which, run->first + i);
             }
         }
     }

@@ -14,6 +14,7 @@
 #define LEDGER_PENDING_BUCKETS   1024
 #define LEDGER_STAGE_BUCKETS     512
 #define LEDGER_ROW_BYTES_MAX     256
+#define LEDGER_NAMELESS_MAX      4 /* leaves of one hash without a run_id that are findable by it */
 #define LEDGER_FOLDS_TABLE       "folds"
 #define LEDGER_TREE_FOLD_VERSION 1
 
@@ -156,6 +157,12 @@ enum lucid_error ledger_event_check(struct store_view *view,
  * the leaf's row in the batch. */
 enum lucid_error ledger_leaf_append(struct ledger *ledger, const struct store_event *event,
                                     const uint64_t tags[2]) LUCID_WARN_UNUSED;
+
+/* Makes the leaf findable by one of its tags, which is not 0. Leaves without a run_id's are logged
+ * by plugins, who may log the same record any number of times: of one hash only the first few are
+ * kept, so that finding stays bounded and a receipt of that hash is never missed. */
+enum lucid_error ledger_tag_insert(struct ledger *ledger, const uint64_t tags[2], unsigned which,
+                                   uint64_t leaf) LUCID_WARN_UNUSED;
 
 /* Makes the staged state equal to the committed one, and forgets the batch's memory. */
 void ledger_stage_reset(struct ledger *ledger);

@@ -253,6 +253,18 @@ static size_t shard_find(const struct shard *shard, uint64_t hash, uint64_t *ret
     return found;
 }
 
+enum lucid_error ledger_map_insert_few(struct ledger_map *map, uint64_t tag, uint64_t leaf,
+                                       size_t max)
+{
+    enum { FEW_MAX = 16 };
+    uint64_t leaves[FEW_MAX];
+    struct place place = place_of(map, tag);
+    lucid_assert(max <= FEW_MAX);
+    return shard_find(&map->shards[place.shard], place.hash, leaves, max) < max
+               ? ledger_map_insert(map, tag, leaf)
+               : LUCID_OK;
+}
+
 size_t ledger_map_find(const struct ledger_map *map, uint64_t tag, uint64_t *ret_leaves, size_t max)
 {
     struct place place = place_of(map, tag);

@@ -32,6 +32,11 @@ enum lucid_error ledger_map_reserve(struct ledger_map *map, uint64_t count) LUCI
 enum lucid_error ledger_map_insert(struct ledger_map *map, uint64_t tag,
                                    uint64_t leaf) LUCID_WARN_UNUSED;
 
+/* The same, unless max leaves carry the tag already: those that came first are the ones found. For
+ * leaves that anybody may log again and again under one tag. Thread: as insert. */
+enum lucid_error ledger_map_insert_few(struct ledger_map *map, uint64_t tag, uint64_t leaf,
+                                       size_t max) LUCID_WARN_UNUSED;
+
 /* Asks for the memory that a find or insert of the tag will touch, some time ahead of it: at many
  * million leaves that is what both wait for. 0 is no tag. Thread: as insert. */
 void ledger_map_prefetch(const struct ledger_map *map, uint64_t tag);

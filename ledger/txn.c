@@ -106,7 +106,8 @@ size_t ledger_txn_find(struct ledger_txn *txn, unsigned which, uint64_t tag, uin
     uint32_t at = ledger->buckets[which][tag % LEDGER_PENDING_BUCKETS];
     while (at != 0) {
         const struct ledger_pending *row = &ledger->pending[at - 1];
-        if (row->tags[which] == tag) {
+        bool nameless = row->tags[LEDGER_TAG_RUN_ID] == 0;
+        if (row->tags[which] == tag && !(nameless && found >= LEDGER_NAMELESS_MAX)) {
             lucid_assert(found < max);
             ret_leaves[found++] = row->leaf;
         }

@@ -75,27 +75,12 @@ static enum lucid_plugin_result view_seek(struct lucid_plugin_view *view, const 
     return result;
 }
 
-/* The leaf of an event with an entry: its place in the tree is found by the entry's hash, since
- * events do not say it. */
+/* The leaf of an event with an entry, which events do not say. */
 static enum lucid_error leaf_of(struct ledger_view *view, const struct store_event *event,
                                 uint64_t *ret)
 {
-    enum { CANDIDATES_MAX = 16 };
-    uint64_t leaves[CANDIDATES_MAX];
-    struct store_leaf row;
-    size_t count = ledger_view_find(view, LEDGER_TAG_HASH, ledger_tag_hash(event->entry), leaves,
-                                    CANDIDATES_MAX);
-    for (size_t i = 0; i < count; i++) {
-        enum lucid_error error = store_leaf_read(ledger_view_store(view), leaves[i], &row);
-        if (error != LUCID_OK) {
-            return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
-        }
-        if (row.sequence == event->sequence) {
-            *ret = leaves[i];
-            return LUCID_OK;
-        }
-    }
-    return LUCID_FATAL_CORRUPT;
+    enum lucid_error error = ledger_leaf_of(view, event->sequence, ret);
+    return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
 }
 
 static enum lucid_plugin_result view_event(struct lucid_plugin_view *view, uint64_t sequence,

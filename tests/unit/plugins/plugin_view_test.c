@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "ledger/leaf.h"
 #include "ledger/proof.h"
 #include "ledger/report.h"
 #include "tests/unit/plugins/plugin_world.h"
@@ -83,6 +84,37 @@ static void test_events(void **state)
     assert_int_equal(host->view_body(&view, 1, &body), LUCID_PLUGIN_ABSENT);
     assert_int_equal(host->view_event(&view, 9999, &event), LUCID_PLUGIN_ABSENT);
     ledger_view_end(CORE->view);
+}
+
+/* The same record, again and again: each event has its own leaf, and the first ones are found. */
+static void test_many_of_one_record(void **state)
+{
+    (void)state;
+    enum { MANY = 40 };
+    const struct lucid_plugin_host *host = &world.plugin.host;
+    uint8_t entry[LUCID_PLUGIN_ENTRY_BYTES];
+    uint64_t sequences[MANY];
+    for (unsigned i = 0; i < MANY; i++) {
+        struct lucid_plugin_event logged = record_log(entry);
+        assert_int_equal(logged.leaf, i);
+        sequences[i] = logged.sequence;
+    }
+    for (unsigned round = 0; round < 2; round++) {
+        struct lucid_plugin_view view = view_begin();
+        struct lucid_plugin_event event;
+        struct store_event found;
+        uint64_t leaf = MANY;
+        for (unsigned i = 0; i < MANY; i++) {
+            assert_int_equal(host->view_event(&view, sequences[i], &event), LUCID_PLUGIN_OK);
+            assert_int_equal(event.leaf, i);
+        }
+        assert_int_equal(ledger_leaf_find(CORE->view, entry, &leaf, &found), LUCID_OK);
+        assert_int_equal(leaf, 0);
+        assert_int_equal(ledger_leaf_of(CORE->view, sequences[MANY - 1] + 1, &leaf),
+                         LUCID_NOTE_ABSENT);
+        ledger_view_end(CORE->view);
+        core_world_reopen(CORE); /* and as it is read back */
+    }
 }
 
 static void expect_place(uint64_t leaf, const char *status, const uint8_t *entry)
@@ -342,8 +374,13 @@ static void test_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD_TEST(test_events),    WORLD_TEST(test_place_and_proof), WORLD_TEST(test_blobs),
-        WORLD_TEST(test_utilities), WORLD_TEST(test_entry),           WORLD_TEST(test_keys),
+        WORLD_TEST(test_many_of_one_record),
+        WORLD_TEST(test_events),
+        WORLD_TEST(test_place_and_proof),
+        WORLD_TEST(test_blobs),
+        WORLD_TEST(test_utilities),
+        WORLD_TEST(test_entry),
+        WORLD_TEST(test_keys),
     };
     return cmocka_run_group_tests_name("plugin view", tests, NULL, NULL);
 }
