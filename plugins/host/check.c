@@ -16,6 +16,8 @@ enum {
     TABLE_NAME_BYTES_MAX = 31, /* with the kind's and the dot */
     PATTERN_BYTES_MAX = 200,
     SEGMENTS_MAX = 16,
+    PARAMS_MAX = 8, /* of one pattern: HTTP_PARAMS_MAX */
+    PARAM_NAME_BYTES_MAX = 32,
     ROUTE_BODY_BYTES_MAX = 32 << 20,
     OPENAPI_BYTES_MAX = 1 << 20,
     OPENAPI_DEPTH_MAX = 64,
@@ -294,6 +296,29 @@ static bool segment_is_good(const char *text, size_t len, bool last)
     return good;
 }
 
+/* Few names, short ones, each once. */
+static bool params_are_good(const char *pattern)
+{
+    const char *names[PARAMS_MAX];
+    size_t lens[PARAMS_MAX];
+    size_t count = 0;
+    while ((pattern = strchr(pattern, '{')) != NULL) {
+        size_t len = strcspn(pattern + 1, "*}");
+        if (count == PARAMS_MAX || len > PARAM_NAME_BYTES_MAX) {
+            return false;
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (lens[i] == len && memcmp(names[i], pattern + 1, len) == 0) {
+                return false;
+            }
+        }
+        names[count] = pattern + 1;
+        lens[count++] = len;
+        pattern += 1 + len;
+    }
+    return true;
+}
+
 static bool pattern_is_good(const char *pattern)
 {
     size_t len = pattern == NULL ? 0 : strnlen(pattern, PATTERN_BYTES_MAX + 1);
@@ -304,7 +329,7 @@ static bool pattern_is_good(const char *pattern)
         good = segments < SEGMENTS_MAX && segment_is_good(at + 1, segment, at[1 + segment] == 0);
         at += 1 + segment;
     }
-    return good;
+    return good && params_are_good(pattern);
 }
 
 /* Whether two patterns match the same paths. */

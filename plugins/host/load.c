@@ -97,8 +97,8 @@ enum lucid_error plugin_set(struct plugin *plugin, const char *key, const char *
 
 /* --- modules ---------------------------------------------------------------------------------- */
 
-/* The file is there, and nobody but its owner (root, or who we are) can have written it: what is in
- * it runs in this process. */
+/* The file is there, and not everybody can have written it: what is in it runs in this process. Who
+ * its owner and group are, and who may write its folder, is the operator's affair. */
 static enum lucid_error file_check(const char *path, struct lucid_why *why)
 {
     struct stat info;
@@ -225,6 +225,14 @@ static enum lucid_error open_refused(const struct plugin *plugin, enum lucid_plu
                         plugin->module->name, text);
 }
 
+static void keys_forget(struct plugin *plugin)
+{
+    plugin->self = NULL;
+    plugin->key = NULL;
+    plugin->host.public_key = NULL;
+    lucid_wipe(plugin->secret_key, sizeof(plugin->secret_key));
+}
+
 enum lucid_error plugin_open(struct plugin *plugin, const struct ledger_identity *identity,
                              const char *service_version, const struct ledger_ed25519_key *key,
                              struct lucid_why *why)
@@ -245,7 +253,7 @@ enum lucid_error plugin_open(struct plugin *plugin, const struct ledger_identity
     said.param[sizeof(said.param) - 1] = 0;
     said.text[sizeof(said.text) - 1] = 0;
     if (result != LUCID_PLUGIN_OK) {
-        plugin->self = NULL;
+        keys_forget(plugin);
         return open_refused(plugin, result, &said, why);
     }
     plugin->opened = true;
@@ -259,8 +267,5 @@ void plugin_close(struct plugin *plugin)
     }
     plugin->module->close(plugin->self);
     plugin->opened = false;
-    plugin->self = NULL;
-    plugin->key = NULL;
-    plugin->host.public_key = NULL;
-    lucid_wipe(plugin->secret_key, sizeof(plugin->secret_key));
+    keys_forget(plugin);
 }

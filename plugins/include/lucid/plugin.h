@@ -11,14 +11,15 @@
  *
  * Where its functions run
  *
- *   open, close      the main thread, before and after all others
- *   handle, answered one of the service's workers, several at a time: heavy work belongs here
- *   decide           the writer, inside its transaction: refuses, or drafts events; writes nothing
- *   apply            the writer and every replay (also of programs that never call open): folds one
- *                    event into the kind's own tables. It may not refuse, read a clock or a
- * setting, sign or call out: all it may use is the event and its own tables. An error stops the
- * service, because tables and log would differ react            the writer, not in replay: drafts
- * follow-up events metrics          any thread
+ *   - open, close: the main thread, before and after all others
+ *   - handle, answered: one of the service's workers, several at a time: heavy work belongs here
+ *   - decide: the writer, inside its transaction: refuses, or drafts events; writes nothing
+ *   - apply: the writer and every replay (also of programs that never call open): folds one event
+ *     into the kind's own tables. It may not refuse, read a clock or a setting, sign or call out:
+ *     all it may use is the event and its own tables. An error stops the service, because tables
+ *     and log would differ
+ *   - react: the writer, not in replay: drafts follow-up events
+ *   - metrics: any thread
  *
  * The writer waits for nobody: decide, apply and react are given nothing that waits, and the calls
  * they make are counted. A command that exceeds LUCID_PLUGIN_STEPS_MAX calls or
@@ -173,7 +174,8 @@ struct lucid_plugin_command {
 struct lucid_plugin_route {
     const char
         *method; /* "GET" (serves HEAD too), "POST", "PUT", "DELETE"; ends the list when NULL */
-    const char *pattern;     /* "/v1/notes/{id}": {name} is one segment, a last {name*} the rest */
+    const char *pattern;     /* "/v1/notes/{id}": {name} is one segment, a last {name*} the rest;
+                                at most 8 names of at most 32 bytes, each once */
     uint32_t scopes;         /* any of these lets in; 0: everybody */
     const char *price_class; /* "match", "appraise", "passport": whoever has no such scope may pay
                                 for it, where the operator sells it; NULL: not sold */
@@ -261,6 +263,7 @@ struct lucid_plugin_host {
     void (*log)(const struct lucid_plugin_host *host, enum lucid_plugin_log_level level,
                 const char *event, const char *text);
     void (*random)(const struct lucid_plugin_host *host, void *ret, size_t len);
+    /* Of at most 16 parts, one behind the other. */
     void (*sha256)(const struct lucid_plugin_host *host, const struct lucid_plugin_bytes *parts,
                    size_t count, uint8_t ret[LUCID_PLUGIN_HASH_BYTES]);
     /* Ed25519 by the ledger's one rule (strict: no small order, reduced S, canonical). */
@@ -322,7 +325,7 @@ struct lucid_plugin_host {
     void (*call_respond)(struct lucid_plugin_call *call, int status, const char *type,
                          struct lucid_plugin_bytes body);
     /* The same with a strong ETag, and 304 for who has it already; max_age_s 0: ask each time;
-     * UINT32_MAX: immutable. */
+     * UINT32_MAX: immutable. Its Cache-Control is made of that: add none. */
     void (*call_respond_tagged)(struct lucid_plugin_call *call, const char *type,
                                 struct lucid_plugin_bytes body, uint32_t max_age_s);
     void (*call_problem)(struct lucid_plugin_call *call, const struct lucid_plugin_why *why);

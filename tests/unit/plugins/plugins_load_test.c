@@ -162,6 +162,9 @@ FAULT(route_pattern, s->routes[0].pattern = "v1")
 FAULT(route_null, s->routes[0].pattern = NULL)
 FAULT(route_rest, s->routes[0].pattern = "/v1/{a*}/b")
 FAULT(route_empty, s->routes[0].pattern = "/v1//b")
+FAULT(route_names, s->routes[0].pattern = "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}")
+FAULT(route_long, s->routes[0].pattern = "/v1/{abcdefghijklmnopqrstuvwxyz_abcdef}")
+FAULT(route_name_twice, s->routes[0].pattern = "/v1/{a}/{a*}")
 FAULT(route_handle, s->routes[0].handle = NULL)
 FAULT(route_scope, s->routes[0].scopes = 1U << 30)
 FAULT(route_price, s->routes[0].price_class = "gold")
@@ -219,6 +222,9 @@ static const struct {
     {route_null, "its route 1 has no good method and pattern"},
     {route_rest, "its route 1 has no good method and pattern"},
     {route_empty, "its route 1 has no good method and pattern"},
+    {route_names, "its route 1 has no good method and pattern"},
+    {route_long, "its route 1 has no good method and pattern"},
+    {route_name_twice, "its route 1 has no good method and pattern"},
     {route_handle, "its route GET /v1/sample/{id} has no handle"},
     {route_scope, "its route GET /v1/sample/{id} has unknown scopes"},
     {route_price, "its route GET /v1/sample/{id} is of an unknown price class"},
