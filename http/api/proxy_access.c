@@ -71,6 +71,23 @@ static enum lucid_error key_is_newer_too(struct ledger_view *view, const struct 
     return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
 }
 
+/* Since when the plugin has had the key of that row, whatever it used in between: what it signed
+ * long ago is still good. */
+static enum lucid_error key_since(struct ledger_view *view, const struct plugin_key_row *row,
+                                  uint64_t *ret_ms)
+{
+    struct plugin_key_row first = *row;
+    first.number = 0;
+    enum lucid_error error = plugin_key_next(view, &first);
+    while (error == LUCID_OK && memcmp(first.key, row->key, sizeof(row->key)) != 0) {
+        error = plugin_key_next(view, &first); /* comes to the row itself at the latest */
+    }
+    if (error == LUCID_OK) {
+        *ret_ms = first.since_ms;
+    }
+    return error;
+}
+
 static enum lucid_error plugin_keys_write(struct ledger_view *view, struct lucid_buf *out)
 {
     struct plugin_key_row row = {.number = 0};
@@ -78,9 +95,13 @@ static enum lucid_error plugin_keys_write(struct ledger_view *view, struct lucid
     for (unsigned i = 0; error == LUCID_OK && i < KEYS_MAX; i++) {
         bool again = false;
         error = key_is_newer_too(view, &row, &again);
+        struct plugin_key_row listed = row;
+        if (error == LUCID_OK && !again) {
+            error = key_since(view, &row, &listed.since_ms);
+        }
         if (error == LUCID_OK && !again) {
             lucid_buf_char(out, ',');
-            error = jwk_write(row.key, &row, out) ? LUCID_OK : LUCID_RETRY_MEMORY;
+            error = jwk_write(row.key, &listed, out) ? LUCID_OK : LUCID_RETRY_MEMORY;
         }
         if (error == LUCID_OK) {
             error = plugin_key_next(view, &row);

@@ -216,11 +216,23 @@ with case("rotate-key: only with the service stopped; the old file stays, both k
     equal(service.ok("/v1/log")["plugins"][0]["key"], rotated["key"])
     keys = service.ok("/.well-known/jwks.json")["keys"]
     equal(len(keys), 3, "the service's, the plugin's of now and of before")
+    old, new = sorted((key for key in keys if "nbf" in key), key=lambda key: key["nbf"])
+    equal(old["exp"] - new["nbf"], 400 * 86400, "good for so long after it was replaced")
+    assert old["nbf"] < new["nbf"] and "exp" not in new, keys
     add("signed anew")
     equal(lucid("plugin", "rotate-key", "none", "--data", service.data)[0] != 0, True)
     equal(lucid("plugin", "rotate-key", "../x", "--data", service.data)[0], 2)
 
 service.stop()
+
+with case("a key that is taken up again is good since its first day"):
+    shutil.copy2(rotated["old"], KEY)
+    service.start()
+    equal(service.ok("/v1/log")["plugins"][0]["key"], public)
+    times = {key["x"]: (key["nbf"], "exp" in key)
+             for key in service.ok("/.well-known/jwks.json")["keys"] if "nbf" in key}
+    equal(times, {old["x"]: (old["nbf"], False), new["x"]: (new["nbf"], True)})
+    service.stop()
 
 with case("modules that are none stop the start and say why"):
     refused(MODULES, "nothing.so: there is no such plugin", "nothing")
