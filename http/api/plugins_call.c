@@ -292,8 +292,7 @@ static void refuse(struct lucid_plugin_call *call, const struct lucid_plugin_why
     }
     call->code = (struct api_code){.code = why->code, .status = status};
     call->why = *why;
-    call->why.param[sizeof(call->why.param) - 1] = '\0';
-    call->why.text[sizeof(call->why.text) - 1] = '\0';
+    plugin_why_mend(&call->why);
     atomic_fetch_add_explicit(&call->plugin->refusals, 1, memory_order_relaxed);
 }
 
@@ -378,8 +377,7 @@ static void result_say(struct lucid_plugin_call *call, enum lucid_plugin_result 
         fault(call, "answers and fails");
         return;
     }
-    why->param[sizeof(why->param) - 1] = '\0';
-    why->text[sizeof(why->text) - 1] = '\0';
+    plugin_why_mend(why);
     switch (result) {
     case LUCID_PLUGIN_REFUSED:
         refuse(call, why);
@@ -467,6 +465,9 @@ void plugin_call_run(struct lucid_plugin_call *call, struct ledger_view *view)
         result_say(call, result, &why);
     } else if (call->said == PLUGIN_SAID_NOTHING) {
         fault(call, "ends without an answer");
+    }
+    if (call->said == PLUGIN_SAID_TAGGED && call->has_control) {
+        fault(call, "says twice how long its answer may be kept");
     }
     if (call->fault == NULL && call->said == PLUGIN_SAID_COMMAND) {
         command_prepare(call);

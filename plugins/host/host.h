@@ -31,6 +31,8 @@
 /* What txn_alloc gives one decide or react, and the blobs of one command together. */
 #define PLUGIN_TXN_BYTES_MAX   ((size_t)4 << 20)
 #define PLUGIN_BLOBS_BYTES_MAX ((size_t)32 << 20)
+/* Events that a plugin may draft as reactions to one event, to those reactions, and so on. */
+#define PLUGIN_REACTIONS_MAX 256
 
 /* One that is loaded. */
 struct plugin {
@@ -52,6 +54,7 @@ struct plugin {
     /* The writer's: when decide was slow, boot ms; a ring. */
     uint64_t slow_at_ms[PLUGIN_SLOW_MAX];
     unsigned slow_next;
+    uint32_t reactions; /* the writer's: to the event that is running, so far */
 };
 
 /* [a-z][a-z0-9_]*, at most max bytes: the form of names of plugins, kinds, tables and settings. */
@@ -122,6 +125,12 @@ enum lucid_error plugin_command_prepare(struct plugin *plugin,
                                         const struct lucid_plugin_command *asked,
                                         struct lucid_arena *arena, struct plugin_command **ret,
                                         struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* --- util.c ----------------------------------------------------------------------------------- */
+
+/* Makes of what a plugin says text that may stand in a JSON document: ended, and where it is not
+ * UTF-8 without control characters (a character was cut), in ASCII with '?' for the rest. */
+void plugin_why_mend(struct lucid_plugin_why *why);
 
 /* --- view.c: snapshots as plugins read them --------------------------------------------------- */
 

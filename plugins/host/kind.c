@@ -110,8 +110,7 @@ static enum lucid_error decide_refuse(struct plugin_command *command, struct luc
     if (said->text[0] == '\0') {
         (void)snprintf(said->text, sizeof(said->text), "%s", text);
     }
-    said->param[sizeof(said->param) - 1] = '\0';
-    said->text[sizeof(said->text) - 1] = '\0';
+    plugin_why_mend(said);
     atomic_fetch_add_explicit(&command->plugin->refusals, 1, memory_order_relaxed);
     return lucid_refuse(why, error, said->code, said->param[0] == '\0' ? NULL : said->param, "%s",
                         said->text);
@@ -279,8 +278,12 @@ static enum lucid_error kind_react(struct ledger_txn *base, const struct ledger_
     if (txn.error != LUCID_OK) {
         return txn.error;
     }
-    bool deep = txn.first != NULL && ledger_txn_depth(base) >= LEDGER_REACT_DEPTH_MAX;
+    unsigned depth = ledger_txn_depth(base);
+    uint32_t before = depth == 0 ? 0 : plugin->reactions;
+    bool deep = txn.first != NULL &&
+                (depth >= LEDGER_REACT_DEPTH_MAX || before + txn.drafts > PLUGIN_REACTIONS_MAX);
     if (result == LUCID_PLUGIN_OK && txn.broken == NULL && !txn.limit && !txn.corrupt && !deep) {
+        plugin->reactions = before + txn.drafts;
         return drafts_give(&txn);
     }
     atomic_fetch_add_explicit(&plugin->refusals, 1, memory_order_relaxed);

@@ -1,6 +1,7 @@
 /* What a plugin may ask of its host anywhere: a log line, randomness, hashes, signatures, text. */
 #include "base/assert.h"
 #include "base/log.h"
+#include "ledger/payload.h"
 #include "plugins/host/kind_internal.h"
 
 #define ENTRY_PREFIX  "lucid/entry/v1\n"
@@ -51,6 +52,23 @@ static void host_log(const struct lucid_plugin_host *host, enum lucid_plugin_log
     text_clean(event, name, sizeof(name));
     text_clean(text, line, sizeof(line));
     lucid_log(level_of(level), name, "%s: %s", plugin_of(host)->module->name, line);
+}
+
+static void text_mend(char *text, size_t size)
+{
+    text[size - 1] = '\0';
+    if (text[0] == '\0' || payload_name_ok(text, size)) {
+        return;
+    }
+    for (char *at = text; *at != '\0'; at++) {
+        *at = *at < 0x20 || *at > 0x7e ? '?' : *at;
+    }
+}
+
+void plugin_why_mend(struct lucid_plugin_why *why)
+{
+    text_mend(why->param, sizeof(why->param));
+    text_mend(why->text, sizeof(why->text));
 }
 
 /* --- hashes and signatures -------------------------------------------------------------------- */

@@ -101,6 +101,10 @@ static result fails_handle(void *self, call_t *call, why_t *why)
     if (bytes_are(how, "code")) {
         return refuse(why, 0, "NOTE_REFUSED", "note.text", "the note is no good");
     }
+    if (bytes_are(how, "cut")) { /* in the middle of a character */
+        (void)refuse(why, 0, "NOTE_REFUSED", "a\xe2\x82", "no good: \xc3");
+        return LUCID_PLUGIN_REFUSED;
+    }
     if (bytes_are(how, "status")) {
         return refuse(why, 451, "NOTE_REFUSED", "", "not here");
     }
@@ -171,6 +175,11 @@ static result wrong_handle(void *self, call_t *call, why_t *why)
         if (bytes_are(how, headers[i].how)) {
             host->call_add_header(call, headers[i].name, headers[i].value);
         }
+    }
+    if (bytes_are(how, "control")) {
+        host->call_add_header(call, "Cache-Control", "public");
+        host->call_respond_tagged(call, NULL, text_of("{}"), 0);
+        return LUCID_PLUGIN_OK;
     }
     if (bytes_are(how, "header-many")) {
         for (unsigned i = 0; i < 100; i++) {

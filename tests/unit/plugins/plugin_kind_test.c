@@ -372,6 +372,12 @@ static void test_reactions(void **state)
     assert_string_equal(row_in("note", NOTE_TEXTS, "f"), "?e");
     assert_int_equal(core_events(CORE), events + 1 + LEDGER_REACT_DEPTH_MAX);
     assert_int_equal(atomic_load(&world.plugin.refusals), 4);
+    /* Nor do those that double: of 510 down to the deepest there are as many as may be. */
+    for (unsigned i = 0; i < 2; i++) {
+        events = core_events(CORE);
+        assert_int_equal(plugin_world_note(&world, "g=?b"), LUCID_OK);
+        assert_int_equal(core_events(CORE), events + 1 + PLUGIN_REACTIONS_MAX);
+    }
 }
 
 static void test_suspension(void **state)

@@ -310,7 +310,7 @@ static inline enum lucid_plugin_result echo_react(void *self, const struct lucid
     struct lucid_plugin_draft draft = {.type = "echo.heard", .payload = event->payload};
     bool own = memcmp(event->type.data, "echo.heard", 10) == 0;
     uint8_t deed = how != NULL && how + 1 < event->payload.data + event->payload.len ? how[1] : 0;
-    if (own && deed != 'e') {
+    if (own && deed != 'e' && deed != 'b') {
         return LUCID_PLUGIN_OK;
     }
     enum lucid_plugin_result result = host->txn_draft(txn, &draft, NULL);
@@ -319,6 +319,9 @@ static inline enum lucid_plugin_result echo_react(void *self, const struct lucid
     }
     if (deed == 't') {
         draft.type = "note.added";
+        (void)host->txn_draft(txn, &draft, NULL);
+    }
+    if (deed == 'b') { /* two for each one, without end */
         (void)host->txn_draft(txn, &draft, NULL);
     }
     for (unsigned i = 0; deed == 'm' && i < LUCID_PLUGIN_DRAFTS_MAX; i++) {
