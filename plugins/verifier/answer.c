@@ -179,9 +179,10 @@ enum lucid_error answer_refused(struct ask *ask, const struct appraisal *apprais
 
 /* --- records of other sorts ------------------------------------------------------------------- */
 
-static enum lucid_error record_write_whole(struct ask *ask, const struct kind_row *row,
-                                           const char *name, bool whole)
+enum lucid_error answer_item_write(struct ask *ask, enum kind_item item, const struct kind_row *row,
+                                   bool whole)
 {
+    const char *name = item == KIND_CLAIMS ? "claimsId" : "interactionId";
     struct lucid_span payload;
     struct lucid_span body;
     enum lucid_error error = ask_logged(ask, row->sequence, &payload, &body);
@@ -191,6 +192,11 @@ static enum lucid_error record_write_whole(struct ask *ask, const struct kind_ro
     ask_row_write(ask, row, name);
     ask->out.len--; /* the brace: more comes */
     lucid_json_member_bool(&ask->out, "test", ask->host->test);
+    if (item == KIND_CLAIMS && body.data != NULL) {
+        lucid_json_member_str(&ask->out, "ear", body);
+    } else if (item == KIND_CLAIMS) {
+        lucid_json_member_null(&ask->out, "ear"); /* erased */
+    }
     error = ask_place_write(ask, row);
     if (error == LUCID_OK) {
         lucid_json_member(&ask->out, "record");
@@ -203,7 +209,7 @@ static enum lucid_error record_write_whole(struct ask *ask, const struct kind_ro
     return error;
 }
 
-enum lucid_error answer_record(struct ask *ask, enum kind_item item, const char *name)
+enum lucid_error answer_record(struct ask *ask, enum kind_item item)
 {
     const struct kind_command *command = ask->command != NULL ? ask->command->data : NULL;
     uint8_t id[LUCID_SHA256_BYTES];
@@ -221,7 +227,7 @@ enum lucid_error answer_record(struct ask *ask, enum kind_item item, const char 
         error = kind_find(ask->host, ask->view, item, id, &row);
     }
     if (error == LUCID_OK) {
-        error = record_write_whole(ask, &row, name, command == NULL);
+        error = answer_item_write(ask, item, &row, command == NULL);
     }
     if (error != LUCID_OK) {
         return error == LUCID_NOTE_ABSENT && command != NULL ? LUCID_FATAL_CORRUPT : error;

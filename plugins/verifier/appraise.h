@@ -68,8 +68,17 @@ enum lucid_error answer_refused(struct ask *ask, const struct appraisal *apprais
 enum lucid_error answer_problem(struct ask *ask, const char *list, size_t at,
                                 enum appraisal_step failed, const char *code,
                                 struct lucid_span steps, bool mock);
-/* Answers with a record of another sort: the one of the route's {id}, or what was just logged.
- * name: what its id is called. */
-enum lucid_error answer_record(struct ask *ask, enum kind_item item, const char *name);
+/* Answers with the record of claims or of an interaction: the one of the route's {id}, or what was
+ * just logged. */
+enum lucid_error answer_record(struct ask *ask, enum kind_item item);
+/* The object that it answers with, appended to ask->out; whole: with the proof. */
+enum lucid_error answer_item_write(struct ask *ask, enum kind_item item, const struct kind_row *row,
+                                   bool whole) LUCID_WARN_UNUSED;
+
+/* --- routes_read.c ---------------------------------------------------------------------------- */
+
+/* An appraisal by its id, of evidence or of claims. LUCID_NOTE_ABSENT. */
+enum lucid_error appraise_find(struct ask *ask, const uint8_t id[LUCID_SHA256_BYTES],
+                               struct kind_row *ret, enum kind_item *ret_item) LUCID_WARN_UNUSED;
 
 #endif

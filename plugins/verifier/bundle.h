@@ -13,6 +13,9 @@
  *
  *   digest = "sha256:" and 64 hex digits; times are integers, Unix seconds
  *
+ * The record of an appraisal of auditors' claims, payload of attestation.claims, is described in
+ * rules.h; its bundle and its replay are the same.
+ *
  * Bundle: {"type":"lucid.attestation.bundle/v1","record","blobs":{digest: base64 …},"ear": JWS,
  * "keys":{"keys":[JWK…]},"proof"?,"checkpoint"?…}: everything that the record names by digest, so
  * that it is checked, and appraised again, without asking anybody.
@@ -76,14 +79,16 @@ struct replay_trust {
     void *context;
 };
 
+struct rules_appraisal;
 struct replay {
     enum replay_outcome outcome;
-    struct appraisal appraisal;
-    struct lucid_span claims;   /* made now; empty: nothing was appraised this time */
-    struct lucid_span recorded; /* of the token, draft-04 spelling; empty: it holds none */
-    struct lucid_span record;   /* as it was given, canonical */
-    struct lucid_span remade;   /* the record that the replay makes; empty as claims */
-    uint64_t rules_version;     /* of the record */
+    struct appraisal appraisal;          /* of claims: only appraised, status and is_mock */
+    const struct rules_appraisal *rules; /* of claims (rules.h); NULL: of evidence */
+    struct lucid_span claims;            /* made now; empty: nothing was appraised this time */
+    struct lucid_span recorded;          /* of the token, draft-04 spelling; empty: it holds none */
+    struct lucid_span record;            /* as it was given, canonical */
+    struct lucid_span remade;            /* the record that the replay makes; empty as claims */
+    uint64_t rules_version;              /* of the record */
     uint8_t record_id[LUCID_SHA256_BYTES];
     bool has_key;
     uint8_t key[DOCUMENT_KEY_BYTES]; /* that signed */

@@ -1,6 +1,8 @@
 /* Appraisals in words, from what was just appraised or from a record. */
 #include "plugins/verifier/explain.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 
 void explain_step(struct lucid_span code, struct lucid_span detail, struct lucid_buf *out)
@@ -172,10 +174,88 @@ static void record_submod(const struct jcs_value *evidence, const struct jcs_val
     }
 }
 
+/* A document of an auditor: "claims0 (pii, request): warning, decided redact". */
+static void claims_submod(const struct jcs_value *document, size_t index, struct gaps *gaps,
+                          struct lucid_buf *out)
+{
+    char name[24];
+    const struct jcs_value *steps = jcs_member(document, "steps");
+    const struct jcs_value *at = NULL;
+    (void)snprintf(name, sizeof(name), "claims%zu", index);
+    lucid_buf_printf(out, "%s (", name);
+    lucid_buf_span_put(out, text_of(jcs_member(document, "auditor")));
+    lucid_buf_str(out, ", ");
+    lucid_buf_span_put(out, text_of(jcs_member(document, "phase")));
+    lucid_buf_str(out, "): ");
+    lucid_buf_span_put(out, text_of(jcs_member(document, "status")));
+    lucid_buf_str(out, ", decided ");
+    lucid_buf_span_put(out, text_of(jcs_member(document, "decision")));
+    lucid_buf_str(out, is_true(jcs_member(document, "bound"))
+                           ? ", named by the appraised environment\n"
+                           : ", declared only: no hardware names this auditor\n");
+    while ((at = jcs_next(steps, at)) != NULL) {
+        const struct line line = {
+            text_of(jcs_member(at, "step")), text_of(jcs_member(at, "outcome")),
+            text_of(jcs_member(at, "code")), text_of(jcs_member(at, "detail"))};
+        line_write(lucid_span_str(name), &line, gaps, out);
+    }
+}
+
+/* A rule, or a required claim: its name, what became of it, and why. */
+static void verdict_line(const struct jcs_value *verdict, const char *name, struct lucid_buf *out)
+{
+    static const char *const members[] = {"reason", "claim", "action", "message"};
+    lucid_buf_str(out, "  ");
+    lucid_buf_span_put(out, text_of(jcs_member(verdict, name)));
+    lucid_buf_str(out, ": ");
+    lucid_buf_span_put(out, text_of(jcs_member(verdict, "outcome")));
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        struct lucid_span text = text_of(jcs_member(verdict, members[i]));
+        if (text.len > 0) {
+            lucid_buf_printf(out, ", %s ", members[i]);
+            lucid_buf_span_put(out, text);
+        }
+    }
+    lucid_buf_char(out, '\n');
+}
+
+static void verdict_lines(const struct jcs_value *list, const char *title, const char *name,
+                          struct lucid_buf *out)
+{
+    const struct jcs_value *at = NULL;
+    if (jcs_count(list) > 0) {
+        lucid_buf_str(out, title);
+    }
+    while ((at = jcs_next(list, at)) != NULL) {
+        verdict_line(at, name, out);
+    }
+}
+
+static void claims_record(const struct jcs_value *root, struct lucid_buf *out)
+{
+    const struct jcs_value *documents = jcs_member(root, "documents");
+    const struct jcs_value *at = NULL;
+    struct gaps gaps = {0};
+    size_t index = 0;
+    verdict_write(text_of(jcs_member(root, "status")), is_true(jcs_member(root, "mock")),
+                  is_true(jcs_member(root, "test")), out);
+    lucid_buf_str(out, "decision: ");
+    lucid_buf_span_put(out, text_of(jcs_member(root, "decision")));
+    lucid_buf_char(out, '\n');
+    while ((at = jcs_next(documents, at)) != NULL) {
+        claims_submod(at, index++, &gaps, out);
+    }
+    verdict_lines(jcs_member(root, "rules"), "rules:\n", "id", out);
+    verdict_lines(jcs_member(root, "required"), "required claims:\n", "name", out);
+    limits_write(&gaps, 0, out);
+    lucid_buf_str(out, "  that an auditor saw what it says it saw, or that its key is held where "
+                       "it runs\n");
+}
+
 enum lucid_error explain_record(struct lucid_span record, struct lucid_arena *arena,
                                 struct lucid_buf *out, struct lucid_why *why)
 {
-    static const struct jcs_limits limits = {.depth_max = 8, .values_max = 16384};
+    static const struct jcs_limits limits = {.depth_max = 8, .values_max = 65536};
     const struct jcs_value *root;
     const struct jcs_value *at = NULL;
     struct gaps gaps = {0};
@@ -191,6 +271,11 @@ enum lucid_error explain_record(struct lucid_span record, struct lucid_arena *ar
         return e;
     }
     const struct jcs_value *evidences = jcs_member(root, "evidences");
+    if (lucid_span_is(text_of(jcs_member(root, "type")), "attestation.claims") &&
+        jcs_count(jcs_member(root, "documents")) > 0) {
+        claims_record(root, out);
+        return lucid_buf_ok(out) ? LUCID_OK : LUCID_RETRY_MEMORY;
+    }
     if (!lucid_span_is(text_of(jcs_member(root, "type")), "attestation.appraisal") ||
         jcs_count(evidences) == 0) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_RECORD", "type",

@@ -210,6 +210,18 @@ static void appraisal_summary(const struct jcs_value *record, struct lucid_buf *
     lucid_buf_char(out, '}');
 }
 
+/* What a list shows of claims; `test` and the token are the answer's to say. */
+static void claims_summary(const struct jcs_value *record, struct lucid_buf *out)
+{
+    lucid_buf_char(out, '{');
+    member_copy(record, "status", out);
+    member_copy(record, "decision", out);
+    member_copy(record, "mock", out);
+    member_copy(record, "time", out);
+    member_copy(record, "policy", out);
+    lucid_buf_char(out, '}');
+}
+
 /* A record's own summary: its members that are text, numbers or truths, not what lies in them. A
  * document's id is the row's. */
 static void flat_summary(const struct jcs_value *record, bool document, struct lucid_buf *out)
@@ -395,6 +407,8 @@ static enum lucid_plugin_result item_apply(const struct lucid_plugin_host *host,
     }
     if (item == KIND_APPRAISAL) {
         appraisal_summary(record, &summary);
+    } else if (item == KIND_CLAIMS) {
+        claims_summary(record, &summary);
     } else {
         flat_summary(record, document, &summary);
     }
@@ -442,7 +456,8 @@ static enum lucid_plugin_result kind_apply(const struct lucid_plugin_host *host,
     return result;
 }
 
-/* The body of an appraisal is the token whose digest stands in its record. */
+/* The body of an appraisal, of evidence or claims, is the token whose digest stands in its record.
+ */
 static bool kind_body_fits(const struct lucid_plugin_host *host,
                            const struct lucid_plugin_event *event, struct lucid_plugin_bytes body)
 {

@@ -166,7 +166,7 @@ typedef enum lucid_plugin_result answered_fn(void *self, struct lucid_plugin_cal
                                              struct lucid_plugin_command *command,
                                              struct lucid_plugin_why *why);
 
-route_fn route_about, route_challenge;
+route_fn route_about, route_challenge, route_schema;
 route_fn route_appraise, route_appraisals, route_appraisal, route_replay;
 answered_fn answered_appraise;
 route_fn route_policy_put, route_policies, route_policy;

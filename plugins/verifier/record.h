@@ -60,4 +60,24 @@ struct record {
 enum lucid_error record_read(struct lucid_span text, struct lucid_arena *arena,
                              const struct record **ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* How what a record names by digest is got: blob as in bundle.h; why may be NULL. */
+struct record_getter {
+    record_blob_fn *blob;
+    void *context;
+    struct lucid_arena *arena;
+    struct lucid_why *why;
+};
+/* The bytes, whose digest is checked. INCOMPLETE_BUNDLE, param the digest; what blob refuses. */
+enum lucid_error record_get(const struct record_getter *getter,
+                            const uint8_t digest[LUCID_SHA256_BYTES],
+                            struct lucid_span *ret) LUCID_WARN_UNUSED;
+
+struct rules_input;
+struct rules_record;
+/* As record_input, of the record of an appraisal of claims (rules.h); verify is the caller's to
+ * set. */
+enum lucid_error rules_record_input(const struct rules_record *record,
+                                    const struct record_getter *getter,
+                                    struct rules_input *ret) LUCID_WARN_UNUSED;
+
 #endif

@@ -3,6 +3,7 @@
 #include "base/base64url.h"
 #include "plugins/verifier/field.h"
 #include "plugins/verifier/record.h"
+#include "plugins/verifier/rules.h"
 
 #define RECORD_DEPTH_MAX 8
 #define TIME_MAX_S       253402300799ULL
@@ -199,14 +200,7 @@ enum lucid_error record_read(struct lucid_span text, struct lucid_arena *arena,
 
 /* --- an input again --------------------------------------------------------------------------- */
 
-struct getter {
-    record_blob_fn *blob;
-    void *context;
-    struct lucid_arena *arena;
-    struct lucid_why *why;
-};
-
-static enum lucid_error incomplete(const struct getter *getter, const uint8_t *digest,
+static enum lucid_error incomplete(const struct record_getter *getter, const uint8_t *digest,
                                    const char *text)
 {
     char param[80] = "sha256:";
@@ -215,8 +209,8 @@ static enum lucid_error incomplete(const struct getter *getter, const uint8_t *d
     return lucid_refuse(getter->why, LUCID_REFUSE_INVALID, "INCOMPLETE_BUNDLE", param, "%s", text);
 }
 
-static enum lucid_error get(const struct getter *getter, const uint8_t digest[LUCID_SHA256_BYTES],
-                            struct lucid_span *ret)
+enum lucid_error record_get(const struct record_getter *getter,
+                            const uint8_t digest[LUCID_SHA256_BYTES], struct lucid_span *ret)
 {
     uint8_t hash[LUCID_SHA256_BYTES];
     struct lucid_span bytes;
@@ -235,21 +229,21 @@ static enum lucid_error get(const struct getter *getter, const uint8_t digest[LU
     return LUCID_OK;
 }
 
-static enum lucid_error evidences_get(const struct getter *getter, const struct record *record,
-                                      struct appraisal_input *ret)
+static enum lucid_error evidences_get(const struct record_getter *getter,
+                                      const struct record *record, struct appraisal_input *ret)
 {
     for (size_t i = 0; i < record->evidence_count; i++) {
         const struct record_evidence *from = &record->evidences[i];
         struct appraisal_evidence *to = &ret->evidences[i];
         memcpy(to->name, from->name.data, from->name.len);
         to->type = from->type;
-        enum lucid_error e = get(getter, from->evidence, &to->bytes);
+        enum lucid_error e = record_get(getter, from->evidence, &to->bytes);
         for (size_t j = 0; e == LUCID_OK && j < from->endorsement_count; j++) {
-            e = get(getter, from->endorsements[j], &to->endorsements[j]);
+            e = record_get(getter, from->endorsements[j], &to->endorsements[j]);
             to->endorsement_count++;
         }
         if (e == LUCID_OK && from->has_event_log) {
-            e = get(getter, from->event_log, &to->event_log);
+            e = record_get(getter, from->event_log, &to->event_log);
         }
         if (e != LUCID_OK) {
             return e;
@@ -259,8 +253,8 @@ static enum lucid_error evidences_get(const struct getter *getter, const struct 
     return LUCID_OK;
 }
 
-static enum lucid_error collateral_get(const struct getter *getter, const struct record *record,
-                                       struct appraisal_input *ret)
+static enum lucid_error collateral_get(const struct record_getter *getter,
+                                       const struct record *record, struct appraisal_input *ret)
 {
     size_t bytes = (record->collateral_count + 1) * sizeof(struct appraisal_collateral);
     struct appraisal_collateral *items = lucid_arena_zalloc(getter->arena, bytes);
@@ -270,7 +264,7 @@ static enum lucid_error collateral_get(const struct getter *getter, const struct
     for (size_t i = 0; i < record->collateral_count; i++) {
         items[i].key = record->collateral[i].key;
         items[i].imported_s = record->collateral[i].imported_s;
-        enum lucid_error e = get(getter, record->collateral[i].digest, &items[i].bytes);
+        enum lucid_error e = record_get(getter, record->collateral[i].digest, &items[i].bytes);
         if (e != LUCID_OK) {
             return e;
         }
@@ -281,7 +275,7 @@ static enum lucid_error collateral_get(const struct getter *getter, const struct
 }
 
 /* A document's id is the digest of its canonical bytes, and it is kept so. */
-static enum lucid_error id_check(const struct getter *getter, const uint8_t *id,
+static enum lucid_error id_check(const struct record_getter *getter, const uint8_t *id,
                                  const uint8_t *digest)
 {
     return memcmp(id, digest, LUCID_SHA256_BYTES) == 0
@@ -289,14 +283,14 @@ static enum lucid_error id_check(const struct getter *getter, const uint8_t *id,
                : incomplete(getter, digest, "this document is not in canonical form");
 }
 
-static enum lucid_error policy_get(const struct getter *getter, const struct record *record,
+static enum lucid_error policy_get(const struct record_getter *getter, const struct record *record,
                                    struct appraisal_input *ret)
 {
     struct policy *policy = lucid_arena_zalloc(getter->arena, sizeof(*policy));
     if (policy == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    enum lucid_error e = get(getter, record->policy, &ret->policy_bytes);
+    enum lucid_error e = record_get(getter, record->policy, &ret->policy_bytes);
     if (e == LUCID_OK) {
         e = policy_parse(ret->policy_bytes, getter->arena, policy, getter->why);
     }
@@ -307,8 +301,8 @@ static enum lucid_error policy_get(const struct getter *getter, const struct rec
     return e;
 }
 
-static enum lucid_error references_get(const struct getter *getter, const struct record *record,
-                                       struct appraisal_input *ret)
+static enum lucid_error references_get(const struct record_getter *getter,
+                                       const struct record *record, struct appraisal_input *ret)
 {
     size_t count = record->reference_count;
     struct reference_set *sets = lucid_arena_zalloc(getter->arena, (count + 1) * sizeof(*sets));
@@ -317,7 +311,7 @@ static enum lucid_error references_get(const struct getter *getter, const struct
         return LUCID_RETRY_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
-        enum lucid_error e = get(getter, record->references[i], &bytes[i]);
+        enum lucid_error e = record_get(getter, record->references[i], &bytes[i]);
         if (e == LUCID_OK) {
             e = reference_parse(bytes[i], getter->arena, &sets[i], getter->why);
         }
@@ -356,7 +350,7 @@ enum lucid_error record_input(struct lucid_span text, record_blob_fn *blob, void
                               struct lucid_arena *arena, struct appraisal_input *ret,
                               struct lucid_why *why)
 {
-    const struct getter getter = {blob, context, arena, why};
+    const struct record_getter getter = {blob, context, arena, why};
     const struct record *record;
     struct appraisal_input input = {0};
     enum lucid_error e = record_read(text, arena, &record, why);
@@ -364,7 +358,7 @@ enum lucid_error record_input(struct lucid_span text, record_blob_fn *blob, void
         return e;
     }
     members_take(record, &input);
-    e = get(&getter, record->runtime_data, &input.runtime_data);
+    e = record_get(&getter, record->runtime_data, &input.runtime_data);
     if (e == LUCID_OK) {
         e = evidences_get(&getter, record, &input);
     }
@@ -401,39 +395,69 @@ static void digest_add(struct digests *digests, const uint8_t digest[LUCID_SHA25
     memcpy(digests->items[digests->count++], digest, LUCID_SHA256_BYTES);
 }
 
+static enum lucid_error claims_digests(struct lucid_span text, struct lucid_arena *arena,
+                                       struct digests *ret, struct lucid_why *why)
+{
+    const struct rules_record *record;
+    enum lucid_error e = rules_record_read(text, arena, &record, why);
+    if (e != LUCID_OK) {
+        return e;
+    }
+    for (size_t i = 0; i < record->document_count; i++) {
+        digest_add(ret, record->documents[i]);
+    }
+    digest_add(ret, record->policy);
+    if (record->has_hardware) {
+        digest_add(ret, record->hardware_record);
+        digest_add(ret, record->hardware_runtime);
+    }
+    return LUCID_OK;
+}
+
+static enum lucid_error evidence_digests(struct lucid_span text, struct lucid_arena *arena,
+                                         struct digests *ret, struct lucid_why *why)
+{
+    const struct record *record;
+    enum lucid_error e = record_read(text, arena, &record, why);
+    if (e != LUCID_OK) {
+        return e;
+    }
+    digest_add(ret, record->runtime_data);
+    for (size_t i = 0; i < record->evidence_count; i++) {
+        const struct record_evidence *evidence = &record->evidences[i];
+        digest_add(ret, evidence->evidence);
+        for (size_t j = 0; j < evidence->endorsement_count; j++) {
+            digest_add(ret, evidence->endorsements[j]);
+        }
+        if (evidence->has_event_log) {
+            digest_add(ret, evidence->event_log);
+        }
+    }
+    for (size_t i = 0; i < record->collateral_count; i++) {
+        digest_add(ret, record->collateral[i].digest);
+    }
+    digest_add(ret, record->policy);
+    for (size_t i = 0; i < record->reference_count; i++) {
+        digest_add(ret, record->references[i]);
+    }
+    return LUCID_OK;
+}
+
 enum lucid_error record_digests(struct lucid_span text, struct lucid_arena *arena,
                                 uint8_t (**ret)[LUCID_SHA256_BYTES], size_t *ret_count,
                                 struct lucid_why *why)
 {
-    const struct record *record;
     struct digests digests = {
         .items = lucid_arena_alloc(arena, (size_t)RECORD_DIGESTS_MAX * LUCID_SHA256_BYTES)};
     if (digests.items == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    enum lucid_error e = record_read(text, arena, &record, why);
-    if (e != LUCID_OK) {
-        return e;
+    enum lucid_error e = rules_record_is(text, arena)
+                             ? claims_digests(text, arena, &digests, why)
+                             : evidence_digests(text, arena, &digests, why);
+    if (e == LUCID_OK) {
+        *ret = digests.items;
+        *ret_count = digests.count;
     }
-    digest_add(&digests, record->runtime_data);
-    for (size_t i = 0; i < record->evidence_count; i++) {
-        const struct record_evidence *evidence = &record->evidences[i];
-        digest_add(&digests, evidence->evidence);
-        for (size_t j = 0; j < evidence->endorsement_count; j++) {
-            digest_add(&digests, evidence->endorsements[j]);
-        }
-        if (evidence->has_event_log) {
-            digest_add(&digests, evidence->event_log);
-        }
-    }
-    for (size_t i = 0; i < record->collateral_count; i++) {
-        digest_add(&digests, record->collateral[i].digest);
-    }
-    digest_add(&digests, record->policy);
-    for (size_t i = 0; i < record->reference_count; i++) {
-        digest_add(&digests, record->references[i]);
-    }
-    *ret = digests.items;
-    *ret_count = digests.count;
-    return LUCID_OK;
+    return e;
 }

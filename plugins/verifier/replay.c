@@ -7,6 +7,7 @@
 #include "plugins/verifier/ear.h"
 #include "plugins/verifier/jose.h"
 #include "plugins/verifier/record.h"
+#include "plugins/verifier/rules.h"
 
 const char *replay_outcome_name(enum replay_outcome outcome)
 {
@@ -116,7 +117,15 @@ static bool hash_is(struct lucid_span bytes, const uint8_t digest[LUCID_SHA256_B
     return memcmp(hash, digest, sizeof(hash)) == 0;
 }
 
-static enum replay_outcome outcome_find(const struct replay *replay, const struct record *record,
+/* What any record says of its result. */
+struct recorded {
+    uint64_t rules_version;
+    const uint8_t *claims;            /* digest */
+    const uint8_t *ear;               /* digest */
+    const struct rules_record *rules; /* NULL: of evidence, not of claims */
+};
+
+static enum replay_outcome outcome_find(const struct replay *replay, const struct recorded *record,
                                         struct lucid_span ear, enum signer signer)
 {
     if (record->rules_version != APPRAISAL_RULES_VERSION) {
@@ -144,35 +153,74 @@ static enum replay_outcome outcome_find(const struct replay *replay, const struc
     return REPLAY_DIFFERS_TOKEN;
 }
 
-/* Makes the input again and appraises. What other rules took and ours refuse (a policy with members
- * that are not known here) is a difference of rules, and no refusal; a blob that is missing is. */
-static enum lucid_error appraise(struct lucid_span ear, record_blob_fn *blob, void *context,
-                                 struct lucid_arena *arena, struct replay *ret,
-                                 struct lucid_why *why)
+static enum lucid_error evidence_appraise(struct lucid_span ear, const struct record_getter *getter,
+                                          struct replay *ret)
 {
-    struct lucid_why inner = {.code = NULL};
     /* The appraisal points to its input. */
-    struct appraisal_input *input = lucid_arena_zalloc(arena, sizeof(*input));
+    struct appraisal_input *input = lucid_arena_zalloc(getter->arena, sizeof(*input));
     if (input == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    enum lucid_error e = record_input(ret->record, blob, context, arena, input, &inner);
-    bool complete = inner.code == NULL || strcmp(inner.code, "INCOMPLETE_BUNDLE") != 0;
+    enum lucid_error e =
+        record_input(ret->record, getter->blob, getter->context, getter->arena, input, getter->why);
     if (e == LUCID_OK) {
-        e = appraisal_run(input, arena, &ret->appraisal, &inner);
+        e = appraisal_run(input, getter->arena, &ret->appraisal, getter->why);
     }
+    if (e == LUCID_OK && ret->appraisal.appraised) {
+        ret->claims = ret->appraisal.claims;
+        e = record_write(input, &ret->appraisal, ear, getter->arena, &ret->remade);
+    }
+    return e;
+}
+
+static enum lucid_error claims_appraise(struct lucid_span ear, const struct rules_record *record,
+                                        const struct record_getter *getter,
+                                        const struct replay_trust *trust, struct replay *ret)
+{
+    struct rules_input *input = lucid_arena_zalloc(getter->arena, sizeof(*input));
+    struct rules_appraisal *made = lucid_arena_zalloc(getter->arena, sizeof(*made));
+    if (input == NULL || made == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    enum lucid_error e = rules_record_input(record, getter, input);
+    if (e == LUCID_OK) {
+        input->verify = trust->verify;
+        input->context = trust->context;
+        e = rules_appraise(input, getter->arena, made, getter->why);
+    }
+    if (e == LUCID_OK) {
+        ret->appraisal.appraised = made->appraised;
+        ret->appraisal.status = made->status;
+        ret->appraisal.is_mock = made->has_hardware && made->hardware.is_mock;
+        ret->rules = made;
+    }
+    if (e == LUCID_OK && made->appraised) {
+        ret->claims = made->result;
+        e = rules_record_write(input, made, ear, getter->arena, &ret->remade, getter->why);
+    }
+    return e;
+}
+
+/* Makes the input again and appraises. What other rules took and ours refuse (a policy with members
+ * that are not known here) is a difference of rules, and no refusal; a blob that is missing is. */
+static enum lucid_error appraise(struct lucid_span ear, const struct recorded *recorded,
+                                 record_blob_fn *blob, void *context,
+                                 const struct replay_trust *trust, struct lucid_arena *arena,
+                                 struct replay *ret, struct lucid_why *why)
+{
+    struct lucid_why inner = {.code = NULL};
+    const struct record_getter getter = {blob, context, arena, &inner};
+    enum lucid_error e = recorded->rules != NULL
+                             ? claims_appraise(ear, recorded->rules, &getter, trust, ret)
+                             : evidence_appraise(ear, &getter, ret);
     if (lucid_category(e) == LUCID_CATEGORY_REFUSE) {
+        bool complete = inner.code == NULL || strcmp(inner.code, "INCOMPLETE_BUNDLE") != 0;
         if (complete && ret->rules_version != APPRAISAL_RULES_VERSION) {
             return LUCID_OK;
         }
         if (why != NULL) {
             *why = inner;
         }
-        return e;
-    }
-    if (e == LUCID_OK && ret->appraisal.appraised) {
-        ret->claims = ret->appraisal.claims;
-        e = record_write(input, &ret->appraisal, ear, arena, &ret->remade);
     }
     return e;
 }
@@ -191,35 +239,52 @@ static enum lucid_error recorded_respell(struct lucid_arena *arena, struct repla
     return lucid_category(e) == LUCID_CATEGORY_REFUSE ? LUCID_OK : e;
 }
 
+/* Reads the record, of whichever sort it is. */
+static enum lucid_error recorded_read(struct lucid_span text, struct lucid_arena *arena,
+                                      struct recorded *ret, struct replay *replay,
+                                      struct lucid_why *why)
+{
+    const struct record *record = NULL;
+    const struct rules_record *rules = NULL;
+    enum lucid_error e = rules_record_is(text, arena) ? rules_record_read(text, arena, &rules, why)
+                                                      : record_read(text, arena, &record, why);
+    if (e != LUCID_OK) {
+        return e;
+    }
+    if (rules != NULL) {
+        *ret = (struct recorded){rules->rules_version, rules->result, rules->ear, rules};
+    } else {
+        *ret = (struct recorded){record->rules_version, record->claims, record->ear, NULL};
+    }
+    replay->rules_version = ret->rules_version;
+    replay->record = canonical_value(rules != NULL ? rules->root : record->root, arena);
+    return replay->record.data == NULL ? LUCID_RETRY_MEMORY : LUCID_OK;
+}
+
 static enum lucid_error run(struct lucid_span text, struct lucid_span ear, record_blob_fn *blob,
                             void *context, const struct replay_trust *trust,
                             const struct candidates *bundle, struct lucid_arena *arena,
                             struct replay *ret, struct lucid_why *why)
 {
-    const struct record *record;
+    struct recorded recorded;
     struct replay *replay = lucid_arena_zalloc(arena, sizeof(*replay));
     enum signer signer = SIGNER_FALSE;
     if (replay == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    enum lucid_error e = record_read(text, arena, &record, why);
-    if (e == LUCID_OK) {
-        replay->record = canonical_value(record->root, arena);
-        e = replay->record.data == NULL ? LUCID_RETRY_MEMORY : LUCID_OK;
-    }
+    enum lucid_error e = recorded_read(text, arena, &recorded, replay, why);
     if (e == LUCID_OK) {
         lucid_sha256(replay->record, replay->record_id);
-        replay->rules_version = record->rules_version;
         e = token_check(ear, trust, bundle, arena, replay, &signer);
     }
     if (e == LUCID_OK) {
-        e = appraise(ear, blob, context, arena, replay, why);
+        e = appraise(ear, &recorded, blob, context, trust, arena, replay, why);
     }
     if (e == LUCID_OK) {
         e = recorded_respell(arena, replay);
     }
     if (e == LUCID_OK) {
-        replay->outcome = outcome_find(replay, record, ear, signer);
+        replay->outcome = outcome_find(replay, &recorded, ear, signer);
         *ret = *replay;
     }
     return e;

@@ -33,6 +33,7 @@ enum {
 
 const struct lucid_plugin_route verifier_routes[] = {
     {"GET", "/.well-known/lucid-verifier", PUBLIC, NULL, 0, 0, route_about, NULL},
+    {"GET", "/schemas/attestation/{name}/v1", PUBLIC, NULL, 0, 0, route_schema, NULL},
     {"POST", "/v1/attestation/challenge", PUBLIC, NULL, READS, SMALL, route_challenge, NULL},
     {"POST", "/v1/attestation/appraise", APPRAISE, "appraise", 0, VERIFIER_REQUEST_BYTES,
      route_appraise, answered_appraise},

@@ -1,10 +1,11 @@
-/* POST and GET /v1/attestation/claims: what software auditors say, appraised by the rules of a
- * policy. */
+/* POST /v1/attestation/claims, and their list: what software auditors say, appraised by the rules
+ * of a policy. One is read as appraisals are (routes_read.c). */
 #include <stdio.h>
 
 #include "base/base64url.h"
 #include "plugins/verifier/appraise.h"
 #include "plugins/verifier/challenge.h"
+#include "plugins/verifier/record.h"
 #include "plugins/verifier/rules.h"
 
 struct claiming {
@@ -95,10 +96,44 @@ static enum lucid_error session_read(struct ask *ask, const struct jcs_value *bo
     return error;
 }
 
+/* The appraisal of the environment that the auditors run in, of this log. */
+static enum lucid_error hardware_load(struct ask *ask, const struct jcs_value *body,
+                                      struct claiming *ret, struct lucid_why *why)
+{
+    uint8_t id[LUCID_SHA256_BYTES];
+    struct kind_row row;
+    struct lucid_span text;
+    struct lucid_span ear;
+    const struct record *record;
+    enum lucid_error error = ask_text(body, "", "appraisalId", false, 128, &text, why);
+    if (error != LUCID_OK || text.len == 0) {
+        return error;
+    }
+    error = ask_digest(text, "appraisalId", id, why);
+    if (error == LUCID_OK) {
+        error = kind_find(ask->host, ask->view, KIND_APPRAISAL, id, &row);
+    }
+    if (error == LUCID_OK) {
+        error = ask_logged(ask, row.sequence, &ret->input.hardware_record, &ear);
+    }
+    if (error == LUCID_OK) {
+        error = record_read(ret->input.hardware_record, &ask->arena, &record, NULL);
+        error = lucid_category(error) == LUCID_CATEGORY_REFUSE ? LUCID_FATAL_CORRUPT : error;
+    }
+    if (error == LUCID_OK) {
+        error = ask_blob(ask, record->runtime_data, &ret->input.hardware_runtime);
+    }
+    return lucid_category(error) == LUCID_CATEGORY_NOTE
+               ? invalid(why, "appraisalId",
+                         "no such appraisal of evidence is on this log, or its "
+                         "runtime data were erased")
+               : error;
+}
+
 static enum lucid_error request_read(struct ask *ask, struct claiming *ret, struct lucid_why *why)
 {
-    static const char *const members[] = {"documents", "policyId",  "sessionId",
-                                          "audience",  "test_time", NULL};
+    static const char *const members[] = {"documents", "policyId",    "sessionId", "audience",
+                                          "test_time", "appraisalId", NULL};
     const struct jcs_value *body;
     uint8_t policy[LUCID_SHA256_BYTES];
     struct lucid_span id;
@@ -125,7 +160,17 @@ static enum lucid_error request_read(struct ask *ask, struct claiming *ret, stru
     if (error == LUCID_OK) {
         error = appraise_policy(ask, &ret->policy, policy, why);
     }
+    if (error == LUCID_OK) {
+        error = hardware_load(ask, body, ret, why);
+    }
     ret->input.policy = &ret->policy.policy;
+    ret->input.policy_bytes = ret->policy.input.policy_bytes;
+    ret->input.lifetime_s = ret->policy.input.lifetime_s;
+    ret->input.received_s = ask->now_ms / 1000;
+    ret->input.test = ask->host->test;
+    ret->input.developer = ask->verifier->developer;
+    ret->input.build = lucid_span_str(verifier_version);
+    ret->input.issuer = lucid_span_str(ask->host->origin);
     ret->input.verify = verify;
     ret->input.context = (void *)(uintptr_t)ask->host;
     return error;
@@ -147,41 +192,67 @@ static enum lucid_error refused(struct ask *ask, const struct rules_appraisal *r
     return error;
 }
 
+/* Everything that the record names by digest. */
+static size_t blobs_list(const struct claiming *claiming, struct lucid_plugin_bytes *ret)
+{
+    const struct rules_input *input = &claiming->input;
+    size_t count = 0;
+    for (; count < input->document_count; count++) {
+        ret[count] = kind_bytes(claiming->documents[count]);
+    }
+    ret[count++] = kind_bytes(input->policy_bytes);
+    if (input->hardware_record.len > 0) {
+        ret[count++] = kind_bytes(input->hardware_record);
+        ret[count++] = kind_bytes(input->hardware_runtime);
+    }
+    return count;
+}
+
+/* Token and record of what was appraised, as payload and body; ret->id too. */
+static enum lucid_error texts_make(struct ask *ask, const struct claiming *claiming,
+                                   struct kind_command *ret, struct lucid_why *why)
+{
+    struct lucid_span ear;
+    struct lucid_span record;
+    enum lucid_error error = token_write(ask, claiming->result.result, &ear, why);
+    if (error == LUCID_OK) {
+        error =
+            rules_record_write(&claiming->input, &claiming->result, ear, &ask->arena, &record, why);
+    }
+    if (error == LUCID_OK) {
+        error = ask_keep(ask, record, &ret->payload);
+    }
+    if (error == LUCID_OK) {
+        lucid_sha256(record, ret->id);
+        error = ask_keep(ask, ear, &ret->body);
+    }
+    return error;
+}
+
 static enum lucid_error submit(struct ask *ask, const struct claiming *claiming,
                                struct lucid_why *why)
 {
     struct lucid_plugin_command submitted = {.kind = KIND_NAME};
-    size_t count = claiming->input.document_count;
     struct kind_command *command = ask->host->call_alloc(ask->call, sizeof(*command));
     struct lucid_plugin_bytes *blobs =
-        ask->host->call_alloc(ask->call, (count + 1) * sizeof(*blobs));
+        ask->host->call_alloc(ask->call, (claiming->input.document_count + 3) * sizeof(*blobs));
     uint8_t *entry = ask->host->call_alloc(ask->call, LUCID_PLUGIN_ENTRY_BYTES);
     uint8_t *nonce = ask->host->call_alloc(ask->call, APPRAISAL_NONCE_BYTES);
-    struct lucid_span record;
     if (command == NULL || blobs == NULL || entry == NULL || nonce == NULL) {
         return LUCID_RETRY_MEMORY;
     }
     *command = (struct kind_command){.type = "attestation.claims", .item = KIND_CLAIMS};
-    enum lucid_error error =
-        rules_record_write(&claiming->input, &claiming->result, &ask->arena, &record, why);
-    if (error == LUCID_OK) {
-        error = ask_keep(ask, record, &command->payload);
-    }
+    enum lucid_error error = texts_make(ask, claiming, command, why);
     if (error != LUCID_OK) {
         return error;
     }
-    for (size_t i = 0; i < count; i++) {
-        blobs[i] = kind_bytes(claiming->documents[i]);
-    }
-    blobs[count] = kind_bytes(claiming->policy.input.policy_bytes);
     memcpy(nonce, claiming->nonce, APPRAISAL_NONCE_BYTES);
     ask->host->entry(ask->host, command->payload, entry);
-    lucid_sha256(record, command->id);
     command->entry = entry;
     command->nonce = claiming->has_nonce ? nonce : NULL;
     submitted.data = command;
     submitted.blobs = blobs;
-    submitted.blob_count = count + 1;
+    submitted.blob_count = blobs_list(claiming, blobs);
     ask->host->call_submit(ask->call, &submitted);
     return LUCID_OK;
 }
@@ -214,7 +285,7 @@ enum lucid_plugin_result route_claims_post(void *self, struct lucid_plugin_call 
 static enum lucid_error post_answered(struct ask *ask, struct lucid_why *why)
 {
     (void)why;
-    return answer_record(ask, KIND_CLAIMS, "claimsId");
+    return answer_record(ask, KIND_CLAIMS);
 }
 
 enum lucid_plugin_result answered_claims(void *self, struct lucid_plugin_call *call,
@@ -222,12 +293,6 @@ enum lucid_plugin_result answered_claims(void *self, struct lucid_plugin_call *c
                                          struct lucid_plugin_why *why)
 {
     return ask_answered(self, call, command, post_answered, why);
-}
-
-static enum lucid_error get(struct ask *ask, struct lucid_why *why)
-{
-    (void)why;
-    return answer_record(ask, KIND_CLAIMS, "claimsId");
 }
 
 static enum lucid_error row(struct ask *ask, uint64_t before, uint64_t *ret_sequence)
@@ -238,12 +303,6 @@ static enum lucid_error row(struct ask *ask, uint64_t before, uint64_t *ret_sequ
 static enum lucid_error list(struct ask *ask, struct lucid_why *why)
 {
     return ask_list(ask, row, why);
-}
-
-enum lucid_plugin_result route_claims_one(void *self, struct lucid_plugin_call *call,
-                                          struct lucid_plugin_why *why)
-{
-    return ask_run(self, call, get, why);
 }
 
 enum lucid_plugin_result route_claims(void *self, struct lucid_plugin_call *call,

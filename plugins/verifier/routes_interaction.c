@@ -93,7 +93,7 @@ enum lucid_plugin_result route_interaction_post(void *self, struct lucid_plugin_
 static enum lucid_error get(struct ask *ask, struct lucid_why *why)
 {
     (void)why;
-    return answer_record(ask, KIND_INTERACTION, "interactionId");
+    return answer_record(ask, KIND_INTERACTION);
 }
 
 enum lucid_plugin_result answered_interaction(void *self, struct lucid_plugin_call *call,

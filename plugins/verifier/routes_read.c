@@ -1,4 +1,4 @@
-/* GET /v1/attestation/appraisals, …/{id} and its bundle. */
+/* GET /v1/attestation/appraisals, …/{id} and its bundle; the same of claims. */
 #include <stdio.h>
 
 #include "base/base64url.h"
@@ -122,10 +122,33 @@ static enum lucid_error bundle(struct ask *ask, const struct kind_row *row, stru
 
 /* --- one -------------------------------------------------------------------------------------- */
 
-static enum lucid_error appraisal(struct ask *ask, struct lucid_why *why)
+enum lucid_error appraise_find(struct ask *ask, const uint8_t id[LUCID_SHA256_BYTES],
+                               struct kind_row *ret, enum kind_item *ret_item)
+{
+    *ret_item = KIND_APPRAISAL;
+    enum lucid_error error = kind_find(ask->host, ask->view, KIND_APPRAISAL, id, ret);
+    if (error == LUCID_NOTE_ABSENT) {
+        *ret_item = KIND_CLAIMS;
+        error = kind_find(ask->host, ask->view, KIND_CLAIMS, id, ret);
+    }
+    return error;
+}
+
+static enum lucid_error one_write(struct ask *ask, enum kind_item item, const struct kind_row *row,
+                                  bool wants_bundle, struct lucid_why *why)
+{
+    if (wants_bundle) {
+        return bundle(ask, row, why);
+    }
+    return item == KIND_CLAIMS ? answer_item_write(ask, item, row, true)
+                               : answer_write(ask, row, true, why);
+}
+
+static enum lucid_error one(struct ask *ask, bool claims_only, struct lucid_why *why)
 {
     uint8_t id[LUCID_SHA256_BYTES];
     struct kind_row row;
+    enum kind_item item = KIND_CLAIMS;
     struct lucid_span wanted = kind_span(ask->host->call_query(ask->call, "bundle"));
     bool wants_bundle = lucid_span_is(wanted, "1") || lucid_span_is(wanted, "true");
     if (wanted.len > 0 && !wants_bundle && !lucid_span_is(wanted, "0") &&
@@ -138,16 +161,33 @@ static enum lucid_error appraisal(struct ask *ask, struct lucid_why *why)
         error = ask_view(ask);
     }
     if (error == LUCID_OK) {
-        error = kind_find(ask->host, ask->view, KIND_APPRAISAL, id, &row);
+        error = claims_only ? kind_find(ask->host, ask->view, item, id, &row)
+                            : appraise_find(ask, id, &row, &item);
     }
     if (error == LUCID_OK) {
-        error = wants_bundle ? bundle(ask, &row, why) : answer_write(ask, &row, true, why);
+        error = one_write(ask, item, &row, wants_bundle, why);
     }
     return error == LUCID_OK ? ask_answer(ask, 200) : error;
+}
+
+static enum lucid_error appraisal(struct ask *ask, struct lucid_why *why)
+{
+    return one(ask, false, why);
+}
+
+static enum lucid_error claims(struct ask *ask, struct lucid_why *why)
+{
+    return one(ask, true, why);
 }
 
 enum lucid_plugin_result route_appraisal(void *self, struct lucid_plugin_call *call,
                                          struct lucid_plugin_why *why)
 {
     return ask_run(self, call, appraisal, why);
+}
+
+enum lucid_plugin_result route_claims_one(void *self, struct lucid_plugin_call *call,
+                                          struct lucid_plugin_why *why)
+{
+    return ask_run(self, call, claims, why);
 }

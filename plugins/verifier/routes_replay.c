@@ -21,11 +21,12 @@ static enum lucid_error logged_replay(struct ask *ask, struct lucid_span text,
 {
     uint8_t id[LUCID_SHA256_BYTES];
     struct kind_row row;
+    enum kind_item item;
     struct lucid_span record;
     struct lucid_span ear;
     enum lucid_error error = ask_digest(text, "appraisalId", id, why);
     if (error == LUCID_OK) {
-        error = kind_find(ask->host, ask->view, KIND_APPRAISAL, id, &row);
+        error = appraise_find(ask, id, &row, &item);
     }
     if (error == LUCID_OK) {
         error = ask_logged(ask, row.sequence, &record, &ear);

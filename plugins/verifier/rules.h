@@ -134,6 +134,19 @@ struct rules_input {
     struct lucid_span nonce;            /* that each must carry; len 0: none is asked for */
     document_verify_fn *verify;
     void *context;
+    /* The appraisal of the environment that the auditors are said to run in: its record (bundle.h)
+     * and the runtime data that the record names. record.len 0: none. Who gives them vouches for
+     * the record: a service takes it from its own log. */
+    struct lucid_span hardware_record;
+    struct lucid_span hardware_runtime;
+    /* Of the attestation result, as in struct appraisal_input. */
+    struct lucid_span policy_bytes;
+    uint64_t received_s; /* 0: the same as time_s */
+    uint64_t lifetime_s;
+    bool test;
+    struct lucid_span developer;
+    struct lucid_span build;
+    struct lucid_span issuer;
 };
 
 /* One document: its steps are those of evidence (appraisal.h). chain: the auditor is named by the
@@ -145,6 +158,7 @@ struct rules_submod {
     struct appraisal_result steps[APPRAISAL_STEPS];
     int8_t vector[APPRAISAL_CATEGORIES];
     enum appraisal_tier status;
+    bool bound;           /* the hardware's runtime data name this auditor and its image */
     struct lucid_why why; /* of a document that could not be read */
 };
 
@@ -153,6 +167,15 @@ struct rules_claim { /* one claim of one document */
     const struct claims_claim *claim;
     enum appraisal_tier status; /* none: no rule looks at it */
     uint64_t rules;             /* a bit for each rule that was judged and looks at it */
+};
+
+struct rules_hardware {                       /* what is used of the appraisal of hardware */
+    uint8_t id[LUCID_SHA256_BYTES];           /* of its record */
+    uint8_t runtime_data[LUCID_SHA256_BYTES]; /* digest */
+    enum appraisal_tier status;
+    bool is_mock;
+    bool test;
+    const struct jcs_value *auditors; /* of the runtime data that it binds; NULL: none */
 };
 
 struct rules_appraisal {
@@ -166,13 +189,19 @@ struct rules_appraisal {
     /* What is to be done: the worst of the triggered rules and the auditors' own decisions; none
      * while nothing was judged. */
     enum claims_decision decision;
-    enum appraisal_tier status;
+    enum appraisal_tier status; /* no better than that of the hardware */
+    bool has_hardware;
+    struct rules_hardware hardware;
+    /* The claims of the attestation result (ear.h) as canonical JSON; empty unless appraised. */
+    struct lucid_span result;
     enum appraisal_step failed_step; /* unless appraised */
     size_t failed_document;
 };
 
 /* Appraises. LUCID_OK also for the worst verdict; LUCID_REFUSE_TOO_LARGE: more than CLAIMS_MAX
- * claims in all; LUCID_RETRY_MEMORY. *ret points into input and arena. */
+ * claims in all, or a result longer than a token may be; LUCID_REFUSE_INVALID: the hardware's
+ * record or runtime data cannot be used (INVALID_REQUEST, "appraisalId"); LUCID_RETRY_MEMORY. *ret
+ * points into input and arena. */
 enum lucid_error rules_appraise(const struct rules_input *input, struct lucid_arena *arena,
                                 struct rules_appraisal *ret,
                                 struct lucid_why *why) LUCID_WARN_UNUSED;
@@ -180,20 +209,50 @@ enum lucid_error rules_appraise(const struct rules_input *input, struct lucid_ar
 /* `[{"evidence","type":"claims","step","outcome","code","detail"?}, …]` of all documents. */
 void rules_steps_write(const struct rules_appraisal *appraisal, struct lucid_buf *out);
 
-/* The record: canonical JSON, the payload of the event attestation.claims:
+/* The record: canonical JSON, the payload of the event attestation.claims, whose SHA-256 is the
+ * appraisal's id:
  *
- *   {"type":"attestation.claims","version":1,"rulesVersion","time","policy":digest,"nonce"?,
+ *   {"type":"attestation.claims","version":1,"rulesVersion","time","received","lifetime","issuer",
+ *    "verifier":{"developer","build"},"test","mock","policy":digest,"nonce"?,
+ *    "hardware"?:{"record":digest,"runtimeData":digest},
  *    "status","decision","documents":[{"document":digest,"auditor","key":hex,"phase","decision",
- *    "status","issuedAt","traceId"?,"sessionId"?,"vector":{…},"steps":[{"step","outcome","code",
- *    "detail"?}…]}…],"claims":[{"document":index,"name","status","rules":[id…]}…],
+ *    "status","issuedAt","traceId"?,"sessionId"?,"bound","vector":{…},"steps":[{"step","outcome",
+ *    "code","detail"?}…]}…],"claims":[{"document":index,"name","status","rules":[id…]}…],
  *    "rules":[{"id","outcome","action"?,"reason"?,"claim"?,"message"?}…],
- *    "required":[{"name","outcome","reason"?}…]}
+ *    "required":[{"name","outcome","reason"?}…],"result":digest,"ear":digest}
  *
- * times are integers, Unix seconds. Only of what was appraised (asserted).
- * LUCID_REFUSE_TOO_LARGE: more than RECORD_BYTES_MAX. */
+ * times are integers, Unix seconds; result: of the attestation result's claims, ear: of the token
+ * as it is served. Only of what was appraised (asserted). LUCID_REFUSE_TOO_LARGE: more than
+ * RECORD_BYTES_MAX. */
 enum lucid_error rules_record_write(const struct rules_input *input,
-                                    const struct rules_appraisal *appraisal,
+                                    const struct rules_appraisal *appraisal, struct lucid_span ear,
                                     struct lucid_arena *arena, struct lucid_span *ret,
                                     struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* --- the record, read ------------------------------------------------------------------------- */
+
+struct rules_record {
+    const struct jcs_value *root;
+    uint64_t rules_version;
+    struct rules_input input; /* without documents, policy, hardware, verify */
+    uint8_t policy[LUCID_SHA256_BYTES];
+    uint8_t documents[RULES_DOCUMENTS_MAX][LUCID_SHA256_BYTES];
+    size_t document_count;
+    bool has_hardware;
+    uint8_t hardware_record[LUCID_SHA256_BYTES];
+    uint8_t hardware_runtime[LUCID_SHA256_BYTES];
+    uint8_t result[LUCID_SHA256_BYTES];
+    uint8_t ear[LUCID_SHA256_BYTES];
+};
+
+/* Whether it says that it is the record of an appraisal of claims; nothing else is checked. */
+bool rules_record_is(struct lucid_span record, struct lucid_arena *arena);
+
+/* Reads one, in canonical form or not. What is there for people only (documents' verdicts, claims,
+ * rules) is not looked into: replay writes it again and compares. INVALID_RECORD with the dotted
+ * param; LUCID_REFUSE_TOO_LARGE; LUCID_RETRY_MEMORY. *ret lives in the arena. */
+enum lucid_error rules_record_read(struct lucid_span text, struct lucid_arena *arena,
+                                   const struct rules_record **ret,
+                                   struct lucid_why *why) LUCID_WARN_UNUSED;
 
 #endif

@@ -1,7 +1,7 @@
 /* The appraisal of auditors' claims: the same steps in the same order as for evidence of hardware,
  * then the rules over all documents together. */
 #include "base/assert.h"
-#include "plugins/verifier/rules.h"
+#include "plugins/verifier/rules_internal.h"
 #include "plugins/verifier/scheme.h"
 
 static const char *const unreached[APPRAISAL_STEPS] = {
@@ -246,6 +246,13 @@ static void decision_raise(struct rules_appraisal *ret, enum claims_decision dec
     ret->decision = decision > ret->decision ? decision : ret->decision;
 }
 
+/* No better than either, and affirming only where both are. */
+static enum appraisal_tier with_hardware(enum appraisal_tier claims, enum appraisal_tier hardware)
+{
+    enum appraisal_tier worst = worse(claims, hardware);
+    return worst == APPRAISAL_AFFIRMING && claims != hardware ? APPRAISAL_NONE : worst;
+}
+
 static void all_judge(const struct rules_input *input, struct rules_appraisal *ret)
 {
     const struct rules *rules = input->policy->rules;
@@ -276,6 +283,9 @@ static void all_judge(const struct rules_input *input, struct rules_appraisal *r
         }
         ret->status = worse(ret->status, submod->status == APPRAISAL_AFFIRMING ? APPRAISAL_NONE
                                                                                : submod->status);
+    }
+    if (ret->has_hardware) {
+        ret->status = with_hardware(ret->status, ret->hardware.status);
     }
 }
 
@@ -330,7 +340,11 @@ enum lucid_error rules_appraise(const struct rules_input *input, struct lucid_ar
     }
     enum lucid_error error = claims_gather(ret, why);
     if (error == LUCID_OK) {
+        error = rules_hardware_read(input, arena, ret, why);
+    }
+    if (error == LUCID_OK) {
         all_judge(input, ret);
+        error = rules_ear_write(input, arena, ret, why);
     }
     return error;
 }

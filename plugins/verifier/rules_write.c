@@ -4,7 +4,12 @@
 #include "base/assert.h"
 #include "plugins/verifier/bundle.h"
 #include "plugins/verifier/canonical.h"
-#include "plugins/verifier/rules.h"
+#include "plugins/verifier/rules_internal.h"
+
+void rules_name_write(size_t index, char ret[APPRAISAL_NAME_BYTES_MAX + 1])
+{
+    (void)snprintf(ret, APPRAISAL_NAME_BYTES_MAX + 1, "claims%zu", index);
+}
 
 /* Before an element of a list. */
 static void comma(struct lucid_buf *out, size_t index)
@@ -27,8 +32,8 @@ void rules_steps_write(const struct rules_appraisal *appraisal, struct lucid_buf
     lucid_buf_char(out, '[');
     for (size_t i = 0; i < appraisal->submod_count; i++) {
         for (unsigned step = 0; step < APPRAISAL_STEPS; step++) {
-            char name[32];
-            (void)snprintf(name, sizeof(name), "claims%zu", i);
+            char name[APPRAISAL_NAME_BYTES_MAX + 1];
+            rules_name_write(i, name);
             comma(out, i + step);
             lucid_json_member_cstr(out, "evidence", name);
             lucid_json_member_cstr(out, "type", "claims");
@@ -39,13 +44,33 @@ void rules_steps_write(const struct rules_appraisal *appraisal, struct lucid_buf
     lucid_buf_char(out, ']');
 }
 
+void rules_submod_steps_write(const struct rules_submod *submod, struct lucid_buf *out)
+{
+    lucid_buf_char(out, '[');
+    for (unsigned step = 0; step < APPRAISAL_STEPS; step++) {
+        comma(out, step);
+        step_write(&submod->steps[step], step, out);
+        lucid_buf_char(out, '}');
+    }
+    lucid_buf_char(out, ']');
+}
+
+void rules_vector_write(const struct rules_submod *submod, struct lucid_buf *out)
+{
+    lucid_buf_char(out, '{');
+    for (unsigned i = 0; i < APPRAISAL_CATEGORIES; i++) {
+        lucid_json_member(out, appraisal_category_name((enum appraisal_category)i));
+        lucid_buf_printf(out, "%d", (int)submod->vector[i]);
+    }
+    lucid_buf_char(out, '}');
+}
+
 /* --- the record ------------------------------------------------------------------------------- */
 
 static void document_write(const struct rules_submod *submod, struct lucid_buf *out)
 {
     const struct claims_document *document = &submod->document;
-    lucid_json_member(out, "document");
-    canonical_digest_put(out, document->id);
+    canonical_digest(out, "document", document->id);
     lucid_json_member_str(out, "auditor", document->auditor);
     lucid_json_member_hex(out, "key", document->key, sizeof(document->key));
     lucid_json_member_cstr(out, "phase", claims_phase_name(document->phase));
@@ -58,29 +83,16 @@ static void document_write(const struct rules_submod *submod, struct lucid_buf *
     if (document->session_id.len != 0) {
         lucid_json_member_str(out, "sessionId", document->session_id);
     }
-    canonical_open(out, "vector", '{');
-    for (unsigned i = 0; i < APPRAISAL_CATEGORIES; i++) {
-        lucid_json_member(out, appraisal_category_name((enum appraisal_category)i));
-        lucid_buf_printf(out, "%d", (int)submod->vector[i]);
-    }
-    lucid_buf_char(out, '}');
-    canonical_open(out, "steps", '[');
-    for (unsigned step = 0; step < APPRAISAL_STEPS; step++) {
-        comma(out, step);
-        step_write(&submod->steps[step], step, out);
-        lucid_buf_char(out, '}');
-    }
-    lucid_buf_char(out, ']');
+    lucid_json_member_bool(out, "bound", submod->bound);
+    lucid_json_member(out, "vector");
+    rules_vector_write(submod, out);
+    lucid_json_member(out, "steps");
+    rules_submod_steps_write(submod, out);
 }
 
-static void claim_write(const struct rules *rules, const struct rules_appraisal *appraisal,
-                        const struct rules_claim *claim, struct lucid_buf *out)
+void rules_claim_write(const struct rules *rules, const struct rules_claim *claim,
+                       struct lucid_buf *out)
 {
-    size_t index = 0;
-    while (&appraisal->submods[index].document != claim->document) {
-        index++;
-    }
-    lucid_json_member_u64(out, "document", index);
     lucid_json_member_str(out, "name", claim->claim->name);
     lucid_json_member_cstr(out, "status", appraisal_tier_name(claim->status));
     canonical_open(out, "rules", '[');
@@ -121,24 +133,10 @@ static void rule_write(const struct rules_rule *rule, const struct rules_verdict
     }
 }
 
-static void lists_write(const struct rules_input *input, const struct rules_appraisal *appraisal,
-                        struct lucid_buf *out)
+void rules_verdicts_write(const struct rules_input *input, const struct rules_appraisal *appraisal,
+                          struct lucid_buf *out)
 {
     const struct rules *rules = input->policy->rules;
-    canonical_open(out, "documents", '[');
-    for (size_t i = 0; i < appraisal->submod_count; i++) {
-        comma(out, i);
-        document_write(&appraisal->submods[i], out);
-        lucid_buf_char(out, '}');
-    }
-    lucid_buf_char(out, ']');
-    canonical_open(out, "claims", '[');
-    for (size_t i = 0; i < appraisal->claim_count; i++) {
-        comma(out, i);
-        claim_write(rules, appraisal, &appraisal->claims[i], out);
-        lucid_buf_char(out, '}');
-    }
-    lucid_buf_char(out, ']');
     canonical_open(out, "rules", '[');
     for (size_t i = 0; i < rules->rule_count; i++) {
         comma(out, i);
@@ -156,27 +154,74 @@ static void lists_write(const struct rules_input *input, const struct rules_appr
     lucid_buf_char(out, ']');
 }
 
+static void lists_write(const struct rules_input *input, const struct rules_appraisal *appraisal,
+                        struct lucid_buf *out)
+{
+    canonical_open(out, "documents", '[');
+    for (size_t i = 0; i < appraisal->submod_count; i++) {
+        comma(out, i);
+        document_write(&appraisal->submods[i], out);
+        lucid_buf_char(out, '}');
+    }
+    lucid_buf_char(out, ']');
+    canonical_open(out, "claims", '[');
+    size_t document = 0;
+    for (size_t i = 0; i < appraisal->claim_count; i++) {
+        while (&appraisal->submods[document].document != appraisal->claims[i].document) {
+            document++; /* they stand in the order of the documents */
+        }
+        comma(out, i);
+        lucid_json_member_u64(out, "document", document);
+        rules_claim_write(input->policy->rules, &appraisal->claims[i], out);
+        lucid_buf_char(out, '}');
+    }
+    lucid_buf_char(out, ']');
+    rules_verdicts_write(input, appraisal, out);
+}
+
+static void head_put(const struct rules_input *input, struct lucid_buf *out)
+{
+    lucid_json_member_u64(out, "received",
+                          input->received_s != 0 ? input->received_s : input->time_s);
+    lucid_json_member_u64(out, "lifetime", input->lifetime_s);
+    lucid_json_member_str(out, "issuer", input->issuer);
+    canonical_open(out, "verifier", '{');
+    lucid_json_member_str(out, "developer", input->developer);
+    lucid_json_member_str(out, "build", input->build);
+    lucid_buf_char(out, '}');
+    lucid_json_member_bool(out, "test", input->test);
+}
+
 static void record_put(const struct rules_input *input, const struct rules_appraisal *appraisal,
-                       struct lucid_buf *out)
+                       struct lucid_span ear, struct lucid_buf *out)
 {
     lucid_buf_char(out, '{');
     lucid_json_member_cstr(out, "type", "attestation.claims");
     lucid_json_member_u64(out, "version", 1);
     lucid_json_member_u64(out, "rulesVersion", APPRAISAL_RULES_VERSION);
     lucid_json_member_u64(out, "time", input->time_s);
-    lucid_json_member(out, "policy");
-    canonical_digest_put(out, input->policy->id);
+    head_put(input, out);
+    lucid_json_member_bool(out, "mock", appraisal->has_hardware && appraisal->hardware.is_mock);
+    canonical_digest(out, "policy", input->policy->id);
+    if (appraisal->has_hardware) {
+        canonical_open(out, "hardware", '{');
+        canonical_digest(out, "record", appraisal->hardware.id);
+        canonical_digest(out, "runtimeData", appraisal->hardware.runtime_data);
+        lucid_buf_char(out, '}');
+    }
     if (input->nonce.len != 0) {
         lucid_json_member_str(out, "nonce", input->nonce);
     }
     lucid_json_member_cstr(out, "status", appraisal_tier_name(appraisal->status));
     lucid_json_member_cstr(out, "decision", claims_decision_name(appraisal->decision));
     lists_write(input, appraisal, out);
+    canonical_digest_of(out, "result", appraisal->result);
+    canonical_digest_of(out, "ear", ear);
     lucid_buf_char(out, '}');
 }
 
 enum lucid_error rules_record_write(const struct rules_input *input,
-                                    const struct rules_appraisal *appraisal,
+                                    const struct rules_appraisal *appraisal, struct lucid_span ear,
                                     struct lucid_arena *arena, struct lucid_span *ret,
                                     struct lucid_why *why)
 {
@@ -185,7 +230,7 @@ enum lucid_error rules_record_write(const struct rules_input *input,
     const struct jcs_value *root = NULL;
     struct lucid_buf out;
     lucid_buf_init(&out, 0);
-    record_put(input, appraisal, &out);
+    record_put(input, appraisal, ear, &out);
     struct lucid_span record = {.data = NULL};
     enum lucid_error error = lucid_buf_ok(&out)
                                  ? jcs_parse(lucid_buf_span(&out), &limits, arena, &root, why)

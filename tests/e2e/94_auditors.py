@@ -3,13 +3,16 @@
 step, and the chain of an interaction. The documents are made here, from the words of
 docs/VERIFIER.md alone."""
 
+import copy
 import datetime
 import hashlib
 import json
+import os
 
 import kit
 from kit import ED25519, case, equal, problem
-from kit_attest import Verifier, b64, document_id, policy, signed
+from kit_attest import (Agent, Verifier, b64, binding, document_id, evidence_of, jws_parts, policy,
+                        runtime_data, signed)
 from kit_receipts import canonical
 
 PATH, CHAINS = "/v1/attestation/claims", "/v1/attestation/interactions"
@@ -59,7 +62,10 @@ def refused(step, code, *documents, **more):
     equal(service.size(), before, "nothing is logged")
 
 
-service = Verifier()
+OTHER = kit.program("LUCID_OTHER_VERIFIER", "tests/e2e/verifier.so")  # another version string
+
+agent = Agent()
+service = Verifier(roots=(agent.root,))
 AUDITORS = [{"id": name, "publicKey": b64(bytes.fromhex(ED25519.public(SEEDS[name])))}
             for name in ("pii", "tone", "eval")]
 RULES = [
@@ -97,6 +103,9 @@ with case("claims are appraised, recorded and read back with a proof"):
     service.covered(body["receipt"]["leaf_index"] + 1)
     read = service.get(f"{PATH}/{body['claimsId']}", token=service.token)
     equal((read.status, read.json()["record"]), (200, record))
+    equal(service.get(f"/v1/attestation/appraisals/{body['claimsId']}",
+                      token=service.token).json(), read.json())
+    equal((read.json()["ear"], read.json()["mock"]), (body["ear"], False))
     proof = service.ok(f"/v1/receipts/{body['claimsId']}/proof")
     equal(proof["entry"][:64], body["claimsId"])
     listed = service.get(PATH, token=service.token).json()["items"]
@@ -233,10 +242,187 @@ with case("a deny ends the chain"):
     del ended["responseHash"]
     equal(chain(ended).status, 201)
 
+# --- the attestation result, replay --------------------------------------------------------------
+
+IMAGE = "sha256:" + "33" * 32
+
+
+def replay(**body):
+    answer = service.post("/v1/attestation/replay", body, token=service.token)
+    equal(answer.status, 200, repr(answer))
+    return answer.json()
+
+
+def bundle_of(claims_id):
+    answer = service.get(f"{PATH}/{claims_id}?bundle=1", token=service.token)
+    equal(answer.status, 200, repr(answer))
+    return answer.body
+
+
+def offline(text, *flags):
+    path = os.path.join(kit.scratch(), "bundle.json")
+    with open(path, "wb") as file:
+        file.write(text if isinstance(text, bytes) else json.dumps(text).encode())
+    return kit.lucid("verifier", "replay", path, "--json", *flags)
+
+
+def all_same(what):
+    rows = service.ok(PATH + "?limit=100", token=service.token)["items"]
+    assert len(rows) > 15, len(rows)
+    for row in rows:
+        report = replay(appraisalId=row["claimsId"])
+        equal((report["outcome"], report["differences"]), ("same", []), what)
+        equal(report["status"], row["status"])
+
+
+def environment(*auditors):
+    """An appraisal of mock evidence whose runtime data name these auditors: its id."""
+    challenge = service.challenge()
+    data = canonical({**json.loads(runtime_data(challenge)), "workload": {"auditors": [
+        {"id": name, "digest": image} for name, image in auditors]}})
+    answer = service.appraise(challenge, data,
+                              [evidence_of("mock", agent.evidence(binding(data)))])
+    equal(answer.status, 201, repr(answer))
+    return answer.json()
+
+
+with case("an appraisal of claims yields an attestation result"):
+    body = appraised(claims("pii", pii_found=True, other=1),
+                     claims("tone", "response", toxicity="0.1"))
+    record, result = body["record"], service.result(body["ear"])
+    equal(record["result"], "sha256:" + hashlib.sha256(jws_parts(body["ear"])[1]).hexdigest())
+    equal(record["ear"], "sha256:" + hashlib.sha256(body["ear"].encode()).hexdigest())
+    equal((result["eat_profile"], result["ear_status"]),
+          ("tag:ietf.org,2026:rats/ear#04", body["status"]))
+    equal(result["exp"] - result["iat"], record["lifetime"])
+    equal(result["ear_verifier_id"], record["verifier"])
+    equal(sorted(result["submods"]), ["claims0", "claims1"])
+    for index in range(2):
+        submod, written = result["submods"][f"claims{index}"], record["documents"][index]
+        equal(submod["ear_status"], written["status"])
+        equal(submod["ear_trustworthiness_vector"], written["vector"])
+        equal(submod["ear_appraisal_policy_ids"], [POLICY])
+        said = submod["ear_verifier_claims"]
+        equal((said["lucid.evidence"]["digest"], said["lucid.bound"], said["lucid.steps"]),
+              (written["document"], False, written["steps"]))
+        equal(submod["ear_attester_claims"]["lucid.auditor"]["id"], written["auditor"])
+    equal(result["submods"]["claims0"]["ear_verifier_claims"]["lucid.claims"],
+          [{"name": "pii_found", "status": "warning", "rules": ["no-pii"]},
+           {"name": "other", "status": "none", "rules": []}])
+    own = result["lucid.appraisal"]
+    equal((own["decision"], own["rules"], own["binding"]["declared"], own["is_mock"]),
+          ("redact", record["rules"], ["claims0", "claims1"], False))
+    MADE = body
+
+with case("auditors that an appraised environment names, and others"):
+    place = environment(("pii", IMAGE), ("tone", IMAGE))
+    known = claims("pii", more={"auditor": {"id": "pii", "digest": IMAGE}}, pii_found=False)
+    other = claims("tone", "response", toxicity="0",
+                   more={"auditor": {"id": "tone", "digest": "sha256:" + "44" * 32}})
+    body = appraised(known, other, appraisalId=place["appraisalId"])
+    result = service.result(body["ear"])
+    bound = result["lucid.appraisal"]["binding"]
+    equal((bound["boundByHardware"], bound["declared"]), (["claims0"], ["claims1"]))
+    equal(bound["hardware"]["appraisal"], "sha256:" + place["appraisalId"])
+    equal([result["submods"][f"claims{i}"]["ear_verifier_claims"]["lucid.bound"]
+           for i in range(2)], [True, False])
+    # Mock hardware: every view says so, and the whole is no better than its environment.
+    equal((place["status"], body["status"], body["mock"]), ("warning", "warning", True))
+    equal(result["lucid.appraisal"]["is_mock"], True)
+    equal([result["submods"][f"claims{i}"]["ear_status"] for i in range(2)], ["affirming"] * 2)
+    equal(appraised(claims("pii", pii_found=False), appraisalId=place["appraisalId"])["record"]
+          ["documents"][0]["bound"], False)
+    for wrong in ("00" * 32, "x", MADE["claimsId"]):
+        problem(post(known, appraisalId=wrong), 422, "INVALID_REQUEST", "appraisalId")
+    BOUND = body
+
+with case("every stored appraisal of claims replays to the same result"):
+    all_same("replay")
+    jwks = os.path.join(kit.scratch(), "jwks.json")
+    with open(jwks, "wb") as file:
+        file.write(service.get("/.well-known/jwks.json").body)
+    for body in (MADE, BOUND):
+        text = bundle_of(body["claimsId"])
+        equal(replay(bundle=json.loads(text))["outcome"], "same")
+        code, out, err = offline(text, "-k", jwks)
+        equal((code, json.loads(out)["outcome"]), (0, "same"), err)
+        equal(json.loads(offline(text)[1])["outcome"], "unknown-key")
+    equal(sorted(json.loads(bundle_of(MADE["claimsId"]))["blobs"]),
+          sorted([item["document"] for item in MADE["record"]["documents"]] + [POLICY]))
+
+with case("a bundle that was changed differs, and it is said where"):
+    whole = json.loads(bundle_of(BOUND["claimsId"]))
+    changed = copy.deepcopy(whole)
+    changed["record"]["decision"] = "deny"
+    report = replay(bundle=changed)
+    equal((report["outcome"], [item["pointer"] for item in report["differences"]]),
+          ("claims", ["/record/decision"]))
+    changed = copy.deepcopy(whole)
+    changed["record"]["rulesVersion"] += 1
+    equal(replay(bundle=changed)["outcome"], "rules")
+    code, out, err = offline(changed, "-k", jwks)
+    equal((code, json.loads(out)["outcome"]), (4, "rules"), err)
+    changed = copy.deepcopy(whole)
+    changed["ear"] = MADE["ear"]
+    equal(replay(bundle=changed)["outcome"], "token")
+    changed = copy.deepcopy(whole)
+    changed["record"]["verifier"]["build"] = "another"
+    report = replay(bundle=changed)
+    equal(report["outcome"], "claims")
+    assert "/claims/ear_verifier_id/build" in [item["pointer"] for item in report["differences"]]
+    for digest in whole["blobs"]:
+        changed = copy.deepcopy(whole)
+        del changed["blobs"][digest]
+        problem(service.post("/v1/attestation/replay", {"bundle": changed}, token=service.token),
+                422, "INCOMPLETE_BUNDLE", digest)
+
+with case("in words"):
+    path = os.path.join(kit.scratch(), "bundle.json")
+    with open(path, "wb") as file:
+        file.write(bundle_of(BOUND["claimsId"]))
+    code, out, err = kit.lucid("verifier", "explain", path)
+    equal(code, 0, err)
+    for line in ("verdict: warning (mock: no hardware stands behind it)", "decision: proceed",
+                 "claims0 (pii, request): affirming, decided proceed, named by the appraised "
+                 "environment", "  no-pii: pass", "claims1 (tone, response): affirming, decided "
+                 "proceed, declared only: no hardware names this auditor"):
+        assert line in out.decode().splitlines(), (line, out)
+
+with case("what a bundle needs"):
+    path = f"{PATH}/{MADE['claimsId']}?bundle=1"
+    equal(service.get(path).status, 401)
+    problem(service.get(path.replace("=1", "=x"), token=service.token), 400, "INVALID_PARAMETER",
+            "bundle")
+
+with case("the schemas of documents"):
+    for name in ("claims", "interaction", "policy", "reference"):
+        path = f"/schemas/attestation/{name}/v1"
+        answer = service.get(path)
+        equal(answer.status, 200, repr(answer))
+        equal(answer.header("content-type"), "application/schema+json")
+        equal(answer.header("cache-control"), "public, max-age=31536000, immutable")
+        equal(answer.json()["$id"], path)
+        again = service.client.request("GET", path, None,
+                                       headers={"If-None-Match": answer.header("etag")})
+        equal(again.status, 304)
+    equal(service.get("/schemas/attestation/none/v1").status, 404)
+
 with case("everything is there after a restart"):
     before = [service.get(path, token=service.token).json() for path in (PATH, CHAINS)]
     service.restart()
     equal([service.get(path, token=service.token).json() for path in (PATH, CHAINS)], before)
+    all_same("after a restart")
+    equal(service.ok(f"{PATH}/{MADE['claimsId']}", token=service.token)["ear"], MADE["ear"])
+
+with case("a new policy, and another build of the module, change no verdict of before"):
+    service.put("policies", policy(name="rules", auditors=AUDITORS[:1]))
+    all_same("after a policy update")
+    service.settings["plugins_dir"] = os.path.dirname(OTHER)
+    service.restart()
+    all_same("by another build")
+    assert appraised(claims("pii", pii_found=False))["record"]["verifier"] != \
+        MADE["record"]["verifier"]
 
 service.stop()
+agent.stop()
 kit.done()

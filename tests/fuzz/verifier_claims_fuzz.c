@@ -59,7 +59,7 @@ static void appraise(const struct policy *policy, struct lucid_span document,
         }
         lucid_assert(all->submods[0].document.decision != CLAIMS_DENY ||
                      all->status == APPRAISAL_CONTRAINDICATED);
-        (void)!rules_record_write(&input, all, arena, &record, NULL);
+        (void)!rules_record_write(&input, all, lucid_span_str("e"), arena, &record, NULL);
     }
     free(all);
 }

@@ -336,7 +336,8 @@ static void test_record(void **state)
                        "{'id':'r','phase':'response','require':{'claim':'x','equals':1}}]");
     world_add(&world, 1, "request", "redact", KIT_CLAIM("pii", "true"));
     world_run(&world);
-    assert_int_equal(rules_record_write(&world.input, world.appraisal, &world.arena, &record, NULL),
+    assert_int_equal(rules_record_write(&world.input, world.appraisal, lucid_span_str("e"),
+                                        &world.arena, &record, NULL),
                      LUCID_OK);
     char *text = strndup((const char *)record.data, record.len);
     static const char *const parts[] = {
@@ -360,7 +361,8 @@ static void test_record(void **state)
     free(text);
     /* The same input, the same bytes. */
     world_run(&world);
-    assert_int_equal(rules_record_write(&world.input, world.appraisal, &world.arena, &again, NULL),
+    assert_int_equal(rules_record_write(&world.input, world.appraisal, lucid_span_str("e"),
+                                        &world.arena, &again, NULL),
                      LUCID_OK);
     assert_true(lucid_span_equal(record, again));
     rules_steps_write(world.appraisal, &steps);
@@ -396,9 +398,9 @@ static void test_bounds(void **state)
             assert_string_equal(why.param, "documents");
         } else {
             assert_int_equal(error, LUCID_OK);
-            assert_int_equal(
-                rules_record_write(&world.input, world.appraisal, &world.arena, &record, &why),
-                LUCID_OK);
+            assert_int_equal(rules_record_write(&world.input, world.appraisal, lucid_span_str("e"),
+                                                &world.arena, &record, &why),
+                             LUCID_OK);
             assert_true(record.len <= RECORD_BYTES_MAX);
         }
         lucid_buf_fini(&claims);
