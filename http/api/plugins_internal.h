@@ -51,6 +51,9 @@ struct lucid_plugin_call {
     struct lucid_plugin_call *previous;
     _Atomic bool gone; /* the client is: nothing needs to be begun for it */
     bool is_private;   /* an answer for this client alone */
+    bool has_view;     /* view is open */
+    bool begun;        /* handle has run: answered is what runs next */
+    bool has_control;  /* Cache-Control is among answer_headers */
 
     /* The request. */
     struct lucid_span target;
@@ -73,11 +76,9 @@ struct lucid_plugin_call {
     /* While a function of the plugin runs. */
     struct ledger_view *worker_view;
     struct lucid_plugin_view view;
-    bool has_view;
     const char *fault; /* what it did wrong; static storage */
 
     /* What it said. */
-    bool begun; /* handle has run: answered is what runs next */
     enum plugin_said said;
     int status;
     char type[PLUGIN_TYPE_MAX + 1];
@@ -85,7 +86,6 @@ struct lucid_plugin_call {
     uint32_t max_age_s;
     struct plugin_field answer_headers[PLUGIN_HEADERS_MAX]; /* NUL-terminated in the arena */
     size_t answer_header_count;
-    bool has_control; /* Cache-Control is among them */
     struct api_code code;
     struct lucid_plugin_why why;
     struct lucid_plugin_command asked;

@@ -369,8 +369,8 @@ static enum lucid_error query_u64(struct ask *ask, const char *name, uint64_t ma
 
 enum lucid_error ask_list(struct ask *ask, ask_row_fn *row, struct lucid_why *why)
 {
-    uint64_t limit;
-    uint64_t before;
+    uint64_t limit = 0;
+    uint64_t before = 0;
     enum lucid_error error = query_u64(ask, "limit", LIST_MAX, LIST_DEFAULT, &limit, why);
     if (error == LUCID_OK) {
         error = query_u64(ask, "cursor", UINT64_MAX / 16, 0, &before, why);
