@@ -408,7 +408,7 @@ static enum lucid_error part_read(struct ledger_view *view, const uint8_t sha256
     uint8_t key[KEY_BYTES];
     struct lucid_span value;
     struct lucid_span body = {NULL, 0};
-    struct blob_row row;
+    struct blob_row row = {.bytes = 0};
     enum lucid_error error =
         row_get(view->store, ledger_view_table(view, &ledger_blob_kind, TABLE_BLOBS),
                 row_key(sha256, part, key), &value);

@@ -163,7 +163,7 @@ static bool type_is_known(const struct lucid_plugin_kind *kinds, size_t kind, si
 {
     const char *name = kinds[kind].types[type].name;
     for (size_t k = 0; k <= kind; k++) {
-        for (size_t t = 0; kinds[k].types[t].name != NULL && (k < kind || t < type); t++) {
+        for (size_t t = 0; (k < kind || t < type) && kinds[k].types[t].name != NULL; t++) {
             if (strcmp(kinds[k].types[t].name, name) == 0) {
                 return true;
             }

@@ -200,7 +200,7 @@ static enum lucid_plugin_result txn_get(struct lucid_plugin_txn *txn, unsigned t
                                         struct lucid_plugin_bytes *ret)
 {
     enum lucid_plugin_result result = call_check(txn, true, table, key, 1);
-    struct lucid_span value;
+    struct lucid_span value = {NULL, 0};
     if (result == LUCID_PLUGIN_OK) {
         result = result_of(txn, ledger_txn_get(txn->txn, table, plugin_span(key), &value));
     }

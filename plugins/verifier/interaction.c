@@ -290,7 +290,7 @@ enum lucid_error interaction_make(const struct interaction *form,
                                   struct lucid_arena *arena, struct interaction *ret,
                                   struct lucid_why *why)
 {
-    struct interaction made;
+    struct interaction made = {.link_count = 0};
     struct lucid_buf buf;
     lucid_buf_init(&buf, 0);
     enum lucid_error error = LUCID_RETRY_MEMORY;

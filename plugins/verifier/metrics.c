@@ -61,7 +61,7 @@ void metrics_write(void *self, const struct lucid_plugin_host *host, struct luci
     family(&text, "lucid_verifier_challenges_total", "Challenges given out.");
     line(&text, "lucid_verifier_challenges_total", "", &verifier->counters.challenges);
     family(&text, "lucid_verifier_appraisals_total", "Logged appraisals by kind and status.");
-    for (size_t type = 0; schemes[type] != NULL && type < VERIFIER_TYPES_MAX; type++) {
+    for (size_t type = 0; type < VERIFIER_TYPES_MAX && schemes[type] != NULL; type++) {
         for (size_t i = 0; i < VERIFIER_TIERS; i++) {
             (void)snprintf(labels, sizeof(labels), "{type=\"%s\",status=\"%s\"}",
                            schemes[type]->type, appraisal_tier_name(tiers[i]));

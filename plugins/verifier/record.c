@@ -132,7 +132,7 @@ enum lucid_error record_write(const struct appraisal_input *input,
                               struct lucid_arena *arena, struct lucid_span *ret)
 {
     struct lucid_buf out = {0};
-    struct lucid_span form;
+    struct lucid_span form = {NULL, 0};
     lucid_assert(appraisal->appraised);
     members_write(input, appraisal, ear, &out);
     enum lucid_error e = LUCID_RETRY_MEMORY;

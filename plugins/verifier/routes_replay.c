@@ -21,9 +21,9 @@ static enum lucid_error logged_replay(struct ask *ask, struct lucid_span text,
 {
     uint8_t id[LUCID_SHA256_BYTES];
     struct kind_row row;
-    enum kind_item item;
-    struct lucid_span record;
-    struct lucid_span ear;
+    enum kind_item item = KIND_APPRAISAL;
+    struct lucid_span record = {NULL, 0};
+    struct lucid_span ear = {NULL, 0};
     enum lucid_error error = ask_digest(text, "appraisalId", id, why);
     if (error == LUCID_OK) {
         error = appraise_find(ask, id, &row, &item);
