@@ -6,7 +6,8 @@
  * without bound data cannot be registered, because the core, never the scheme, compares it.
  *
  * Thread: pure functions; no clock, no network, no floating point, no allocation but the arena's
- * (OpenSSL's own objects are freed before a function returns). */
+ * (OpenSSL's own objects are freed before a function returns; what certificates decode to is
+ * remembered for the next time, which no result shows: x509_memo.c). */
 #ifndef LUCID_PLUGINS_VERIFIER_SCHEME_H
 #define LUCID_PLUGINS_VERIFIER_SCHEME_H
 

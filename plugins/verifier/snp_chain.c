@@ -5,13 +5,13 @@
 #include "plugins/verifier/scheme_x509.h"
 #include "plugins/verifier/snp_internal.h"
 
-static const struct x509_rules leaf_rules = {.algorithms = X509_RSA_PSS_SHA384,
-                                             .leaf_keys = X509_P384};
-
 /* Certificates of one attempt. */
 struct roots {
     struct x509_certs anchors;
     struct x509_certs between;
+    /* Pinned: the ARK, above an anchor that it is known to have issued. NULL: the anchors are roots
+     * themselves. */
+    const struct x509_cert *above;
 };
 
 static void say_status(struct scheme_job *job, enum x509_status status, const char *what,
@@ -93,6 +93,16 @@ static struct {
     struct x509_certs certs[SNP_PRODUCTS]; /* ARK, ASK, ASVK; empty: there was no memory */
 } pinned = {.once = CRYPTO_ONCE_STATIC_INIT};
 
+/* Whether the ARK issued all three; they are constants, so once is as good as each time. */
+static bool ark_issued(const struct x509_certs *certs)
+{
+    bool all = true;
+    for (size_t i = 0; i < certs->count; i++) {
+        all = all && x509_cert_issued_by(certs->items[i], certs->items[0]);
+    }
+    return all;
+}
+
 static void pinned_read(void)
 {
     for (unsigned i = SNP_MILAN; i < SNP_PRODUCTS; i++) {
@@ -100,7 +110,7 @@ static void pinned_read(void)
         struct x509_certs *certs = &pinned.certs[i];
         if (x509_certs_read(roots->ark, certs) != X509_IS_OK ||
             x509_certs_read(roots->ask, certs) != X509_IS_OK ||
-            x509_certs_read(roots->asvk, certs) != X509_IS_OK) {
+            x509_certs_read(roots->asvk, certs) != X509_IS_OK || !ark_issued(certs)) {
             x509_certs_fini(certs);
         }
     }
@@ -114,8 +124,8 @@ static __attribute__((destructor)) void pinned_free(void)
     }
 }
 
-/* AMD's own, borrowed. They are constants, and reading one takes a third of what verifying a report
- * takes: so they are read once, and only looked at afterwards, from any thread. */
+/* AMD's own, borrowed. They are constants: they are read, and their signatures checked, once, and
+ * only looked at afterwards, from any thread. What time says of them is asked each time. */
 static enum x509_status pinned_get(enum snp_product product, enum snp_signing_key kind,
                                    struct roots *ret)
 {
@@ -124,8 +134,8 @@ static enum x509_status pinned_get(enum snp_product product, enum snp_signing_ke
         return X509_IS_NO_MEMORY;
     }
     struct x509_cert *const *items = pinned.certs[product].items;
-    ret->anchors = (struct x509_certs){.items = {items[0]}, .count = 1};
-    ret->between = (struct x509_certs){.items = {items[kind == SNP_VLEK ? 2 : 1]}, .count = 1};
+    ret->anchors = (struct x509_certs){.items = {items[kind == SNP_VLEK ? 2 : 1]}, .count = 1};
+    ret->above = items[0];
     return X509_IS_OK;
 }
 
@@ -166,11 +176,13 @@ static bool chain_keep(struct scheme_job *job, const struct x509_cert *leaf,
                        const struct roots *roots, size_t anchor)
 {
     struct snp_claims *claims = snp_claims_of(job);
-    size_t len;
+    const struct x509_cert *end = roots->anchors.items[anchor];
     if (!keep(job, leaf, &claims->leaf) ||
-        !keep(job, roots->anchors.items[anchor], &claims->root) ||
-        x509_cert_point(leaf, X509_P384, claims->key, &len) != X509_IS_OK) {
+        !keep(job, roots->above != NULL ? roots->above : end, &claims->root)) {
         return false;
+    }
+    if (roots->above != NULL) {
+        return keep(job, end, &claims->issuer);
     }
     for (size_t i = 0; i < roots->between.count; i++) {
         if (x509_cert_names_issuer(leaf, roots->between.items[i])) {
@@ -183,9 +195,16 @@ static bool chain_keep(struct scheme_job *job, const struct x509_cert *leaf,
 static enum x509_status roots_verify(struct scheme_job *job, const struct x509_cert *leaf,
                                      const struct roots *roots)
 {
+    const struct x509_rules rules = {.algorithms = X509_RSA_PSS_SHA384,
+                                     .leaf_keys = X509_P384,
+                                     .any_anchor = roots->above != NULL};
+    uint64_t time_s = job->input->time_s;
     size_t anchor = 0;
-    enum x509_status status = x509_chain_verify(leaf, &roots->between, &roots->anchors,
-                                                job->input->time_s, &leaf_rules, &anchor);
+    enum x509_status status =
+        x509_chain_verify(leaf, &roots->between, &roots->anchors, time_s, &rules, &anchor);
+    if (status == X509_IS_OK && roots->above != NULL) {
+        status = x509_cert_time_check(roots->above, time_s);
+    }
     if (status == X509_IS_OK && !chain_keep(job, leaf, roots, anchor)) {
         return job->no_memory ? X509_IS_NO_MEMORY : X509_IS_NO_ISSUER;
     }
@@ -350,10 +369,15 @@ void snp_chain(struct scheme_job *job, struct appraisal_result *ret)
 void snp_signature(struct scheme_job *job, struct appraisal_result *ret)
 {
     struct snp_claims *claims = snp_claims_of(job);
-    enum x509_status status = x509_point_ecdsa_verify(
-        lucid_span(claims->key, sizeof(claims->key)), X509_P384, X509_SHA384,
-        lucid_span(job->evidence->bytes.data, SNP_SIGNED_BYTES),
-        lucid_span(claims->report.signature, sizeof(claims->report.signature)), true);
+    struct x509_certs leaf = {.count = 0};
+    enum x509_status status = x509_certs_read(claims->leaf, &leaf);
+    if (status == X509_IS_OK) {
+        status = x509_cert_ecdsa_verify(
+            leaf.items[0], X509_P384, X509_SHA384,
+            lucid_span(job->evidence->bytes.data, SNP_SIGNED_BYTES),
+            lucid_span(claims->report.signature, sizeof(claims->report.signature)), true);
+    }
+    x509_certs_fini(&leaf);
     job->no_memory = job->no_memory || status == X509_IS_NO_MEMORY;
     if (status == X509_IS_OK) {
         scheme_say(ret, APPRAISAL_PASS, "signature.ok", NULL);

@@ -12,12 +12,11 @@ struct snp_claims {
     enum snp_product product; /* by CPUID; for version 2 by the certificate, once there is one */
 
     /* Set by chain. */
-    bool test_root;                    /* the chain ends in a root for tests, not in AMD's */
-    struct lucid_span leaf;            /* DER: VCEK or VLEK … */
-    struct lucid_span issuer;          /* … who issued it … */
-    struct lucid_span root;            /* … and the root: whose CRL counts */
-    uint8_t key[X509_POINT_BYTES_MAX]; /* of the leaf */
-    struct lucid_span csp;             /* of a VLEK: whom AMD gave it to */
+    bool test_root;           /* the chain ends in a root for tests, not in AMD's */
+    struct lucid_span leaf;   /* DER: VCEK or VLEK … */
+    struct lucid_span issuer; /* … who issued it … */
+    struct lucid_span root;   /* … and the root: whose CRL counts */
+    struct lucid_span csp;    /* of a VLEK: whom AMD gave it to */
     struct snp_tcb reported;
     struct snp_tcb committed;
     struct snp_tcb current;

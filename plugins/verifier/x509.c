@@ -112,6 +112,22 @@ static void cert_free(struct x509_cert *cert)
     }
 }
 
+static bool der_decode(struct x509_cert *cert)
+{
+    const unsigned char *at = cert->der;
+    cert->x = x509_memo_find(x509_cert_der(cert));
+    if (cert->x != NULL) {
+        return true;
+    }
+    cert->x = d2i_X509(NULL, &at, (long)cert->der_len);
+    ERR_clear_error();
+    if (cert->x == NULL || at != cert->der + cert->der_len) {
+        return false;
+    }
+    x509_memo_keep(x509_cert_der(cert), cert->x);
+    return true;
+}
+
 static enum x509_status der_read(struct lucid_span der, struct x509_certs *certs)
 {
     if (der.len > X509_CERT_BYTES_MAX || certs->count == X509_CERTS_MAX) {
@@ -124,10 +140,7 @@ static enum x509_status der_read(struct lucid_span der, struct x509_certs *certs
     }
     memcpy(cert->der, der.data, der.len);
     cert->der_len = der.len;
-    const unsigned char *at = cert->der;
-    cert->x = d2i_X509(NULL, &at, (long)der.len);
-    ERR_clear_error();
-    if (cert->x == NULL || at != cert->der + der.len) {
+    if (!der_decode(cert)) {
         cert_free(cert);
         return X509_IS_MALFORMED;
     }
@@ -221,6 +234,25 @@ uint64_t x509_cert_not_after(const struct x509_cert *cert)
     return validity(cert->x, &from, &to) ? to : 0;
 }
 
+/* OpenSSL counts the last second of a life as over; RFC 5280 4.1.2.5 includes it, so do we. */
+static enum x509_status time_check(const X509 *x, uint64_t time_s)
+{
+    uint64_t from;
+    uint64_t to;
+    if (!validity(x, &from, &to)) {
+        return X509_IS_MALFORMED;
+    }
+    if (time_s < from) {
+        return X509_IS_NOT_YET_VALID;
+    }
+    return time_s > to ? X509_IS_EXPIRED : X509_IS_OK;
+}
+
+enum x509_status x509_cert_time_check(const struct x509_cert *cert, uint64_t time_s)
+{
+    return time_check(cert->x, time_s);
+}
+
 static bool common_name(const X509_NAME *name, char ret[X509_NAME_BYTES_MAX + 1])
 {
     int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
@@ -312,20 +344,6 @@ static bool extensions_twice(const X509 *x)
         }
     }
     return false;
-}
-
-/* OpenSSL counts the last second of a life as over; RFC 5280 4.1.2.5 includes it, so do we. */
-static enum x509_status time_check(const X509 *x, uint64_t time_s)
-{
-    uint64_t from;
-    uint64_t to;
-    if (!validity(x, &from, &to)) {
-        return X509_IS_MALFORMED;
-    }
-    if (time_s < from) {
-        return X509_IS_NOT_YET_VALID;
-    }
-    return time_s > to ? X509_IS_EXPIRED : X509_IS_OK;
 }
 
 static enum x509_status issuer_check(X509 *x)
@@ -441,7 +459,9 @@ static enum x509_status chain_run(X509_STORE_CTX *context, const struct x509_cer
                                   const struct x509_certs *anchors, uint64_t time_s,
                                   const struct x509_rules *rules, size_t *ret_anchor)
 {
-    X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(context), X509_V_FLAG_NO_CHECK_TIME);
+    unsigned long flags =
+        X509_V_FLAG_NO_CHECK_TIME | (rules->any_anchor ? X509_V_FLAG_PARTIAL_CHAIN : 0UL);
+    X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(context), flags);
     if (X509_verify_cert(context) != 1) {
         int error = X509_STORE_CTX_get_error(context);
         return error == X509_V_OK ? X509_IS_REFUSED : verify_status(error);

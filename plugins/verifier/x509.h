@@ -9,7 +9,8 @@
  * asked for: AMD's certificates lack key identifiers.
  * A certificate's life includes both its ends (RFC 5280 4.1.2.5).
  *
- * Thread: pure functions over the caller's memory and OpenSSL objects, which the caller frees.
+ * Thread: pure functions over the caller's memory and OpenSSL objects, which the caller frees; what
+ * certificates decode to is shared between threads and never changed.
  * OpenSSL's error queue is left empty. */
 #ifndef LUCID_PLUGINS_VERIFIER_X509_H
 #define LUCID_PLUGINS_VERIFIER_X509_H
@@ -56,6 +57,9 @@ struct x509_certs {
  */
 enum x509_status x509_certs_read(struct lucid_span bytes,
                                  struct x509_certs *certs) LUCID_WARN_UNUSED;
+/* What was read before is known by its bytes, so that reading it again is cheap (x509_memo.c, any
+ * thread). This forgets it all, which changes no result: for measuring, and for tests of that. */
+void x509_certs_forget(void);
 void x509_certs_fini(struct x509_certs *certs); /* the list is empty and usable again */
 
 /* Its DER bytes: as long as the certificate. */
@@ -65,6 +69,11 @@ bool x509_cert_equal(const struct x509_cert *a, const struct x509_cert *b); /* b
 /* Unix seconds; times before 1970 read as 0. */
 uint64_t x509_cert_not_before(const struct x509_cert *cert);
 uint64_t x509_cert_not_after(const struct x509_cert *cert);
+
+/* X509_IS_OK, X509_IS_NOT_YET_VALID, X509_IS_EXPIRED; X509_IS_MALFORMED: one of its times is none.
+ */
+enum x509_status x509_cert_time_check(const struct x509_cert *cert,
+                                      uint64_t time_s) LUCID_WARN_UNUSED;
 
 /* The common name of subject or issuer; false: none, several, longer than that, or with bytes other
  * than printable ASCII. */
@@ -99,6 +108,7 @@ struct x509_rules {
     unsigned
         algorithms; /* of all signatures of the path but the anchor's own: enum x509_algorithm */
     unsigned leaf_keys; /* enum x509_curve */
+    bool any_anchor;    /* the path may end in an anchor that is not its own issuer */
 };
 
 /* Whether there is a path from leaf over any of between (NULL: none) to one of anchors, all of it

@@ -18,6 +18,12 @@ struct x509_cert {
 enum x509_status x509_pem_next(struct lucid_span *text, const char *label, struct lucid_buf *der,
                                bool *ret_end) LUCID_WARN_UNUSED;
 
+/* Certificates that were read before, by all of their bytes. find: one more reference, the
+ * caller's, or NULL: it is not there. keep: takes a reference of its own, or leaves it. Any thread.
+ */
+X509 *x509_memo_find(struct lucid_span der);
+void x509_memo_keep(struct lucid_span der, X509 *x);
+
 /* Unix seconds of an ASN.1 time, 0 for one before 1970. False: it is none. */
 bool x509_time_s(const ASN1_TIME *time, uint64_t *ret) LUCID_WARN_UNUSED;
 

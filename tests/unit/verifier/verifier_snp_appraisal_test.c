@@ -1,8 +1,11 @@
 /* AMD SEV-SNP through the whole appraisal, with policies as documents: verdict, vector, claims. */
 #include "snp_world.h"
 
+#include <pthread.h>
+
 #include "base/jcs/jcs.h"
 #include "plugins/verifier/appraisal.h"
+#include "plugins/verifier/x509.h"
 
 static const char runtime_text[] =
     "{\"nonce\":\"WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo\",\"audience\":\"https://a.example\","
@@ -170,12 +173,164 @@ static void test_again(void **state)
     snp_world_fini(&second.world);
 }
 
+/* --- certificates that were read before ------------------------------------------------------- */
+
+/* All that an appraisal says: its steps, and its claims. */
+static struct lucid_buf said_by(const struct appraisal *appraisal)
+{
+    struct lucid_buf out = {0};
+    appraisal_steps_write(appraisal, &out);
+    lucid_buf_span_put(&out, appraisal->claims);
+    lucid_buf_char(&out, '\0');
+    return out;
+}
+
+static struct lucid_buf said_again(struct verdict *verdict)
+{
+    struct appraisal appraisal;
+    struct lucid_why why;
+    assert_int_equal(appraisal_run(&verdict->world.input, &verdict->world.arena, &appraisal, &why),
+                     LUCID_OK);
+    return said_by(&appraisal);
+}
+
+/* Reads more certificates than are remembered: this leaf with each other end of its signature. */
+static void others_read(const struct verdict *verdict)
+{
+    struct lucid_span leaf = lucid_buf_span(&verdict->world.leaf);
+    uint8_t der[4096];
+    assert_in_range(leaf.len, 3, sizeof(der));
+    memcpy(der, leaf.data, leaf.len);
+    for (unsigned i = 1; i < 256; i++) {
+        struct x509_certs certs = {.count = 0};
+        der[leaf.len - 1] = (uint8_t)(leaf.data[leaf.len - 1] ^ i);
+        assert_int_equal(x509_certs_read(lucid_span(der, leaf.len), &certs), X509_IS_OK);
+        assert_true(lucid_span_equal(x509_cert_der(certs.items[0]), lucid_span(der, leaf.len)));
+        x509_certs_fini(&certs);
+    }
+}
+
+static void same_and_free(const struct lucid_buf *expected, struct lucid_buf said)
+{
+    assert_true(lucid_buf_ok(&said) && said.len > 100);
+    assert_true(lucid_span_equal(lucid_buf_span(expected), lucid_buf_span(&said)));
+    lucid_buf_fini(&said);
+}
+
+/* Whether a certificate was read before, or forgotten since, is seen in no verdict and no byte. */
+static void test_read_before(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *report;
+        const char *leaf;
+        uint64_t time_s;
+        const char *code; /* of the chain */
+    } cases[] = {
+        {MILAN, TIME_S, "chain.ok"},
+        {VLEK, TIME_S, "chain.ok"},
+        {VLEK, 1765404862, "chain.expired"},
+        {MILAN, 1500000000, "chain.not_yet_valid"},
+        {DEBUG, TIME_S, "chain.ok"},
+        {"snp/milan-v2-vcek.report.bin", "snp/neg-vcek-invalid-new.der", TIME_S,
+         "chain.bad_signature"},
+        {"snp/milan-v2-vcek.report.bin", "snp/gosev-milan.vcek.der", TIME_S, "chain.tcb_mismatch"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct verdict verdict;
+        verdict_of(&verdict, cases[i].report, cases[i].leaf, "");
+        verdict.world.input.time_s = cases[i].time_s;
+        verdict.world.input.received_s = TIME_S; /* so that the challenge is fresh */
+        x509_certs_forget();
+        struct lucid_buf first = said_again(&verdict);
+        assert_non_null(strstr((const char *)first.data, cases[i].code));
+        same_and_free(&first, said_again(&verdict));
+        others_read(&verdict);
+        same_and_free(&first, said_again(&verdict));
+        same_and_free(&first, said_again(&verdict));
+        lucid_buf_fini(&first);
+        snp_world_fini(&verdict.world);
+    }
+}
+
+/* A certificate that differs from a known one in one bit is another. */
+static void test_read_before_flipped(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    verdict_of(&verdict, MILAN, "");
+    assert_true(verdict.appraisal.appraised);
+    for (size_t at = 4; at < verdict.world.leaf.len; at += 97) {
+        struct appraisal appraisal;
+        struct lucid_why why;
+        verdict.world.leaf.data[at] ^= 1;
+        assert_int_equal(
+            appraisal_run(&verdict.world.input, &verdict.world.arena, &appraisal, &why), LUCID_OK);
+        assert_false(appraisal.appraised);
+        assert_int_equal(appraisal.failed_step, APPRAISAL_CHAIN);
+        verdict.world.leaf.data[at] ^= 1;
+    }
+    snp_world_fini(&verdict.world);
+}
+
+enum { THREADS = 4, TURNS = 25 };
+
+struct runner {
+    const struct appraisal_input *input;
+    struct lucid_span expected;
+    bool forgets;
+    bool same;
+};
+
+static void *runner_main(void *argument)
+{
+    struct runner *runner = argument;
+    runner->same = true;
+    for (int i = 0; i < TURNS; i++) {
+        struct lucid_arena arena;
+        struct appraisal appraisal;
+        struct lucid_why why;
+        lucid_arena_init(&arena, (size_t)4 << 20);
+        if (runner->forgets) {
+            x509_certs_forget();
+        }
+        bool ran = appraisal_run(runner->input, &arena, &appraisal, &why) == LUCID_OK;
+        runner->same = runner->same && ran && lucid_span_equal(appraisal.claims, runner->expected);
+        lucid_arena_fini(&arena);
+    }
+    return NULL;
+}
+
+/* Threads that share what was read, while one of them has it forgotten. */
+static void test_read_by_threads(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    pthread_t threads[THREADS];
+    struct runner runners[THREADS];
+    verdict_of(&verdict, MILAN, "");
+    assert_true(verdict.appraisal.claims.len > 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        runners[i] = (struct runner){
+            .input = &verdict.world.input, .expected = verdict.appraisal.claims, .forgets = i == 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, runner_main, &runners[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(runners[i].same);
+    }
+    snp_world_fini(&verdict.world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_again),
+        cmocka_unit_test(test_read_before),
+        cmocka_unit_test(test_read_before_flipped),
+        cmocka_unit_test(test_read_by_threads),
     };
     return cmocka_run_group_tests_name("verifier snp appraisal", tests, NULL, NULL);
 }

@@ -136,6 +136,48 @@ static void test_rules(void **state)
     x509_certs_fini(&anchors);
 }
 
+/* A path that ends in an anchor which is no root, where the caller says so. */
+static void test_any_anchor(void **state)
+{
+    (void)state;
+    struct x509_certs between;
+    struct x509_certs anchors;
+    roots_of("milan", &between, &anchors);
+    struct x509_certs leaf = certs_of("snp/gosev-milan.vcek.der");
+    struct x509_certs flipped = {.count = 0};
+    uint8_t der[2048];
+    struct lucid_span bytes = x509_cert_der(leaf.items[0]);
+    assert_in_range(bytes.len, 1, sizeof(der));
+    memcpy(der, bytes.data, bytes.len);
+    der[bytes.len - 1] ^= 1;
+    assert_int_equal(x509_certs_read(lucid_span(der, bytes.len), &flipped), X509_IS_OK);
+    struct x509_rules any = rules;
+    any.any_anchor = true;
+    uint64_t end = x509_cert_not_after(leaf.items[0]) + 1;
+    size_t at = 99;
+    const struct x509_cert *vcek = leaf.items[0];
+    assert_int_equal(x509_chain_verify(vcek, NULL, &between, TIME_S, &rules, NULL),
+                     X509_IS_NO_ISSUER);
+    assert_int_equal(x509_chain_verify(vcek, NULL, &between, TIME_S, &any, &at), X509_IS_OK);
+    assert_int_equal(at, 0); /* the ASK; the other is the ASVK */
+    assert_int_equal(x509_chain_verify(vcek, NULL, &between, end, &any, NULL), X509_IS_EXPIRED);
+    assert_int_equal(x509_chain_verify(vcek, &between, &anchors, TIME_S, &any, NULL), X509_IS_OK);
+    assert_int_equal(x509_chain_verify(vcek, NULL, &anchors, TIME_S, &any, NULL),
+                     X509_IS_NO_ISSUER);
+    assert_int_equal(x509_chain_verify(flipped.items[0], NULL, &between, TIME_S, &any, NULL),
+                     X509_IS_BAD_SIGNATURE);
+    const struct x509_cert *ark = anchors.items[0];
+    assert_int_equal(x509_cert_time_check(ark, TIME_S), X509_IS_OK);
+    assert_int_equal(x509_cert_time_check(ark, x509_cert_not_before(ark) - 1),
+                     X509_IS_NOT_YET_VALID);
+    assert_int_equal(x509_cert_time_check(ark, x509_cert_not_after(ark)), X509_IS_OK);
+    assert_int_equal(x509_cert_time_check(ark, x509_cert_not_after(ark) + 1), X509_IS_EXPIRED);
+    x509_certs_fini(&flipped);
+    x509_certs_fini(&leaf);
+    x509_certs_fini(&between);
+    x509_certs_fini(&anchors);
+}
+
 static void test_access(void **state)
 {
     (void)state;
@@ -280,8 +322,10 @@ static void test_reading(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chains), cmocka_unit_test(test_clock), cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_access), cmocka_unit_test(test_ecdsa), cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_chains),  cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_rules),   cmocka_unit_test(test_any_anchor),
+        cmocka_unit_test(test_access),  cmocka_unit_test(test_ecdsa),
+        cmocka_unit_test(test_reading),
     };
     return cmocka_run_group_tests_name("verifier x509", tests, NULL, NULL);
 }
