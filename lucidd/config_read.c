@@ -43,6 +43,13 @@ static bool target_find(const struct reading *reading, const char *name, size_t 
     return found;
 }
 
+static void target_name(const struct target *target, char ret[CONFIG_NAME_BYTES_MAX])
+{
+    (void)snprintf(ret, CONFIG_NAME_BYTES_MAX, "%s%s%s",
+                   target->key != NULL ? target->key->name : target->plugin->module->name,
+                   target->key != NULL ? "" : ".", target->key != NULL ? "" : target->setting->key);
+}
+
 /* Whether the pass is interested in it. */
 static bool target_counts(const struct reading *reading, const struct target *target)
 {
@@ -251,11 +258,12 @@ static enum lucid_error read_flags(const struct reading *reading, bool judge, st
             }
             continue;
         }
-        const char *name = target.key != NULL ? target.key->name : target.setting->key;
         if (!target_counts(reading, &target)) {
             continue;
         }
         if (flag->value == NULL || flag_is_again(reading, i, &target)) {
+            char name[CONFIG_NAME_BYTES_MAX];
+            target_name(&target, name);
             return config_refuse_value(why, name,
                                        flag->value == NULL ? "needs a value" : "is given twice");
         }

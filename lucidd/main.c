@@ -237,9 +237,11 @@ static enum lucid_error open_api(struct service *service, struct lucid_why *why)
         error = workers_open(service->ledger, (uint32_t)config->plugin_workers, &service->workers);
         options.work_context = service->workers;
     }
-    if (error == LUCID_OK) {
-        error = api_open(&options, &service->api, why);
+    if (error != LUCID_OK) {
+        return lucid_refuse(why, error, "NO_MEMORY", NULL, "the workers cannot be opened: %s",
+                            lucid_error_name(error));
     }
+    error = api_open(&options, &service->api, why);
     return error != LUCID_RETRY_MEMORY
                ? error
                : lucid_refuse(why, error, "NO_MEMORY", NULL, "no memory for routes");

@@ -48,12 +48,13 @@ static bool is_method(struct lucid_span name)
     return false;
 }
 
+/* method NULL: any. */
 static bool route_is_there(const struct plugin *plugin, struct lucid_span path,
-                           struct lucid_span method)
+                           const struct lucid_span *method)
 {
     const struct lucid_plugin_route *row = plugin->module->routes;
     for (; row != NULL && row->method != NULL; row++) {
-        if (path_is(row->pattern, path) && method_is(row->method, method)) {
+        if (path_is(row->pattern, path) && (method == NULL || method_is(row->method, *method))) {
             return true;
         }
     }
@@ -66,11 +67,15 @@ static enum lucid_error paths_judge(const struct plugin *plugin, const struct jc
 {
     *ret_count = 0;
     for (const struct jcs_value *at = jcs_next(paths, NULL); at != NULL; at = jcs_next(paths, at)) {
+        if (jcs_type(at) != JCS_OBJECT || !route_is_there(plugin, jcs_name(at), NULL)) {
+            return refuse(plugin, "describes what is no route of it:", jcs_name(at), why);
+        }
         for (const struct jcs_value *of = jcs_next(at, NULL); of != NULL; of = jcs_next(at, of)) {
-            if (!is_method(jcs_name(of))) {
+            struct lucid_span method = jcs_name(of);
+            if (!is_method(method)) {
                 continue; /* parameters of all its methods, a summary */
             }
-            if (!route_is_there(plugin, jcs_name(at), jcs_name(of))) {
+            if (!route_is_there(plugin, jcs_name(at), &method)) {
                 return refuse(plugin, "describes what is no route of it:", jcs_name(at), why);
             }
             ++*ret_count;

@@ -184,8 +184,9 @@ struct lucid_plugin_route {
     size_t body_bytes_max; /* 413 over it */
     /* Ends in exactly one of respond, problem and submit. A result other than OK is answered for
      * it: REFUSED as why says, ABSENT 404, BUSY 503, CORRUPT 500. Sold: runs before any money is
-     * taken, and only for a request that shows a payment; what it refuses costs nothing. A
-     * repetition of a paid request runs it again. */
+     * taken, and only for a request that shows a payment; what it refuses, and what it answers
+     * itself, costs nothing: what is sold is submitted. A repetition of a paid request runs it
+     * again. */
     enum lucid_plugin_result (*handle)(void *self, struct lucid_plugin_call *call,
                                        struct lucid_plugin_why *why);
     /* After the command that handle submitted was committed: ends in respond. */

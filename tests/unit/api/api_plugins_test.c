@@ -582,6 +582,8 @@ static void documents_say_what_is_served(void **state)
         {"{\"paths\":{\"/v1/x/{rest}\":{\"get\":{}}}}", "leaves out"},
         {"{\"paths\":{\"/v1/x\":{\"put\":{},\"get\":{}}}}", "no route of it: /v1/x"},
         {"{\"paths\":{\"/v1/receipts\":{\"post\":{}}}}", "no route of it: /v1/receipts"},
+        {"{\"paths\":{\"/v1/receipts\":{\"parameters\":[]}}}", "no route of it: /v1/receipts"},
+        {"{\"paths\":{\"/v1/x\":[]}}", "no route of it: /v1/x"},
         {"{\"openapi\":\"3.0.3\"}", "may not have openapi"},
         {"{", "is no JSON"},
         {"[]", "is no JSON"},

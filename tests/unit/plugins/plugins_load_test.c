@@ -422,7 +422,10 @@ static void keys_of_plugins(void **state)
         {{"--plugins=notes,notes"}, {NULL}, NULL, "names notes twice"},
         {{"--plugins=notes,"}, {NULL}, NULL, "names with commas"},
         {{"--plugins=notes", "--plugins=notes"}, {NULL}, NULL, "plugins is given twice"},
-        {{"--plugins=notes", "--notes-bytes-max=7", "--notes.bytes_max=8"}, {NULL}, NULL, "twice"},
+        {{"--plugins=notes", "--notes-bytes-max=7", "--notes.bytes_max=8"},
+         {NULL},
+         NULL,
+         "notes.bytes_max is given twice"},
         {{"--plugins=none"}, {NULL}, NULL, "none.so: there is no such plugin"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
