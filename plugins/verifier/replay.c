@@ -1,4 +1,6 @@
 /* An appraisal done again from what the log, or a bundle, holds. */
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/base64url.h"
 #include "base/jcs/jws.h"
@@ -217,6 +219,11 @@ static enum lucid_error appraise(struct lucid_span ear, const struct recorded *r
         bool complete = inner.code == NULL || strcmp(inner.code, "INCOMPLETE_BUNDLE") != 0;
         if (complete && ret->rules_version != APPRAISAL_RULES_VERSION) {
             return LUCID_OK;
+        }
+        if (inner.code != NULL && strcmp(inner.code, "INVALID_REQUEST") == 0) {
+            /* What a request would be refused for, this record says of itself. */
+            inner.code = "INVALID_RECORD";
+            (void)snprintf(inner.param, sizeof(inner.param), "hardware");
         }
         if (why != NULL) {
             *why = inner;

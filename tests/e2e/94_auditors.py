@@ -363,6 +363,10 @@ with case("a bundle that was changed differs, and it is said where"):
     code, out, err = offline(changed, "-k", jwks)
     equal((code, json.loads(out)["outcome"]), (4, "rules"), err)
     changed = copy.deepcopy(whole)
+    changed["record"]["received"] += 7200  # by then the environment's result is no longer good
+    problem(service.post("/v1/attestation/replay", {"bundle": changed}, token=service.token), 422,
+            "INVALID_RECORD", "hardware")
+    changed = copy.deepcopy(whole)
     changed["ear"] = MADE["ear"]
     equal(replay(bundle=changed)["outcome"], "token")
     changed = copy.deepcopy(whole)
@@ -370,11 +374,11 @@ with case("a bundle that was changed differs, and it is said where"):
     report = replay(bundle=changed)
     equal(report["outcome"], "claims")
     assert "/claims/ear_verifier_id/build" in [item["pointer"] for item in report["differences"]]
-    for digest in whole["blobs"]:
+    for blob in whole["blobs"]:
         changed = copy.deepcopy(whole)
-        del changed["blobs"][digest]
+        del changed["blobs"][blob]
         problem(service.post("/v1/attestation/replay", {"bundle": changed}, token=service.token),
-                422, "INCOMPLETE_BUNDLE", digest)
+                422, "INCOMPLETE_BUNDLE", blob)
 
 with case("in words"):
     path = os.path.join(kit.scratch(), "bundle.json")
@@ -391,6 +395,22 @@ with case("in words"):
 with case("what a bundle needs"):
     path = f"{PATH}/{MADE['claimsId']}?bundle=1"
     equal(service.get(path).status, 401)
+    tokens = {scope: service.post("/v1/tokens", {"name": scope, "scopes": [scope]},
+                                  token=service.token).json()["token"]
+              for scope in ("read", "audit", "attest")}
+    for form in (path, f"/v1/attestation/appraisals/{MADE['claimsId']}?bundle=1"):
+        problem(service.get(form, token=tokens["read"]), 403, "FORBIDDEN", "bundle")
+        equal(service.get(form, token=tokens["audit"]).status, 200)
+    equal(service.get(path.split("?")[0], token=tokens["read"]).status, 200)
+    good = claims("pii", pii_found=False, scoped=1)
+    for where, body in ((PATH, {"documents": [good], "policyId": POLICY}),
+                        (CHAINS, interaction([first]))):
+        equal(service.post(where, body, token=tokens["read"]).status, 403)
+    equal(service.post(PATH, {"documents": [good], "policyId": POLICY},
+                       token=tokens["attest"]).status, 201)
+    large = {**good, "claims": [{**good["claims"][0], "value": "x" * 65536}]}
+    problem(post(large), 422, "INVALID_REQUEST", "documents[0]")
+    equal(post(*[large] * 40).status, 413, "a request that is too large")
     problem(service.get(path.replace("=1", "=x"), token=service.token), 400, "INVALID_PARAMETER",
             "bundle")
 
