@@ -89,6 +89,7 @@ struct replay {
     struct lucid_span record;            /* as it was given, canonical */
     struct lucid_span remade;            /* the record that the replay makes; empty as claims */
     uint64_t rules_version;              /* of the record */
+    bool test; /* the record is of a test store, whose results prove nothing */
     uint8_t record_id[LUCID_SHA256_BYTES];
     bool has_key;
     uint8_t key[DOCUMENT_KEY_BYTES]; /* that signed */
@@ -106,8 +107,8 @@ enum lucid_error replay_record(struct lucid_span record, struct lucid_span ear,
                                record_blob_fn *blob, void *context,
                                const struct replay_trust *trust, struct lucid_arena *arena,
                                struct replay *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
-/* {"outcome","recordId","rulesVersion",…,"differences":[{"pointer","recorded","replayed"}…]} with
- * JSON pointers (RFC 6901). */
+/* {"outcome","recordId","rulesVersion",…,"mock","test",
+ * "differences":[{"pointer","recorded","replayed"}…]} with JSON pointers (RFC 6901). */
 void replay_write(const struct replay *replay, struct lucid_buf *out);
 
 #endif

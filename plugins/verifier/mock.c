@@ -327,10 +327,10 @@ static void mock_revocation(struct scheme_job *job, struct appraisal_result *ret
 static void mock_tcb(struct scheme_job *job, struct appraisal_result *ret)
 {
     const struct policy *policy = job->input->policy;
-    const struct policy_floor *floor =
-        policy_floor_find(policy, lucid_span_str("mock"), lucid_span_str(PRODUCT));
     uint64_t time_s = job->input->time_s;
-    bool in_force = floor != NULL && time_s >= floor->from_s;
+    const struct policy_floor *floor =
+        policy_floor_find(policy, lucid_span_str("mock"), lucid_span_str(PRODUCT), time_s);
+    bool in_force = floor != NULL;
     uint64_t least = in_force ? policy_floor_least(floor, "svn") : 0;
     job->hardware = job->hardware != 0 ? job->hardware : HARDWARE_WARNING;
     if (job->svn >= least) {

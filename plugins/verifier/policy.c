@@ -441,12 +441,12 @@ bool policy_accepts_status(const struct policy *policy, const char *status)
 }
 
 const struct policy_floor *policy_floor_find(const struct policy *policy, struct lucid_span type,
-                                             struct lucid_span product)
+                                             struct lucid_span product, uint64_t time_s)
 {
     const struct policy_floor *any = NULL;
     for (size_t i = 0; i < policy->floor_count; i++) {
         const struct policy_floor *floor = &policy->floors[i];
-        if (!lucid_span_equal(floor->type, type)) {
+        if (!lucid_span_equal(floor->type, type) || time_s < floor->from_s) {
             continue;
         }
         if (lucid_span_equal(floor->product, product)) {

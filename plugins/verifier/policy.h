@@ -44,7 +44,7 @@ struct policy_digests {
 };
 
 /* The least TCB of a product: "minTcb": {"snp": {"Milan": {"bootLoader": 3, …, "from": time}}},
- * time as "2026-11-21T10:00:00Z". The product "*" is asked where none has the name. */
+ * time as "2026-11-21T10:00:00Z". The product "*" is asked where none of the name is in force. */
 struct policy_floor {
     struct lucid_span type;    /* "snp" */
     struct lucid_span product; /* "Milan", "*" */
@@ -123,9 +123,10 @@ struct lucid_span policy_default_bytes(void);
 bool policy_accepts_type(const struct policy *policy, struct lucid_span type, bool is_mock);
 /* Whether a TCB state is no failure. */
 bool policy_accepts_status(const struct policy *policy, const char *status);
-/* The floor of a product, of "*" where it has none of its own, or NULL. */
+/* The floor of a product that is in force at that time; of "*" where it has none of its own then;
+ * or NULL. */
 const struct policy_floor *policy_floor_find(const struct policy *policy, struct lucid_span type,
-                                             struct lucid_span product);
+                                             struct lucid_span product, uint64_t time_s);
 /* The least value of a component; 0 where none is asked for. */
 uint64_t policy_floor_least(const struct policy_floor *floor, const char *component);
 /* Whether those raw bytes stand in the list. */

@@ -264,6 +264,7 @@ static enum lucid_error recorded_read(struct lucid_span text, struct lucid_arena
         *ret = (struct recorded){record->rules_version, record->claims, record->ear, NULL};
     }
     replay->rules_version = ret->rules_version;
+    replay->test = rules != NULL ? rules->input.test : record->test;
     replay->record = canonical_value(rules != NULL ? rules->root : record->root, arena);
     return replay->record.data == NULL ? LUCID_RETRY_MEMORY : LUCID_OK;
 }

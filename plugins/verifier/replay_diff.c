@@ -169,6 +169,7 @@ void replay_write(const struct replay *replay, struct lucid_buf *out)
     lucid_json_member_bool(out, "appraised", replay->appraisal.appraised);
     lucid_json_member_cstr(out, "status", appraisal_tier_name(replay->appraisal.status));
     lucid_json_member_bool(out, "mock", replay->appraisal.is_mock);
+    lucid_json_member_bool(out, "test", replay->test);
     if (replay->has_key) {
         canonical_base64url(out, "key", lucid_span(replay->key, sizeof(replay->key)));
     }

@@ -99,8 +99,8 @@ static enum lucid_error replay_with(struct ask *ask, struct replay *replay, stru
 static enum lucid_error logged_write(struct ask *ask, const struct replay *replay)
 {
     struct kind_row row;
-    enum lucid_error error =
-        kind_find(ask->host, ask->view, KIND_APPRAISAL, replay->record_id, &row);
+    enum kind_item item;
+    enum lucid_error error = appraise_find(ask, replay->record_id, &row, &item);
     if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
         return error;
     }

@@ -76,8 +76,9 @@ void snp_tcb_judge(struct scheme_job *job, struct appraisal_result *ret)
         return;
     }
     const struct policy_floor *floor =
-        policy_floor_find(job->input->policy, lucid_span_str("snp"), lucid_span_str(job->product));
-    bool asked = floor != NULL && job->input->time_s >= floor->from_s;
+        policy_floor_find(job->input->policy, lucid_span_str("snp"), lucid_span_str(job->product),
+                          job->input->time_s);
+    bool asked = floor != NULL;
     enum snp_component part;
     uint64_t least;
     if (asked && floor_below(floor, &claims->reported, &part, &least)) {

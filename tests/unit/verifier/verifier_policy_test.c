@@ -39,13 +39,17 @@ static void test_everything_is_read(void **state)
     assert_false(policy_accepts_type(&policy, lucid_span_str("sgx"), false));
     assert_int_equal(policy.floor_count, 3);
     const struct policy_floor *floor =
-        policy_floor_find(&policy, lucid_span_str("snp"), lucid_span_str("Milan"));
+        policy_floor_find(&policy, lucid_span_str("snp"), lucid_span_str("Milan"), 1767323045);
     assert_int_equal(policy_floor_least(floor, "microcode"), 115);
     assert_int_equal(policy_floor_least(floor, "fmc"), 0);
     assert_int_equal(floor->from_s, 1767323045);
-    floor = policy_floor_find(&policy, lucid_span_str("snp"), lucid_span_str("Turin"));
+    floor = policy_floor_find(&policy, lucid_span_str("snp"), lucid_span_str("Turin"), 0);
     assert_int_equal(policy_floor_least(floor, "fmc"), 1);
-    assert_null(policy_floor_find(&policy, lucid_span_str("tdx"), lucid_span_str("Milan")));
+    /* Before its own begins, a product is asked for what any is. */
+    assert_ptr_equal(
+        policy_floor_find(&policy, lucid_span_str("snp"), lucid_span_str("Milan"), 1767323044),
+        floor);
+    assert_null(policy_floor_find(&policy, lucid_span_str("tdx"), lucid_span_str("Milan"), 0));
     assert_int_equal(policy_floor_least(NULL, "fmc"), 0);
     assert_true(policy_accepts_status(&policy, "OutOfDate"));
     assert_false(policy_accepts_status(&policy, "Revoked"));

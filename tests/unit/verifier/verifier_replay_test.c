@@ -215,6 +215,7 @@ static void test_same(void **state)
     replay_write(&replay, &out);
     lucid_buf_char(&out, '\0');
     assert_non_null(strstr((const char *)out.data, "\"outcome\":\"same\""));
+    assert_non_null(strstr((const char *)out.data, "\"mock\":false,\"test\":false"));
     assert_non_null(strstr((const char *)out.data, "\"differences\":[]"));
     lucid_buf_fini(&out);
 }
@@ -256,6 +257,11 @@ static void test_of_a_test_store(void **state)
     assert_true(replay.appraisal.is_mock);
     assert_false(replay.appraisal.submods[0].bound);
     assert_true(replay.appraisal.submods[1].bound);
+    struct lucid_buf out = {0};
+    replay_write(&replay, &out);
+    lucid_buf_char(&out, '\0');
+    assert_non_null(strstr((const char *)out.data, "\"mock\":true,\"test\":true"));
+    lucid_buf_fini(&out);
 }
 
 static void test_bundle(void **state)

@@ -282,6 +282,7 @@ static void test_tcb_floor(void **state)
     (void)state;
     struct snp_world world;
     world_of(1, &world);
+    struct policy_floor floors[2];
     struct policy_floor floor = {.type = lucid_span_str("snp"), .product = lucid_span_str("Milan")};
     floor.components[0].name = lucid_span_str("snp");
     floor.components[0].least = 24;
@@ -309,6 +310,15 @@ static void test_tcb_floor(void **state)
     floor.from_s = TIME_S; /* not asked for yet */
     tcb_set(&world, 0x1f0, 7, 219);
     tcb_is(&world, APPRAISAL_PASS, "tcb.no_floor", "Milan", 2);
+    floors[0] = floors[1] = floor; /* … and until then the one of any product is */
+    floors[1].product = lucid_span_str("*");
+    floors[1].from_s = 0;
+    world.policy.floors = floors;
+    world.policy.floor_count = 2;
+    tcb_set(&world, 0x1f0, 7, 219);
+    tcb_is(&world, APPRAISAL_FAIL, "tcb.below_floor", "reported snp 24 < 25", 96);
+    world.policy.floors = &floor;
+    world.policy.floor_count = 1;
 
     floor.from_s = 0;
     struct lucid_span accepted = lucid_span_str("OutOfDate");
