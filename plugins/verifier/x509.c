@@ -103,29 +103,38 @@ enum x509_status x509_pem_next(struct lucid_span *text, const char *label, struc
     return status;
 }
 
-static void cert_free(struct x509_cert *cert)
+void x509_cert_free(struct x509_cert *cert)
 {
-    if (cert != NULL) {
+    if (cert != NULL && atomic_fetch_sub(&cert->references, 1) == 1) {
         X509_free(cert->x);
         free(cert->der);
         free(cert);
     }
 }
 
-static bool der_decode(struct x509_cert *cert)
+static enum x509_status cert_decode(struct lucid_span der, struct x509_cert **ret)
 {
+    struct x509_cert *cert = calloc(1, sizeof(*cert));
+    if (cert == NULL) {
+        return X509_IS_NO_MEMORY;
+    }
+    atomic_init(&cert->references, 1);
+    cert->der = malloc(der.len + 1);
+    if (cert->der == NULL) {
+        x509_cert_free(cert);
+        return X509_IS_NO_MEMORY;
+    }
+    memcpy(cert->der, der.data, der.len);
+    cert->der_len = der.len;
     const unsigned char *at = cert->der;
-    cert->x = x509_memo_find(x509_cert_der(cert));
-    if (cert->x != NULL) {
-        return true;
-    }
-    cert->x = d2i_X509(NULL, &at, (long)cert->der_len);
+    cert->x = d2i_X509(NULL, &at, (long)der.len);
     ERR_clear_error();
-    if (cert->x == NULL || at != cert->der + cert->der_len) {
-        return false;
+    if (cert->x == NULL || at != cert->der + der.len) {
+        x509_cert_free(cert);
+        return X509_IS_MALFORMED;
     }
-    x509_memo_keep(x509_cert_der(cert), cert->x);
-    return true;
+    *ret = cert;
+    return X509_IS_OK;
 }
 
 static enum x509_status der_read(struct lucid_span der, struct x509_certs *certs)
@@ -133,16 +142,13 @@ static enum x509_status der_read(struct lucid_span der, struct x509_certs *certs
     if (der.len > X509_CERT_BYTES_MAX || certs->count == X509_CERTS_MAX) {
         return X509_IS_TOO_LARGE;
     }
-    struct x509_cert *cert = calloc(1, sizeof(*cert));
-    if (cert == NULL || (cert->der = malloc(der.len + 1)) == NULL) {
-        cert_free(cert);
-        return X509_IS_NO_MEMORY;
-    }
-    memcpy(cert->der, der.data, der.len);
-    cert->der_len = der.len;
-    if (!der_decode(cert)) {
-        cert_free(cert);
-        return X509_IS_MALFORMED;
+    struct x509_cert *cert = x509_memo_find(der);
+    if (cert == NULL) {
+        enum x509_status status = cert_decode(der, &cert);
+        if (status != X509_IS_OK) {
+            return status;
+        }
+        x509_memo_keep(cert);
     }
     certs->items[certs->count++] = cert;
     return X509_IS_OK;
@@ -175,7 +181,7 @@ enum x509_status x509_certs_read(struct lucid_span bytes, struct x509_certs *cer
     enum x509_status status =
         bytes.len > 0 && bytes.data[0] == 0x30 ? der_read(bytes, certs) : pem_read(bytes, certs);
     while (status != X509_IS_OK && certs->count > before) {
-        cert_free(certs->items[--certs->count]);
+        x509_cert_free(certs->items[--certs->count]);
     }
     return status;
 }
@@ -183,7 +189,7 @@ enum x509_status x509_certs_read(struct lucid_span bytes, struct x509_certs *cer
 void x509_certs_fini(struct x509_certs *certs)
 {
     while (certs->count > 0) {
-        cert_free(certs->items[--certs->count]);
+        x509_cert_free(certs->items[--certs->count]);
     }
 }
 

@@ -2,16 +2,23 @@
 #ifndef LUCID_PLUGINS_VERIFIER_X509_INTERNAL_H
 #define LUCID_PLUGINS_VERIFIER_X509_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include <openssl/x509.h>
 
 #include "base/buf.h"
 #include "plugins/verifier/x509.h"
 
+/* Never changed once it is read, so that lists and threads share it. The last reference frees it;
+ * they are counted here, not by OpenSSL, so that thread checkers see the order. */
 struct x509_cert {
+    atomic_uint references;
     X509 *x;
     uint8_t *der; /* as it was read */
     size_t der_len;
 };
+
+void x509_cert_free(struct x509_cert *cert); /* one reference less; NULL is allowed */
 
 /* Takes the next PEM block of that label ("CERTIFICATE") from the front of *text into der (cleared
  * first). X509_IS_OK with ret_end: there is only white space left. */
@@ -21,8 +28,8 @@ enum x509_status x509_pem_next(struct lucid_span *text, const char *label, struc
 /* Certificates that were read before, by all of their bytes. find: one more reference, the
  * caller's, or NULL: it is not there. keep: takes a reference of its own, or leaves it. Any thread.
  */
-X509 *x509_memo_find(struct lucid_span der);
-void x509_memo_keep(struct lucid_span der, X509 *x);
+struct x509_cert *x509_memo_find(struct lucid_span der);
+void x509_memo_keep(struct x509_cert *cert);
 
 /* Unix seconds of an ASN.1 time, 0 for one before 1970. False: it is none. */
 bool x509_time_s(const ASN1_TIME *time, uint64_t *ret) LUCID_WARN_UNUSED;

@@ -4,8 +4,6 @@
  *
  * What is kept is the bytes and what they decode to, never a verdict: every signature, time and
  * list is checked anew. So whether one is found here is seen in nothing but the time it takes. */
-#include <stdlib.h>
-
 #include <openssl/crypto.h>
 
 #include "base/assert.h"
@@ -14,10 +12,8 @@
 enum { ENTRIES_MAX = 128, DER_BYTES_MAX = 4096 };
 
 struct entry {
-    uint8_t *der; /* NULL: a free one */
-    size_t len;
-    X509 *x;
-    uint64_t used; /* when it was last asked for, in askings */
+    struct x509_cert *cert; /* NULL: a free one */
+    uint64_t used;          /* when it was last asked for, in askings */
 };
 
 static struct {
@@ -26,13 +22,6 @@ static struct {
     struct entry entries[ENTRIES_MAX];
     uint64_t clock;
 } memo = {.once = CRYPTO_ONCE_STATIC_INIT};
-
-static void entry_clear(struct entry *entry)
-{
-    X509_free(entry->x);
-    free(entry->der);
-    *entry = (struct entry){.der = NULL};
-}
 
 static void lock_make(void)
 {
@@ -54,7 +43,8 @@ static void memo_unlock(void)
 static void entries_clear(void)
 {
     for (size_t i = 0; i < ENTRIES_MAX; i++) {
-        entry_clear(&memo.entries[i]);
+        x509_cert_free(memo.entries[i].cert);
+        memo.entries[i] = (struct entry){.cert = NULL};
     }
 }
 
@@ -72,10 +62,11 @@ static struct entry *entry_find(struct lucid_span der, bool *ret_same)
     struct entry *oldest = &memo.entries[0];
     for (size_t i = 0; i < ENTRIES_MAX; i++) {
         struct entry *entry = &memo.entries[i];
+        const struct x509_cert *cert = entry->cert;
         /* The end first: signatures differ where names do not. */
-        if (entry->der != NULL && entry->len == der.len &&
-            entry->der[der.len - 1] == der.data[der.len - 1] &&
-            memcmp(entry->der, der.data, der.len) == 0) {
+        if (cert != NULL && cert->der_len == der.len &&
+            cert->der[der.len - 1] == der.data[der.len - 1] &&
+            memcmp(cert->der, der.data, der.len) == 0) {
             *ret_same = true;
             return entry;
         }
@@ -85,39 +76,38 @@ static struct entry *entry_find(struct lucid_span der, bool *ret_same)
     return oldest;
 }
 
-X509 *x509_memo_find(struct lucid_span der)
+struct x509_cert *x509_memo_find(struct lucid_span der)
 {
-    X509 *found = NULL;
+    struct x509_cert *found = NULL;
     bool same;
     if (der.len == 0 || der.len > DER_BYTES_MAX || !memo_lock()) {
         return NULL;
     }
     struct entry *entry = entry_find(der, &same);
-    if (same && X509_up_ref(entry->x) == 1) {
-        found = entry->x;
+    if (same) {
+        found = entry->cert;
+        atomic_fetch_add(&found->references, 1);
         entry->used = ++memo.clock;
     }
     memo_unlock();
     return found;
 }
 
-void x509_memo_keep(struct lucid_span der, X509 *x)
+void x509_memo_keep(struct x509_cert *cert)
 {
+    struct x509_cert *displaced = NULL;
     bool same;
-    uint8_t *copy = der.len == 0 || der.len > DER_BYTES_MAX ? NULL : malloc(der.len);
-    if (copy == NULL || !memo_lock()) {
-        free(copy);
+    if (cert->der_len > DER_BYTES_MAX || !memo_lock()) {
         return;
     }
-    memcpy(copy, der.data, der.len);
-    struct entry *entry = entry_find(der, &same); /* another thread may have been faster */
-    if (!same && X509_up_ref(x) == 1) {
-        entry_clear(entry);
-        *entry = (struct entry){.der = copy, .len = der.len, .x = x, .used = ++memo.clock};
-        copy = NULL;
+    struct entry *entry = entry_find(x509_cert_der(cert), &same);
+    if (!same) { /* another thread may have been faster */
+        displaced = entry->cert;
+        atomic_fetch_add(&cert->references, 1);
+        *entry = (struct entry){.cert = cert, .used = ++memo.clock};
     }
     memo_unlock();
-    free(copy);
+    x509_cert_free(displaced);
 }
 
 void x509_certs_forget(void)
