@@ -103,6 +103,7 @@ static const struct {
     {"measurement.vulnerable", "what was started is known to be vulnerable"},
     {"parse.algorithm", "the evidence is signed by an algorithm that its kind does not have"},
     {"parse.claims", "the claims of the evidence are not as its kind has them"},
+    {"parse.json", "the evidence is no JSON document as the agent of its kind writes it"},
     {"parse.length", "the evidence has not the length that its kind has"},
     {"parse.malformed", "the evidence is malformed"},
     {"parse.mock_not_allowed", "this is mock evidence, and mock evidence is not allowed here"},

@@ -2,12 +2,35 @@
 #include <stdio.h>
 
 #include "plugins/verifier/snp_internal.h"
+#include "plugins/verifier/snp_json.h"
 
 static void measurement_add(struct scheme_job *job, const char *name, const char *alg,
                             struct lucid_span value, bool required)
 {
     job->measurements[job->measurement_count++] =
         (struct scheme_measurement){.name = name, .alg = alg, .value = value, .required = required};
+}
+
+/* The report itself, or what Confidential Containers' agent makes of it. Whether it could be had.
+ */
+static bool report_take(struct scheme_job *job, struct snp_claims *claims,
+                        struct appraisal_result *ret)
+{
+    struct snp_json json;
+    struct lucid_why why = {.code = NULL};
+    claims->bytes = job->evidence->bytes;
+    if (claims->bytes.len == 0 || claims->bytes.data[0] != '{') { /* no report begins so */
+        return true;
+    }
+    enum lucid_error e = snp_json_read(job->evidence->bytes, job->arena, &json, &why);
+    if (e != LUCID_OK) {
+        job->no_memory = job->no_memory || e == LUCID_RETRY_MEMORY;
+        scheme_say(ret, APPRAISAL_FAIL, "parse.json", "%s", why.param);
+        return false;
+    }
+    claims->bytes = json.report;
+    claims->brought = json.leaf;
+    return true;
 }
 
 static void snp_parse(struct scheme_job *job, struct appraisal_result *ret)
@@ -20,7 +43,10 @@ static void snp_parse(struct scheme_job *job, struct appraisal_result *ret)
     }
     const char *field;
     struct snp_report *report = &claims->report;
-    const char *code = snp_report_read(job->evidence->bytes, report, &field);
+    if (!report_take(job, claims, ret)) {
+        return;
+    }
+    const char *code = snp_report_read(claims->bytes, report, &field);
     if (code != NULL) {
         scheme_say(ret, APPRAISAL_FAIL, code, "%s", field);
         return;
@@ -106,7 +132,7 @@ const struct scheme scheme_snp = {
     .media_type = "application/vnd.amd.sev.snp.report",
     .tee = "AMD_SEV_SNP",
     .is_mock = false,
-    .evidence_bytes_max = SNP_REPORT_BYTES,
+    .evidence_bytes_max = SNP_JSON_BYTES_MAX,
     .bound_bytes = 64,
     .binding = SCHEME_BINDS_SHA384,
     .parse = snp_parse,

@@ -53,15 +53,20 @@ static enum x509_status collateral_read(const struct scheme_job *job, struct x50
     return X509_IS_OK;
 }
 
-/* VCEK or VLEK: of the evidence's endorsements, else of the imported collateral. *certs owns it. */
+/* VCEK or VLEK: of the evidence's endorsements, else the one inside of it, else of the imported
+ * collateral. *certs owns it. */
 static struct x509_cert *leaf_find(struct scheme_job *job, struct x509_certs *certs,
                                    struct appraisal_result *ret)
 {
     const struct appraisal_evidence *evidence = job->evidence;
     enum snp_signing_key kind = snp_claims_of(job)->report.signing_key;
+    struct lucid_span brought = snp_claims_of(job)->brought;
     enum x509_status status = X509_IS_OK;
     for (size_t i = 0; i < evidence->endorsement_count && status == X509_IS_OK; i++) {
         status = x509_certs_read(evidence->endorsements[i], certs);
+    }
+    if (status == X509_IS_OK && evidence->endorsement_count == 0 && brought.len > 0) {
+        status = x509_certs_read(brought, certs);
     }
     if (status != X509_IS_OK) {
         say_status(job, status, "endorsements", ret);
@@ -373,8 +378,7 @@ void snp_signature(struct scheme_job *job, struct appraisal_result *ret)
     enum x509_status status = x509_certs_read(claims->leaf, &leaf);
     if (status == X509_IS_OK) {
         status = x509_cert_ecdsa_verify(
-            leaf.items[0], X509_P384, X509_SHA384,
-            lucid_span(job->evidence->bytes.data, SNP_SIGNED_BYTES),
+            leaf.items[0], X509_P384, X509_SHA384, lucid_span(claims->bytes.data, SNP_SIGNED_BYTES),
             lucid_span(claims->report.signature, sizeof(claims->report.signature)), true);
     }
     x509_certs_fini(&leaf);

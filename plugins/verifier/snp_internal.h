@@ -8,6 +8,8 @@
 #include "plugins/verifier/x509.h"
 
 struct snp_claims {
+    struct lucid_span bytes;   /* of the report */
+    struct lucid_span brought; /* the certificate that the agent gave with it; len 0: none */
     struct snp_report report;
     enum snp_product product; /* by CPUID; for version 2 by the certificate, once there is one */
 

@@ -157,6 +157,15 @@ class SnpSynthetic:
         return evidence_of("snp", report, endorsements=[b64(self.leaf)]), None
 
 
+class SnpAgent(SnpSynthetic):
+    """The same as the agent of Confidential Containers gives it, certificates inside."""
+
+    def evidence(self, which, data):
+        made, _ = super().evidence(which, data)
+        return evidence_of("snp", kit_snp.agent_json(kit_attest.base64.b64decode(made["evidence"]),
+                                                     VCEK=self.leaf)), None
+
+
 # --- the suite ------------------------------------------------------------------------------------
 
 
@@ -279,11 +288,12 @@ class Suite:
 
 
 suites = {}
-for scheme_class in (MockRecorded, SnpRecorded, MockLive, SnpSynthetic):
+for scheme_class in (MockRecorded, SnpRecorded, MockLive, SnpSynthetic, SnpAgent):
     with kit.case(f"the suite with {scheme_class.__name__}"):
         suites[scheme_class] = Suite(scheme_class()).run()
 
-for pair in ((MockRecorded, SnpRecorded), (MockLive, SnpSynthetic)):
+for pair in ((MockRecorded, SnpRecorded), (MockLive, SnpSynthetic),
+             (MockLive, SnpAgent)):
     with kit.case("same shapes: " + " and ".join(one.__name__ for one in pair)):
         mine, theirs = (suites[one].said for one in pair)
         equal(list(mine), list(theirs))
@@ -302,6 +312,21 @@ with kit.case("same members with and without what stands in for a challenge"):
            *(".submods.cpu0." + name for name in (
                "eat_nonce", "ear_veraison_key_attestation",
                "ear_veraison_key_attestation.akpub"))})
+
+with kit.case("a recorded report as the agent of Confidential Containers gives it"):
+    report = vector("snp/milan-v2-vcek.report.bin")
+    told = vector("snp-coco/milan-v2-vcek.json")
+    mine = json.loads(kit_snp.agent_json(report, VCEK=vector("snp/milan-v2-vcek.vcek.der")))
+    theirs = json.loads(told)
+    equal((mine["attestation_report"], mine["cert_chain"][0]),
+          (theirs["attestation_report"], theirs["cert_chain"][2]))
+    challenge = service.challenge(types=("snp",))
+    answer = service.appraise(challenge, runtime_data(challenge), [evidence_of("snp", told)],
+                              policyId=FITTING, test_bound_data=report[REPORT_DATA].hex())
+    equal((answer.status, answer.json()["status"]), (201, "affirming"), repr(answer))
+    answer = service.post("/v1/attestation/replay",
+                          {"appraisalId": answer.json()["appraisalId"]}, token=service.token)
+    equal(answer.json()["outcome"], "same", repr(answer))
 
 # --- mock -----------------------------------------------------------------------------------------
 

@@ -402,6 +402,47 @@ def report(product, version, key, vlek=False, report_data=bytes(64), policy=0x30
     return bytes(out)
 
 
+def agent_json(raw, **certificates):
+    """A report as Confidential Containers' agent answers it (tests/vectors/attestation/snp-coco),
+    compact JSON. certificates: VCEK=der …; none: null."""
+
+    def number(at, size):
+        return int.from_bytes(raw[at:at + size], "little")
+
+    def octets(at, size):
+        return list(raw[at:at + size])
+
+    def tcb(at):
+        if turin:
+            parts = raw[at:at + 4] + raw[at + 7:at + 8]
+        else:
+            parts = [None, raw[at], raw[at + 1], raw[at + 6], raw[at + 7]]
+        return dict(zip(("fmc", "bootloader", "tee", "snp", "microcode"), parts))
+
+    def firmware(at):
+        return {"major": raw[at + 2], "minor": raw[at + 1], "build": raw[at]}
+    version = number(0, 4)
+    turin = version >= 3 and raw[0x188] == 0x1a
+    cpuid = octets(0x188, 3) if version >= 3 else [None] * 3
+    mitigations = [number(0x1f8, 8), number(0x200, 8)] if version >= 5 else [None] * 2
+    report = {
+        "version": version, "guest_svn": number(4, 4), "policy": number(8, 8),
+        "family_id": octets(0x10, 16), "image_id": octets(0x20, 16), "vmpl": number(0x30, 4),
+        "sig_algo": number(0x34, 4), "current_tcb": tcb(0x38), "plat_info": number(0x40, 8),
+        "key_info": number(0x48, 4), "report_data": octets(0x50, 64),
+        "measurement": octets(0x90, 48), "host_data": octets(0xc0, 32),
+        "id_key_digest": octets(0xe0, 48), "author_key_digest": octets(0x110, 48),
+        "report_id": octets(0x140, 32), "report_id_ma": octets(0x160, 32),
+        "reported_tcb": tcb(0x180), "cpuid_fam_id": cpuid[0], "cpuid_mod_id": cpuid[1],
+        "cpuid_step": cpuid[2], "chip_id": octets(0x1a0, 64), "committed_tcb": tcb(0x1e0),
+        "current": firmware(0x1e8), "committed": firmware(0x1ec), "launch_tcb": tcb(0x1f0),
+        "launch_mit_vector": mitigations[0], "current_mit_vector": mitigations[1],
+        "signature": {"r": octets(0x2a0, 72), "s": octets(0x2e8, 72)}}
+    chain = [{"cert_type": kind, "data": list(der)} for kind, der in certificates.items()]
+    return json.dumps({"attestation_report": report, "cert_chain": chain or None},
+                      separators=(",", ":")).encode()
+
+
 # --- the set of tests/vectors ---------------------------------------------------------------------
 
 REPORTS = [  # product, version, VLEK

@@ -136,7 +136,7 @@ static void test_refused(void **state)
     failed_is(&verdict, APPRAISAL_CHAIN, "chain.bad_signature");
     snp_world_fini(&verdict.world);
     verdict_of(&verdict, "snp-azure-vtpm/hcl-report.bin", "snp-azure-vtpm/vcek.pem", "");
-    failed_is(&verdict, APPRAISAL_PARSE, "parse.too_large");
+    failed_is(&verdict, APPRAISAL_PARSE, "parse.length");
     snp_world_fini(&verdict.world);
     verdict_of(&verdict, MILAN, "");
     verdict.world.report.data[0x2a0] ^= 1;
