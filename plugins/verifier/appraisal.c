@@ -375,6 +375,16 @@ static void step_write(const struct appraisal_submod *submod, unsigned step, str
     }
 }
 
+void appraisal_vector_write(const int8_t vector[APPRAISAL_CATEGORIES], struct lucid_buf *out)
+{
+    lucid_buf_char(out, '{');
+    for (unsigned i = 0; i < APPRAISAL_CATEGORIES; i++) {
+        lucid_json_member(out, appraisal_category_name((enum appraisal_category)i));
+        lucid_buf_printf(out, "%d", (int)vector[i]);
+    }
+    lucid_buf_char(out, '}');
+}
+
 void appraisal_submod_steps_write(const struct appraisal_submod *submod, struct lucid_buf *out)
 {
     lucid_buf_char(out, '[');

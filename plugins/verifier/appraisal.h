@@ -197,5 +197,7 @@ enum lucid_error appraisal_run(const struct appraisal_input *input, struct lucid
 void appraisal_steps_write(const struct appraisal *appraisal, struct lucid_buf *out);
 /* The same of one, without "evidence" and "type", as it stands in records. */
 void appraisal_submod_steps_write(const struct appraisal_submod *submod, struct lucid_buf *out);
+/* A trustworthiness vector as an object, all members of it. */
+void appraisal_vector_write(const int8_t vector[APPRAISAL_CATEGORIES], struct lucid_buf *out);
 
 #endif

@@ -7,16 +7,6 @@
 
 #define CLAIMS_BYTES_MAX (EAR_TOKEN_BYTES_MAX / 4 * 3 - 512) /* room for header and signature */
 
-static void vector_write(const int8_t vector[APPRAISAL_CATEGORIES], struct lucid_buf *out)
-{
-    canonical_open(out, "ear_trustworthiness_vector", '{');
-    for (unsigned i = 0; i < APPRAISAL_CATEGORIES; i++) {
-        lucid_json_member(out, appraisal_category_name((enum appraisal_category)i));
-        lucid_buf_printf(out, "%d", (int)vector[i]);
-    }
-    lucid_buf_char(out, '}');
-}
-
 /* What the verifier, not the attester, says of one evidence. The evidence is named by digest: it is
  * kept in the log, is larger than a header may be, and names a machine. */
 static void verifier_claims_write(const struct appraisal_submod *submod, struct lucid_buf *out)
@@ -41,7 +31,8 @@ static void submod_write(const struct appraisal_input *input, const struct appra
     const struct freshness_runtime *runtime = appraisal->runtime;
     canonical_open(out, submod->name, '{');
     lucid_json_member_cstr(out, "ear_status", appraisal_tier_name(submod->status));
-    vector_write(submod->vector, out);
+    lucid_json_member(out, "ear_trustworthiness_vector");
+    appraisal_vector_write(submod->vector, out);
     canonical_open(out, "ear_appraisal_policy_ids", '[');
     canonical_digest_put(out, input->policy->id);
     lucid_buf_char(out, ']');
@@ -114,19 +105,30 @@ static void own_claims_write(const struct appraisal_input *input, const struct a
     lucid_buf_char(out, '}');
 }
 
+void ear_head_write(const struct ear_head *head, struct lucid_buf *out)
+{
+    lucid_buf_char(out, '{');
+    lucid_json_member_cstr(out, "eat_profile", EAR_PROFILE);
+    lucid_json_member_u64(out, "iat", head->iat_s);
+    lucid_json_member_u64(out, "exp", head->iat_s + head->lifetime_s);
+    canonical_open(out, "ear_verifier_id", '{');
+    lucid_json_member_str(out, "developer", head->developer);
+    lucid_json_member_str(out, "build", head->build);
+    lucid_buf_char(out, '}');
+    lucid_json_member_cstr(out, "ear_status", appraisal_tier_name(head->status));
+}
+
 static void claims_write(const struct appraisal_input *input, const struct appraisal *appraisal,
                          struct lucid_buf *out)
 {
-    uint64_t iat_s = input->received_s != 0 ? input->received_s : input->time_s;
-    lucid_buf_char(out, '{');
-    lucid_json_member_cstr(out, "eat_profile", EAR_PROFILE);
-    lucid_json_member_u64(out, "iat", iat_s);
-    lucid_json_member_u64(out, "exp", iat_s + input->lifetime_s);
-    canonical_open(out, "ear_verifier_id", '{');
-    lucid_json_member_str(out, "developer", input->developer);
-    lucid_json_member_str(out, "build", input->build);
-    lucid_buf_char(out, '}');
-    lucid_json_member_cstr(out, "ear_status", appraisal_tier_name(appraisal->status));
+    const struct ear_head head = {
+        .iat_s = input->received_s != 0 ? input->received_s : input->time_s,
+        .lifetime_s = input->lifetime_s,
+        .developer = input->developer,
+        .build = input->build,
+        .status = appraisal->status,
+    };
+    ear_head_write(&head, out);
     own_claims_write(input, appraisal, out);
     canonical_open(out, "submods", '{');
     for (size_t i = 0; i < appraisal->submod_count; i++) {

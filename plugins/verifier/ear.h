@@ -20,6 +20,15 @@ enum ear_spelling { EAR_DRAFT_04, EAR_VERAISON };
 enum lucid_error ear_claims_write(const struct appraisal_input *input,
                                   const struct appraisal *appraisal, struct lucid_arena *arena,
                                   struct lucid_span *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
+/* How every result of ours begins, in the spelling of EAR_DRAFT_04: the object is left open. */
+struct ear_head {
+    uint64_t iat_s;
+    uint64_t lifetime_s;
+    struct lucid_span developer;
+    struct lucid_span build;
+    enum appraisal_tier status;
+};
+void ear_head_write(const struct ear_head *head, struct lucid_buf *out);
 /* LUCID_REFUSE_INVALID (INVALID_EAR): claims are no object. */
 enum lucid_error ear_respell(struct lucid_span claims, enum ear_spelling spelling,
                              struct lucid_arena *arena, struct lucid_span *ret,

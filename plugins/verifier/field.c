@@ -404,3 +404,36 @@ bool field_time(const struct field *at, uint64_t *ret_ms)
     return time_read(text, ret_ms) ||
            field_refuse(at, "must be a time in UTC such as 2026-11-21T10:00:00Z");
 }
+
+struct field field_must(const struct field *object, const char *name)
+{
+    struct field at = field_member(object, name);
+    field_required(&at);
+    return at;
+}
+
+bool field_must_bool(const struct field *object, const char *name, bool *ret)
+{
+    struct field at = field_must(object, name);
+    return field_bool(&at, ret);
+}
+
+bool field_must_uint(const struct field *object, const char *name, uint64_t max, uint64_t *ret)
+{
+    struct field at = field_must(object, name);
+    return field_uint(&at, 0, max, ret);
+}
+
+bool field_must_text(const struct field *object, const char *name, size_t min, size_t max,
+                     struct lucid_span *ret)
+{
+    struct field at = field_must(object, name);
+    return field_text(&at, min, max, ret);
+}
+
+bool field_must_digest(const struct field *object, const char *name,
+                       uint8_t ret[LUCID_SHA256_BYTES])
+{
+    struct field at = field_must(object, name);
+    return field_digest(&at, ret);
+}

@@ -75,4 +75,13 @@ bool field_base64(const struct field *at, size_t len, uint8_t *ret);
  * Unix ms. */
 bool field_time(const struct field *at, uint64_t *ret_ms);
 
+/* Members that must be there: their place, and what the functions above read. */
+struct field field_must(const struct field *object, const char *name);
+bool field_must_bool(const struct field *object, const char *name, bool *ret);
+bool field_must_uint(const struct field *object, const char *name, uint64_t max, uint64_t *ret);
+bool field_must_text(const struct field *object, const char *name, size_t min, size_t max,
+                     struct lucid_span *ret);
+bool field_must_digest(const struct field *object, const char *name,
+                       uint8_t ret[LUCID_SHA256_BYTES]);
+
 #endif

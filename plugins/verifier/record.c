@@ -81,12 +81,8 @@ static void submods_write(const struct appraisal *appraisal, struct lucid_buf *o
         const struct appraisal_submod *submod = &appraisal->submods[i];
         canonical_open(out, submod->name, '{');
         lucid_json_member_cstr(out, "status", appraisal_tier_name(submod->status));
-        canonical_open(out, "vector", '{');
-        for (unsigned j = 0; j < APPRAISAL_CATEGORIES; j++) {
-            lucid_json_member(out, appraisal_category_name((enum appraisal_category)j));
-            lucid_buf_printf(out, "%d", (int)submod->vector[j]);
-        }
-        lucid_buf_char(out, '}');
+        lucid_json_member(out, "vector");
+        appraisal_vector_write(submod->vector, out);
         lucid_json_member(out, "steps");
         appraisal_submod_steps_write(submod, out);
         lucid_buf_char(out, '}');

@@ -9,44 +9,11 @@
 #define TIME_MAX_S       253402300799ULL
 #define TEXT_BYTES_MAX   512
 
-static struct field must(const struct field *object, const char *name)
-{
-    struct field at = field_member(object, name);
-    (void)field_required(&at);
-    return at;
-}
-
-static void uint_read(const struct field *object, const char *name, uint64_t max, uint64_t *ret)
-{
-    struct field at = must(object, name);
-    (void)field_uint(&at, 0, max, ret);
-}
-
-static void text_read(const struct field *object, const char *name, size_t min, size_t max,
-                      struct lucid_span *ret)
-{
-    struct field at = must(object, name);
-    (void)field_text(&at, min, max, ret);
-}
-
-static void digest_read(const struct field *object, const char *name,
-                        uint8_t ret[LUCID_SHA256_BYTES])
-{
-    struct field at = must(object, name);
-    (void)field_digest(&at, ret);
-}
-
-static void bool_read(const struct field *object, const char *name, bool *ret)
-{
-    struct field at = must(object, name);
-    (void)field_bool(&at, ret);
-}
-
 /* A list of digests; *ret_count is 0 where the reading failed. */
 static void digests_read(const struct field *object, const char *name, size_t max,
                          uint8_t (*ret)[LUCID_SHA256_BYTES], size_t *ret_count)
 {
-    struct field list = must(object, name);
+    struct field list = field_must(object, name);
     size_t count = 0;
     *ret_count = 0;
     if (!field_array(&list, 0, max)) {
@@ -66,15 +33,15 @@ static void session_read(const struct field *root, struct record *ret)
 {
     static const char *const names[] = {"sessionId", "nonce",     "audience",
                                         "issuedAt",  "expiresAt", NULL};
-    struct field session = must(root, "session");
+    struct field session = field_must(root, "session");
     struct lucid_span nonce = {.data = NULL};
     size_t len = 0;
     (void)field_object(&session, names);
-    text_read(&session, "sessionId", 1, 128, &ret->challenge.session_id);
-    text_read(&session, "audience", 1, 255, &ret->challenge.audience);
-    uint_read(&session, "issuedAt", TIME_MAX_S, &ret->challenge.issued_s);
-    uint_read(&session, "expiresAt", TIME_MAX_S, &ret->challenge.expires_s);
-    text_read(&session, "nonce", 1, 64, &nonce);
+    field_must_text(&session, "sessionId", 1, 128, &ret->challenge.session_id);
+    field_must_text(&session, "audience", 1, 255, &ret->challenge.audience);
+    field_must_uint(&session, "issuedAt", TIME_MAX_S, &ret->challenge.issued_s);
+    field_must_uint(&session, "expiresAt", TIME_MAX_S, &ret->challenge.expires_s);
+    field_must_text(&session, "nonce", 1, 64, &nonce);
     if (root->reading->error == LUCID_OK &&
         (!lucid_base64url_read(nonce, ret->challenge.nonce, APPRAISAL_NONCE_BYTES, &len) ||
          len != APPRAISAL_NONCE_BYTES)) {
@@ -86,7 +53,7 @@ static void evidences_read(const struct field *root, struct record *ret)
 {
     static const char *const names[] = {"name",         "type",     "evidence",
                                         "endorsements", "eventLog", NULL};
-    struct field list = must(root, "evidences");
+    struct field list = field_must(root, "evidences");
     if (!field_array(&list, 1, APPRAISAL_EVIDENCES_MAX)) {
         return;
     }
@@ -95,9 +62,9 @@ static void evidences_read(const struct field *root, struct record *ret)
         struct record_evidence *evidence = &ret->evidences[ret->evidence_count];
         struct field event_log = field_member(&at, "eventLog");
         (void)field_object(&at, names);
-        text_read(&at, "name", 1, APPRAISAL_NAME_BYTES_MAX, &evidence->name);
-        text_read(&at, "type", 1, APPRAISAL_NAME_BYTES_MAX, &evidence->type);
-        digest_read(&at, "evidence", evidence->evidence);
+        field_must_text(&at, "name", 1, APPRAISAL_NAME_BYTES_MAX, &evidence->name);
+        field_must_text(&at, "type", 1, APPRAISAL_NAME_BYTES_MAX, &evidence->type);
+        field_must_digest(&at, "evidence", evidence->evidence);
         digests_read(&at, "endorsements", RECORD_ENDORSEMENTS_MAX, evidence->endorsements,
                      &evidence->endorsement_count);
         evidence->has_event_log = event_log.value != NULL;
@@ -111,7 +78,7 @@ static void evidences_read(const struct field *root, struct record *ret)
 static void collateral_read(const struct field *root, struct record *ret)
 {
     static const char *const names[] = {"key", "digest", "importedAt", NULL};
-    struct field list = must(root, "collateral");
+    struct field list = field_must(root, "collateral");
     if (!field_array(&list, 0, APPRAISAL_COLLATERAL_MAX)) {
         return;
     }
@@ -119,9 +86,9 @@ static void collateral_read(const struct field *root, struct record *ret)
     while (field_next(&list, &at)) {
         struct record_collateral *item = &ret->collateral[ret->collateral_count];
         (void)field_object(&at, names);
-        text_read(&at, "key", 1, TEXT_BYTES_MAX, &item->key);
-        digest_read(&at, "digest", item->digest);
-        uint_read(&at, "importedAt", TIME_MAX_S, &item->imported_s);
+        field_must_text(&at, "key", 1, TEXT_BYTES_MAX, &item->key);
+        field_must_digest(&at, "digest", item->digest);
+        field_must_uint(&at, "importedAt", TIME_MAX_S, &item->imported_s);
         if (at.reading->error != LUCID_OK) {
             return;
         }
@@ -131,40 +98,37 @@ static void collateral_read(const struct field *root, struct record *ret)
 
 static void head_read(const struct field *root, struct record *ret)
 {
-    static const char *const types[] = {"attestation.appraisal", NULL};
     static const char *const verifier_names[] = {"developer", "build", NULL};
-    size_t chosen = 0;
     uint64_t version = 0;
-    struct field type = must(root, "type");
-    struct field verifier = must(root, "verifier");
-    struct field version_field = must(root, "version");
-    (void)field_choice(&type, types, &chosen);
+    struct field verifier = field_must(root, "verifier");
+    struct field version_field = field_must(root, "version");
+    (void)field_type(root, "attestation.appraisal");
     (void)field_uint(&version_field, RECORD_VERSION, RECORD_VERSION, &version);
-    uint_read(root, "rulesVersion", UINT32_MAX, &ret->rules_version);
-    uint_read(root, "time", TIME_MAX_S, &ret->time_s);
-    uint_read(root, "received", TIME_MAX_S, &ret->received_s);
-    uint_read(root, "lifetime", TIME_MAX_S, &ret->lifetime_s);
-    text_read(root, "issuer", 0, TEXT_BYTES_MAX, &ret->issuer);
+    field_must_uint(root, "rulesVersion", UINT32_MAX, &ret->rules_version);
+    field_must_uint(root, "time", TIME_MAX_S, &ret->time_s);
+    field_must_uint(root, "received", TIME_MAX_S, &ret->received_s);
+    field_must_uint(root, "lifetime", TIME_MAX_S, &ret->lifetime_s);
+    field_must_text(root, "issuer", 0, TEXT_BYTES_MAX, &ret->issuer);
     (void)field_object(&verifier, verifier_names);
-    text_read(&verifier, "developer", 0, TEXT_BYTES_MAX, &ret->developer);
-    text_read(&verifier, "build", 0, TEXT_BYTES_MAX, &ret->build);
+    field_must_text(&verifier, "developer", 0, TEXT_BYTES_MAX, &ret->developer);
+    field_must_text(&verifier, "build", 0, TEXT_BYTES_MAX, &ret->build);
 }
 
 static void rest_read(const struct field *root, struct record *ret)
 {
     struct field bound = field_member(root, "testBoundData");
-    struct field submods = must(root, "submods");
-    digest_read(root, "runtimeData", ret->runtime_data);
-    digest_read(root, "policy", ret->policy);
+    struct field submods = field_must(root, "submods");
+    field_must_digest(root, "runtimeData", ret->runtime_data);
+    field_must_digest(root, "policy", ret->policy);
     digests_read(root, "references", POLICY_REFERENCES_MAX, ret->references, &ret->reference_count);
-    bool_read(root, "allowMock", &ret->allow_mock);
-    bool_read(root, "mock", &ret->mock);
-    bool_read(root, "test", &ret->test);
+    field_must_bool(root, "allowMock", &ret->allow_mock);
+    field_must_bool(root, "mock", &ret->mock);
+    field_must_bool(root, "test", &ret->test);
     (void)field_hex(&bound, 1, APPRAISAL_BOUND_BYTES_MAX, &ret->test_bound_data);
-    text_read(root, "status", 1, 32, &ret->status);
+    field_must_text(root, "status", 1, 32, &ret->status);
     (void)field_object(&submods, NULL);
-    digest_read(root, "claims", ret->claims);
-    digest_read(root, "ear", ret->ear);
+    field_must_digest(root, "claims", ret->claims);
+    field_must_digest(root, "ear", ret->ear);
 }
 
 enum lucid_error record_read(struct lucid_span text, struct lucid_arena *arena,

@@ -58,7 +58,7 @@ static void submod_write(const struct rules_input *input, const struct rules_app
     canonical_open(out, name, '{');
     lucid_json_member_cstr(out, "ear_status", appraisal_tier_name(submod->status));
     lucid_json_member(out, "ear_trustworthiness_vector");
-    rules_vector_write(submod, out);
+    appraisal_vector_write(submod->vector, out);
     canonical_open(out, "ear_appraisal_policy_ids", '[');
     canonical_digest_put(out, input->policy->id);
     lucid_buf_char(out, ']');
@@ -133,16 +133,14 @@ static void own_claims_write(const struct rules_input *input,
 static void result_write(const struct rules_input *input, const struct rules_appraisal *appraisal,
                          struct lucid_buf *out)
 {
-    uint64_t iat_s = input->received_s != 0 ? input->received_s : input->time_s;
-    lucid_buf_char(out, '{');
-    lucid_json_member_cstr(out, "eat_profile", EAR_PROFILE);
-    lucid_json_member_u64(out, "iat", iat_s);
-    lucid_json_member_u64(out, "exp", iat_s + input->lifetime_s);
-    canonical_open(out, "ear_verifier_id", '{');
-    lucid_json_member_str(out, "developer", input->developer);
-    lucid_json_member_str(out, "build", input->build);
-    lucid_buf_char(out, '}');
-    lucid_json_member_cstr(out, "ear_status", appraisal_tier_name(appraisal->status));
+    const struct ear_head head = {
+        .iat_s = input->received_s != 0 ? input->received_s : input->time_s,
+        .lifetime_s = input->lifetime_s,
+        .developer = input->developer,
+        .build = input->build,
+        .status = appraisal->status,
+    };
+    ear_head_write(&head, out);
     own_claims_write(input, appraisal, out);
     canonical_open(out, "submods", '{');
     for (size_t i = 0; i < appraisal->submod_count; i++) {

@@ -32,11 +32,9 @@ enum lucid_error rules_ear_write(const struct rules_input *input, struct lucid_a
                                  struct rules_appraisal *ret,
                                  struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* What record and result share: `[{"step","outcome","code","detail"?}…]` of a document, its vector
- * as an object, the lists of rules and of required claims, and of a claim `"name","status","rules"`
- * without braces. */
+/* What record and result share: `[{"step","outcome","code","detail"?}…]` of a document, the lists
+ * of rules and of required claims, and of a claim `"name","status","rules"` without braces. */
 void rules_submod_steps_write(const struct rules_submod *submod, struct lucid_buf *out);
-void rules_vector_write(const struct rules_submod *submod, struct lucid_buf *out);
 void rules_verdicts_write(const struct rules_input *input, const struct rules_appraisal *appraisal,
                           struct lucid_buf *out);
 void rules_claim_write(const struct rules *rules, const struct rules_claim *claim,

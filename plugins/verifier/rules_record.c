@@ -20,57 +20,31 @@ bool rules_record_is(struct lucid_span record, struct lucid_arena *arena)
            lucid_span_is(jcs_string(type), "attestation.claims");
 }
 
-static struct field must(const struct field *object, const char *name)
-{
-    struct field at = field_member(object, name);
-    (void)field_required(&at);
-    return at;
-}
-
-static void uint_read(const struct field *object, const char *name, uint64_t max, uint64_t *ret)
-{
-    struct field at = must(object, name);
-    (void)field_uint(&at, 0, max, ret);
-}
-
-static void text_read(const struct field *object, const char *name, struct lucid_span *ret)
-{
-    struct field at = must(object, name);
-    (void)field_text(&at, 0, TEXT_BYTES_MAX, ret);
-}
-
-static void digest_read(const struct field *object, const char *name,
-                        uint8_t ret[LUCID_SHA256_BYTES])
-{
-    struct field at = must(object, name);
-    (void)field_digest(&at, ret);
-}
-
 static void head_read(const struct field *root, struct rules_record *ret)
 {
     static const char *const verifier_names[] = {"developer", "build", NULL};
     uint64_t version = 0;
-    struct field verifier = must(root, "verifier");
-    struct field version_field = must(root, "version");
-    struct field test = must(root, "test");
+    struct field verifier = field_must(root, "verifier");
+    struct field version_field = field_must(root, "version");
+    struct field test = field_must(root, "test");
     struct field nonce = field_member(root, "nonce");
     (void)field_type(root, "attestation.claims");
     (void)field_uint(&version_field, RECORD_VERSION, RECORD_VERSION, &version);
-    uint_read(root, "rulesVersion", UINT32_MAX, &ret->rules_version);
-    uint_read(root, "time", TIME_MAX_S, &ret->input.time_s);
-    uint_read(root, "received", TIME_MAX_S, &ret->input.received_s);
-    uint_read(root, "lifetime", TIME_MAX_S, &ret->input.lifetime_s);
-    text_read(root, "issuer", &ret->input.issuer);
+    field_must_uint(root, "rulesVersion", UINT32_MAX, &ret->rules_version);
+    field_must_uint(root, "time", TIME_MAX_S, &ret->input.time_s);
+    field_must_uint(root, "received", TIME_MAX_S, &ret->input.received_s);
+    field_must_uint(root, "lifetime", TIME_MAX_S, &ret->input.lifetime_s);
+    field_must_text(root, "issuer", 0, TEXT_BYTES_MAX, &ret->input.issuer);
     (void)field_object(&verifier, verifier_names);
-    text_read(&verifier, "developer", &ret->input.developer);
-    text_read(&verifier, "build", &ret->input.build);
+    field_must_text(&verifier, "developer", 0, TEXT_BYTES_MAX, &ret->input.developer);
+    field_must_text(&verifier, "build", 0, TEXT_BYTES_MAX, &ret->input.build);
     (void)field_bool(&test, &ret->input.test);
     (void)field_text(&nonce, 1, NONCE_BYTES_MAX, &ret->input.nonce);
 }
 
 static void documents_read(const struct field *root, struct rules_record *ret)
 {
-    struct field list = must(root, "documents");
+    struct field list = field_must(root, "documents");
     if (!field_array(&list, 1, RULES_DOCUMENTS_MAX)) {
         return;
     }
@@ -79,7 +53,7 @@ static void documents_read(const struct field *root, struct rules_record *ret)
         if (!field_object(&at, NULL)) {
             return;
         }
-        digest_read(&at, "document", ret->documents[ret->document_count]);
+        field_must_digest(&at, "document", ret->documents[ret->document_count]);
         ret->document_count++;
     }
 }
@@ -88,13 +62,13 @@ static void rest_read(const struct field *root, struct rules_record *ret)
 {
     static const char *const hardware_names[] = {"record", "runtimeData", NULL};
     struct field hardware = field_member(root, "hardware");
-    digest_read(root, "policy", ret->policy);
-    digest_read(root, "result", ret->result);
-    digest_read(root, "ear", ret->ear);
+    field_must_digest(root, "policy", ret->policy);
+    field_must_digest(root, "result", ret->result);
+    field_must_digest(root, "ear", ret->ear);
     ret->has_hardware = hardware.value != NULL;
     if (ret->has_hardware && field_object(&hardware, hardware_names)) {
-        digest_read(&hardware, "record", ret->hardware_record);
-        digest_read(&hardware, "runtimeData", ret->hardware_runtime);
+        field_must_digest(&hardware, "record", ret->hardware_record);
+        field_must_digest(&hardware, "runtimeData", ret->hardware_runtime);
     }
 }
 

@@ -55,16 +55,6 @@ void rules_submod_steps_write(const struct rules_submod *submod, struct lucid_bu
     lucid_buf_char(out, ']');
 }
 
-void rules_vector_write(const struct rules_submod *submod, struct lucid_buf *out)
-{
-    lucid_buf_char(out, '{');
-    for (unsigned i = 0; i < APPRAISAL_CATEGORIES; i++) {
-        lucid_json_member(out, appraisal_category_name((enum appraisal_category)i));
-        lucid_buf_printf(out, "%d", (int)submod->vector[i]);
-    }
-    lucid_buf_char(out, '}');
-}
-
 /* --- the record ------------------------------------------------------------------------------- */
 
 static void document_write(const struct rules_submod *submod, struct lucid_buf *out)
@@ -85,7 +75,7 @@ static void document_write(const struct rules_submod *submod, struct lucid_buf *
     }
     lucid_json_member_bool(out, "bound", submod->bound);
     lucid_json_member(out, "vector");
-    rules_vector_write(submod, out);
+    appraisal_vector_write(submod->vector, out);
     lucid_json_member(out, "steps");
     rules_submod_steps_write(submod, out);
 }
