@@ -17,8 +17,8 @@ if [ "${1:-}" = --fix ]; then
     mode=-i
 fi
 # Generated tables keep the form that their generator gives them.
-files=$(find . \( -name '*.c' -o -name '*.h' \) -not -path './build*' -not -path './.git/*' \
-    -not -path '*/node_modules/*' -not -name '*_table_internal.h' | sort)
+files=$(find . \( -path './build*' -o -path ./.git -o -name node_modules \) -prune -o \
+    \( -name '*.c' -o -name '*.h' \) -not -name '*_table_internal.h' -print | sort)
 count=$(printf '%s\n' "$files" | wc -l)
 # shellcheck disable=SC2086 # the mode is words
 if printf '%s\n' "$files" | xargs "$formatter" $mode; then

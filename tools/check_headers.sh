@@ -14,8 +14,8 @@ flags="-std=gnu11 -D_GNU_SOURCE -I. -Iplugins/include -Wall -Werror -fsyntax-onl
 flags="$flags $(pkg-config --cflags libcrypto libsodium lmdb libevent_core libcurl jansson cmocka \
     libsecp256k1 hiredis)"
 
-headers=$(find . -name '*.h' -not -path './build*' -not -path './.git/*' \
-    -not -path '*/node_modules/*' | sed 's|^\./||' | sort)
+headers=$(find . \( -path './build*' -o -path ./.git -o -name node_modules \) -prune -o \
+    -name '*.h' -print | sed 's|^\./||' | sort)
 failed=0
 count=0
 for header in $headers; do
