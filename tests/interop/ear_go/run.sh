@@ -4,6 +4,7 @@
 # go.sum. GO names another go command.
 set -eu
 build=${1:?usage: run.sh BUILD_DIRECTORY}
+build=$(cd "$build" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 go=${GO:-go}
 command -v "$go" >/dev/null 2>&1 || go=/usr/local/go/bin/go
