@@ -440,7 +440,7 @@ static bool measure(struct bench *bench, const struct subject *subject, size_t r
     enum { SIDES = sizeof(sides) / sizeof(sides[0]) };
     double ns[SIDES][ROUNDS_MAX] = {{0}};
     double turns = (double)(subject->turn * REPEATS);
-    double medians[SIDES];
+    double medians[SIDES] = {0};
     known_all(bench, 1); /* what is made once in a process */
     for (size_t round = 0; round < rounds; round++) {
         for (int i = 0; i < REPEATS; i++) { /* short turns: a disturbance meets all */

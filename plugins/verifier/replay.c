@@ -253,19 +253,20 @@ static enum lucid_error recorded_read(struct lucid_span text, struct lucid_arena
 {
     const struct record *record = NULL;
     const struct rules_record *rules = NULL;
-    enum lucid_error e = rules_record_is(text, arena) ? rules_record_read(text, arena, &rules, why)
-                                                      : record_read(text, arena, &record, why);
+    const bool is_rules = rules_record_is(text, arena);
+    enum lucid_error e = is_rules ? rules_record_read(text, arena, &rules, why)
+                                  : record_read(text, arena, &record, why);
     if (e != LUCID_OK) {
         return e;
     }
-    if (rules != NULL) {
+    if (is_rules) {
         *ret = (struct recorded){rules->rules_version, rules->result, rules->ear, rules};
     } else {
         *ret = (struct recorded){record->rules_version, record->claims, record->ear, NULL};
     }
     replay->rules_version = ret->rules_version;
-    replay->test = rules != NULL ? rules->input.test : record->test;
-    replay->record = canonical_value(rules != NULL ? rules->root : record->root, arena);
+    replay->test = is_rules ? rules->input.test : record->test;
+    replay->record = canonical_value(is_rules ? rules->root : record->root, arena);
     return replay->record.data == NULL ? LUCID_RETRY_MEMORY : LUCID_OK;
 }
 
