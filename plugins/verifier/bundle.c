@@ -117,6 +117,7 @@ enum lucid_error bundle_read(struct lucid_span text, struct lucid_arena *arena, 
     }
     const struct jcs_value *record = jcs_member(root, "record");
     const struct jcs_value *ear = jcs_member(root, "ear");
+    const struct jcs_value *proof = jcs_member(root, "proof");
     ret->arena = arena;
     ret->blobs = jcs_member(root, "blobs");
     if (!is_text(jcs_member(root, "type"), bundle_type)) {
@@ -133,8 +134,13 @@ enum lucid_error bundle_read(struct lucid_span text, struct lucid_arena *arena, 
     }
     ret->ear = jcs_string(ear);
     ret->record = canonical_value(record, arena);
-    return ret->record.data == NULL ? LUCID_RETRY_MEMORY
-                                    : keys_read(jcs_member(root, "keys"), ret, why);
+    bool proven = proof != NULL && jcs_type(proof) != JCS_NULL;
+    if (proven) {
+        ret->proof = canonical_value(proof, arena);
+    }
+    return ret->record.data == NULL || (proven && ret->proof.data == NULL)
+               ? LUCID_RETRY_MEMORY
+               : keys_read(jcs_member(root, "keys"), ret, why);
 }
 
 enum lucid_error bundle_blob(void *context, const uint8_t digest[LUCID_SHA256_BYTES],

@@ -88,6 +88,7 @@ struct replay {
     struct lucid_span recorded;          /* of the token, draft-04 spelling; empty: it holds none */
     struct lucid_span record;            /* as it was given, canonical */
     struct lucid_span remade;            /* the record that the replay makes; empty as claims */
+    struct lucid_span proof;             /* JSON, as a bundle brought it, unchecked; empty: none */
     uint64_t rules_version;              /* of the record */
     bool test; /* the record is of a test store, whose results prove nothing */
     uint8_t record_id[LUCID_SHA256_BYTES];

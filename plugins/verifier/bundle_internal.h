@@ -7,6 +7,7 @@
 struct bundle {
     struct lucid_span record; /* canonical */
     struct lucid_span ear;
+    struct lucid_span proof; /* canonical, whatever it is; empty: none */
     const struct jcs_value *blobs;
     uint8_t keys[RECORD_KEYS_MAX][DOCUMENT_KEY_BYTES];
     size_t key_count;

@@ -320,5 +320,9 @@ enum lucid_error replay_bundle(struct lucid_span text, const struct replay_trust
         return e;
     }
     const struct candidates keys = {bundle->keys, bundle->key_count};
-    return run(bundle->record, bundle->ear, bundle_blob, bundle, trust, &keys, arena, ret, why);
+    e = run(bundle->record, bundle->ear, bundle_blob, bundle, trust, &keys, arena, ret, why);
+    if (e == LUCID_OK) {
+        ret->proof = bundle->proof;
+    }
+    return e;
 }

@@ -4,11 +4,13 @@ and from bundles without any service. Same claims bytes each time; what was chan
 is said where."""
 
 import copy
+import hashlib
 import json
 import os
 
 import kit
 import kit_attest
+import kit_tree
 from kit import equal
 from kit_attest import b64, evidence_of, runtime_data, vector
 from kit_receipts import canonical
@@ -141,6 +143,72 @@ with kit.case("bundles replay offline: 0 with the key, 4 without"):
         equal((status, json.loads(out)["outcome"]), (4, "unknown-key"))
     report = replay(bundle=json.loads(bundle(made[0])))
     equal(report["outcome"], "same")
+
+vkey = os.path.join(service.data, "vkey")
+
+
+def logged(bundled, *flags):
+    """Exit code, and what is said of entry, inclusion and checkpoint; the claims are the same."""
+    status, out, err = offline(bundled, "--key", jwks, *flags)
+    report = json.loads(out)
+    equal(report["outcome"], "same", err)
+    return status, tuple(report["logged"][part] for part in ("entry", "inclusion", "checkpoint"))
+
+
+def flipped(text, at):
+    return text[:at] + ("0" if text[at] != "0" else "1") + text[at + 1:]
+
+
+OPEN, GOOD, BAD = "not checked", "ok", "failed"
+kit.wait_for(lambda: b'"proof":' in bundle(made[1]), what="a head that covers two")
+
+with kit.case("offline: that the record was logged, by its proof and the log's key"):
+    whole = json.loads(bundle(made[0]))
+    equal(logged(whole, "--vkey-file", vkey), (0, (GOOD, GOOD, GOOD)))
+    with open(vkey, encoding="utf-8") as key:
+        equal(logged(whole, "--vkey", key.read().strip(), "-R"), (0, (GOOD,) * 3))
+    equal(logged(whole), (0, (GOOD, OPEN, OPEN)))
+    equal(logged(whole, "--require-logged"), (4, (GOOD, OPEN, OPEN)))
+    equal(logged(json.loads(bundle(made[1])), "--vkey-file", vkey), (0, (GOOD,) * 3))
+
+with kit.case("offline: a proof taken out, another log's key: not checked, 4 when it is asked for"):
+    bare = {name: value for name, value in whole.items() if name != "proof"}
+    for proof in (bare, dict(bare, proof=None)):
+        equal(logged(proof), (0, (OPEN,) * 3))
+        equal(logged(proof, "--vkey-file", vkey), (4, (OPEN,) * 3))
+        equal(logged(proof, "--require-logged"), (4, (OPEN,) * 3))
+    raw = b"\x01" + bytes.fromhex(kit.ED25519.public(b"another log's key".ljust(32)))
+    key_id = hashlib.sha256(service.vkey.name.encode() + b"\n" + raw).hexdigest()[:8]
+    other = f"{service.vkey.name}+{key_id}+{b64(raw)}"
+    equal(logged(whole, "--vkey", other), (4, (GOOD, OPEN, OPEN)))
+    unheaded = dict(whole, proof=dict(whole["proof"], checkpoint=None))
+    equal(logged(unheaded, "--vkey-file", vkey), (4, (GOOD, OPEN, OPEN)))
+    equal(offline(whole, "--key", jwks, "--vkey", "no key")[0], 2)
+
+with kit.case("offline: a proof of something else fails, whatever the claims are"):
+    borrowed = dict(whole, proof=json.loads(bundle(made[1]))["proof"])
+    equal(logged(borrowed, "--vkey-file", vkey), (1, (BAD, GOOD, GOOD)))
+    equal(logged(borrowed), (1, (BAD, OPEN, OPEN)))
+    for at in (0, 64, 128, 255):  # record, key, signature; the leaf is made to fit
+        proof = dict(whole["proof"], entry=flipped(whole["proof"]["entry"], at))
+        proof["leaf_hash"] = kit_tree.leaf_hash(bytes.fromhex(proof["entry"])).hex()
+        equal(logged(dict(whole, proof=proof)), (1, (BAD, OPEN, OPEN)), at)
+        equal(logged(dict(whole, proof=proof), "--vkey-file", vkey), (1, (BAD, BAD, GOOD)), at)
+    path = [flipped(whole["proof"]["path"][0], 7)] + whole["proof"]["path"][1:]
+    for change in ({"path": path}, {"path": path[1:]},
+                   {"tree_size": whole["proof"]["tree_size"] + 1}):
+        proof = dict(whole["proof"], **change)
+        equal(logged(dict(whole, proof=proof), "-f", vkey), (1, (GOOD, BAD, GOOD)), change)
+    note = whole["proof"]["checkpoint"]
+    proof = dict(whole["proof"], checkpoint=flipped(note, note.rindex("\u2014 ") + len(
+        service.vkey.name) + 30))
+    equal(logged(dict(whole, proof=proof), "-f", vkey), (1, (GOOD, OPEN, BAD)))
+    for proof in ({}, [], "text", {"entry": 1}):
+        equal(logged(dict(whole, proof=proof), "-f", vkey)[0], 1)
+    more = copy.deepcopy(whole)
+    more["record"]["collateral"].append(
+        {"key": "nothing/asks/for/it", "digest": whole["record"]["runtimeData"], "importedAt": 1})
+    equal(logged(more), (1, (BAD, OPEN, OPEN)))
 
 with kit.case("a record that says more beside the same claims is not the one that is logged"):
     whole = json.loads(bundle(made[0]))

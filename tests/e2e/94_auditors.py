@@ -341,11 +341,13 @@ with case("every stored appraisal of claims replays to the same result"):
     jwks = os.path.join(kit.scratch(), "jwks.json")
     with open(jwks, "wb") as file:
         file.write(service.get("/.well-known/jwks.json").body)
+    kit.wait_for(lambda: b'"proof":' in bundle_of(BOUND["claimsId"]), what="a head")
     for body in (MADE, BOUND):
         text = bundle_of(body["claimsId"])
         equal(replay(bundle=json.loads(text))["outcome"], "same")
-        code, out, err = offline(text, "-k", jwks)
+        code, out, err = offline(text, "-k", jwks, "-f", os.path.join(service.data, "vkey"))
         equal((code, json.loads(out)["outcome"]), (0, "same"), err)
+        equal(set(json.loads(out)["logged"].values()), {"ok"})
         equal(json.loads(offline(text)[1])["outcome"], "unknown-key")
     equal(sorted(json.loads(bundle_of(MADE["claimsId"]))["blobs"]),
           sorted([item["document"] for item in MADE["record"]["documents"]] + [POLICY]))
@@ -360,6 +362,10 @@ with case("a bundle that was changed differs, and it is said where"):
     changed = copy.deepcopy(whole)
     changed["record"]["rulesVersion"] += 1
     equal(replay(bundle=changed)["outcome"], "rules")
+    code, out, err = offline(changed, "-k", jwks)  # the proof is not that record's
+    equal((code, json.loads(out)["outcome"], json.loads(out)["logged"]["entry"]),
+          (1, "rules", "failed"), err)
+    del changed["proof"]
     code, out, err = offline(changed, "-k", jwks)
     equal((code, json.loads(out)["outcome"]), (4, "rules"), err)
     changed = copy.deepcopy(whole)

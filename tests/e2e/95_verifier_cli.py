@@ -79,11 +79,18 @@ with kit.case("list, show, bundle, replay, explain"):
     shown = run_json("show", made["appraisalId"])
     equal(shown["ear"], made["ear"])
     assert b"mock" in run("show", made["appraisalId"])
+    kit.wait_for(lambda: b'"proof":' in run("bundle", made["appraisalId"]), what="a head")
     bundle = keep("bundle.json", run("bundle", made["appraisalId"]))
     keys = keep("jwks.json", service.get("/.well-known/jwks.json").body)
     equal(run_json("replay", "-k", keys, bundle)["outcome"], "same")
     run("replay", "-k", "00" * 32, bundle, want=4)
     equal(run_json("replay", made["appraisalId"])["outcome"], "same")
+    vkey = os.path.join(service.data, "vkey")
+    text = run("replay", "-k", keys, "-f", vkey, bundle).decode()
+    for part in ("entry", "inclusion", "checkpoint"):
+        assert any(line.split() == [f"logged.{part}", "ok"] for line in text.splitlines()), text
+    run("replay", "-f", vkey, made["appraisalId"], want=2)
+    run("replay", "-R", made["appraisalId"], want=2)
     assert "mock" in run("explain", bundle).decode()
     run("replay", keep("no.json", b"{}"), want=1)
     run("show", "0" * 64, want=1)

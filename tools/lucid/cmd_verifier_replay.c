@@ -8,6 +8,7 @@
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
 #include "tools/lucid/verifier.h"
+#include "tools/lucid/verifier_logged.h"
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
@@ -70,6 +71,24 @@ static enum cli_exit outcome_exit(const char *outcome)
     return open ? CLI_UNDECIDED : CLI_REFUSED;
 }
 
+/* The members of "logged" on lines of their own. */
+static void logged_flatten(json_t *plain)
+{
+    char name[32];
+    const char *part;
+    json_t *word;
+    json_t *logged = json_incref(json_object_get(plain, "logged"));
+    if (json_is_object(logged)) {
+        (void)json_object_del(plain, "logged");
+    }
+    json_object_foreach(logged, part, word)
+    {
+        (void)snprintf(name, sizeof(name), "logged.%s", part);
+        (void)json_object_set(plain, name, word);
+    }
+    json_decref(logged);
+}
+
 static enum cli_exit report_print(struct cli *cli, const json_t *report)
 {
     static const char *const columns[] = {"pointer", "recorded", "replayed", NULL};
@@ -85,6 +104,7 @@ static enum cli_exit report_print(struct cli *cli, const json_t *report)
     json_t *plain = json_copy((json_t *)(uintptr_t)report);
     (void)json_object_del(plain, "differences");
     (void)json_object_del(plain, "steps");
+    logged_flatten(plain);
     cli_print_object(plain);
     json_decref(plain);
     if (json_array_size(differences) > 0) {
@@ -98,13 +118,36 @@ static enum cli_exit report_print(struct cli *cli, const json_t *report)
     return outcome_exit(outcome);
 }
 
+/* The exit code of both: what failed, then what could not be decided. That the record was logged
+ * has to be shown when that was asked for, by the option or with the log's key. */
+static enum cli_exit offline_report(struct cli *cli, const struct replay *replay, const char *vkey)
+{
+    struct lucid_buf out = {0};
+    replay_write(replay, &out);
+    json_t *report = json_loadb((const char *)out.data, out.len, 0, NULL);
+    lucid_buf_fini(&out);
+    if (report == NULL) {
+        return cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
+    }
+    enum cli_exit logged = verifier_logged_judge(cli, replay, vkey, report);
+    enum cli_exit code = cli->error_printed ? logged : report_print(cli, report);
+    json_decref(report);
+    if (logged == CLI_UNDECIDED && vkey[0] == '\0' && !cli_flag(cli, "require-logged")) {
+        logged = CLI_OK;
+    }
+    return code == CLI_REFUSED || logged == CLI_OK ? code : logged;
+}
+
 static enum cli_exit replay_offline(struct cli *cli, struct lucid_span text)
 {
     struct lucid_arena arena;
     struct pinned pinned = {.count = 0};
+    char vkey[VKEY_TEXT_BYTES];
     struct lucid_why why = {.code = NULL};
-    struct lucid_buf out = {0};
     enum cli_exit code = pinned_load(cli, &pinned);
+    if (code == CLI_OK) {
+        code = vkey_option_load(cli, vkey);
+    }
     if (code != CLI_OK) {
         return code;
     }
@@ -117,16 +160,8 @@ static enum cli_exit replay_offline(struct cli *cli, struct lucid_span text)
     struct replay *replay = lucid_arena_zalloc(&arena, sizeof(*replay));
     enum lucid_error error =
         replay != NULL ? replay_bundle(text, &trust, &arena, replay, &why) : LUCID_RETRY_MEMORY;
-    if (error == LUCID_OK) {
-        replay_write(replay, &out);
-        json_t *report = json_loadb((const char *)out.data, out.len, 0, NULL);
-        code = report != NULL ? report_print(cli, report)
-                              : cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
-        json_decref(report);
-    } else {
-        code = cli_fail_why(cli, error, &why, "the bundle");
-    }
-    lucid_buf_fini(&out);
+    code = error == LUCID_OK ? offline_report(cli, replay, vkey)
+                             : cli_fail_why(cli, error, &why, "the bundle");
     lucid_arena_fini(&arena);
     return code;
 }
@@ -136,6 +171,11 @@ static enum cli_exit replay_remote(struct cli *cli)
     json_t *report = NULL;
     if (!remote_id_ok(cli, "ID", cli->arguments[0])) {
         return CLI_USAGE;
+    }
+    if (cli_value(cli, "vkey", NULL) != NULL || cli_value(cli, "vkey-file", NULL) != NULL ||
+        cli_flag(cli, "require-logged")) {
+        return cli_fail(cli, CLI_USAGE, NULL, NULL,
+                        "the proof is checked of a bundle in a FILE: see `lucid verifier bundle`");
     }
     json_t *body = json_pack("{s:s}", "appraisalId", cli->arguments[0]);
     enum cli_exit code = remote_call(cli, "POST", "/v1/attestation/replay", body, &report);
@@ -171,6 +211,9 @@ static const struct cli_option replay_options[] = {
     {"key", 'k', "KEY",
      "key of the verifier that is believed: hex, or a JWK set; again for "
      "more"},
+    {"vkey", 'V', "VKEY", "the log's verifier key, C2SP text: check that the record was logged"},
+    {"vkey-file", 'f', "FILE", "a file with it (else --data's vkey)"},
+    {"require-logged", 'R', NULL, "exit 4 unless it is shown that the record was logged"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -182,9 +225,14 @@ const struct cli_command command_verifier_replay = {
     .text =
         "A bundle (FILE, or - for standard input) is appraised here, from nothing but what it\n"
         "holds; no service is asked. An ID is replayed by the service.\n"
+        "logged.* say of a FILE whether its proof shows that the record is in the log: entry (of\n"
+        "this record, by the key that signed the token), inclusion (the path to the checkpoint's\n"
+        "root) and checkpoint (signed by the log): ok, failed, or not checked. The last two need\n"
+        "the log's key.\n"
         "Exit code: 0 the same claims, signed by a key that is believed; 1 they differ, and it is\n"
-        "said where; 4 the key is not among --key, or other rules made the record.\n",
-    .examples = "  lucid verifier bundle ID | lucid verifier replay -k jwks.json -\n"
+        "said where, or a part of logged failed; 4 the key is not among --key, other rules made\n"
+        "the record, or, with the log's key or --require-logged, a part was not checked.\n",
+    .examples = "  lucid verifier bundle ID | lucid verifier replay -k jwks.json -f vkey -\n"
                 "  curl -s https://host/.well-known/jwks.json > jwks.json\n",
     .options = replay_options,
     .arguments_min = 1,

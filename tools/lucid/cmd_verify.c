@@ -197,26 +197,6 @@ static enum cli_exit evidence_load(struct cli *cli, struct evidence *evidence)
     return code;
 }
 
-static enum cli_exit vkey_load(struct cli *cli, struct keys *keys)
-{
-    struct lucid_why why = {0};
-    enum lucid_error error = vkey_option_read(cli, "", keys->vkey, &why);
-    if (error == LUCID_NOTE_END) {
-        cli_note(cli, "no verifier key was given (--vkey, --vkey-file, --data): the checkpoint "
-                      "cannot be judged");
-        return CLI_OK;
-    }
-    struct ledger_vkey vkey;
-    if (error == LUCID_OK) {
-        error = ledger_vkey_parse(lucid_span_str(keys->vkey), &vkey, &why);
-    }
-    if (error != LUCID_OK && error != LUCID_REFUSE_UNKNOWN_KEY) { /* that one the verdict tells */
-        return cli_fail(cli, CLI_USAGE, why.code, "vkey", "the verifier key: %s",
-                        why.text[0] != '\0' ? why.text : lucid_error_name(error));
-    }
-    return CLI_OK;
-}
-
 /* The public half of service.key, which only COSE needs: --service-key, else from --data. */
 static enum cli_exit service_load(struct cli *cli, struct keys *keys)
 {
@@ -249,7 +229,7 @@ static enum cli_exit service_load(struct cli *cli, struct keys *keys)
 static enum cli_exit keys_load(struct cli *cli, enum ledger_form form, struct keys *keys,
                                struct ledger_trust *trust)
 {
-    enum cli_exit code = vkey_load(cli, keys);
+    enum cli_exit code = vkey_option_load(cli, keys->vkey);
     if (code == CLI_OK && form == LEDGER_FORM_COSE) {
         code = service_load(cli, keys);
     }

@@ -54,3 +54,26 @@ enum lucid_error vkey_option_read(struct cli *cli, const char *known,
     free(dir);
     return error;
 }
+
+enum cli_exit vkey_option_load(struct cli *cli, char ret_text[VKEY_TEXT_BYTES])
+{
+    char text[VKEY_TEXT_BYTES] = "";
+    struct lucid_why why = {0};
+    struct ledger_vkey vkey;
+    enum lucid_error error = vkey_option_read(cli, "", text, &why);
+    if (error == LUCID_NOTE_END) {
+        cli_note(cli, "no verifier key was given (--vkey, --vkey-file, --data): the checkpoint "
+                      "cannot be judged");
+        ret_text[0] = '\0';
+        return CLI_OK;
+    }
+    if (error == LUCID_OK) {
+        error = ledger_vkey_parse(lucid_span_str(text), &vkey, &why);
+    }
+    if (error != LUCID_OK && error != LUCID_REFUSE_UNKNOWN_KEY) {
+        return cli_fail(cli, CLI_USAGE, why.code, "vkey", "the verifier key: %s",
+                        why.text[0] != '\0' ? why.text : lucid_error_name(error));
+    }
+    memcpy(ret_text, text, sizeof(text));
+    return CLI_OK;
+}

@@ -18,5 +18,8 @@ enum lucid_error vkey_file_read(const char *path, char ret_text[VKEY_TEXT_BYTES]
 enum lucid_error vkey_option_read(struct cli *cli, const char *known,
                                   char ret_text[VKEY_TEXT_BYTES],
                                   struct lucid_why *why) LUCID_WARN_UNUSED;
+/* The same for a command that can do without: "" after a note when none was given. A malformed key
+ * is CLI_USAGE; one of an unknown type is for the verdict to tell. Prints its errors. */
+enum cli_exit vkey_option_load(struct cli *cli, char ret_text[VKEY_TEXT_BYTES]) LUCID_WARN_UNUSED;
 
 #endif
