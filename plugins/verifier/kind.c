@@ -21,6 +21,7 @@ enum {
     DEPTH_MAX = 16,
     VALUES_MAX = 65536,
     AGAIN_S = 3600,
+    ASKED_FIRST = 2, /* evidences come after the policy and the runtime data */
 };
 
 enum lucid_error kind_error(enum lucid_plugin_result result)
@@ -279,15 +280,17 @@ static bool digest_member(const struct jcs_value *object, const char *name, uint
 /* What kind_asked makes of the bytes themselves, made of their digests in a record. */
 static bool asked_of(const struct jcs_value *record, uint8_t ret[HASH_BYTES])
 {
-    uint8_t digests[1 + APPRAISAL_EVIDENCES_MAX][HASH_BYTES];
+    uint8_t digests[ASKED_FIRST + APPRAISAL_EVIDENCES_MAX][HASH_BYTES];
     const struct jcs_value *evidences = jcs_member(record, "evidences");
-    size_t count = 1;
-    if (!digest_member(record, "runtimeData", digests[0])) {
+    size_t count = ASKED_FIRST;
+    if (!digest_member(record, "policy", digests[0]) ||
+        !digest_member(record, "runtimeData", digests[1])) {
         return false;
     }
     for (const struct jcs_value *at = jcs_next(evidences, NULL); at != NULL;
          at = jcs_next(evidences, at)) {
-        if (count > APPRAISAL_EVIDENCES_MAX || !digest_member(at, "evidence", digests[count])) {
+        if (count >= ASKED_FIRST + APPRAISAL_EVIDENCES_MAX ||
+            !digest_member(at, "evidence", digests[count])) {
             return false;
         }
         count++;
@@ -296,16 +299,17 @@ static bool asked_of(const struct jcs_value *record, uint8_t ret[HASH_BYTES])
     return true;
 }
 
-void kind_asked(struct lucid_span runtime_data, const struct lucid_span *evidences, size_t count,
-                uint8_t ret[HASH_BYTES])
+void kind_asked(const uint8_t policy[HASH_BYTES], struct lucid_span runtime_data,
+                const struct lucid_span *evidences, size_t count, uint8_t ret[HASH_BYTES])
 {
-    uint8_t digests[1 + APPRAISAL_EVIDENCES_MAX][HASH_BYTES];
+    uint8_t digests[ASKED_FIRST + APPRAISAL_EVIDENCES_MAX][HASH_BYTES];
     lucid_assert(count <= APPRAISAL_EVIDENCES_MAX);
-    lucid_sha256(runtime_data, digests[0]);
+    memcpy(digests[0], policy, HASH_BYTES);
+    lucid_sha256(runtime_data, digests[1]);
     for (size_t i = 0; i < count; i++) {
-        lucid_sha256(evidences[i], digests[1 + i]);
+        lucid_sha256(evidences[i], digests[ASKED_FIRST + i]);
     }
-    lucid_sha256(lucid_span(digests, (1 + count) * HASH_BYTES), ret);
+    lucid_sha256(lucid_span(digests, (ASKED_FIRST + count) * HASH_BYTES), ret);
 }
 
 /* holder: what has the member "nonce". */
@@ -605,7 +609,7 @@ static const char *const tables[] = {
 const struct lucid_plugin_kind kind_attestation[] = {
     {
         .name = KIND_NAME,
-        .fold_version = 1,
+        .fold_version = 2,
         .types = types,
         .tables = tables,
         .decide = kind_decide,

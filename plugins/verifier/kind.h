@@ -109,10 +109,10 @@ enum lucid_error kind_import_before(const struct lucid_plugin_host *host,
                                     struct lucid_plugin_view *view, uint64_t before,
                                     struct kind_import *ret) LUCID_WARN_UNUSED;
 
-/* What was asked for, whenever it was: SHA-256 over the digests of the runtime data and of all
- * evidences (at most APPRAISAL_EVIDENCES_MAX). */
-void kind_asked(struct lucid_span runtime_data, const struct lucid_span *evidences, size_t count,
-                uint8_t ret[LUCID_SHA256_BYTES]);
+/* What was asked for, whenever it was: SHA-256 over the digests of the policy (its id), of the
+ * runtime data and of all evidences (at most APPRAISAL_EVIDENCES_MAX). */
+void kind_asked(const uint8_t policy[LUCID_SHA256_BYTES], struct lucid_span runtime_data,
+                const struct lucid_span *evidences, size_t count, uint8_t ret[LUCID_SHA256_BYTES]);
 
 static inline struct lucid_span kind_span(struct lucid_plugin_bytes bytes)
 {

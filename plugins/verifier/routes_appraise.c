@@ -31,13 +31,14 @@ static enum lucid_error refuse_used(const uint8_t id[LUCID_SHA256_BYTES], struct
                         hex);
 }
 
-static void asked_make(const struct appraisal_input *input, uint8_t ret[LUCID_SHA256_BYTES])
+static void asked_make(const struct appraisal_input *input,
+                       const uint8_t policy[LUCID_SHA256_BYTES], uint8_t ret[LUCID_SHA256_BYTES])
 {
     struct lucid_span evidences[APPRAISAL_EVIDENCES_MAX];
     for (size_t i = 0; i < input->evidence_count; i++) {
         evidences[i] = input->evidences[i].bytes;
     }
-    kind_asked(input->runtime_data, evidences, input->evidence_count, ret);
+    kind_asked(policy, input->runtime_data, evidences, input->evidence_count, ret);
 }
 
 /* Before any work: LUCID_NOTE_ABSENT: the nonce is free. LUCID_OK: it has answered. */
@@ -124,7 +125,7 @@ static enum lucid_error run(struct ask *ask, struct appraise *appraise, struct l
         error = ask_view(ask);
     }
     if (error == LUCID_OK) {
-        asked_make(&appraise->input, asked);
+        asked_make(&appraise->input, policy, asked);
         error = used_answer(ask, appraise, asked, why);
     }
     if (error != LUCID_NOTE_ABSENT) {
