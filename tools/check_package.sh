@@ -106,11 +106,12 @@ set -eu
 cd /tmp
 as="setpriv --reuid=lucid --regid=lucid --init-groups --"
 exec_start=$(sed -n 's/^ExecStart=//p' /lib/systemd/system/lucidd.service)
+rm -f /tmp/out # of the start before: its port would be read for this one's
 $as $exec_start --listen 127.0.0.1:0 >/tmp/out 2>/tmp/err &
 server=$!
 trap 'kill $server 2>/dev/null || true' EXIT
 for i in $(seq 100); do
-    LUCID_URL=$(sed -n 's/^listening on \(http:.*\)$/\1/p' /tmp/out)
+    LUCID_URL=$(sed -n 's/^listening on \(http:.*\)$/\1/p' /tmp/out 2>/dev/null || true)
     [ -z "$LUCID_URL" ] || break
     kill -0 $server
     sleep 0.1
