@@ -5,7 +5,7 @@
 #include "plugins/verifier/canonical.h"
 #include "plugins/verifier/freshness.h"
 
-#define CLAIMS_BYTES_MAX (EAR_TOKEN_BYTES_MAX / 4 * 3 - 512) /* room for header and signature */
+#define RESULT_BYTES_MAX (EAR_TOKEN_BYTES_MAX / 4 * 3 - 512) /* room for header and signature */
 
 /* What the verifier, not the attester, says of one evidence. The evidence is named by digest: it is
  * kept in the log, is larger than a header may be, and names a machine. */
@@ -118,6 +118,21 @@ void ear_head_write(const struct ear_head *head, struct lucid_buf *out)
     lucid_json_member_cstr(out, "ear_status", appraisal_tier_name(head->status));
 }
 
+enum lucid_error ear_finish(struct lucid_buf *out, const char *code, const char *param,
+                            struct lucid_arena *arena, struct lucid_span *ret,
+                            struct lucid_why *why)
+{
+    enum lucid_error e = LUCID_RETRY_MEMORY;
+    if (lucid_buf_ok(out) && out->len > RESULT_BYTES_MAX) {
+        e = lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, code, param,
+                         "the attestation result would be longer than %zu bytes", RESULT_BYTES_MAX);
+    } else if (lucid_buf_ok(out)) {
+        e = canonical_form(lucid_buf_span(out), arena, ret, why);
+    }
+    lucid_buf_fini(out);
+    return e;
+}
+
 static void claims_write(const struct appraisal_input *input, const struct appraisal *appraisal,
                          struct lucid_buf *out)
 {
@@ -144,13 +159,5 @@ enum lucid_error ear_claims_write(const struct appraisal_input *input,
     struct lucid_buf out = {0};
     lucid_assert(appraisal->appraised);
     claims_write(input, appraisal, &out);
-    enum lucid_error e = LUCID_RETRY_MEMORY;
-    if (lucid_buf_ok(&out) && out.len > CLAIMS_BYTES_MAX) {
-        e = lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_EVIDENCE", "evidences",
-                         "the attestation result would be longer than %zu bytes", CLAIMS_BYTES_MAX);
-    } else if (lucid_buf_ok(&out)) {
-        e = canonical_form(lucid_buf_span(&out), arena, ret, why);
-    }
-    lucid_buf_fini(&out);
-    return e;
+    return ear_finish(&out, "INVALID_EVIDENCE", "evidences", arena, ret, why);
 }

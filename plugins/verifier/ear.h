@@ -29,6 +29,11 @@ struct ear_head {
     enum appraisal_tier status;
 };
 void ear_head_write(const struct ear_head *head, struct lucid_buf *out);
+/* Ends what was written: its canonical form, if a token can hold it. out is freed in any case.
+ * LUCID_REFUSE_TOO_LARGE with that code and param, LUCID_RETRY_MEMORY. */
+enum lucid_error ear_finish(struct lucid_buf *out, const char *code, const char *param,
+                            struct lucid_arena *arena, struct lucid_span *ret,
+                            struct lucid_why *why) LUCID_WARN_UNUSED;
 /* LUCID_REFUSE_INVALID (INVALID_EAR): claims are no object. */
 enum lucid_error ear_respell(struct lucid_span claims, enum ear_spelling spelling,
                              struct lucid_arena *arena, struct lucid_span *ret,

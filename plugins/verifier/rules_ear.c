@@ -4,8 +4,6 @@
 #include "plugins/verifier/ear.h"
 #include "plugins/verifier/rules_internal.h"
 
-#define RESULT_BYTES_MAX (EAR_TOKEN_BYTES_MAX / 4 * 3 - 512) /* room for header and signature */
-
 /* What the auditor says of itself and of what it looked at. The values of its claims stay in its
  * document, which is named by digest: they may be long, and speak of persons. */
 static void auditor_write(const struct claims_document *document, struct lucid_buf *out)
@@ -155,13 +153,5 @@ enum lucid_error rules_ear_write(const struct rules_input *input, struct lucid_a
     struct lucid_buf out = {0};
     lucid_assert(ret->appraised && input->policy->rules != NULL);
     result_write(input, ret, &out);
-    enum lucid_error e = LUCID_RETRY_MEMORY;
-    if (lucid_buf_ok(&out) && out.len > RESULT_BYTES_MAX) {
-        e = lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_CLAIMS", "documents",
-                         "the attestation result would be longer than %zu bytes", RESULT_BYTES_MAX);
-    } else if (lucid_buf_ok(&out)) {
-        e = canonical_form(lucid_buf_span(&out), arena, &ret->result, why);
-    }
-    lucid_buf_fini(&out);
-    return e;
+    return ear_finish(&out, "INVALID_CLAIMS", "documents", arena, &ret->result, why);
 }
