@@ -10,7 +10,7 @@ set -eu
 
 run="gcc libc6-dev meson ninja-build pkg-config python3 ca-certificates
     liblmdb-dev libsodium-dev libevent-dev libjansson-dev libssl-dev libcurl4-openssl-dev
-    zlib1g-dev libsecp256k1-dev libhiredis-dev"
+    zlib1g-dev libsecp256k1-dev libhiredis-dev libyaml-dev"
 test="libcmocka-dev openssl hledger redis-server nginx"
 ci="clang clang-format clang-tidy cppcheck libclang-rt-14-dev llvm jq wrk strace lmdb-utils
     golang-golang-x-mod-dev mandoc caddy python3-venv

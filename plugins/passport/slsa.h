@@ -1,0 +1,121 @@
+/* Supply chain: in-toto statements in DSSE envelopes, and the SLSA level that they show.
+ *
+ *   DSSE v1: signature over "DSSEv1" SP len(type) SP type SP len(body) SP body
+ *   statement: _type https://in-toto.io/Statement/v1 or v0.1
+ *   predicate: https://slsa.dev/provenance/v1 or v0.2
+ *
+ * The level counts as the product does (0 … 4), each a check (docs/PASSPORT.md):
+ *
+ *   1  provenance parses, and a subject's sha256 is the container's digest
+ *   2  and it is signed by a key of a configured builder, whose id the predicate names
+ *   3  and that builder is configured as isolated, and source and build type are among those
+ *      expected of it
+ *   4  and a second provenance, of another builder, reaches 3 with the same digest
+ *
+ * No network, clock or certificate: builders' keys come from configuration.
+ *
+ * Thread: pure functions. */
+#ifndef LUCID_PLUGINS_PASSPORT_SLSA_H
+#define LUCID_PLUGINS_PASSPORT_SLSA_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/sha256.h"
+#include "plugins/verifier/jose.h"
+
+#define SLSA_ENVELOPE_BYTES_MAX ((size_t)1024 * 1024)
+#define SLSA_ENVELOPES_MAX      4
+#define SLSA_SIGNATURES_MAX     8
+#define SLSA_SUBJECTS_MAX       256
+#define SLSA_BUILDERS_MAX       16
+#define SLSA_BUILDER_KEYS_MAX   4
+#define SLSA_EXPECTED_MAX       16
+#define SLSA_LEVEL_MAX          4
+
+struct slsa_builder {
+    struct lucid_span id;                        /* as the predicate names it, exactly */
+    struct jose_key keys[SLSA_BUILDER_KEYS_MAX]; /* Ed25519, P-256 */
+    size_t key_count;
+    bool isolated;
+    struct lucid_span sources[SLSA_EXPECTED_MAX]; /* exact, or a prefix that ends in '*' */
+    size_t source_count;
+    struct lucid_span build_types[SLSA_EXPECTED_MAX];
+    size_t build_type_count;
+};
+
+struct slsa_builders {
+    struct slsa_builder *items;
+    size_t count;
+};
+
+/* A public key of a builder: PEM (SubjectPublicKeyInfo), or base64 of a raw Ed25519 key.
+ * LUCID_REFUSE_INVALID (INVALID_KEY). */
+enum lucid_error slsa_key_read(struct lucid_span text, struct jose_key *ret,
+                               struct lucid_why *why) LUCID_WARN_UNUSED;
+
+struct slsa_envelope {
+    struct lucid_span payload_type;
+    struct lucid_span payload; /* decoded */
+    struct {
+        struct lucid_span keyid;
+        struct lucid_span sig; /* decoded: 64 bytes, or ECDSA in DER */
+    } signatures[SLSA_SIGNATURES_MAX];
+    size_t signature_count;
+};
+
+/* Reads an envelope: JSON {payload, payloadType, signatures:[{keyid?, sig}]}, base64 standard or
+ * url-safe, padded or not; also as member dsseEnvelope of a sigstore bundle, whose certificates are
+ * not looked at. Members that are not known are read over. INVALID_PROVENANCE with the param. */
+enum lucid_error slsa_envelope_read(struct lucid_span text, struct lucid_arena *arena,
+                                    struct slsa_envelope *ret,
+                                    struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* Appends what is signed (PAE). */
+void slsa_pae_write(struct lucid_span type, struct lucid_span body, struct lucid_buf *out);
+
+/* Whether one of the signatures is by that key. Ed25519 by the given rule; ES256 raw or DER. */
+bool slsa_envelope_signed(const struct slsa_envelope *envelope, const struct jose_key *key,
+                          struct lucid_arena *arena, jose_ed25519_fn *ed25519,
+                          void *context) LUCID_WARN_UNUSED;
+
+struct slsa_provenance {
+    struct lucid_span statement_type;
+    struct lucid_span predicate_type;
+    struct lucid_span builder;
+    struct lucid_span build_type;
+    struct lucid_span
+        source; /* externalParameters.source.uri / .source, invocation.configSource.uri,
+                   buildDefinition.resolvedDependencies[0].uri, the first there is */
+    uint8_t (*subjects)[LUCID_SHA256_BYTES]; /* sha256 digests */
+    size_t subject_count;
+};
+
+/* Reads the statement of an envelope's payload. INVALID_PROVENANCE: no statement, or a predicate of
+ * another type. Subjects without a sha256 are counted by nobody. */
+enum lucid_error slsa_statement_read(struct lucid_span payload, struct lucid_arena *arena,
+                                     struct slsa_provenance *ret,
+                                     struct lucid_why *why) LUCID_WARN_UNUSED;
+
+struct slsa_result {
+    unsigned level;
+    const char *track; /* "none", "SLSA_BUILD_LEVEL_1" … _3; static storage */
+    /* Why it is not one more, a lower-case code with points: "slsa.subject_differs",
+     * "slsa.signature_unknown", "slsa.not_isolated", "slsa.source_unexpected",
+     * "slsa.build_type_unexpected", "slsa.one_builder"; "slsa.complete" at 4, "slsa.no_provenance".
+     * Static storage. */
+    const char *code;
+    struct lucid_span builder; /* of the provenance that counted; len 0: none */
+    bool has_provenance;
+    uint8_t provenance[LUCID_SHA256_BYTES]; /* of that envelope's bytes as given */
+};
+const char *slsa_track(unsigned level);
+
+/* The level that the envelopes (their text) show of a container. A malformed one is refused with
+ * param "provenance[1].…"; one that shows nothing shows nothing. */
+enum lucid_error slsa_appraise(const struct lucid_span *envelopes, size_t count,
+                               const uint8_t container[LUCID_SHA256_BYTES],
+                               const struct slsa_builders *builders, struct lucid_arena *arena,
+                               jose_ed25519_fn *ed25519, void *context, struct slsa_result *ret,
+                               struct lucid_why *why) LUCID_WARN_UNUSED;
+
+#endif
