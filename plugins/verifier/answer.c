@@ -83,7 +83,7 @@ static enum lucid_error proof_write(struct ask *ask, uint64_t leaf)
         return result == LUCID_PLUGIN_BUSY || result == LUCID_PLUGIN_OK ? LUCID_RETRY_BUSY
                                                                         : LUCID_FATAL_CORRUPT;
     }
-    lucid_buf_span_put(&ask->out, kind_span(text));
+    lucid_buf_span_put(&ask->out, kit_span(text));
     return LUCID_OK;
 }
 
@@ -113,7 +113,7 @@ enum lucid_error answer_write(struct ask *ask, const struct kind_row *row, bool 
     } else {
         lucid_json_member_null(out, "ear"); /* erased */
     }
-    error = ask_place_write(ask, row);
+    error = ask_place_write(ask, row->leaf);
     if (error != LUCID_OK) {
         return error;
     }
@@ -134,7 +134,7 @@ enum lucid_error answer_problem(struct ask *ask, const char *list, size_t at,
 {
     struct lucid_buf *out = &ask->out;
     const char *step = appraisal_step_name(failed);
-    struct lucid_span id = kind_span(ask->host->call_header(ask->call, "x-request-id"));
+    struct lucid_span id = kit_span(ask->host->call_header(ask->call, "x-request-id"));
     lucid_buf_char(out, '{');
     lucid_json_member_cstr(out, "type", "about:blank");
     lucid_json_member_cstr(out, "title", "Unprocessable Content");
@@ -158,7 +158,7 @@ enum lucid_error answer_problem(struct ask *ask, const char *list, size_t at,
     }
     ask->host->call_add_header(ask->call, "Cache-Control", "no-cache");
     ask->host->call_respond(ask->call, 422, "application/problem+json",
-                            kind_bytes(lucid_buf_span(out)));
+                            kit_bytes(lucid_buf_span(out)));
     return LUCID_OK;
 }
 
@@ -197,7 +197,7 @@ enum lucid_error answer_item_write(struct ask *ask, enum kind_item item, const s
     } else if (item == KIND_CLAIMS) {
         lucid_json_member_null(&ask->out, "ear"); /* erased */
     }
-    error = ask_place_write(ask, row);
+    error = ask_place_write(ask, row->leaf);
     if (error == LUCID_OK) {
         lucid_json_member(&ask->out, "record");
         lucid_buf_span_put(&ask->out, payload);

@@ -112,7 +112,8 @@ enum lucid_error appraise_policy(struct ask *ask, struct appraise *appraise,
     if (error == LUCID_OK) {
         input->policy = &appraise->policy;
         uint64_t lifetime = appraise->policy.result_lifetime_s;
-        input->lifetime_s = lifetime < ask->verifier->result_s ? lifetime : ask->verifier->result_s;
+        input->lifetime_s =
+            lifetime < verifier_of(ask)->result_s ? lifetime : verifier_of(ask)->result_s;
     }
     return error;
 }
@@ -145,7 +146,7 @@ static enum lucid_error item_find(struct ask *ask, struct lucid_span key,
     struct kind_import import;
     ret->key = key;
     ret->imported_s = 0;
-    enum lucid_error error = anchor_find(ask->verifier, key, &ret->bytes);
+    enum lucid_error error = anchor_find(verifier_of(ask), key, &ret->bytes);
     if (error != LUCID_NOTE_ABSENT) {
         return error;
     }
@@ -174,7 +175,7 @@ static enum lucid_error item_add(struct ask *ask, struct appraise *appraise, con
     }
     enum lucid_error error = ask_keep(ask, lucid_span_str(key), &kept);
     if (error == LUCID_OK) {
-        error = item_find(ask, kind_span(kept), &appraise->collateral[input->collateral_count]);
+        error = item_find(ask, kit_span(kept), &appraise->collateral[input->collateral_count]);
     }
     if (error == LUCID_OK) {
         input->collateral_count++;
@@ -227,7 +228,7 @@ static void blob_add(struct blobs *blobs, struct lucid_span bytes)
         return;
     }
     for (size_t i = 0; i < blobs->count; i++) {
-        if (lucid_span_equal(kind_span(blobs->items[i]), bytes)) {
+        if (lucid_span_equal(kit_span(blobs->items[i]), bytes)) {
             return;
         }
     }
@@ -235,7 +236,7 @@ static void blob_add(struct blobs *blobs, struct lucid_span bytes)
         blobs->too_many = true;
         return;
     }
-    blobs->items[blobs->count++] = kind_bytes(bytes);
+    blobs->items[blobs->count++] = kit_bytes(bytes);
 }
 
 enum lucid_error appraise_blobs(struct ask *ask, const struct appraise *appraise,

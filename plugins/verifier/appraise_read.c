@@ -35,7 +35,7 @@ static enum lucid_error bytes_read(struct ask *ask, const struct jcs_value *obje
     }
     error = ask_keep(ask, text, &kept);
     if (error == LUCID_OK) {
-        *ret = kind_span(kept);
+        *ret = kit_span(kept);
     }
     return error;
 }
@@ -68,7 +68,7 @@ static enum lucid_error endorsements_read(struct ask *ask, const struct jcs_valu
                 return invalid(why, param, "it is too long");
             }
             error = ask_keep(ask, text, &kept);
-            *out = error == LUCID_OK ? kind_span(kept) : *out;
+            *out = error == LUCID_OK ? kit_span(kept) : *out;
         } else {
             error = ask_base64(ask, text, APPRAISAL_EVIDENCE_BYTES_MAX, param, out, why);
         }
@@ -121,7 +121,7 @@ static enum lucid_error evidence_read(struct ask *ask, const struct jcs_value *o
         error = ask_keep(ask, ret->type, &type);
     }
     if (error == LUCID_OK) {
-        ret->type = kind_span(type);
+        ret->type = kit_span(type);
         error = ask_text(object, where, "name", false, APPRAISAL_NAME_BYTES_MAX, &name, why);
     }
     if (error == LUCID_OK) {
@@ -177,7 +177,7 @@ static enum lucid_error runtime_read(struct ask *ask, const struct jcs_value *va
     }
     lucid_buf_fini(&text);
     if (error == LUCID_OK) {
-        *ret = kind_span(kept);
+        *ret = kit_span(kept);
     }
     return error;
 }
@@ -200,7 +200,7 @@ static enum lucid_error challenge_take(struct ask *ask, const struct jcs_value *
     if (error == LUCID_OK) {
         error = ask_keep(ask, session, &kept);
     }
-    return error == LUCID_OK ? challenge_read(ask->verifier->challenge_key, kind_span(kept),
+    return error == LUCID_OK ? challenge_read(verifier_of(ask)->challenge_key, kit_span(kept),
                                               runtime->audience, &ret->challenge, why)
                              : error;
 }
@@ -248,7 +248,7 @@ enum lucid_error appraise_read(struct ask *ask, struct appraise *appraise,
         error = ask_text(body, "", "policyId", false, 128, &policy, why);
     }
     if (error == LUCID_OK) {
-        appraise_policy_default(ask->verifier, ret_policy);
+        appraise_policy_default(verifier_of(ask), ret_policy);
         error = policy.len > 0 ? ask_digest(policy, "policyId", ret_policy, why) : LUCID_OK;
     }
     if (error == LUCID_OK) {

@@ -1,5 +1,4 @@
 /* decide, apply and the tables of kind `attestation`. */
-#include "plugins/verifier/kind.h"
 
 #include <stdio.h>
 
@@ -8,56 +7,14 @@
 #include "base/jcs/jcs.h"
 #include "plugins/verifier/appraisal.h"
 #include "plugins/verifier/canonical.h"
+#include "plugins/verifier/kind_internal.h"
 
 enum {
-    HASH_BYTES = LUCID_SHA256_BYTES,
-    ITEM_KEY_BYTES = 1 + HASH_BYTES,
-    ORDER_KEY_BYTES = 1 + 8,
-    ROW_HEAD_BYTES = 3 * 8,
-    NONCE_ROW_BYTES = 2 * HASH_BYTES,
-    COLLATERAL_ROW_BYTES = HASH_BYTES + 2 * 8,
-    IMPORT_HEAD_BYTES = HASH_BYTES + 8,
     ARENA_BYTES_MAX = 8 << 20,
     DEPTH_MAX = 16,
     VALUES_MAX = 65536,
     AGAIN_S = 3600,
-    ASKED_FIRST = 2, /* evidences come after the policy and the runtime data */
 };
-
-enum lucid_error kind_error(enum lucid_plugin_result result)
-{
-    switch (result) {
-    case LUCID_PLUGIN_OK:
-        return LUCID_OK;
-    case LUCID_PLUGIN_ABSENT:
-        return LUCID_NOTE_ABSENT;
-    case LUCID_PLUGIN_ERASED:
-        return LUCID_NOTE_ERASED;
-    case LUCID_PLUGIN_REFUSED:
-        return LUCID_REFUSE_INVALID;
-    case LUCID_PLUGIN_BUSY:
-        return LUCID_RETRY_BUSY;
-    case LUCID_PLUGIN_CORRUPT:
-        break;
-    }
-    return LUCID_FATAL_CORRUPT;
-}
-
-static struct lucid_plugin_bytes item_key(uint8_t out[ITEM_KEY_BYTES], enum kind_item item,
-                                          const uint8_t id[HASH_BYTES])
-{
-    out[0] = (uint8_t)item;
-    memcpy(out + 1, id, HASH_BYTES);
-    return (struct lucid_plugin_bytes){out, ITEM_KEY_BYTES};
-}
-
-static struct lucid_plugin_bytes order_key(uint8_t out[ORDER_KEY_BYTES], enum kind_item item,
-                                           uint64_t sequence)
-{
-    out[0] = (uint8_t)item;
-    lucid_put_be64(out + 1, sequence);
-    return (struct lucid_plugin_bytes){out, ORDER_KEY_BYTES};
-}
 
 /* --- decide ----------------------------------------------------------------------------------- */
 
@@ -105,7 +62,7 @@ static enum lucid_plugin_result known_decide(const struct lucid_plugin_host *hos
     uint8_t key[ITEM_KEY_BYTES];
     struct lucid_plugin_bytes row;
     if (!command->is_collateral) {
-        return host->txn_get(txn, KIND_ITEMS, item_key(key, command->item, command->id), &row);
+        return host->txn_get(txn, KIND_ITEMS, kind_item_key(key, command->item, command->id), &row);
     }
     enum lucid_plugin_result result = host->txn_get(txn, KIND_COLLATERAL, command->key, &row);
     if (result == LUCID_PLUGIN_OK && row.len != COLLATERAL_ROW_BYTES) {
@@ -259,13 +216,13 @@ static enum lucid_plugin_result item_put(const struct lucid_plugin_host *host,
     lucid_put_be64(head + 16, event->time_ms);
     lucid_buf_put(&row, head, sizeof(head));
     lucid_buf_span_put(&row, summary);
-    enum lucid_plugin_result result = lucid_buf_ok(&row)
-                                          ? host->txn_put(txn, KIND_ITEMS, item_key(key, item, id),
-                                                          kind_bytes(lucid_buf_span(&row)))
-                                          : LUCID_PLUGIN_BUSY;
+    enum lucid_plugin_result result =
+        lucid_buf_ok(&row) ? host->txn_put(txn, KIND_ITEMS, kind_item_key(key, item, id),
+                                           kit_bytes(lucid_buf_span(&row)))
+                           : LUCID_PLUGIN_BUSY;
     lucid_buf_fini(&row);
     if (result == LUCID_PLUGIN_OK) {
-        result = host->txn_put(txn, KIND_ORDER, order_key(order, item, event->sequence),
+        result = host->txn_put(txn, KIND_ORDER, kind_order_key(order, item, event->sequence),
                                (struct lucid_plugin_bytes){id, HASH_BYTES});
     }
     return result;
@@ -297,19 +254,6 @@ static bool asked_of(const struct jcs_value *record, uint8_t ret[HASH_BYTES])
     }
     lucid_sha256(lucid_span(digests, count * HASH_BYTES), ret);
     return true;
-}
-
-void kind_asked(const uint8_t policy[HASH_BYTES], struct lucid_span runtime_data,
-                const struct lucid_span *evidences, size_t count, uint8_t ret[HASH_BYTES])
-{
-    uint8_t digests[ASKED_FIRST + APPRAISAL_EVIDENCES_MAX][HASH_BYTES];
-    lucid_assert(count <= APPRAISAL_EVIDENCES_MAX);
-    memcpy(digests[0], policy, HASH_BYTES);
-    lucid_sha256(runtime_data, digests[1]);
-    for (size_t i = 0; i < count; i++) {
-        lucid_sha256(evidences[i], digests[ASKED_FIRST + i]);
-    }
-    lucid_sha256(lucid_span(digests, (ASKED_FIRST + count) * HASH_BYTES), ret);
 }
 
 /* holder: what has the member "nonce". */
@@ -354,7 +298,7 @@ static enum lucid_plugin_result collateral_put(const struct lucid_plugin_host *h
     lucid_put_be64(row + HASH_BYTES, imported_s);
     lucid_put_be64(row + HASH_BYTES + 8, event->sequence);
     lucid_put_be64(sequence, event->sequence);
-    enum lucid_plugin_result result = host->txn_put(txn, KIND_COLLATERAL, kind_bytes(key),
+    enum lucid_plugin_result result = host->txn_put(txn, KIND_COLLATERAL, kit_bytes(key),
                                                     (struct lucid_plugin_bytes){row, sizeof(row)});
     uint8_t import[IMPORT_HEAD_BYTES + LUCID_PLUGIN_KEY_BYTES_MAX];
     memcpy(import, row, IMPORT_HEAD_BYTES);
@@ -383,7 +327,7 @@ static enum lucid_plugin_result claims_put(const struct lucid_plugin_host *host,
         lucid_put_be64(head + 8, event->leaf);
         lucid_put_be64(head + 16, event->time_ms);
         result = digest_member(at, "document", id)
-                     ? host->txn_put(txn, KIND_ITEMS, item_key(key, KIND_CLAIMS_DOCUMENT, id),
+                     ? host->txn_put(txn, KIND_ITEMS, kind_item_key(key, KIND_CLAIMS_DOCUMENT, id),
                                      (struct lucid_plugin_bytes){head, sizeof(head)})
                      : LUCID_PLUGIN_CORRUPT;
     }
@@ -446,12 +390,12 @@ static enum lucid_plugin_result kind_apply(const struct lucid_plugin_host *host,
     const struct jcs_value *record;
     enum lucid_plugin_result result = LUCID_PLUGIN_CORRUPT;
     lucid_arena_init(&arena, ARENA_BYTES_MAX);
-    if (parse(kind_span(event->payload), &arena, &record)) {
-        if (lucid_span_is(kind_span(event->type), "attestation.collateral")) {
+    if (parse(kit_span(event->payload), &arena, &record)) {
+        if (lucid_span_is(kit_span(event->type), "attestation.collateral")) {
             result = collateral_put(host, txn, event, record);
         }
         for (size_t i = 0; i < sizeof(item_types) / sizeof(item_types[0]); i++) {
-            if (lucid_span_is(kind_span(event->type), item_types[i].type)) {
+            if (lucid_span_is(kit_span(event->type), item_types[i].type)) {
                 result = item_apply(host, txn, event, item_types[i].item, record);
             }
         }
@@ -471,122 +415,10 @@ static bool kind_body_fits(const struct lucid_plugin_host *host,
     uint8_t hash[HASH_BYTES];
     host->sha256(host, &body, 1, hash);
     lucid_arena_init(&arena, ARENA_BYTES_MAX);
-    bool fits = parse(kind_span(event->payload), &arena, &record) &&
+    bool fits = parse(kit_span(event->payload), &arena, &record) &&
                 digest_member(record, "ear", named) && memcmp(named, hash, HASH_BYTES) == 0;
     lucid_arena_fini(&arena);
     return fits;
-}
-
-/* --- snapshots -------------------------------------------------------------------------------- */
-
-enum lucid_error kind_find(const struct lucid_plugin_host *host, struct lucid_plugin_view *view,
-                           enum kind_item item, const uint8_t id[HASH_BYTES], struct kind_row *ret)
-{
-    uint8_t key[ITEM_KEY_BYTES];
-    struct lucid_plugin_bytes row;
-    enum lucid_plugin_result result =
-        host->view_get(view, KIND_NAME, KIND_ITEMS, item_key(key, item, id), &row);
-    if (result != LUCID_PLUGIN_OK) {
-        return kind_error(result);
-    }
-    if (row.len < ROW_HEAD_BYTES) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    memcpy(ret->id, id, HASH_BYTES);
-    ret->sequence = lucid_get_be64(row.data);
-    ret->leaf = lucid_get_be64(row.data + 8);
-    ret->time_ms = lucid_get_be64(row.data + 16);
-    ret->summary = lucid_span(row.data + ROW_HEAD_BYTES, row.len - ROW_HEAD_BYTES);
-    return LUCID_OK;
-}
-
-enum lucid_error kind_before(const struct lucid_plugin_host *host, struct lucid_plugin_view *view,
-                             enum kind_item item, uint64_t before, struct kind_row *ret)
-{
-    uint8_t key[ORDER_KEY_BYTES];
-    uint8_t id[HASH_BYTES];
-    struct lucid_plugin_bytes found;
-    struct lucid_plugin_bytes row;
-    enum lucid_plugin_result result =
-        host->view_seek(view, KIND_NAME, KIND_ORDER, LUCID_PLUGIN_SEEK_LE,
-                        order_key(key, item, before == 0 ? UINT64_MAX : before - 1), &found, &row);
-    if (result == LUCID_PLUGIN_ABSENT) {
-        return LUCID_NOTE_END;
-    }
-    if (result != LUCID_PLUGIN_OK) {
-        return kind_error(result);
-    }
-    if (found.len != ORDER_KEY_BYTES || row.len != HASH_BYTES) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    if (found.data[0] != (uint8_t)item) {
-        return LUCID_NOTE_END;
-    }
-    memcpy(id, row.data, HASH_BYTES);
-    enum lucid_error error = kind_find(host, view, item, id, ret);
-    return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
-}
-
-enum lucid_error kind_nonce(const struct lucid_plugin_host *host, struct lucid_plugin_view *view,
-                            const uint8_t nonce[HASH_BYTES], uint8_t ret_id[HASH_BYTES],
-                            uint8_t ret_asked[HASH_BYTES])
-{
-    struct lucid_plugin_bytes row;
-    enum lucid_plugin_result result = host->view_get(
-        view, KIND_NAME, KIND_NONCES, (struct lucid_plugin_bytes){nonce, HASH_BYTES}, &row);
-    if (result != LUCID_PLUGIN_OK) {
-        return kind_error(result);
-    }
-    if (row.len != NONCE_ROW_BYTES) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    memcpy(ret_id, row.data, HASH_BYTES);
-    memcpy(ret_asked, row.data + HASH_BYTES, HASH_BYTES);
-    return LUCID_OK;
-}
-
-enum lucid_error kind_collateral(const struct lucid_plugin_host *host,
-                                 struct lucid_plugin_view *view, struct lucid_span key,
-                                 struct kind_import *ret)
-{
-    struct lucid_plugin_bytes row;
-    enum lucid_plugin_result result =
-        host->view_get(view, KIND_NAME, KIND_COLLATERAL, kind_bytes(key), &row);
-    if (result != LUCID_PLUGIN_OK) {
-        return kind_error(result);
-    }
-    if (row.len != COLLATERAL_ROW_BYTES) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    ret->key = key;
-    memcpy(ret->sha256, row.data, HASH_BYTES);
-    ret->imported_s = lucid_get_be64(row.data + HASH_BYTES);
-    ret->sequence = lucid_get_be64(row.data + HASH_BYTES + 8);
-    return LUCID_OK;
-}
-
-enum lucid_error kind_import_before(const struct lucid_plugin_host *host,
-                                    struct lucid_plugin_view *view, uint64_t before,
-                                    struct kind_import *ret)
-{
-    uint8_t at[8];
-    struct lucid_plugin_bytes key;
-    struct lucid_plugin_bytes row;
-    lucid_put_be64(at, before == 0 ? UINT64_MAX : before - 1);
-    enum lucid_plugin_result result =
-        host->view_seek(view, KIND_NAME, KIND_IMPORTS, LUCID_PLUGIN_SEEK_LE,
-                        (struct lucid_plugin_bytes){at, sizeof(at)}, &key, &row);
-    if (result != LUCID_PLUGIN_OK) {
-        return result == LUCID_PLUGIN_ABSENT ? LUCID_NOTE_END : kind_error(result);
-    }
-    if (key.len != 8 || row.len <= IMPORT_HEAD_BYTES) {
-        return LUCID_FATAL_CORRUPT;
-    }
-    memcpy(ret->sha256, row.data, HASH_BYTES);
-    ret->imported_s = lucid_get_be64(row.data + HASH_BYTES);
-    ret->key = lucid_span(row.data + IMPORT_HEAD_BYTES, row.len - IMPORT_HEAD_BYTES);
-    ret->sequence = lucid_get_be64(key.data);
-    return LUCID_OK;
 }
 
 /* --- the kind --------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@
 
 #include "base/arena.h"
 #include "base/sha256.h"
+#include "plugins/kit/bytes.h"
 
 #define KIND_NAME "attestation"
 
@@ -37,9 +38,6 @@ enum kind_item {
 };
 
 extern const struct lucid_plugin_kind kind_attestation[]; /* a plugin's list */
-
-/* What the service answered, as ours. */
-enum lucid_error kind_error(enum lucid_plugin_result result) LUCID_WARN_UNUSED;
 
 /* --- commands --------------------------------------------------------------------------------- */
 
@@ -113,15 +111,5 @@ enum lucid_error kind_import_before(const struct lucid_plugin_host *host,
  * runtime data and of all evidences (at most APPRAISAL_EVIDENCES_MAX). */
 void kind_asked(const uint8_t policy[LUCID_SHA256_BYTES], struct lucid_span runtime_data,
                 const struct lucid_span *evidences, size_t count, uint8_t ret[LUCID_SHA256_BYTES]);
-
-static inline struct lucid_span kind_span(struct lucid_plugin_bytes bytes)
-{
-    return (struct lucid_span){bytes.data, bytes.len};
-}
-
-static inline struct lucid_plugin_bytes kind_bytes(struct lucid_span span)
-{
-    return (struct lucid_plugin_bytes){span.data, span.len};
-}
 
 #endif

@@ -1,32 +1,15 @@
 /* The plugin `verifier`: what it brings, opening and closing it. */
 #include <stdio.h>
 
-#include "base/base64url.h"
 #include "base/secret.h"
 #include "plugins/verifier/module.h"
 
 extern const char verifier_openapi_document[];
 
-/* RFC 7638 with the members of RFC 8037: how the key is called in tokens and in the JWKS. */
-static bool kid_make(const struct lucid_plugin_host *host, char ret[VERIFIER_KID_BYTES + 1])
-{
-    struct lucid_buf text = {0};
-    uint8_t digest[LUCID_SHA256_BYTES];
-    lucid_buf_str(&text, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
-    lucid_base64url_write(&text, lucid_span(host->public_key, LUCID_PLUGIN_KEY_BYTES));
-    lucid_buf_str(&text, "\"}");
-    lucid_sha256(lucid_buf_span(&text), digest);
-    bool ok = lucid_buf_ok(&text);
-    lucid_buf_clear(&text);
-    lucid_base64url_write(&text, lucid_span(digest, sizeof(digest)));
-    ok = ok && lucid_buf_ok(&text) && text.len == VERIFIER_KID_BYTES;
-    if (ok) {
-        memcpy(ret, text.data, VERIFIER_KID_BYTES);
-        ret[VERIFIER_KID_BYTES] = '\0';
-    }
-    lucid_buf_fini(&text);
-    return ok;
-}
+const struct ask_module ask_module = {
+    .codes = verifier_codes,
+    .corrupt = "attestation.corrupt",
+};
 
 static void verifier_close(void *self)
 {
@@ -54,7 +37,7 @@ static enum lucid_plugin_result verifier_open(const struct lucid_plugin_host *ho
         verifier_close(verifier);
         return LUCID_PLUGIN_REFUSED;
     }
-    if (!kid_make(host, verifier->kid)) {
+    if (!key_kid(host->public_key, verifier->kid)) {
         verifier_close(verifier);
         return LUCID_PLUGIN_BUSY;
     }

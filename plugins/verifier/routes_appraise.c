@@ -7,7 +7,7 @@
 static void count(const struct ask *ask, const struct appraisal *appraisal)
 {
     if (!appraisal->appraised) {
-        atomic_fetch_add_explicit(&ask->verifier->counters.refused[appraisal->failed_step], 1,
+        atomic_fetch_add_explicit(&verifier_of(ask)->counters.refused[appraisal->failed_step], 1,
                                   memory_order_relaxed);
     }
 }
@@ -152,9 +152,9 @@ static enum lucid_error handle(struct ask *ask, struct lucid_why *why)
     if (appraise == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    appraise->input.allow_mock = ask->verifier->allow_mock;
+    appraise->input.allow_mock = verifier_of(ask)->allow_mock;
     appraise->input.test = ask->host->test;
-    appraise->input.developer = ask->verifier->developer;
+    appraise->input.developer = verifier_of(ask)->developer;
     appraise->input.build = lucid_span_str(verifier_version);
     appraise->input.issuer = lucid_span_str(ask->host->origin);
     return run(ask, appraise, why);
@@ -183,7 +183,7 @@ static enum lucid_error answered(struct ask *ask, struct lucid_why *why)
         return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
     }
     if (!command->ret_known) {
-        metrics_appraised(ask->verifier, row.summary);
+        metrics_appraised(verifier_of(ask), row.summary);
     }
     return ask_answer(ask, command->ret_known ? 200 : 201);
 }

@@ -54,8 +54,8 @@ static enum lucid_error challenge(struct ask *ask, struct lucid_why *why)
     char session[CHALLENGE_SESSION_BYTES];
     uint8_t random[16];
     ask->host->random(ask->host, random, sizeof(random));
-    challenge_make(ask->verifier->challenge_key, random, audience, ask->now_ms / 1000,
-                   ask->verifier->challenge_s, session, &made);
+    challenge_make(verifier_of(ask)->challenge_key, random, audience, ask->now_ms / 1000,
+                   verifier_of(ask)->challenge_s, session, &made);
     lucid_buf_char(&ask->out, '{');
     lucid_json_member_str(&ask->out, "sessionId", made.session_id);
     lucid_json_member(&ask->out, "nonce");
@@ -67,7 +67,7 @@ static enum lucid_error challenge(struct ask *ask, struct lucid_why *why)
     lucid_json_member_time(&ask->out, "issuedAt", made.issued_s * 1000);
     lucid_json_member_time(&ask->out, "expiresAt", made.expires_s * 1000);
     lucid_buf_char(&ask->out, '}');
-    atomic_fetch_add_explicit(&ask->verifier->counters.challenges, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&verifier_of(ask)->counters.challenges, 1, memory_order_relaxed);
     return ask_answer(ask, 200);
 }
 
@@ -79,7 +79,7 @@ enum lucid_plugin_result route_challenge(void *self, struct lucid_plugin_call *c
 
 static enum lucid_error about(struct ask *ask, struct lucid_why *why)
 {
-    const struct verifier *verifier = ask->verifier;
+    const struct verifier *verifier = verifier_of(ask);
     struct lucid_buf *out = &ask->out;
     (void)why;
     lucid_buf_char(out, '{');

@@ -26,7 +26,7 @@ static bool verify(const uint8_t key[DOCUMENT_KEY_BYTES], struct lucid_span mess
                    const uint8_t signature[DOCUMENT_SIGNATURE_BYTES], void *context)
 {
     const struct lucid_plugin_host *host = context;
-    return host->verify(host, key, kind_bytes(message), signature);
+    return host->verify(host, key, kit_bytes(message), signature);
 }
 
 /* --- the request ------------------------------------------------------------------------------ */
@@ -55,7 +55,7 @@ static enum lucid_error documents_read(struct ask *ask, const struct jcs_value *
         if (error != LUCID_OK) {
             return error;
         }
-        ret->documents[count++] = kind_span(kept);
+        ret->documents[count++] = kit_span(kept);
     }
     ret->input.documents = ret->documents;
     ret->input.document_count = count;
@@ -78,7 +78,7 @@ static enum lucid_error session_read(struct ask *ask, const struct jcs_value *bo
     }
     error = ask_text(body, "", "audience", true, CHALLENGE_AUDIENCE_BYTES_MAX, &audience, why);
     if (error == LUCID_OK) {
-        error = challenge_read(ask->verifier->challenge_key, session, audience, &challenge, why);
+        error = challenge_read(verifier_of(ask)->challenge_key, session, audience, &challenge, why);
     }
     if (error == LUCID_OK && ask->now_ms / 1000 > challenge.expires_s) {
         error = lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "CHALLENGE_UNKNOWN", "sessionId",
@@ -92,7 +92,7 @@ static enum lucid_error session_read(struct ask *ask, const struct jcs_value *bo
     lucid_base64url_write(&text, lucid_span(challenge.nonce, sizeof(challenge.nonce)));
     error = lucid_buf_ok(&text) ? ask_keep(ask, lucid_buf_span(&text), &kept) : LUCID_RETRY_MEMORY;
     lucid_buf_fini(&text);
-    ret->input.nonce = error == LUCID_OK ? kind_span(kept) : ret->input.nonce;
+    ret->input.nonce = error == LUCID_OK ? kit_span(kept) : ret->input.nonce;
     return error;
 }
 
@@ -145,7 +145,7 @@ static enum lucid_error request_read(struct ask *ask, struct claiming *ret, stru
         error = ask_text(body, "", "policyId", false, 128, &id, why);
     }
     if (error == LUCID_OK) {
-        appraise_policy_default(ask->verifier, policy);
+        appraise_policy_default(verifier_of(ask), policy);
         error = id.len > 0 ? ask_digest(id, "policyId", policy, why) : LUCID_OK;
     }
     if (error == LUCID_OK) {
@@ -168,7 +168,7 @@ static enum lucid_error request_read(struct ask *ask, struct claiming *ret, stru
     ret->input.lifetime_s = ret->policy.input.lifetime_s;
     ret->input.received_s = ask->now_ms / 1000;
     ret->input.test = ask->host->test;
-    ret->input.developer = ask->verifier->developer;
+    ret->input.developer = verifier_of(ask)->developer;
     ret->input.build = lucid_span_str(verifier_version);
     ret->input.issuer = lucid_span_str(ask->host->origin);
     ret->input.verify = verify;
@@ -198,12 +198,12 @@ static size_t blobs_list(const struct claiming *claiming, struct lucid_plugin_by
     const struct rules_input *input = &claiming->input;
     size_t count = 0;
     for (; count < input->document_count; count++) {
-        ret[count] = kind_bytes(claiming->documents[count]);
+        ret[count] = kit_bytes(claiming->documents[count]);
     }
-    ret[count++] = kind_bytes(input->policy_bytes);
+    ret[count++] = kit_bytes(input->policy_bytes);
     if (input->hardware_record.len > 0) {
-        ret[count++] = kind_bytes(input->hardware_record);
-        ret[count++] = kind_bytes(input->hardware_runtime);
+        ret[count++] = kit_bytes(input->hardware_record);
+        ret[count++] = kit_bytes(input->hardware_runtime);
     }
     return count;
 }

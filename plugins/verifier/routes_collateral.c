@@ -33,7 +33,7 @@ static enum lucid_error item_read(struct ask *ask, const struct jcs_value *body,
                             "it must have at most %zu bytes", APPRAISAL_COLLATERAL_BYTES_MAX);
     }
     error = ask_keep(ask, text, &kept);
-    *ret = error == LUCID_OK ? kind_span(kept) : *ret;
+    *ret = error == LUCID_OK ? kit_span(kept) : *ret;
     return error;
 }
 
@@ -46,11 +46,11 @@ static enum lucid_error submit(struct ask *ask, struct import *import, struct lu
     if (blob == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    *blob = kind_bytes(bytes);
+    *blob = kit_bytes(bytes);
     command->type = "attestation.collateral";
     command->is_collateral = true;
     command->imported_s = ask->now_ms / 1000;
-    command->key = kind_bytes(lucid_span_str(import->item.key));
+    command->key = kit_bytes(lucid_span_str(import->item.key));
     lucid_sha256(bytes, command->sha256);
     lucid_buf_char(&text, '{');
     lucid_json_member_u64(&text, "importedAt", command->imported_s);
@@ -96,8 +96,8 @@ static enum lucid_error post(struct ask *ask, struct lucid_why *why)
         error = item_read(ask, body, &bytes, why);
     }
     if (error == LUCID_OK) {
-        error =
-            collateral_snp(bytes, product, ask->verifier->test_roots, time_s, &import->item, why);
+        error = collateral_snp(bytes, product, verifier_of(ask)->test_roots, time_s, &import->item,
+                               why);
     }
     return error == LUCID_OK ? submit(ask, import, bytes) : error;
 }

@@ -54,7 +54,7 @@ static bool verify(const uint8_t key[DOCUMENT_KEY_BYTES], struct lucid_span mess
                    const uint8_t signature[DOCUMENT_SIGNATURE_BYTES], void *context)
 {
     const struct lucid_plugin_host *host = context;
-    return host->verify(host, key, kind_bytes(message), signature);
+    return host->verify(host, key, kit_bytes(message), signature);
 }
 
 static enum lucid_error key_check(const struct verifier *verifier, const uint8_t key[32],
@@ -116,7 +116,7 @@ static enum lucid_error submit(struct ask *ask, const struct sort *sort, struct 
 
 static enum lucid_error put(struct ask *ask, const struct sort *sort, struct lucid_why *why)
 {
-    struct lucid_span body = kind_span(ask->host->call_body(ask->call));
+    struct lucid_span body = kit_span(ask->host->call_body(ask->call));
     struct lucid_span document;
     const char *name = "";
     uint8_t key[DOCUMENT_KEY_BYTES];
@@ -127,7 +127,7 @@ static enum lucid_error put(struct ask *ask, const struct sort *sort, struct luc
                                key, id, why);
     }
     if (error == LUCID_OK) {
-        error = key_check(ask->verifier, key, why);
+        error = key_check(verifier_of(ask), key, why);
     }
     if (error == LUCID_OK) {
         error = sort->check(ask, document, &name, why);
@@ -166,7 +166,7 @@ static enum lucid_error document_write(struct ask *ask, const struct kind_row *r
     struct lucid_span document;
     ask_row_write(ask, row, NULL);
     out->len--; /* the brace: more comes */
-    enum lucid_error error = ask_place_write(ask, row);
+    enum lucid_error error = ask_place_write(ask, row->leaf);
     if (error == LUCID_OK && whole) {
         error = ask_blob(ask, row->id, &document);
         if (error == LUCID_OK) {

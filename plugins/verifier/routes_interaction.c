@@ -70,7 +70,7 @@ static enum lucid_error post(struct ask *ask, struct lucid_why *why)
     }
     enum lucid_error error = ask_view(ask);
     if (error == LUCID_OK) {
-        error = interaction_parse(kind_span(ask->host->call_body(ask->call)), &ask->arena,
+        error = interaction_parse(kit_span(ask->host->call_body(ask->call)), &ask->arena,
                                   interaction, why);
     }
     if (error == LUCID_OK) {

@@ -1,7 +1,4 @@
 /* GET /v1/attestation/appraisals, …/{id} and its bundle; the same of claims. */
-#include <stdio.h>
-
-#include "base/base64url.h"
 #include "plugins/verifier/appraise.h"
 #include "plugins/verifier/bundle.h"
 
@@ -37,46 +34,22 @@ static enum lucid_error keys_write(struct ask *ask, struct lucid_buf *out)
     uint8_t keys[RECORD_KEYS_MAX][32];
     size_t count = 0;
     enum lucid_error error = ask_keys(ask, keys, RECORD_KEYS_MAX, &count);
-    lucid_buf_str(out, "{\"keys\":[");
-    for (size_t i = 0; i < count && error == LUCID_OK; i++) {
-        struct lucid_buf jwk = {0};
-        uint8_t digest[LUCID_SHA256_BYTES];
-        lucid_buf_str(&jwk, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
-        lucid_base64url_write(&jwk, lucid_span(keys[i], sizeof(keys[i])));
-        lucid_buf_str(&jwk, "\"");
-        lucid_buf_str(out, i > 0 ? "," : "");
-        lucid_buf_span_put(out, lucid_buf_span(&jwk));
-        lucid_buf_char(&jwk, '}');
-        lucid_sha256(lucid_buf_span(&jwk), digest);
-        lucid_buf_str(out, ",\"alg\":\"EdDSA\",\"use\":\"sig\",\"kid\":\"");
-        lucid_base64url_write(out, lucid_span(digest, sizeof(digest)));
-        lucid_buf_str(out, "\"}");
-        error = lucid_buf_ok(&jwk) ? LUCID_OK : LUCID_RETRY_MEMORY;
-        lucid_buf_fini(&jwk);
+    if (error == LUCID_OK && !key_set_write(keys, count, out)) {
+        error = LUCID_RETRY_MEMORY;
     }
-    lucid_buf_str(out, "]}");
     return error;
 }
 
 /* `"proof":{…}` while a head covers the leaf, else nothing. */
 static enum lucid_error proof_member(struct ask *ask, uint64_t leaf, struct lucid_buf *out)
 {
-    struct lucid_plugin_out *proof = ask->host->out_new(ask->call);
-    if (proof == NULL) {
-        return LUCID_RETRY_MEMORY;
-    }
-    enum lucid_plugin_result result = ask->host->view_proof(ask->view, leaf, proof);
-    if (result == LUCID_PLUGIN_OK) {
-        struct lucid_plugin_bytes text = ask->host->out_bytes(proof);
-        if (text.data == NULL) {
-            return LUCID_RETRY_MEMORY;
-        }
+    struct lucid_span proof;
+    enum lucid_error error = ask_proof(ask, leaf, &proof);
+    if (error == LUCID_OK) {
         lucid_buf_str(out, "\"proof\":");
-        lucid_buf_span_put(out, kind_span(text));
+        lucid_buf_span_put(out, proof);
     }
-    return result == LUCID_PLUGIN_OK || result == LUCID_PLUGIN_ABSENT ? LUCID_OK
-           : result == LUCID_PLUGIN_BUSY                              ? LUCID_RETRY_BUSY
-                                                                      : LUCID_FATAL_CORRUPT;
+    return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
 }
 
 static enum lucid_error bundle_with(struct ask *ask, const struct kind_row *row,
@@ -149,14 +122,11 @@ static enum lucid_error one(struct ask *ask, bool claims_only, struct lucid_why 
     uint8_t id[LUCID_SHA256_BYTES];
     struct kind_row row;
     enum kind_item item = KIND_CLAIMS;
-    struct lucid_span wanted = kind_span(ask->host->call_query(ask->call, "bundle"));
-    bool wants_bundle = lucid_span_is(wanted, "1") || lucid_span_is(wanted, "true");
-    if (wanted.len > 0 && !wants_bundle && !lucid_span_is(wanted, "0") &&
-        !lucid_span_is(wanted, "false")) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PARAMETER", "bundle",
-                            "it must be 1 or 0");
+    bool wants_bundle = false;
+    enum lucid_error error = ask_flag(ask, "bundle", &wants_bundle, why);
+    if (error == LUCID_OK) {
+        error = ask_id(ask, id);
     }
-    enum lucid_error error = ask_id(ask, id);
     if (error == LUCID_OK) {
         error = ask_view(ask);
     }

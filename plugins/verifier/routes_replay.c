@@ -12,7 +12,7 @@ static bool verify(const uint8_t key[DOCUMENT_KEY_BYTES], struct lucid_span mess
                    const uint8_t signature[DOCUMENT_SIGNATURE_BYTES], void *context)
 {
     const struct lucid_plugin_host *host = context;
-    return host->verify(host, key, kind_bytes(message), signature);
+    return host->verify(host, key, kit_bytes(message), signature);
 }
 
 static enum lucid_error logged_replay(struct ask *ask, struct lucid_span text,
@@ -121,8 +121,8 @@ static enum lucid_error replay(struct ask *ask, struct lucid_why *why)
         return error;
     }
     atomic_fetch_add_explicit(replay->outcome == REPLAY_SAME
-                                  ? &ask->verifier->counters.replays
-                                  : &ask->verifier->counters.replays_different,
+                                  ? &verifier_of(ask)->counters.replays
+                                  : &verifier_of(ask)->counters.replays_different,
                               1, memory_order_relaxed);
     replay_write(replay, &ask->out);
     error = lucid_buf_ok(&ask->out) ? logged_write(ask, replay) : LUCID_RETRY_MEMORY;

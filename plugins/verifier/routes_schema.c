@@ -24,7 +24,7 @@ static const struct {
 /* The version is in the path: the bytes at an address never change. */
 static enum lucid_error schema(struct ask *ask, struct lucid_why *why)
 {
-    struct lucid_span name = kind_span(ask->host->call_param(ask->call, "name"));
+    struct lucid_span name = kit_span(ask->host->call_param(ask->call, "name"));
     (void)why;
     for (size_t i = 0; i < sizeof(schemas) / sizeof(schemas[0]); i++) {
         if (lucid_span_is(name, schemas[i].name)) {

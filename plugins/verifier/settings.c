@@ -1,11 +1,11 @@
 /* The configuration of the plugin. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "plugins/kit/setting.h"
 #include "plugins/verifier/module.h"
 
-enum { FILE_BYTES_MAX = 256 * 1024, LABEL_BYTES_MAX = 255, ARENA_BYTES_MAX = 64 * 1024 };
+enum { FILE_BYTES_MAX = 256 * 1024 };
 
 const struct lucid_plugin_setting verifier_settings[] = {
     {"allow_mock", LUCID_PLUGIN_BOOL, "false", 0, 0,
@@ -41,27 +41,13 @@ static const char *setting(const struct verifier *verifier, const char *key)
     return verifier->host->setting(verifier->host, key);
 }
 
-/* The file that a setting names, whole; "" names none. */
+/* The file that a setting names; "" names none. */
 static enum lucid_error file_read(const struct verifier *verifier, const char *key,
                                   struct lucid_span *ret, struct lucid_why *why)
 {
-    const char *path = setting(verifier, key);
-    if (path[0] == '\0') {
-        return LUCID_OK;
-    }
-    FILE *file = fopen(path, "re");
-    uint8_t *text = file != NULL ? malloc(FILE_BYTES_MAX + 1) : NULL;
-    size_t len = text != NULL ? fread(text, 1, FILE_BYTES_MAX + 1, file) : 0;
-    bool ok = text != NULL && ferror(file) == 0 && len > 0 && len <= FILE_BYTES_MAX;
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    if (!ok) {
-        free(text);
-        return invalid(key, why, "the file cannot be read, is empty or too large");
-    }
-    *ret = lucid_span(text, len);
-    return LUCID_OK;
+    return setting_file_read(setting(verifier, key), FILE_BYTES_MAX, ret)
+               ? LUCID_OK
+               : invalid(key, why, "the file cannot be read, is empty or too large");
 }
 
 static enum lucid_error keys_read(struct verifier *verifier, struct lucid_why *why)
@@ -88,26 +74,6 @@ static enum lucid_error keys_read(struct verifier *verifier, struct lucid_why *w
     return LUCID_OK;
 }
 
-/* Text that can stand in results and records: short, UTF-8, no control characters. */
-static bool is_label(const char *text)
-{
-    static const struct jcs_limits limits = {.depth_max = 1, .values_max = 1};
-    const struct jcs_value *root;
-    struct lucid_arena arena;
-    struct lucid_buf json = {0};
-    bool good = strlen(text) <= LABEL_BYTES_MAX;
-    for (const char *at = text; *at != '\0'; at++) {
-        good = good && (unsigned char)*at >= 0x20 && *at != 0x7f;
-    }
-    lucid_arena_init(&arena, ARENA_BYTES_MAX);
-    lucid_json_string(&json, lucid_span_str(text));
-    good = good && lucid_buf_ok(&json) &&
-           jcs_parse(lucid_buf_span(&json), &limits, &arena, &root, NULL) == LUCID_OK;
-    lucid_buf_fini(&json);
-    lucid_arena_fini(&arena);
-    return good;
-}
-
 static enum lucid_error choices_read(struct verifier *verifier, struct lucid_why *why)
 {
     struct lucid_span policy = lucid_span_str(setting(verifier, "default_policy"));
@@ -122,7 +88,7 @@ static enum lucid_error choices_read(struct verifier *verifier, struct lucid_why
     }
     verifier->spelling = strcmp(spelling, "veraison") == 0 ? EAR_VERAISON : EAR_DRAFT_04;
     const char *developer = setting(verifier, "developer");
-    if (!is_label(developer)) {
+    if (!setting_is_label(developer)) {
         return invalid("developer", why, "it must be UTF-8 text of at most 255 bytes");
     }
     verifier->developer = lucid_span_str(developer[0] != '\0' ? developer : verifier->host->origin);
@@ -151,14 +117,8 @@ enum lucid_error verifier_settings_read(struct verifier *verifier, struct lucid_
     return error;
 }
 
-static void span_free(struct lucid_span *span)
-{
-    free((void *)(uintptr_t)span->data);
-    *span = (struct lucid_span){0};
-}
-
 void verifier_settings_free(struct verifier *verifier)
 {
-    span_free(&verifier->mock_roots);
-    span_free(&verifier->test_roots);
+    setting_file_free(&verifier->mock_roots);
+    setting_file_free(&verifier->test_roots);
 }

@@ -9,7 +9,7 @@ static bool token_sign(struct lucid_span message, uint8_t ret[LUCID_PLUGIN_SIGNA
                        void *context)
 {
     const struct ask *ask = context;
-    ask->host->sign(ask->host, kind_bytes(message), ret);
+    ask->host->sign(ask->host, kit_bytes(message), ret);
     return true;
 }
 
@@ -19,9 +19,9 @@ enum lucid_error token_write(struct ask *ask, struct lucid_span claims, struct l
     struct lucid_buf header = {0};
     struct lucid_buf token;
     struct lucid_span payload = claims;
-    if (ask->verifier->spelling != EAR_DRAFT_04) {
+    if (verifier_of(ask)->spelling != EAR_DRAFT_04) {
         enum lucid_error error =
-            ear_respell(claims, ask->verifier->spelling, &ask->arena, &payload, why);
+            ear_respell(claims, verifier_of(ask)->spelling, &ask->arena, &payload, why);
         if (error != LUCID_OK) {
             return error;
         }
@@ -32,7 +32,7 @@ enum lucid_error token_write(struct ask *ask, struct lucid_span claims, struct l
     }
     lucid_buf_init(&token, LUCID_PLUGIN_BODY_BYTES_MAX);
     lucid_buf_printf(&header, "{\"alg\":\"EdDSA\",\"kid\":\"%s\",\"typ\":\"eat+jwt\"}",
-                     ask->verifier->kid);
+                     verifier_of(ask)->kid);
     bool ok = lucid_buf_ok(&header) &&
               jose_write(lucid_buf_span(&header), payload, token_sign, ask, &token);
     struct lucid_span copy =

@@ -1,0 +1,67 @@
+/* What the verifier's routes share beyond plugins/kit/ask.h. */
+#include "plugins/verifier/module.h"
+#include "plugins/verifier/scheme.h"
+
+enum lucid_error ask_scheme(const struct ask *ask, struct lucid_span type, const char *param,
+                            struct lucid_why *why)
+{
+    const struct scheme *scheme = type.data == NULL ? NULL : scheme_find(type);
+    if (scheme == NULL) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "EVIDENCE_TYPE_UNKNOWN", param,
+                            "this kind of evidence is not known here");
+    }
+    if (scheme->is_mock && !verifier_of(ask)->allow_mock) {
+        return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "MOCK_NOT_ALLOWED", param,
+                            "this verifier takes no mock evidence");
+    }
+    return LUCID_OK;
+}
+
+enum lucid_error ask_test_time(const struct ask *ask, const struct jcs_value *body, uint64_t *ret,
+                               struct lucid_why *why)
+{
+    const struct jcs_value *time = jcs_member(body, "test_time");
+    uint64_t time_s = ask->now_ms / 1000;
+    if (time != NULL && !ask->host->test) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "TEST_ONLY", "test_time",
+                            "only a store made by `lucid log init --test` takes it");
+    }
+    if (time != NULL && (!jcs_uint(time, &time_s) || time_s > ASK_TIME_MAX_S)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "test_time",
+                            "it must be a whole number of Unix seconds");
+    }
+    *ret = time_s;
+    return LUCID_OK;
+}
+
+/* A summary is an object: its members go on in the row. */
+void ask_row_write(struct ask *ask, const struct kind_row *row, const char *name)
+{
+    struct lucid_buf *out = &ask->out;
+    lucid_buf_char(out, '{');
+    if (name != NULL) {
+        lucid_json_member_hex(out, name, row->id, sizeof(row->id));
+    } else {
+        canonical_digest(out, "id", row->id);
+    }
+    lucid_json_member_u64(out, "sequence", row->sequence);
+    lucid_json_member_u64(out, "leaf_index", row->leaf);
+    lucid_json_member_time(out, "logged_at", row->time_ms);
+    if (row->summary.len > 2) {
+        lucid_buf_char(out, ',');
+        lucid_buf_put(out, row->summary.data + 1, row->summary.len - 2);
+    }
+    lucid_buf_char(out, '}');
+}
+
+enum lucid_error ask_item_row(struct ask *ask, enum kind_item item, const char *name,
+                              uint64_t before, uint64_t *ret_sequence)
+{
+    struct kind_row row;
+    enum lucid_error error = kind_before(ask->host, ask->view, item, before, &row);
+    if (error == LUCID_OK) {
+        ask_row_write(ask, &row, name);
+        *ret_sequence = row.sequence;
+    }
+    return error;
+}
