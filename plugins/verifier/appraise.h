@@ -34,9 +34,6 @@ enum lucid_error appraise_read(struct ask *ask, struct appraise *appraise,
 enum lucid_error appraise_policy(struct ask *ask, struct appraise *appraise,
                                  const uint8_t id[LUCID_SHA256_BYTES],
                                  struct lucid_why *why) LUCID_WARN_UNUSED;
-/* Policies that are in the program, on no log: the default, and the default with mock. */
-bool appraise_policy_built_in(const uint8_t id[LUCID_SHA256_BYTES],
-                              struct lucid_span *ret) LUCID_WARN_UNUSED;
 /* The id of the policy of whoever names none. */
 void appraise_policy_default(const struct verifier *verifier, uint8_t ret[LUCID_SHA256_BYTES]);
 

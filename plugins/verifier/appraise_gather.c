@@ -1,36 +1,16 @@
 /* What an appraisal needs beside the request: policy, reference sets, collateral; and what of all
  * that is kept. */
-#include <stdio.h>
-
 #include "plugins/verifier/appraise.h"
+#include "plugins/verifier/gather.h"
 
 /* --- policy and references -------------------------------------------------------------------- */
-
-/* What whoever allows mock means by that: the default, and mock. Canonical. */
-static const char with_mock[] = "{\"name\":\"built-in, with mock\",\"type\":\"" POLICY_TYPE_NAME
-                                "\",\"types\":[\"mock\",\"snp\"]}";
-
-bool appraise_policy_built_in(const uint8_t id[LUCID_SHA256_BYTES], struct lucid_span *ret)
-{
-    const struct lucid_span all[] = {policy_default_bytes(), lucid_span_str(with_mock)};
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        uint8_t own[LUCID_SHA256_BYTES];
-        lucid_sha256(all[i], own);
-        if (memcmp(own, id, sizeof(own)) == 0) {
-            *ret = all[i];
-            return true;
-        }
-    }
-    return false;
-}
 
 void appraise_policy_default(const struct verifier *verifier, uint8_t ret[LUCID_SHA256_BYTES])
 {
     if (verifier->has_default_policy) {
         memcpy(ret, verifier->default_policy, LUCID_SHA256_BYTES);
     } else {
-        lucid_sha256(verifier->allow_mock ? lucid_span_str(with_mock) : policy_default_bytes(),
-                     ret);
+        policy_built_in_id(verifier->allow_mock, ret);
     }
 }
 
@@ -97,7 +77,7 @@ enum lucid_error appraise_policy(struct ask *ask, struct appraise *appraise,
 {
     struct appraisal_input *input = &appraise->input;
     enum lucid_error error = LUCID_OK;
-    if (!appraise_policy_built_in(id, &input->policy_bytes)) {
+    if (!policy_built_in(id, &input->policy_bytes)) {
         error = document_load(ask, KIND_POLICY, id, &input->policy_bytes);
     }
     if (is_gone(error)) {
@@ -140,12 +120,11 @@ static enum lucid_error anchor_find(const struct verifier *verifier, struct luci
     return ret->len > 0 ? LUCID_OK : LUCID_NOTE_END;
 }
 
-static enum lucid_error item_find(struct ask *ask, struct lucid_span key,
+static enum lucid_error item_find(void *context, struct lucid_span key,
                                   struct appraisal_collateral *ret)
 {
+    struct ask *ask = context;
     struct kind_import import;
-    ret->key = key;
-    ret->imported_s = 0;
     enum lucid_error error = anchor_find(verifier_of(ask), key, &ret->bytes);
     if (error != LUCID_NOTE_ABSENT) {
         return error;
@@ -158,60 +137,12 @@ static enum lucid_error item_find(struct ask *ask, struct lucid_span key,
     return error;
 }
 
-/* Adds the item of a key, unless it is there or there is none. */
-static enum lucid_error item_add(struct ask *ask, struct appraise *appraise, const char *key,
-                                 struct lucid_why *why)
-{
-    struct appraisal_input *input = &appraise->input;
-    struct lucid_plugin_bytes kept;
-    for (size_t i = 0; i < input->collateral_count; i++) {
-        if (lucid_span_is(appraise->collateral[i].key, key)) {
-            return LUCID_OK;
-        }
-    }
-    if (input->collateral_count == APPRAISAL_COLLATERAL_MAX) {
-        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_EVIDENCE", "evidences",
-                            "these evidences need too much collateral at once");
-    }
-    enum lucid_error error = ask_keep(ask, lucid_span_str(key), &kept);
-    if (error == LUCID_OK) {
-        error = item_find(ask, kit_span(kept), &appraise->collateral[input->collateral_count]);
-    }
-    if (error == LUCID_OK) {
-        input->collateral_count++;
-    }
-    return is_gone(error) ? LUCID_OK : error;
-}
-
 enum lucid_error appraise_collateral(struct ask *ask, struct appraise *appraise,
                                      struct lucid_why *why)
 {
-    struct appraisal_input *input = &appraise->input;
-    input->collateral = appraise->collateral;
-    for (size_t i = 0; i < input->evidence_count; i++) {
-        struct appraisal_evidence *evidence = &input->evidences[i];
-        const struct scheme *scheme = scheme_find(evidence->type);
-        struct appraisal_result parsed = {.outcome = APPRAISAL_FAIL};
-        struct scheme_job job = {.input = input, .evidence = evidence, .arena = &ask->arena};
-        char needs[SCHEME_NEEDS_MAX][SCHEME_KEY_BYTES_MAX + 1];
-        if (scheme == NULL || evidence->bytes.len > scheme->evidence_bytes_max) {
-            continue; /* the appraisal says so */
-        }
-        scheme->parse(&job, &parsed);
-        if (job.no_memory) {
-            return LUCID_RETRY_MEMORY;
-        }
-        size_t count = parsed.outcome == APPRAISAL_PASS && scheme->needs != NULL
-                           ? scheme->needs(&job, needs)
-                           : 0;
-        for (size_t j = 0; j < count; j++) {
-            enum lucid_error error = item_add(ask, appraise, needs[j], why);
-            if (error != LUCID_OK) {
-                return error;
-            }
-        }
-    }
-    return LUCID_OK;
+    appraise->input.collateral = appraise->collateral;
+    return gather_collateral(&appraise->input, item_find, ask, &ask->arena, appraise->collateral,
+                             &appraise->input.collateral_count, why);
 }
 
 /* --- what is kept ----------------------------------------------------------------------------- */

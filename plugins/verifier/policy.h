@@ -118,6 +118,12 @@ enum lucid_error policy_parse(struct lucid_span text, struct lucid_arena *arena,
 
 /* The default, canonical, without a signature: static storage. */
 struct lucid_span policy_default_bytes(void);
+/* Policies that are in the program, on no log: the default, and the one that whoever allows mock
+ * means by it. The one of that id, canonical, static storage; false: it is none of them. */
+bool policy_built_in(const uint8_t id[LUCID_SHA256_BYTES],
+                     struct lucid_span *ret) LUCID_WARN_UNUSED;
+/* The id of the one that stands where no policy is named. */
+void policy_built_in_id(bool allow_mock, uint8_t ret[LUCID_SHA256_BYTES]);
 
 /* Whether it accepts evidence of that kind at all. */
 bool policy_accepts_type(const struct policy *policy, struct lucid_span type, bool is_mock);

@@ -209,7 +209,7 @@ static enum lucid_error built_in(struct ask *ask, const uint8_t id[LUCID_SHA256_
 {
     struct lucid_buf *out = &ask->out;
     struct lucid_span document;
-    if (!appraise_policy_built_in(id, &document)) {
+    if (!policy_built_in(id, &document)) {
         return LUCID_NOTE_ABSENT;
     }
     lucid_buf_char(out, '{');

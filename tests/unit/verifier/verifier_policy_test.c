@@ -77,6 +77,28 @@ static void test_everything_is_read(void **state)
     lucid_arena_fini(&arena);
 }
 
+/* Both are found by the digest of their bytes, which are canonical; nothing else is. */
+static void test_built_in(void **state)
+{
+    (void)state;
+    for (unsigned mock = 0; mock < 2; mock++) {
+        struct lucid_arena arena;
+        struct lucid_span bytes;
+        struct policy policy;
+        uint8_t id[LUCID_SHA256_BYTES];
+        lucid_arena_init(&arena, 4U << 20);
+        policy_built_in_id(mock != 0, id);
+        assert_true(policy_built_in(id, &bytes));
+        assert_int_equal(policy_parse(bytes, &arena, &policy, NULL), LUCID_OK);
+        assert_memory_equal(policy.id, id, sizeof(id));
+        assert_int_equal(policy_accepts_type(&policy, lucid_span_str("mock"), true), mock != 0);
+        assert_true(policy_accepts_type(&policy, lucid_span_str("snp"), false));
+        id[0] ^= 1;
+        assert_false(policy_built_in(id, &bytes));
+        lucid_arena_fini(&arena);
+    }
+}
+
 static void test_default(void **state)
 {
     (void)state;
@@ -284,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_is_read),
         cmocka_unit_test(test_default),
+        cmocka_unit_test(test_built_in),
         cmocka_unit_test(test_id_is_of_the_canonical_bytes),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_bounds),
