@@ -61,7 +61,9 @@ void api_answer_tagged_as(struct http_request *request, const char *type, struct
     lucid_sha256(lucid_buf_span(body), hash);
     tag_make(hash, http_answer_is_coded(request, type, body->len), tag);
     http_add_header(request, "ETag", tag);
-    http_add_header(request, "Cache-Control", control);
+    if (control != NULL) {
+        http_add_header(request, "Cache-Control", control);
+    }
     if (content_known(request, hash)) {
         if (http_answer_varies(type, body->len)) {
             http_add_header(request, "Vary", "Accept-Encoding");

@@ -143,7 +143,7 @@ void api_answer(struct http_request *request, int status, const char *type, stru
 /* The same with a strong ETag, answering If-None-Match; immutable: true for ever. Status 200. */
 void api_answer_tagged(struct http_request *request, const char *type, struct lucid_buf *body,
                        bool immutable);
-/* The same with that Cache-Control. */
+/* The same with that Cache-Control; NULL: it was added before. */
 void api_answer_tagged_as(struct http_request *request, const char *type, struct lucid_buf *body,
                           const char *control);
 

@@ -247,7 +247,7 @@ void plugin_call_answer(struct lucid_plugin_call *call, struct http_request *req
         return;
     case PLUGIN_SAID_TAGGED:
         api_answer_tagged_as(request, call->type, &call->bytes,
-                             control_of(call, control, sizeof(control)));
+                             call->has_control ? NULL : control_of(call, control, sizeof(control)));
         return;
     case PLUGIN_SAID_PROBLEM:
         api_problem(request, call->code.status, call->code.code, call->why.param, call->why.text);

@@ -1,5 +1,6 @@
 /* Snapshots as plugins read them: rows of plugins' kinds, events, bodies, blobs, and where a leaf
  * lies. Nothing here changes anything, and rows of built-in kinds are nobody's business. */
+#include "ledger/head.h"
 #include "ledger/leaf.h"
 #include "ledger/receipt.h"
 #include "ledger/row.h"
@@ -158,16 +159,35 @@ static enum lucid_plugin_result view_proof(struct lucid_plugin_view *view, uint6
     return result_of(error);
 }
 
-static enum lucid_plugin_result view_key(struct lucid_plugin_view *view, size_t index,
-                                         uint8_t ret[LUCID_PLUGIN_KEY_BYTES],
-                                         uint64_t *ret_since_ms, uint64_t *ret_until_ms)
+static enum lucid_plugin_result view_key_of(struct lucid_plugin_view *view, const char *plugin,
+                                            size_t index, uint8_t ret[LUCID_PLUGIN_KEY_BYTES],
+                                            uint64_t *ret_since_ms, uint64_t *ret_until_ms)
 {
     struct plugin_key_row row;
-    enum lucid_error error = plugin_key_read(view->view, view->plugin->module->name, index, &row);
+    enum lucid_error error = plugin_key_read(view->view, plugin, index, &row);
     if (error == LUCID_OK) {
         memcpy(ret, row.key, sizeof(row.key));
         *ret_since_ms = row.since_ms;
         *ret_until_ms = row.until_ms;
+    }
+    return result_of(error);
+}
+
+static enum lucid_plugin_result view_key(struct lucid_plugin_view *view, size_t index,
+                                         uint8_t ret[LUCID_PLUGIN_KEY_BYTES],
+                                         uint64_t *ret_since_ms, uint64_t *ret_until_ms)
+{
+    return view_key_of(view, view->plugin->module->name, index, ret, ret_since_ms, ret_until_ms);
+}
+
+static enum lucid_plugin_result view_head(struct lucid_plugin_view *view, uint64_t *ret_size,
+                                          struct lucid_plugin_bytes *ret_checkpoint)
+{
+    struct ledger_head head;
+    enum lucid_error error = ledger_head_newest(view->view, &head);
+    if (error == LUCID_OK) {
+        *ret_size = head.size;
+        *ret_checkpoint = plugin_bytes(head.checkpoint);
     }
     return result_of(error);
 }
@@ -182,4 +202,6 @@ void plugin_host_view_init(struct lucid_plugin_host *host)
     host->view_place = view_place;
     host->view_proof = view_proof;
     host->view_key = view_key;
+    host->view_key_of = view_key_of;
+    host->view_head = view_head;
 }

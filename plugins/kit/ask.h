@@ -109,8 +109,9 @@ enum lucid_error ask_blob(struct ask *ask, const uint8_t digest[LUCID_SHA256_BYT
 /* An event's payload and body; *ret_body is {NULL, 0} where there is none, or it was erased. */
 enum lucid_error ask_logged(struct ask *ask, uint64_t sequence, struct lucid_span *ret_payload,
                             struct lucid_span *ret_body) LUCID_WARN_UNUSED;
-/* The plugin's own keys, newest first, at most max. */
-enum lucid_error ask_keys(struct ask *ask, uint8_t (*ret)[32], size_t max,
+/* A plugin's keys (NULL: this one's own), newest first, at most max. Of another: only where the
+ * host has view_key_of. */
+enum lucid_error ask_keys(struct ask *ask, const char *plugin, uint8_t (*ret)[32], size_t max,
                           size_t *ret_count) LUCID_WARN_UNUSED;
 
 /* "receipt": where a leaf is. */

@@ -36,18 +36,20 @@ enum lucid_error ask_logged(struct ask *ask, uint64_t sequence, struct lucid_spa
     return LUCID_OK;
 }
 
-enum lucid_error ask_keys(struct ask *ask, uint8_t (*ret)[32], size_t max, size_t *ret_count)
+enum lucid_error ask_keys(struct ask *ask, const char *plugin, uint8_t (*ret)[32], size_t max,
+                          size_t *ret_count)
 {
+    const struct lucid_plugin_host *host = ask->host;
     size_t count = 0;
     enum lucid_error error = LUCID_OK;
-    while (count < max) {
-        uint64_t since_ms;
-        uint64_t until_ms;
-        error = error_of(ask->host->view_key(ask->view, count, ret[count], &since_ms, &until_ms));
-        if (error != LUCID_OK) {
-            break;
-        }
-        count++;
+    while (count < max && error == LUCID_OK) {
+        uint64_t since;
+        uint64_t until;
+        error =
+            error_of(plugin == NULL
+                         ? host->view_key(ask->view, count, ret[count], &since, &until)
+                         : host->view_key_of(ask->view, plugin, count, ret[count], &since, &until));
+        count += error == LUCID_OK ? 1 : 0;
     }
     if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
         return error;

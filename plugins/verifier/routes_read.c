@@ -33,7 +33,7 @@ static enum lucid_error keys_write(struct ask *ask, struct lucid_buf *out)
 {
     uint8_t keys[RECORD_KEYS_MAX][32];
     size_t count = 0;
-    enum lucid_error error = ask_keys(ask, keys, RECORD_KEYS_MAX, &count);
+    enum lucid_error error = ask_keys(ask, NULL, keys, RECORD_KEYS_MAX, &count);
     if (error == LUCID_OK && !key_set_write(keys, count, out)) {
         error = LUCID_RETRY_MEMORY;
     }

@@ -80,7 +80,7 @@ static enum lucid_error replay_with(struct ask *ask, struct replay *replay, stru
         error = ask_view(ask);
     }
     if (error == LUCID_OK) {
-        error = ask_keys(ask, keys, RECORD_KEYS_MAX, &trust.key_count);
+        error = ask_keys(ask, NULL, keys, RECORD_KEYS_MAX, &trust.key_count);
     }
     if (error != LUCID_OK) {
         return error;

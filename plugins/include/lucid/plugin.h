@@ -327,7 +327,7 @@ struct lucid_plugin_host {
     void (*call_respond)(struct lucid_plugin_call *call, int status, const char *type,
                          struct lucid_plugin_bytes body);
     /* The same with a strong ETag, and 304 for who has it already; max_age_s 0: ask each time;
-     * UINT32_MAX: immutable. Its Cache-Control is made of that: add none. */
+     * UINT32_MAX: immutable. Its Cache-Control is made of that, unless one was added. */
     void (*call_respond_tagged)(struct lucid_plugin_call *call, const char *type,
                                 struct lucid_plugin_bytes body, uint32_t max_age_s);
     void (*call_problem)(struct lucid_plugin_call *call, const struct lucid_plugin_why *why);
@@ -396,6 +396,17 @@ struct lucid_plugin_host {
                                         struct lucid_plugin_bytes value);
     enum lucid_plugin_result (*txn_del)(struct lucid_plugin_txn *txn, unsigned table,
                                         struct lucid_plugin_bytes key);
+
+    /* --- snapshots; came later: there if `bytes` reaches so far --- */
+
+    /* As view_key, of any plugin, by its name. */
+    enum lucid_plugin_result (*view_key_of)(struct lucid_plugin_view *view, const char *plugin,
+                                            size_t index, uint8_t ret[LUCID_PLUGIN_KEY_BYTES],
+                                            uint64_t *ret_since_ms, uint64_t *ret_until_ms);
+    /* The newest published head: the size of its tree, and its signed note. ABSENT before the
+     * first. */
+    enum lucid_plugin_result (*view_head)(struct lucid_plugin_view *view, uint64_t *ret_size,
+                                          struct lucid_plugin_bytes *ret_checkpoint);
 };
 
 #ifdef __cplusplus

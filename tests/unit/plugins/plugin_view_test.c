@@ -1,6 +1,7 @@
 /* What a plugin reads of the log, what it may do anywhere, and what the log says of its keys. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -204,6 +205,30 @@ static void test_place_and_proof(void **state)
     lucid_buf_fini(&proof.buf);
 }
 
+static void test_head(void **state)
+{
+    (void)state;
+    const struct lucid_plugin_host *host = &world.plugin.host;
+    struct lucid_plugin_bytes note = {0};
+    uint64_t size = 99;
+    struct lucid_plugin_view view = view_begin();
+    assert_int_equal(host->view_head(&view, &size, &note), LUCID_PLUGIN_ABSENT);
+    assert_int_equal(size, 99);
+    ledger_view_end(CORE->view);
+    core_leaves_log(CORE, 0, 5);
+    head_sign();
+    core_leaves_log(CORE, 5, 5);
+    struct ledger_checkpoint checkpoint;
+    view = view_begin();
+    assert_int_equal(host->view_head(&view, &size, &note), LUCID_PLUGIN_OK);
+    assert_int_equal(size, 5);
+    assert_int_equal(ledger_checkpoint_open(lucid_span(note.data, note.len), &CORE->log_key.vkey,
+                                            &checkpoint, NULL),
+                     LUCID_OK);
+    assert_int_equal(checkpoint.size, 5);
+    ledger_view_end(CORE->view);
+}
+
 static void test_blobs(void **state)
 {
     (void)state;
@@ -344,6 +369,16 @@ static void test_keys(void **state)
     assert_int_equal(since, CORE_NOW_MS + 1000);
     assert_int_equal(until, CORE_NOW_MS + 5000);
     assert_int_equal(host->view_key(&view, 3, key, &since, &until), LUCID_PLUGIN_ABSENT);
+    /* Anybody's, by name: as anybody can read in the JWKS. */
+    assert_true(host->bytes >= offsetof(struct lucid_plugin_host, view_head) + sizeof(void *));
+    assert_int_equal(host->view_key_of(&view, "notes", 2, key, &since, &until), LUCID_PLUGIN_OK);
+    assert_int_equal(since, CORE_NOW_MS + 1000);
+    assert_int_equal(host->view_key_of(&view, "note", 0, key, &since, &until), LUCID_PLUGIN_OK);
+    assert_int_equal(since, CORE_NOW_MS + 4000);
+    assert_int_equal(until, 0);
+    assert_int_equal(host->view_key_of(&view, "note", 1, key, &since, &until), LUCID_PLUGIN_ABSENT);
+    assert_int_equal(host->view_key_of(&view, "not", 0, key, &since, &until), LUCID_PLUGIN_ABSENT);
+    assert_int_equal(host->view_key_of(&view, "", 0, key, &since, &until), LUCID_PLUGIN_ABSENT);
     struct plugin_key_row row = {.number = 0};
     static const char *const names[] = {"note", "notes", "notes", "notes"};
     static const char *const versions[] = {"1.1", "1.1", "1.1", "1.1"};
@@ -377,6 +412,7 @@ int main(void)
         WORLD_TEST(test_many_of_one_record),
         WORLD_TEST(test_events),
         WORLD_TEST(test_place_and_proof),
+        WORLD_TEST(test_head),
         WORLD_TEST(test_blobs),
         WORLD_TEST(test_utilities),
         WORLD_TEST(test_entry),
