@@ -2,7 +2,7 @@
  * that the product documents, one document per application, several in a file (`---`):
  *
  *   metadata:
- *     name: my-app                 # [a-z0-9-], at most 63: how requests, tokens and lists call it
+ *     name: my-app                 # [a-z0-9-], at most 63: how requests, tokens, lists call it
  *   spec:
  *     passport:
  *       appName: My AI Application # as people read it
@@ -10,27 +10,31 @@
  *       endpoints: [https://app.example]
  *       validityDays: 30           # 1 … 398
  *       minSlsaLevel: 0            # 0 … 4
- *       policy: sha256:…           # appraisals must have been made under it; default: the
- * verifier's maxAppraisalAgeSeconds: 3600 tokens: [tok_…]            # ids of tokens that may act
- * for it; none: any of scope passport audience: text             # appraisals must have been asked
- * for with it evidence: {teeAttestation: true, auditorClaims: true, routingProofs: true,
- *                  containerInfo: true, slsaProvenance: true, modelFingerprint: false}
+ *       policy: sha256:…           # appraisals must be made under it; without: passport.policy
+ *       maxAppraisalAgeSeconds: 3600
+ *       tokens: [0123456789abcdef] # ids of tokens that may act for it; without: any of the scope
+ *       audience: text             # appraisals must have been asked for with it
+ *       evidence:                  # what a passport may show; these are the defaults
+ *         teeAttestation: true
+ *         auditorClaims: true
+ *         routingProofs: true
+ *         containerInfo: true
+ *         slsaProvenance: true
+ *         modelFingerprint: false
  *       container: {digest: sha256:…, registry: …}
  *       auditors: [{id, name, digest}]
  *       model: {name, digest}
  *       provenanceUri: https://…
- *       builders: [{id, keys: [PEM or base64 Ed25519], isolated: true, sources: [...],
- *                   buildTypes: [...]}]
+ *       builders: [{id, keys: [PEM or base64 Ed25519], isolated, sources, buildTypes}]
  *       display: {mode, position, theme, collapsedDefault, customCssUrl, passportPageLogoUrl,
  *                 enableBrowserExtensionPrompt}
  *
- * apiVersion, kind and other members of metadata are read over; a member of spec.passport that is
- * not known is refused by its dotted name, so that a misspelt switch is noticed. Schema:
- * plugins/passport/schemas/application.schema.json. Two applications may not share a name, an
- * appName or an endpoint.
+ * Needed are metadata.name and appName. apiVersion, kind, other members of metadata and of spec are
+ * read over; a member of spec.passport that is not known is refused by its dotted name, so that a
+ * misspelt switch is noticed. Schema: plugins/passport/schemas/application.schema.json. Two
+ * applications may not share a name, an appName or an endpoint's host, in any case of letters.
  *
- * Reading: libyaml; anchors, aliases, tags and merge keys are refused, duplicates too; at most
- * APPLICATION_BYTES_MAX. Thread: pure; const afterwards. */
+ * Reading: yaml_json.h; at most APPLICATION_BYTES_MAX. Thread: pure; const afterwards. */
 #ifndef LUCID_PLUGINS_PASSPORT_APPLICATION_H
 #define LUCID_PLUGINS_PASSPORT_APPLICATION_H
 
@@ -97,9 +101,9 @@ struct application {
     } model;
     struct lucid_span provenance_uri;
     struct slsa_builders builders;
-    struct {
+    struct { /* all there, with their defaults */
         enum application_mode mode;
-        enum application_position position;
+        enum application_position position; /* BANNER, FLOATING; else it says nothing */
         enum application_theme theme;
         bool collapsed_default;
         bool extension_prompt;
@@ -131,6 +135,7 @@ bool application_allows(const struct application *application, const char *token
 
 /* Appends the display settings as a JSON object. */
 void application_display_write(const struct application *application, struct lucid_buf *out);
+const char *application_mode_name(enum application_mode mode);
 const char *application_theme_name(enum application_theme theme);
 
 #endif
