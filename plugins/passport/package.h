@@ -16,6 +16,7 @@
 #include <lucid/plugin.h>
 
 #include "plugins/passport/passport.h"
+#include "plugins/passport/status.h"
 
 #define PACKAGE_TYPE       "lucid.passport.bundle/v1"
 #define PACKAGE_MEDIA_TYPE "application/lucid-passport-bundle+json"
@@ -36,7 +37,8 @@ struct package {
 /* Appends it, canonical where its parts are; out's sticky error is the only one. */
 void package_write(const struct package *package, struct lucid_buf *out);
 
-/* Reads a package; a document that is a passport itself becomes one with nothing else in it.
+/* Reads a package; any other document is taken as a passport, as it came, with nothing else:
+ * whether it is one, verify_run says. What stands in a package is not judged here either.
  * INVALID_PASSPORT (param), INVALID_JSON, BODY_TOO_LARGE; LUCID_RETRY_MEMORY. */
 enum lucid_error package_read(struct lucid_span text, struct lucid_arena *arena,
                               struct package *ret, struct lucid_why *why) LUCID_WARN_UNUSED;

@@ -5,6 +5,26 @@
  * optional, of plugins/passport/schemas/passport.schema.json. Members that are not known are
  * allowed and signed. Signed are the RFC 8785 bytes of the whole object without signature.value.
  *
+ *   "tee": {"type","measurementHash": digest,"attestationQuote"?: base64,"runtimeData"?: base64,
+ *           "measurement"?: {"alg","value": hex of the raw register(s)},
+ *           "appraisal"?: {"id": hex,"appraisedAt": date,"status"?,"earDigest"?: digest,
+ *                          "policyId"?: digest,"collateralDigest"?: digest}}
+ *   "auditors": [{"id","name","status","lastCheck"?: date,"source"?,"digest"?: digest,
+ *                 "claims"?: hex}…]
+ *   "container"?: {"digest","registry"?,"source"?}
+ *   "slsa"?: {"level","provenanceUri"?,"track"?,"provenanceDigest"?: digest}
+ *   "signature": {"algorithm":"Ed25519","publicKey": base64,"kid"?,"value": base64}
+ *   "appraisals"?: [hex…]      the first is tee.appraisal.id
+ *   "endpoints"?: [origin…]    "application"?: its name of the configuration
+ *   "issuer"?: origin of the log; whose status list speaks of it
+ *   "status"?: {"uri": https URL, or a path on the issuer,"idx"?}
+ *   "renewAfter"?: date        "supersedes"?: passportId
+ *   "model"?: {"name"?,"digest"?: digest}    "routing"?, "workload"?: objects
+ *   "omitted"?: {name: digest} "is_mock"?, "test"?: true or false
+ *
+ *   digest = "sha256:" and 64 hex digits; hex of an appraisal: its id, 64 digits; base64: standard,
+ *   padded; date: RFC 3339, whole seconds, Z
+ *
  * A passport that was read is of the right form (checks `parse`, `schema`, `algorithm` of
  * verify.h); nothing about it is believed yet.
  *
@@ -27,6 +47,8 @@
 #define PASSPORT_AUDITORS_MAX       64
 #define PASSPORT_ENDPOINTS_MAX      16
 #define PASSPORT_ENDPOINT_BYTES_MAX 267 /* "https://" host ":" port */
+#define PASSPORT_REGISTRY_CHARS_MAX 255
+#define PASSPORT_ISSUER_CHARS_MAX   255
 #define PASSPORT_URI_BYTES_MAX      2048
 #define PASSPORT_APPRAISALS_MAX     16
 #define PASSPORT_OMITTED_MAX        8
@@ -110,7 +132,7 @@ struct passport {
         struct lucid_span runtime_data; /* decoded */
         uint8_t measurement_hash[LUCID_SHA256_BYTES];
         struct lucid_span measurement_alg;
-        struct lucid_span measurement; /* raw register(s) */
+        struct lucid_span measurement; /* raw register(s), decoded */
         bool has_appraisal;
         uint8_t appraisal[LUCID_SHA256_BYTES]; /* tee.appraisal.id */
         uint64_t appraised_s;
@@ -126,6 +148,7 @@ struct passport {
     struct passport_omitted omitted[PASSPORT_OMITTED_MAX];
     size_t omitted_count;
     struct lucid_span application; /* name of its configuration */
+    struct lucid_span issuer;
     struct lucid_span status_uri;
     struct lucid_span supersedes;
     bool is_mock; /* said by the document, or tee.type is MOCK */
@@ -139,14 +162,24 @@ struct passport {
 /* What was wrong with a document, for the check that says so. */
 enum passport_fault { PASSPORT_FAULT_PARSE, PASSPORT_FAULT_SCHEMA, PASSPORT_FAULT_ALGORITHM };
 
-/* Reads a document; everything that *ret points to lives in the arena. A URL is https: (or http: on
- * a loopback host), without user, without control characters; dates are RFC 3339 UTC, whole
- * seconds, expiresAt after issuedAt by at most 398 days. LUCID_REFUSE_INVALID,
+/* Reads a document; everything that *ret points to lives in the arena. A URL is https: (that of the
+ * status list also http: on a loopback host, or a path), without user, in visible ASCII; dates are
+ * RFC 3339 UTC, whole seconds, expiresAt after issuedAt by at most 398 days. The canonical form has
+ * at most PASSPORT_BYTES_MAX as well. LUCID_REFUSE_INVALID,
  * LUCID_REFUSE_TOO_LARGE (INVALID_PASSPORT, INVALID_JSON, BODY_TOO_LARGE; param: the dotted member)
  * with *ret_fault; LUCID_RETRY_MEMORY. */
 enum lucid_error passport_read(struct lucid_span text, struct lucid_arena *arena,
                                struct passport *ret, enum passport_fault *ret_fault,
                                struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* The same of a passport that is still to be signed: signature.value may be missing. */
+enum lucid_error passport_draft_read(struct lucid_span text, struct lucid_arena *arena,
+                                     struct passport *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
+/* A draft with its signature, canonical, in the arena. LUCID_RETRY_MEMORY. */
+enum lucid_error passport_signed_write(const struct passport *draft,
+                                       const uint8_t signature[PASSPORT_SIGNATURE_BYTES],
+                                       struct lucid_arena *arena,
+                                       struct lucid_span *ret) LUCID_WARN_UNUSED;
 
 /* The bytes that are signed: RFC 8785 of the document without signature.value. *ret lives in the
  * arena. LUCID_RETRY_MEMORY. */
@@ -167,7 +200,8 @@ bool passport_id_is_good(struct lucid_span text);
 /* An origin: scheme, host in lower case, port if not the scheme's own; no path. https, or http on
  * localhost, 127.0.0.1, [::1]. */
 bool passport_endpoint_is_good(struct lucid_span text);
-/* A URL that may be shown as a link: https as in passport_read. */
+/* A URL that may be shown as a link: https, a host name or address, no user, visible ASCII without
+ * quotes, brackets, backslash. */
 bool passport_uri_is_good(struct lucid_span text);
 
 #endif

@@ -6,9 +6,10 @@
  *   {"iss": origin,"iat","exp","treeSize","checkpoint": text or null,
  *    "revoked":[{"id","reason","at"}…],"superseded":[{"id","by","at"}…],"test"}
  *
- * exp at most one hour after iat. It lists what has not expired yet, in order of id; made of the
- * log as it was at treeSize, so that an entry that is left out is found by replay. A list older
- * than its exp says nothing ("unknown"), never "good".
+ * times are integers, Unix seconds; `at` of superseded: when the overlap ends, before which it is
+ * still valid. exp at most one hour after iat. It lists what has not expired yet, in order of id;
+ * made of the log as it was at treeSize, so that an entry that is left out is found by replay. A
+ * list older than its exp says nothing ("unknown"), never "good".
  *
  * Thread: pure functions. */
 #ifndef LUCID_PLUGINS_PASSPORT_STATUS_H
@@ -23,6 +24,7 @@
 #define STATUS_ENTRIES_MAX       16384
 #define STATUS_TYP               "lucid-passport-status+jwt"
 #define STATUS_COMMENT_BYTES_MAX 500
+#define STATUS_NO_KEY            SIZE_MAX
 
 enum status_kind { STATUS_VALID, STATUS_EXPIRED, STATUS_REVOKED, STATUS_SUPERSEDED };
 const char *status_kind_name(enum status_kind kind); /* "valid" … */
@@ -58,25 +60,29 @@ struct status_list {
     uint64_t tree_size;
     struct lucid_span checkpoint; /* len 0: none */
     bool test;
-    struct status_entry *entries; /* REVOKED and SUPERSEDED, each in order of id */
+    struct status_entry *entries; /* REVOKED, then SUPERSEDED, each in order of id, no id twice */
     size_t entry_count;
 };
 
-/* Appends the claims in canonical form. */
+/* Brings entries into the order that a list has them in. */
+void status_entries_sort(struct status_entry *entries, size_t count);
+/* Appends the claims in canonical form; entries in that order (asserted). */
 void status_claims_write(const struct status_list *list, struct lucid_buf *out);
-/* Signs claims. LUCID_RETRY_MEMORY. */
+/* Signs claims and appends the token. LUCID_RETRY_MEMORY, also where sign failed. */
 enum lucid_error status_token_write(struct lucid_span claims, struct lucid_span kid,
                                     jose_sign_fn *sign, void *context,
                                     struct lucid_buf *out) LUCID_WARN_UNUSED;
 
-/* Reads a token and its claims; *ret_signed: by one of the keys (ret_key: which). INVALID_STATUS.
+/* Reads a token and its claims, which must be in canonical form; *ret_key: which of the keys signed
+ * it (that whose thumbprint is the kid), STATUS_NO_KEY: none of them, and then nothing of it is to
+ * be believed. LUCID_REFUSE_INVALID, LUCID_REFUSE_TOO_LARGE (INVALID_STATUS), LUCID_RETRY_MEMORY.
  */
 enum lucid_error status_list_read(struct lucid_span token,
                                   const uint8_t (*keys)[PASSPORT_KEY_BYTES], size_t key_count,
                                   jose_ed25519_fn *ed25519, void *context,
                                   struct lucid_arena *arena, struct status_list *ret,
-                                  bool *ret_signed, struct lucid_why *why) LUCID_WARN_UNUSED;
-/* The entry of an id, or NULL: it is on no list. */
+                                  size_t *ret_key, struct lucid_why *why) LUCID_WARN_UNUSED;
+/* The entry of an id (that of its revocation before another), or NULL: it is on no list. */
 const struct status_entry *status_list_find(const struct status_list *list, struct lucid_span id);
 
 #endif

@@ -5,8 +5,10 @@
  *   parse → schema → algorithm → key → signature → times → origin → evidence → supply_chain →
  *   auditors → status → log
  *
- * The embedded public key only selects: it must be among those that are trusted. After a failure of
- * parse or schema the rest is skipped; after any other the rest goes on.
+ * The embedded public key only selects: it must be among those that are trusted; a signature that
+ * fits a key nobody trusts is `unknown`. After a failure of parse or schema the rest is skipped;
+ * after one of algorithm key and signature; after any other the rest goes on. What each check says
+ * is in docs/decisions/0043-passport-form-checks.md.
  *
  * Thread: pure functions; no network, clock or configuration inside. */
 #ifndef LUCID_PLUGINS_PASSPORT_VERIFY_H
@@ -58,6 +60,8 @@ const char *verify_code_text(const char *code);
 size_t verify_code_count(void);
 const char *verify_code_at(size_t index);
 
+/* How deep the checks went: by a trusted key's signature; and with its evidence compared or
+ * appraised again; and in the log under a head that is published. None for what is invalid. */
 enum verify_level {
     VERIFY_LEVEL_NONE,
     VERIFY_LEVEL_SIGNATURE,
@@ -102,14 +106,16 @@ struct verify {
     enum verify_level level;
     bool has_passport; /* it could be read */
     struct passport passport;
-    enum status_kind status; /* only if the check `status` was made */
+    bool has_status;         /* the check `status` was decided, or it has expired */
+    enum status_kind status; /* if so */
 };
 
 /* LUCID_RETRY_MEMORY; nothing else: what is wrong is in the result. */
 enum lucid_error verify_run(const struct verify_input *input, struct lucid_arena *arena,
                             struct verify *ret) LUCID_WARN_UNUSED;
 
-/* Appends the members of the answer, without braces:
+/* Appends the members of the answer, without braces; those of a passport that could not be read are
+ * null, auditors empty; "status" is "unknown" where it is not known:
  * "valid","verdict","level","status","passportId","appName","tee_type","auditors":[{id,name,status,
  * source}…],"is_mock","test","expiresAt","checks":[{"check","outcome","code","detail","text"}…] */
 void verify_write(const struct verify *verify, struct lucid_buf *out);

@@ -95,13 +95,14 @@ static enum lucid_error chain_read(struct jose_token *token, struct lucid_arena 
     return LUCID_OK;
 }
 
-enum lucid_error jose_read(struct lucid_span token, unsigned algs, struct lucid_arena *arena,
-                           struct jose_token *ret, struct lucid_why *why)
+enum lucid_error jose_read_long(struct lucid_span token, size_t bytes_max, unsigned algs,
+                                struct lucid_arena *arena, struct jose_token *ret,
+                                struct lucid_why *why)
 {
     static const struct jcs_limits limits = {.depth_max = HEADER_DEPTH_MAX,
                                              .values_max = HEADER_VALUES_MAX};
     struct jose_token read = {.alg = 0};
-    enum lucid_error e = jcs_jws_read(token, JOSE_TOKEN_BYTES_MAX, &limits, arena, &read.jws, why);
+    enum lucid_error e = jcs_jws_read(token, bytes_max, &limits, arena, &read.jws, why);
     if (e == LUCID_OK) {
         e = alg_read(algs, &read, why);
     }
@@ -118,6 +119,12 @@ enum lucid_error jose_read(struct lucid_span token, unsigned algs, struct lucid_
         *ret = read;
     }
     return e;
+}
+
+enum lucid_error jose_read(struct lucid_span token, unsigned algs, struct lucid_arena *arena,
+                           struct jose_token *ret, struct lucid_why *why)
+{
+    return jose_read_long(token, JOSE_TOKEN_BYTES_MAX, algs, arena, ret, why);
 }
 
 static bool ecdsa_verify(const struct jose_token *token, const struct jose_key *key,

@@ -45,6 +45,10 @@ struct jose_token {
  * LUCID_REFUSE_INVALID, LUCID_REFUSE_TOO_LARGE (INVALID_TOKEN), LUCID_RETRY_MEMORY. */
 enum lucid_error jose_read(struct lucid_span token, unsigned algs, struct lucid_arena *arena,
                            struct jose_token *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
+/* The same of a token of up to bytes_max: one that carries a list. */
+enum lucid_error jose_read_long(struct lucid_span token, size_t bytes_max, unsigned algs,
+                                struct lucid_arena *arena, struct jose_token *ret,
+                                struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
