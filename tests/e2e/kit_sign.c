@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_BYTES_MAX = 8192, LINE_BYTES_MAX = 2 * MESSAGE_BYTES_MAX + 512 };
+enum { MESSAGE_BYTES_MAX = 1 << 18, LINE_BYTES_MAX = 2 * MESSAGE_BYTES_MAX + 512 };
 
 struct keys {
     bool known;
