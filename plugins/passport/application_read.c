@@ -255,7 +255,7 @@ static void keys_read(const struct field *at, struct slsa_builder *ret)
             field_refuse(&item, "must have 1 to %d bytes", KEY_BYTES_MAX);
             return;
         }
-        text = lucid_span_trim(jcs_string(item.value)); /* PEM has lines: no field_text */
+        text = jcs_string(item.value); /* PEM has lines: no field_text */
         enum lucid_error error = slsa_key_read(text, &ret->keys[ret->key_count], &why);
         if (error == LUCID_RETRY_MEMORY) {
             item.reading->error = error;

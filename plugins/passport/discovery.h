@@ -26,7 +26,10 @@ struct discovery {
     const struct application *application; /* display settings; NULL: none */
 };
 
+/* The header's value; at most DISCOVERY_HEADER_BYTES_MAX for a URL of PASSPORT_URI_BYTES_MAX that
+ * needs no escape. */
 void discovery_header_write(const struct discovery *discovery, struct lucid_buf *out);
+/* Whole elements. */
 void discovery_meta_write(const struct discovery *discovery, struct lucid_buf *out);
 void discovery_link_write(const struct discovery *discovery, struct lucid_buf *out);
 /* {"passportId","digest","url","appName","teeType","isMock","expiresAt","auditors":[name…],
@@ -35,6 +38,9 @@ void discovery_script_write(const struct discovery *discovery, struct lucid_buf 
 /* nginx directives (for an include) that add header and, by sub_filter, meta and link. */
 void discovery_nginx_write(const struct discovery *discovery, struct lucid_buf *out);
 
+/* Appends a URL in which everything that is not plain in one (quotes, blanks, `$`, bytes that are
+ * not ASCII) is percent-encoded; what is encoded already stays. */
+void discovery_url_write(struct lucid_buf *out, struct lucid_span url);
 /* Appends text as it may stand in HTML text or a quoted attribute. */
 void discovery_html_write(struct lucid_buf *out, struct lucid_span text);
 
