@@ -7,6 +7,7 @@
 
 #include "plugins/passport/verify.h"
 #include "plugins/verifier/bundle.h"
+#include "plugins/verifier/gather.h"
 
 /* Whether a passport says no more than the record of its first appraisal: id, type, quote,
  * runtime data, measurement, status, test, and by whose word container and auditors stand there
@@ -30,23 +31,20 @@ enum lucid_error evidence_replay(const struct passport *passport, const struct l
 
 /* --- today ------------------------------------------------------------------------------------ */
 
-/* The newest collateral of a key, as imported. LUCID_NOTE_ABSENT. */
-typedef enum lucid_error today_collateral_fn(void *context, struct lucid_span key,
-                                             struct appraisal_collateral *ret);
-
 struct today_input {
     struct lucid_span record;
     record_blob_fn *blob;
-    today_collateral_fn *collateral;
-    void *context;
+    gather_fn *collateral; /* the newest of a key, as imported */
+    void *context;         /* of both */
     uint64_t now_s; /* the log's clock. A record of a test store is moved on by as much as has
                        passed since it was received */
 };
 
 struct today {
     enum appraisal_tier status;
-    char code[APPRAISAL_CODE_BYTES_MAX +
-              1];             /* of the first step that fails and passed then, or "" */
+    /* Of the first step that fails and did not then (also where the status is the same), or ""; of
+     * what is worse without that, the first step that says something else. */
+    char code[APPRAISAL_CODE_BYTES_MAX + 1];
     enum appraisal_step step; /* that step */
     bool worse;               /* than the record says; or it is not appraised any more */
 };

@@ -12,8 +12,8 @@
  * says. The same request again is the same passport.
  *
  * Refused (PASSPORT_REFUSED, 422, param and a sentence; nothing is logged) unless every appraisal
- * is on this log, of evidence affirming (a mock one: warning for no other reason than being mock,
- * and only with allow_mock), made under the application's policy, by a key that still signs, no
+ * is on this log, of evidence affirming (a mock one: warning for no other reason than being mock
+ * and that nobody knows what it measures, and only with allow_mock), made under the application's policy, by a key that still signs, no
  * older than the application allows and its result not expired by the log's clock, for the
  * application's audience where it has one; unless what would be found today, with the newest
  * collateral and the policy of now, is no worse; unless the level of the supply chain is at least
@@ -126,7 +126,8 @@ struct issue {
     uint64_t expires_s;
     uint64_t renew_after_s;
     bool mock;
-    bool has_quote;
+    bool test;
+    bool has_quote; /* quote and runtime data are shown: the evidence may be given to anybody */
     struct slsa_result slsa;
 };
 

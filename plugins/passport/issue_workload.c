@@ -1,0 +1,374 @@
+/* What runs there, and by whose word: that of the hardware (the workload that the evidence binds),
+ * of a reference set that knows the measurement, or the operator's alone. */
+#include <stdio.h>
+
+#include "plugins/passport/issue_internal.h"
+
+static bool same(const uint8_t a[LUCID_SHA256_BYTES], const uint8_t b[LUCID_SHA256_BYTES])
+{
+    return memcmp(a, b, LUCID_SHA256_BYTES) == 0;
+}
+
+/* --- reference sets --------------------------------------------------------------------------- */
+
+/* A set speaks for an environment that it knows the measurement of, while it is in force. */
+static bool set_knows(const struct reference_set *set, const struct issue_environment *environment,
+                      uint64_t now_s)
+{
+    const struct evidence_measurement *measured = &environment->measured;
+    if (!lucid_span_equal(set->type, environment->record->evidences[0].type) ||
+        set->valid_from_s > now_s || (set->valid_to_s != 0 && set->valid_to_s < now_s)) {
+        return false;
+    }
+    for (size_t i = 0; i < set->value_count; i++) {
+        if (lucid_span_is(set->values[i].alg, measured->alg) && !set->values[i].vulnerable &&
+            lucid_span_equal(set->values[i].value, measured->value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool set_lists(const struct jcs_value *list, struct lucid_span id,
+                      const uint8_t digest[LUCID_SHA256_BYTES])
+{
+    const struct jcs_value *at = NULL;
+    uint8_t own[LUCID_SHA256_BYTES];
+    while (list != NULL && (at = jcs_next(list, at)) != NULL) {
+        bool fits = id.data == NULL || lucid_span_equal(evidence_text(at, "id"), id);
+        if (fits && evidence_digest(at, "digest", own) && same(own, digest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a reference set of an appraisal lists it. list: "containers", "auditors"; id: of an
+ * auditor. */
+static bool is_referenced(const struct issue_work *work, const char *list, struct lucid_span id,
+                          const uint8_t digest[LUCID_SHA256_BYTES])
+{
+    for (size_t i = 0; i < work->input->appraisal_count; i++) {
+        const struct issue_environment *environment = &work->environments[i];
+        for (size_t j = 0; j < environment->given->reference_count; j++) {
+            const struct reference_set *set = &environment->given->references[j];
+            if (set_knows(set, environment, work->input->now_s) &&
+                set_lists(jcs_member(set->document, list), id, digest)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* --- the container ---------------------------------------------------------------------------- */
+
+/* The workload of the runtime data; NULL: none. */
+static const struct jcs_value *workload_of(const struct issue_environment *environment,
+                                           const char *member)
+{
+    return jcs_member(environment->runtime.workload, member);
+}
+
+/* The one that the evidence binds. All that bind one bind the same. */
+static enum lucid_error container_bound(struct issue_work *work)
+{
+    for (size_t i = 0; i < work->input->appraisal_count; i++) {
+        const struct issue_environment *environment = &work->environments[i];
+        const struct jcs_value *container = workload_of(environment, "container");
+        uint8_t digest[LUCID_SHA256_BYTES];
+        if (!environment->bound || !evidence_digest(container, "digest", digest)) {
+            continue;
+        }
+        if (work->container.present && !same(work->container.digest, digest)) {
+            return issue_refuse(work, "appraisals",
+                                "two of the environments bind different containers");
+        }
+        if (!work->container.present) {
+            memcpy(work->container.digest, digest, sizeof(digest));
+            work->container.registry = evidence_text(container, "registry");
+        }
+        work->container.present = true;
+        work->container.source = PASSPORT_BOUND;
+    }
+    return LUCID_OK;
+}
+
+/* The one that runtime data name which nothing binds (a test store's). */
+static void container_loose(struct issue_work *work)
+{
+    const struct jcs_value *container = workload_of(&work->environments[0], "container");
+    if (evidence_digest(container, "digest", work->container.digest)) {
+        work->container.present = true;
+        work->container.registry = evidence_text(container, "registry");
+        work->container.source = PASSPORT_DECLARED;
+    }
+}
+
+static enum lucid_error container_choose(struct issue_work *work)
+{
+    const struct application *application = work->input->application;
+    enum lucid_error error = container_bound(work);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (!application->container.present) {
+        if (!work->container.present) {
+            container_loose(work);
+        }
+        return LUCID_OK;
+    }
+    if (work->container.present && !same(work->container.digest, application->container.digest)) {
+        /* What the hardware vouches for is known, and it is something else. */
+        return issue_refuse(work, "container",
+                            "the environment runs another container than is configured");
+    }
+    if (!work->container.present) {
+        memcpy(work->container.digest, application->container.digest, LUCID_SHA256_BYTES);
+        work->container.source =
+            is_referenced(work, "containers", (struct lucid_span){.data = NULL},
+                          work->container.digest)
+                ? PASSPORT_REFERENCE
+                : PASSPORT_DECLARED;
+    }
+    if (work->container.registry.len == 0) {
+        work->container.registry = application->container.registry;
+    }
+    work->container.present = true;
+    return LUCID_OK;
+}
+
+/* --- auditors --------------------------------------------------------------------------------- */
+
+/* The auditor of that id, made where there is none yet. */
+static enum lucid_error auditor_get(struct issue_work *work, struct lucid_span id,
+                                    struct issue_auditor **ret)
+{
+    for (size_t i = 0; i < work->auditor_count; i++) {
+        if (lucid_span_equal(work->auditors[i].id, id)) {
+            *ret = &work->auditors[i];
+            return LUCID_OK;
+        }
+    }
+    if (work->auditor_count == PASSPORT_AUDITORS_MAX) {
+        return issue_refuse(work, "auditors", "there are more than %d of them",
+                            PASSPORT_AUDITORS_MAX);
+    }
+    *ret = &work->auditors[work->auditor_count++];
+    **ret = (struct issue_auditor){
+        .id = id, .name = id, .source = PASSPORT_DECLARED, .status = PASSPORT_INACTIVE};
+    return LUCID_OK;
+}
+
+static enum lucid_error auditors_configured(struct issue_work *work)
+{
+    const struct application *application = work->input->application;
+    for (size_t i = 0; i < application->auditor_count; i++) {
+        const struct application_auditor *from = &application->auditors[i];
+        struct issue_auditor *auditor;
+        enum lucid_error error = auditor_get(work, from->id, &auditor);
+        if (error != LUCID_OK) {
+            return error;
+        }
+        auditor->name = from->name.len > 0 ? from->name : from->id;
+        auditor->has_digest = from->has_digest;
+        memcpy(auditor->digest, from->digest, LUCID_SHA256_BYTES);
+        if (from->has_digest && is_referenced(work, "auditors", from->id, from->digest)) {
+            auditor->source = PASSPORT_REFERENCE;
+            auditor->last_check_s = work->environments[0].record->received_s;
+        }
+    }
+    return LUCID_OK;
+}
+
+/* One of the list in runtime data. Where nothing binds them, a list says no more than the operator,
+ * whose own words come first. */
+static enum lucid_error auditor_bound(struct issue_work *work,
+                                      const struct issue_environment *environment,
+                                      const struct jcs_value *at)
+{
+    struct lucid_span id = evidence_text(at, "id");
+    struct issue_auditor *auditor;
+    uint8_t digest[LUCID_SHA256_BYTES];
+    enum lucid_error error = auditor_get(work, id, &auditor);
+    if (error != LUCID_OK || !evidence_digest(at, "digest", digest)) {
+        return error;
+    }
+    if (environment->bound && auditor->has_digest && !same(auditor->digest, digest)) {
+        return issue_refuse(work, "auditors",
+                            "the environment runs another image of an auditor than is configured, "
+                            "or than another environment runs");
+    }
+    if (!auditor->has_digest) {
+        auditor->has_digest = true;
+        memcpy(auditor->digest, digest, sizeof(digest));
+    }
+    if (environment->bound) {
+        auditor->source = PASSPORT_BOUND;
+        auditor->last_check_s = environment->record->received_s;
+    }
+    return LUCID_OK;
+}
+
+static enum lucid_error auditors_bound(struct issue_work *work)
+{
+    for (size_t i = 0; i < work->input->appraisal_count; i++) {
+        const struct issue_environment *environment = &work->environments[i];
+        const struct jcs_value *list = workload_of(environment, "auditors");
+        const struct jcs_value *at = NULL;
+        while (list != NULL && (at = jcs_next(list, at)) != NULL) {
+            enum lucid_error error = auditor_bound(work, environment, at);
+            if (error != LUCID_OK) {
+                return error;
+            }
+        }
+    }
+    return LUCID_OK;
+}
+
+/* --- what auditors said ----------------------------------------------------------------------- */
+
+static bool names_environment(const struct issue_work *work, const struct rules_record *record)
+{
+    for (size_t i = 0; record->has_hardware && i < work->input->appraisal_count; i++) {
+        if (same(work->input->appraisals[i].id, record->hardware_record)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum passport_auditor_status status_of(const struct jcs_value *document)
+{
+    enum appraisal_tier tier = APPRAISAL_NONE;
+    (void)evidence_tier_read(evidence_text(document, "status"), &tier);
+    switch (tier) {
+    case APPRAISAL_AFFIRMING:
+    case APPRAISAL_WARNING:
+        return PASSPORT_ACTIVE;
+    case APPRAISAL_CONTRAINDICATED:
+        return PASSPORT_FAILED;
+    case APPRAISAL_NONE: /* no rule looks at what it says */
+        break;
+    }
+    return PASSPORT_INACTIVE;
+}
+
+/* A failure is not outdone by a success beside it. */
+static unsigned status_weight(enum passport_auditor_status status)
+{
+    switch (status) {
+    case PASSPORT_INACTIVE:
+        return 0;
+    case PASSPORT_ACTIVE:
+        return 1;
+    case PASSPORT_FAILED:
+        break;
+    }
+    return 2;
+}
+
+static enum lucid_error document_take(struct issue_work *work, size_t i, bool loose,
+                                      const struct jcs_value *document)
+{
+    const uint64_t received_s = work->claims[i]->input.received_s;
+    struct issue_auditor *auditor;
+    enum lucid_error error = auditor_get(work, evidence_text(document, "auditor"), &auditor);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    enum passport_auditor_status status = status_of(document);
+    bool heavier = status_weight(status) > status_weight(auditor->status);
+    bool newer = status == auditor->status && received_s > auditor->last_check_s;
+    if (!auditor->checked || heavier || newer) {
+        auditor->status = status;
+        auditor->last_check_s = received_s;
+        auditor->claims = &work->input->claims[i];
+    }
+    auditor->checked = true;
+    auditor->loose = auditor->loose || loose;
+    return LUCID_OK;
+}
+
+static enum lucid_error documents_take(struct issue_work *work)
+{
+    for (size_t i = 0; i < work->input->claims_count; i++) {
+        const struct jcs_value *list = jcs_member(work->claims[i]->root, "documents");
+        const struct jcs_value *at = NULL;
+        bool loose = !names_environment(work, work->claims[i]);
+        while (list != NULL && (at = jcs_next(list, at)) != NULL) {
+            enum lucid_error error = document_take(work, i, loose, at);
+            if (error != LUCID_OK) {
+                return error;
+            }
+        }
+    }
+    for (size_t i = 0; i < work->auditor_count; i++) {
+        if (work->auditors[i].loose) {
+            work->auditors[i].source = PASSPORT_DECLARED;
+        }
+    }
+    return LUCID_OK;
+}
+
+/* --- interactions ----------------------------------------------------------------------------- */
+
+static bool is_appraised(const struct issue_work *work, const uint8_t document[LUCID_SHA256_BYTES])
+{
+    for (size_t i = 0; i < work->input->claims_count; i++) {
+        const struct rules_record *record = work->claims[i];
+        for (size_t j = 0; j < record->document_count; j++) {
+            if (names_environment(work, record) && same(record->documents[j], document)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Interactions are on the log without a word of whose they are: they count where everything that
+ * auditors said about them was appraised in this environment. */
+static enum lucid_error interactions_take(struct issue_work *work)
+{
+    for (size_t i = 0; i < work->input->interaction_count; i++) {
+        const struct issue_interaction *given = &work->input->interactions[i];
+        struct interaction *interaction = &work->interactions[i];
+        char param[40];
+        (void)snprintf(param, sizeof(param), "interactions[%zu]", i);
+        enum lucid_error error =
+            interaction_parse(given->record, work->arena, interaction, work->why);
+        if (error != LUCID_OK) {
+            return error;
+        }
+        if (!same(interaction->record_id, given->id) ||
+            !same(given->id, work->input->request->interactions[i])) {
+            return issue_refuse(work, param, "no interaction on this log has this id");
+        }
+        for (size_t j = 0; j < interaction->link_count; j++) {
+            if (!is_appraised(work, interaction->links[j].claims)) {
+                return issue_refuse(work, param,
+                                    "what auditors claimed of it is in none of the appraisals of "
+                                    "claims that name this environment");
+            }
+        }
+    }
+    return LUCID_OK;
+}
+
+enum lucid_error issue_workload(struct issue_work *work)
+{
+    enum lucid_error error = container_choose(work);
+    if (error == LUCID_OK) {
+        error = auditors_configured(work);
+    }
+    if (error == LUCID_OK) {
+        error = auditors_bound(work);
+    }
+    if (error == LUCID_OK) {
+        error = documents_take(work);
+    }
+    if (error == LUCID_OK) {
+        error = interactions_take(work);
+    }
+    return error;
+}
