@@ -59,8 +59,8 @@ static enum lucid_error collateral_compare(struct comparison *comparison,
                                            const struct jcs_value *appraisal)
 {
     uint8_t digest[LUCID_SHA256_BYTES];
-    struct lucid_span form = canonical_value(jcs_member(comparison->record->root, "collateral"),
-                                             comparison->arena);
+    struct lucid_span form =
+        canonical_value(jcs_member(comparison->record->root, "collateral"), comparison->arena);
     if (form.data == NULL) {
         return LUCID_RETRY_MEMORY;
     }
@@ -84,7 +84,8 @@ static enum lucid_error record_compare(struct comparison *comparison)
     agree(comparison, "tee.appraisal.appraisedAt", passport->tee.appraised_s == record->received_s);
     agree(comparison, "tee.appraisal.policyId",
           digest_agrees(appraisal, "policyId", record->policy));
-    agree(comparison, "tee.appraisal.earDigest", digest_agrees(appraisal, "earDigest", record->ear));
+    agree(comparison, "tee.appraisal.earDigest",
+          digest_agrees(appraisal, "earDigest", record->ear));
     agree(comparison, "issuedAt", passport->issued_s >= record->received_s);
     agree(comparison, "is_mock", passport->is_mock || !record->mock);
     agree(comparison, "test", passport->test || !record->test);
@@ -154,8 +155,7 @@ static void bound_compare(struct comparison *comparison, const struct jcs_value 
         if (auditor->has_source && auditor->source == PASSPORT_BOUND) {
             agree(comparison, "auditors",
                   evidence_auditor(jcs_member(workload, "auditors"), auditor->id, digest) &&
-                      auditor->has_digest &&
-                      memcmp(digest, auditor->digest, sizeof(digest)) == 0);
+                      auditor->has_digest && memcmp(digest, auditor->digest, sizeof(digest)) == 0);
         }
     }
 }
@@ -215,10 +215,8 @@ enum lucid_error evidence_compare(const struct passport *passport, struct lucid_
                                   struct lucid_span runtime_data, struct lucid_span quote,
                                   struct lucid_arena *arena, struct verify_evidence *ret)
 {
-    struct comparison comparison = {.passport = passport,
-                                    .runtime_data = runtime_data,
-                                    .quote = quote,
-                                    .arena = arena};
+    struct comparison comparison = {
+        .passport = passport, .runtime_data = runtime_data, .quote = quote, .arena = arena};
     if (!passport->tee.has_appraisal) {
         say(ret, VERIFY_SKIPPED, "evidence.absent", "tee.appraisal");
         return LUCID_OK;

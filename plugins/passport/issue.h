@@ -13,11 +13,11 @@
  *
  * Refused (PASSPORT_REFUSED, 422, param and a sentence; nothing is logged) unless every appraisal
  * is on this log, of evidence affirming (a mock one: warning for no other reason than being mock
- * and that nobody knows what it measures, and only with allow_mock), made under the application's policy, by a key that still signs, no
- * older than the application allows and its result not expired by the log's clock, for the
- * application's audience where it has one; unless what would be found today, with the newest
- * collateral and the policy of now, is no worse; unless the level of the supply chain is at least
- * minSlsaLevel.
+ * and that nobody knows what it measures, and only with allow_mock), made under the application's
+ * policy, by a key that still signs, no older than the application allows and its result not
+ * expired by the log's clock, for the application's audience where it has one; unless what would be
+ * found today, with the newest collateral and the policy of now, is no worse; unless the level of
+ * the supply chain is at least minSlsaLevel.
  *
  * Thread: pure functions; what is looked up is given. */
 #ifndef LUCID_PLUGINS_PASSPORT_ISSUE_H

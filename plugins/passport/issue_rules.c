@@ -88,8 +88,8 @@ static enum lucid_error named_judge(const struct issue_work *work)
                                 "no appraisal on this log has this id");
         }
     }
-    if (input->appraisal_count == 0 || memcmp(request->appraisals[0], input->appraisals[0].id,
-                                              LUCID_SHA256_BYTES) != 0) {
+    if (input->appraisal_count == 0 ||
+        memcmp(request->appraisals[0], input->appraisals[0].id, LUCID_SHA256_BYTES) != 0) {
         return issue_refuse(work, "appraisals[0]", "the first must be an appraisal of evidence");
     }
     if (input->appraisal_count + input->claims_count != request->appraisal_count ||
@@ -214,8 +214,7 @@ static enum lucid_error status_judge(const struct issue_work *work, const char *
     const struct issue_appraisal *given = environment->given;
     enum appraisal_tier status = APPRAISAL_CONTRAINDICATED;
     (void)evidence_tier_read(record->status, &status);
-    if (status != APPRAISAL_AFFIRMING &&
-        !(status == APPRAISAL_WARNING && is_only_mock(record))) {
+    if (status != APPRAISAL_AFFIRMING && !(status == APPRAISAL_WARNING && is_only_mock(record))) {
         return issue_refuse(work, param, "its result is %s, not affirming",
                             appraisal_tier_name(status));
     }
@@ -302,9 +301,12 @@ static enum lucid_error claims_judge(struct issue_work *work, size_t i)
     const struct rules_record *record = work->claims[i];
     const struct jcs_value *mock = jcs_member(record->root, "mock");
     const struct common common = {
-        place.param,              given->key_trusted,
-        record->input.issuer,     record->policy,
-        record->input.received_s, record->input.lifetime_s,
+        place.param,
+        given->key_trusted,
+        record->input.issuer,
+        record->policy,
+        record->input.received_s,
+        record->input.lifetime_s,
         mock != NULL && jcs_type(mock) == JCS_TRUE,
     };
     if (!hash_is(given->record, given->id)) {

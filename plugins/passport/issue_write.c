@@ -54,8 +54,7 @@ static void hex_element(struct lucid_buf *out, const uint8_t id[LUCID_SHA256_BYT
  * empty. name: its dotted name; member: where it is let in, its name in the object that out is at,
  * NULL: the members of value themselves go there. */
 static enum lucid_error part_put(struct issue_work *work, bool shown, const char *name,
-                                 const char *member, struct lucid_buf *value,
-                                 struct lucid_buf *out)
+                                 const char *member, struct lucid_buf *value, struct lucid_buf *out)
 {
     enum lucid_error error = LUCID_OK;
     if (!lucid_buf_ok(value)) {
@@ -247,8 +246,8 @@ static enum lucid_error slsa_write(struct issue_work *work, struct lucid_buf *ou
     lucid_json_member_u64(out, "level", work->slsa.level);
     lucid_json_member_cstr(out, "track", work->slsa.track);
     lucid_json_member_str(out, "concludedBy", work->input->issuer);
-    enum lucid_error error = part_put(work, shows(work, PASSPORT_SLSA_PROVENANCE),
-                                      "slsa.provenance", NULL, &value, out);
+    enum lucid_error error =
+        part_put(work, shows(work, PASSPORT_SLSA_PROVENANCE), "slsa.provenance", NULL, &value, out);
     lucid_buf_char(out, '}');
     return error;
 }
@@ -365,9 +364,9 @@ static enum lucid_error omitted_write(const struct issue_work *work, struct luci
 
 static enum lucid_error members_write(struct issue_work *work, struct lucid_buf *out)
 {
-    typedef enum lucid_error part_fn(struct issue_work *work, struct lucid_buf *out);
-    static part_fn *const parts[] = {tee_write,   auditors_write, container_write,
-                                     slsa_write,  model_write,    routing_write};
+    typedef enum lucid_error part_fn(struct issue_work * work, struct lucid_buf * out);
+    static part_fn *const parts[] = {tee_write,  auditors_write, container_write,
+                                     slsa_write, model_write,    routing_write};
     enum lucid_error error = LUCID_OK;
     lucid_buf_char(out, '{');
     head_write(work, out);
@@ -395,9 +394,9 @@ static enum lucid_error signature_put(const struct issue_work *work, struct luci
         base64_member(&out, "value", lucid_span(signature, PASSPORT_SIGNATURE_BYTES));
     }
     lucid_buf_str(&out, "}}");
-    enum lucid_error error = lucid_buf_ok(&out) ? canonical_form(lucid_buf_span(&out), work->arena,
-                                                                 ret, work->why)
-                                                : LUCID_RETRY_MEMORY;
+    enum lucid_error error = lucid_buf_ok(&out)
+                                 ? canonical_form(lucid_buf_span(&out), work->arena, ret, work->why)
+                                 : LUCID_RETRY_MEMORY;
     lucid_buf_fini(&out);
     return error;
 }
@@ -467,9 +466,9 @@ enum lucid_error issue_disclosures(const struct issue_work *work, struct lucid_s
         lucid_buf_char(&out, '}');
     }
     lucid_buf_char(&out, ']');
-    enum lucid_error error =
-        lucid_buf_ok(&out) ? canonical_form(lucid_buf_span(&out), work->arena, ret, work->why)
-                           : LUCID_RETRY_MEMORY;
+    enum lucid_error error = lucid_buf_ok(&out)
+                                 ? canonical_form(lucid_buf_span(&out), work->arena, ret, work->why)
+                                 : LUCID_RETRY_MEMORY;
     lucid_buf_fini(&out);
     return error;
 }
@@ -497,9 +496,9 @@ enum lucid_error issue_record(const struct issue_work *work,
     lucid_json_member_bool(&out, "mock", work->mock);
     lucid_json_member_bool(&out, "test", work->test);
     lucid_buf_char(&out, '}');
-    enum lucid_error error =
-        lucid_buf_ok(&out) ? canonical_form(lucid_buf_span(&out), work->arena, ret, work->why)
-                           : LUCID_RETRY_MEMORY;
+    enum lucid_error error = lucid_buf_ok(&out)
+                                 ? canonical_form(lucid_buf_span(&out), work->arena, ret, work->why)
+                                 : LUCID_RETRY_MEMORY;
     lucid_buf_fini(&out);
     return error;
 }

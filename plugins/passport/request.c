@@ -135,8 +135,7 @@ static void members_read(const struct field *root, struct issue_request *ret)
         provenance_read(&provenance, ret);
     }
     if (interactions.value != NULL) {
-        ids_read(&interactions, ISSUE_INTERACTIONS_MAX, ret->interactions,
-                 &ret->interaction_count);
+        ids_read(&interactions, ISSUE_INTERACTIONS_MAX, ret->interactions, &ret->interaction_count);
     }
     signature_read(root, ret);
 }
@@ -144,9 +143,9 @@ static void members_read(const struct field *root, struct issue_request *ret)
 enum lucid_error issue_request_read(struct lucid_span text, struct lucid_arena *arena,
                                     struct issue_request *ret, struct lucid_why *why)
 {
-    static const char *const names[] = {"type",       "application",  "appraisals", "time",
-                                        "version",    "provenance",   "interactions",
-                                        "signature",  NULL};
+    static const char *const names[] = {"type",         "application", "appraisals",
+                                        "time",         "version",     "provenance",
+                                        "interactions", "signature",   NULL};
     struct field_reading reading = {.code = "INVALID_REQUEST", .arena = arena, .why = why};
     struct issue_request *request = lucid_arena_zalloc(arena, sizeof(*request));
     struct field root;

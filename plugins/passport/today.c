@@ -80,10 +80,10 @@ static void today_judge(const struct record *record, const struct appraisal *app
 {
     enum appraisal_tier then = APPRAISAL_CONTRAINDICATED;
     (void)evidence_tier_read(record->status, &then);
-    *ret = (struct today){
-        .status = appraisal->appraised ? appraisal->status : APPRAISAL_CONTRAINDICATED};
-    ret->worse = !appraisal->appraised ||
-                 evidence_tier_rank(ret->status) > evidence_tier_rank(then);
+    *ret = (struct today){.status =
+                              appraisal->appraised ? appraisal->status : APPRAISAL_CONTRAINDICATED};
+    ret->worse =
+        !appraisal->appraised || evidence_tier_rank(ret->status) > evidence_tier_rank(then);
     if (!reason_find(record, appraisal, false, ret) && ret->worse &&
         !reason_find(record, appraisal, true, ret)) {
         (void)snprintf(ret->code, sizeof(ret->code), "status.%s", appraisal_tier_name(ret->status));
