@@ -47,10 +47,14 @@ static struct shown show(struct lucid_span text)
     return ret;
 }
 
+/* A member, or a part of it: "slsa", "slsa.provenance". */
 static bool is_omitted(const struct passport *passport, const char *name)
 {
+    size_t len = strlen(name);
     for (size_t i = 0; i < passport->omitted_count; i++) {
-        if (lucid_span_is(passport->omitted[i].name, name)) {
+        struct lucid_span part = passport->omitted[i].name;
+        if (part.len >= len && memcmp(part.data, name, len) == 0 &&
+            (part.len == len || part.data[len] == '.')) {
             return true;
         }
     }

@@ -19,7 +19,7 @@ import sys
 WORDS = {"$schema", "$id", "$defs", "title", "type", "properties", "required",
          "additionalProperties", "items", "minItems", "maxItems", "uniqueItems", "minLength",
          "maxLength", "pattern", "minimum", "maximum", "enum", "const", "oneOf", "anyOf", "$ref",
-         "minProperties"}
+         "minProperties", "maxProperties", "description"}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool}
 
 
@@ -36,11 +36,13 @@ def is_type(value, name):
 
 def object_valid(schema, value, root):
     properties = schema.get("properties", {})
+    others = schema.get("additionalProperties", True)
+    others = {} if others is True else others
     return (all(name in value for name in schema.get("required", [])) and
-            len(value) >= schema.get("minProperties", 0) and
-            all(name in properties or schema.get("additionalProperties", True) for name in value)
-            and all(valid(properties[name], item, root)
-                    for name, item in value.items() if name in properties))
+            schema.get("minProperties", 0) <= len(value) <= schema.get("maxProperties", len(value))
+            and all(name in properties or others is not False for name in value)
+            and all(valid(properties.get(name, others), item, root)
+                    for name, item in value.items()))
 
 
 def list_valid(schema, value, root):
@@ -107,7 +109,7 @@ def changed(document, path, change):
     return whole[""]
 
 
-def changes(document):
+def changes(document, others=OTHERS):
     def replace(by):
         return lambda container, key: container.__setitem__(key, by)
 
@@ -121,7 +123,7 @@ def changes(document):
         if isinstance(value, list) and value:
             yield changed(document, path,
                           lambda container, key: container[key].append(container[key][0]))
-        for other in OTHERS if path else ():
+        for other in others if path else ():
             yield changed(document, path, replace(other))
 
 
