@@ -12,6 +12,7 @@ import kit
 import kit_attest
 from kit import equal
 from kit_attest import vector
+from kit_receipts import canonical
 
 agent = kit_attest.Agent()
 service = kit_attest.Verifier(test=True, roots=(agent.root, kit_attest.MOCK_ROOT))
@@ -62,6 +63,31 @@ with kit.case("challenge and appraise: in two steps, with a workload"):
     two = run_json("appraise", "-s", keep("session.json", session), "-e", quote, "-T", "mock")
     equal(two["status"], "warning")
     run("appraise", "-s", keep("session.json", session), "-e", quote, "-T", "mock", want=1)
+
+with kit.case("attest --keep, then appraise: the key is the file that keygen wrote"):
+    out = kit.lucid("keygen")[1]
+    secret = keep("worker.key", out)
+    os.chmod(secret, 0o600)
+    kept = os.path.join(folder, "evidence.json")
+    attest = ("attest", "--agent", agent.url, "-a", "me", "-k", secret, "-T", "mock", "-K", kept)
+    equal(run(*attest).decode(), kept + "\n")
+    equal(os.stat(kept).st_mode & 0o777, 0o600)
+    three = run_json("appraise", "-s", kept)
+    equal((three["status"], three["mock"]), ("warning", True))
+    public = bytes.fromhex(out.split(b"signer_pubkey ")[1].decode().strip())
+    bound = service.result(three["ear"])["lucid.appraisal"]["binding"]["publicKey"]
+    equal(bound, {"crv": "Ed25519", "kty": "OKP", "x": kit_attest.b64url(public)})
+    equal(run_json(*attest)["type"], "mock")
+    with open(kept, "rb") as file:
+        session = json.load(file)
+    run("appraise", "-s", keep("x.json", {**session, "evidence": "?"}), want=1)
+    del session["evidence"]
+    run("appraise", "-s", keep("x.json", session), want=2)
+    for public_file in (f"{public.hex()}\n".encode(), canonical(bound)):
+        run("challenge", "-a", "me", "-k", keep("worker.pub", public_file), "-T", "mock")
+    os.chmod(secret, 0o644)
+    run(*attest, want=2)  # a secret that others may read is not read as a key
+    run("attest", "-a", "me", "-k", keep("k.json", b'"no key"'), "-T", "mock", want=2)
 
 with kit.case("a debug report: exit 1, and why in words"):
     session = keep("snp.json", run_json("challenge", "-a", "me", "-k", key))

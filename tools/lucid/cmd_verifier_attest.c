@@ -4,50 +4,67 @@
 
 #include "base/base64url.h"
 #include "base/jcs/jcs.h"
+#include "lucidd/datadir.h"
 #include "plugins/verifier/freshness.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
+#include "tools/lucid/secret.h"
 #include "tools/lucid/verifier.h"
 
 enum { REPORT_DATA_BYTES = 64, KEY_BYTES = 32 };
 
 /* --- what is bound ---------------------------------------------------------------------------- */
 
-/* The public key of --key as a JWK: a JWK in a file, or 64 hex digits of an Ed25519 key, there or
- * in the file. NULL: after a message. */
+static json_t *key_jwk(const uint8_t key[KEY_BYTES])
+{
+    struct lucid_buf x = {0};
+    lucid_base64url_write(&x, lucid_span(key, KEY_BYTES));
+    json_t *jwk = json_pack("{s:s, s:s, s:s%}", "crv", "Ed25519", "kty", "OKP", "x",
+                            (const char *)x.data, x.len);
+    lucid_buf_fini(&x);
+    return jwk;
+}
+
+/* The public key in a file: a JWK, 64 hex digits of an Ed25519 key, or a secret key with both
+ * halves, as `lucid keygen` prints it. NULL: it is none, or after a message. */
+static json_t *key_file_load(struct cli *cli, const char *name)
+{
+    struct lucid_buf text = {0};
+    uint8_t key[KEY_BYTES];
+    if (secret_file_public(name, key)) {
+        return key_jwk(key);
+    }
+    if (verifier_file_read(cli, name, &text) != CLI_OK) {
+        return NULL;
+    }
+    json_t *jwk = lucid_hex_decode(verifier_trim(lucid_buf_span(&text)), key, sizeof(key))
+                      ? key_jwk(key)
+                      : json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+    lucid_buf_fini(&text);
+    return jwk;
+}
+
+/* The public key of --key as a JWK. NULL: after a message. */
 static json_t *key_load(struct cli *cli)
 {
     const char *given = cli_value(cli, "key", NULL);
-    struct lucid_buf text = {0};
-    struct lucid_buf x = {0};
     uint8_t key[KEY_BYTES];
-    json_t *jwk = NULL;
     if (given == NULL) {
         (void)cli_fail(cli, CLI_USAGE, NULL, "key", "--key is missing: whose evidence is it?");
         return NULL;
     }
-    if (!lucid_hex_decode(lucid_span_str(given), key, sizeof(key))) {
-        if (verifier_file_read(cli, given, &text) != CLI_OK) {
-            return NULL;
+    json_t *jwk = lucid_hex_decode(lucid_span_str(given), key, sizeof(key))
+                      ? key_jwk(key)
+                      : key_file_load(cli, given);
+    if (!json_is_object(jwk) || json_object_get(jwk, "d") != NULL) {
+        if (!cli->error_printed) {
+            (void)cli_fail(cli, CLI_USAGE, NULL, "key",
+                           "--key must be a public key: a JWK, or 64 hex digits of an Ed25519 "
+                           "key; or a file of `lucid keygen`, mode 0600");
         }
-        if (!lucid_hex_decode(lucid_span_trim(lucid_buf_span(&text)), key, sizeof(key))) {
-            jwk = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-        }
-    }
-    if (jwk == NULL && (text.len == 0 || text.len < 80)) {
-        lucid_base64url_write(&x, lucid_span(key, sizeof(key)));
-        jwk = json_pack("{s:s, s:s, s:s%}", "crv", "Ed25519", "kty", "OKP", "x",
-                        (const char *)x.data, x.len);
-    }
-    if (jwk == NULL || json_object_get(jwk, "d") != NULL) {
-        (void)cli_fail(cli, CLI_USAGE, NULL, "key",
-                       "--key must be a public key: a JWK, or 64 hex "
-                       "digits of an Ed25519 key");
         json_decref(jwk);
         jwk = NULL;
     }
-    lucid_buf_fini(&text);
-    lucid_buf_fini(&x);
     return jwk;
 }
 
@@ -149,7 +166,7 @@ static enum cli_exit verifier_challenge(struct cli *cli)
 
 #define BOUND_OPTIONS                                                                              \
     {"audience", 'a', "TEXT", "who will rely on the result"},                                      \
-        {"key", 'k', "KEY", "public key of the attester: file of a JWK, or Ed25519 as hex"},       \
+        {"key", 'k', "KEY", "key of the attester: Ed25519 as hex, or a file: JWK, of keygen"},     \
         {"workload", 'w', "FILE", "JSON object that is bound too: container, auditors"},           \
     {                                                                                              \
         "type", 'T', "TYPE", "kind of evidence: snp, mock"                                         \
@@ -271,22 +288,45 @@ static enum cli_exit appraise_send(struct cli *cli, const json_t *session, struc
     return code;
 }
 
+/* The evidence that `lucid verifier attest --keep` put into a session. */
+static enum cli_exit kept_read(struct cli *cli, const json_t *session, struct lucid_buf *ret)
+{
+    const char *text = json_string_value(json_object_get(session, "evidence"));
+    size_t max = text != NULL ? strlen(text) : 0;
+    size_t len = 0;
+    if (text == NULL) {
+        return cli_fail(cli, CLI_USAGE, NULL, "evidence",
+                        "--evidence is missing, and the session keeps none");
+    }
+    uint8_t *bytes = malloc(max + 1);
+    bool good = bytes != NULL && lucid_base64_decode(lucid_span_str(text), bytes, max, &len);
+    if (good) {
+        lucid_buf_put(ret, bytes, len);
+    }
+    free(bytes);
+    return good && lucid_buf_ok(ret) ? CLI_OK
+                                     : cli_fail(cli, CLI_REFUSED, NULL, "evidence",
+                                                "the session's evidence is no base64");
+}
+
 static enum cli_exit verifier_appraise(struct cli *cli)
 {
     const char *session_file = cli_value(cli, "session", NULL);
     const char *evidence_file = cli_value(cli, "evidence", NULL);
     json_t *session = NULL;
     struct lucid_buf bytes = {0};
-    if (session_file == NULL || evidence_file == NULL) {
-        return cli_fail(cli, CLI_USAGE, NULL, session_file == NULL ? "session" : "evidence",
-                        "--session and --evidence must be given");
+    if (session_file == NULL) {
+        return cli_fail(cli, CLI_USAGE, NULL, "session", "--session must be given");
     }
     enum cli_exit code = verifier_json_read(cli, session_file, &session);
     if (code == CLI_OK) {
-        code = verifier_file_read(cli, evidence_file, &bytes);
+        code = evidence_file != NULL ? verifier_file_read(cli, evidence_file, &bytes)
+                                     : kept_read(cli, session, &bytes);
     }
     if (code == CLI_OK) {
-        code = appraise_send(cli, session, lucid_buf_span(&bytes), cli_value(cli, "type", "snp"));
+        const char *kept = json_string_value(json_object_get(session, "type"));
+        code = appraise_send(cli, session, lucid_buf_span(&bytes),
+                             cli_value(cli, "type", kept != NULL ? kept : "snp"));
     }
     lucid_buf_fini(&bytes);
     json_decref(session);
@@ -303,9 +343,9 @@ static enum cli_exit verifier_appraise(struct cli *cli)
     }
 
 static const struct cli_option appraise_options[] = {
-    {"session", 's', "FILE", "what `lucid verifier challenge` printed"},
-    {"evidence", 'e', "FILE", "the report or quote"},
-    {"type", 'T', "TYPE", "kind of evidence: snp (the default), mock"},
+    {"session", 's', "FILE", "what `lucid verifier challenge` printed, or `attest --keep` kept"},
+    {"evidence", 'e', "FILE", "the report or quote; else what the session keeps"},
+    {"type", 'T', "TYPE", "kind of evidence: snp, mock (as the session says, else snp)"},
     RESULT_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
@@ -319,7 +359,8 @@ const struct cli_command command_verifier_appraise = {
     .arguments = "",
     .summary = "have evidence appraised that was made for a challenge",
     .text = EXIT_TEXT,
-    .examples = "  lucid verifier appraise --session session.json -e report.bin -E vcek.der\n",
+    .examples = "  lucid verifier appraise --session session.json -e report.bin -E vcek.der\n"
+                "  lucid verifier appraise --session evidence.json --json > appraisal.json\n",
     .options = appraise_options,
     .run = verifier_appraise,
 };
@@ -363,6 +404,34 @@ static enum cli_exit agent_ask(struct cli *cli, const char *agent, const json_t 
     return CLI_OK;
 }
 
+/* Writes session and evidence to --keep, for `lucid verifier appraise --session`. */
+static enum cli_exit evidence_keep(struct cli *cli, json_t *session, const char *type,
+                                   struct lucid_span evidence, const char *name)
+{
+    struct lucid_why why = {.code = NULL};
+    json_object_set_new(session, "type", json_string(type));
+    json_object_set_new(session, "evidence", verifier_base64(evidence));
+    char *text = json_dumps(session, JSON_COMPACT);
+    if (text == NULL || json_object_get(session, "evidence") == NULL) {
+        free(text);
+        return cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
+    }
+    enum lucid_error error = datadir_file_write(name, 0600, lucid_span_str(text), &why);
+    free(text);
+    if (error != LUCID_OK) {
+        return cli_fail_why(cli, error, &why, name);
+    }
+    if (cli->json) {
+        json_t *said = json_pack("{s:s, s:s, s:O*}", "file", name, "type", type, "expiresAt",
+                                 json_object_get(session, "expiresAt"));
+        cli_print_json(said);
+        json_decref(said);
+    } else {
+        printf("%s\n", name);
+    }
+    return CLI_OK;
+}
+
 static enum cli_exit verifier_attest(struct cli *cli)
 {
     const char *agent = cli_value(cli, "agent", "http://127.0.0.1:8006");
@@ -374,7 +443,10 @@ static enum cli_exit verifier_attest(struct cli *cli)
         code = agent_ask(cli, agent, session, &evidence);
     }
     if (code == CLI_OK) {
-        code = appraise_send(cli, session, lucid_buf_span(&evidence.body), type);
+        const char *kept = cli_value(cli, "keep", NULL);
+        struct lucid_span bytes = lucid_buf_span(&evidence.body);
+        code = kept != NULL ? evidence_keep(cli, session, type, bytes, kept)
+                            : appraise_send(cli, session, bytes, type);
     }
     client_answer_fini(&evidence);
     json_decref(session);
@@ -384,6 +456,7 @@ static enum cli_exit verifier_attest(struct cli *cli)
 static const struct cli_option attest_options[] = {
     {"agent", 'A', "URL", "the attestation agent (http://127.0.0.1:8006)"},
     BOUND_OPTIONS,
+    {"keep", 'K', "FILE", "appraise nothing yet: write session and evidence there"},
     RESULT_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
@@ -395,8 +468,11 @@ const struct cli_command command_verifier_attest = {
     .summary = "challenge, evidence of a local agent, appraisal: all in one",
     .text = "The agent is asked as Confidential Containers' is: GET /aa/evidence. lucid-mock-agent "
             "answers\n"
-            "the same way, with mock evidence.\n" EXIT_TEXT,
-    .examples = "  lucid verifier attest -a https://me.example -k worker.pub -T mock\n",
+            "the same way, with mock evidence. With --keep the appraisal is left to `lucid\n"
+            "verifier appraise --session FILE`, within the challenge's time.\n" EXIT_TEXT,
+    .examples =
+        "  lucid verifier attest -a https://me.example -k worker.key -T mock\n"
+        "  lucid verifier attest -a https://me.example -k worker.key --keep evidence.json\n",
     .options = attest_options,
     .run = verifier_attest,
 };

@@ -2,62 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/base64url.h"
 #include "base/jcs/jcs.h"
 #include "plugins/verifier/explain.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
 #include "tools/lucid/verifier.h"
 #include "tools/lucid/verifier_logged.h"
-
-/* --- keys ------------------------------------------------------------------------------------- */
-
-struct pinned {
-    uint8_t keys[RECORD_KEYS_MAX][DOCUMENT_KEY_BYTES];
-    size_t count;
-};
-
-/* The Ed25519 keys of a JWK set in a file. */
-static enum cli_exit jwks_load(struct cli *cli, const char *name, struct pinned *ret)
-{
-    json_t *set = NULL;
-    size_t i;
-    const json_t *jwk;
-    enum cli_exit code = verifier_json_read(cli, name, &set);
-    json_array_foreach(json_object_get(set, "keys"), i, jwk)
-    {
-        const char *crv = json_string_value(json_object_get(jwk, "crv"));
-        const char *x = json_string_value(json_object_get(jwk, "x"));
-        size_t len = 0;
-        if (crv != NULL && strcmp(crv, "Ed25519") == 0 && x != NULL &&
-            ret->count < RECORD_KEYS_MAX &&
-            lucid_base64url_read(lucid_span_str(x), ret->keys[ret->count], DOCUMENT_KEY_BYTES,
-                                 &len) &&
-            len == DOCUMENT_KEY_BYTES) {
-            ret->count++;
-        }
-    }
-    json_decref(set);
-    return code;
-}
-
-/* All of --key: 64 hex digits, or a file with a JWK set. */
-static enum cli_exit pinned_load(struct cli *cli, struct pinned *ret)
-{
-    enum cli_exit code = CLI_OK;
-    for (size_t i = 0; code == CLI_OK && cli_value_at(cli, "key", i) != NULL; i++) {
-        const char *text = cli_value_at(cli, "key", i);
-        if (ret->count == RECORD_KEYS_MAX) {
-            return cli_fail(cli, CLI_USAGE, NULL, "key", "too many keys");
-        }
-        if (lucid_hex_decode(lucid_span_str(text), ret->keys[ret->count], DOCUMENT_KEY_BYTES)) {
-            ret->count++;
-        } else {
-            code = jwks_load(cli, text, ret);
-        }
-    }
-    return code;
-}
 
 /* --- replay ----------------------------------------------------------------------------------- */
 
@@ -129,7 +79,10 @@ static enum cli_exit offline_report(struct cli *cli, const struct replay *replay
     if (report == NULL) {
         return cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
     }
-    enum cli_exit logged = verifier_logged_judge(cli, replay, vkey, report);
+    struct verifier_logged logged_record = {
+        .record = replay->record, .proof = replay->proof, .has_key = replay->has_key};
+    memcpy(logged_record.key, replay->key, sizeof(logged_record.key));
+    enum cli_exit logged = verifier_logged_judge(cli, &logged_record, vkey, report);
     enum cli_exit code = cli->error_printed ? logged : report_print(cli, report);
     json_decref(report);
     if (logged == CLI_UNDECIDED && vkey[0] == '\0' && !cli_flag(cli, "require-logged")) {
@@ -141,10 +94,10 @@ static enum cli_exit offline_report(struct cli *cli, const struct replay *replay
 static enum cli_exit replay_offline(struct cli *cli, struct lucid_span text)
 {
     struct lucid_arena arena;
-    struct pinned pinned = {.count = 0};
+    struct verifier_keys pinned = {.count = 0};
     char vkey[VKEY_TEXT_BYTES];
     struct lucid_why why = {.code = NULL};
-    enum cli_exit code = pinned_load(cli, &pinned);
+    enum cli_exit code = verifier_keys_load(cli, &pinned);
     if (code == CLI_OK) {
         code = vkey_option_load(cli, vkey);
     }

@@ -82,6 +82,11 @@ extern const struct cli_command command_verifier_replay, command_verifier_explai
 extern const struct cli_command command_verifier_policy, command_verifier_reference;
 extern const struct cli_command command_verifier_import, command_verifier_collateral;
 extern const struct cli_command command_verifier_fetch;
+extern const struct cli_command command_passport_list, command_passport_show;
+extern const struct cli_command command_passport_verify, command_passport_issue;
+extern const struct cli_command command_passport_renew, command_passport_revoke;
+extern const struct cli_command command_passport_status, command_passport_recheck;
+extern const struct cli_command command_passport_open;
 extern const struct cli_command command_version;
 extern const struct cli_command command_help;
 

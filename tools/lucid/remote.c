@@ -244,6 +244,19 @@ enum cli_exit remote_call_with(struct cli *cli, const char *method, const char *
     return code;
 }
 
+enum cli_exit remote_send(struct cli *cli, const char *method, const char *path,
+                          struct lucid_span body, json_t **ret)
+{
+    struct client_answer answer = {0};
+    const struct call call = {.method = method, .path = path, .body = body};
+    enum cli_exit code = call_once(cli, &call, &answer);
+    if (code == CLI_OK) {
+        code = answer_take(cli, &answer, ret);
+    }
+    client_answer_fini(&answer);
+    return code;
+}
+
 enum cli_exit remote_get_long(struct cli *cli, const char *path, json_t **ret)
 {
     struct client_answer answer = {0};

@@ -27,6 +27,10 @@ enum cli_exit remote_call_with(struct cli *cli, const char *method, const char *
                                const char *header, const json_t *body,
                                json_t **ret) LUCID_WARN_UNUSED;
 
+/* The same with a body that is sent byte by byte, because it is signed. */
+enum cli_exit remote_send(struct cli *cli, const char *method, const char *path,
+                          struct lucid_span body, json_t **ret) LUCID_WARN_UNUSED;
+
 /* GET of an answer without pages, up to 1 GiB: it may take its time, as long as something comes. */
 enum cli_exit remote_get_long(struct cli *cli, const char *path, json_t **ret) LUCID_WARN_UNUSED;
 

@@ -148,7 +148,8 @@ static size_t forms_read(struct lucid_span text, struct scratch *scratch)
 }
 
 static enum lucid_error scratch_parse(struct lucid_span text, struct scratch *scratch,
-                                      uint8_t ret_secret[SECRET_BYTES], struct lucid_why *why)
+                                      uint8_t ret_secret[SECRET_BYTES], size_t *ret_len,
+                                      struct lucid_why *why)
 {
     size_t len = forms_read(trimmed(text), scratch);
     if (len != 32 && len != 64) {
@@ -163,6 +164,7 @@ static enum lucid_error scratch_parse(struct lucid_span text, struct scratch *sc
     }
     memcpy(ret_secret, scratch->key.seed, 32);
     memcpy(ret_secret + 32, scratch->key.public_key, 32);
+    *ret_len = len;
     return LUCID_OK;
 }
 
@@ -176,12 +178,15 @@ static enum lucid_error secret_parse(struct lucid_span text, uint8_t ret_secret[
     if (scratch == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    enum lucid_error error = scratch_parse(text, scratch, ret_secret, why);
+    size_t len = 0;
+    enum lucid_error error = scratch_parse(text, scratch, ret_secret, &len, why);
     datadir_secret_free(scratch, sizeof(*scratch));
     return error;
 }
 
-static enum lucid_error file_parse(const char *path, uint8_t *secret, struct lucid_why *why)
+/* *ret_len: how many bytes the file holds of it, 32 or 64. */
+static enum lucid_error file_parse(const char *path, uint8_t *secret, size_t *ret_len,
+                                   struct lucid_why *why)
 {
     struct scratch *scratch = datadir_secret_new(sizeof(*scratch));
     if (scratch == NULL) {
@@ -199,7 +204,7 @@ static enum lucid_error file_parse(const char *path, uint8_t *secret, struct luc
         text.len = end != NULL ? (size_t)(end - text.data) : text.len;
     }
     if (error == LUCID_OK) {
-        error = scratch_parse(text, scratch, secret, why);
+        error = scratch_parse(text, scratch, secret, ret_len, why);
     }
     datadir_secret_free(scratch, sizeof(*scratch));
     return error;
@@ -217,7 +222,8 @@ enum cli_exit secret_load(struct cli *cli, uint8_t **ret_secret)
         return cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory");
     }
     struct lucid_why why = {0};
-    enum lucid_error error = path != NULL ? file_parse(path, secret, &why)
+    size_t len = 0;
+    enum lucid_error error = path != NULL ? file_parse(path, secret, &len, &why)
                                           : secret_parse(lucid_span_str(text), secret, &why);
     if (error != LUCID_OK) {
         datadir_secret_free(secret, SECRET_BYTES);
@@ -227,4 +233,18 @@ enum cli_exit secret_load(struct cli *cli, uint8_t **ret_secret)
     }
     *ret_secret = secret;
     return CLI_OK;
+}
+
+bool secret_file_public(const char *path, uint8_t ret_public[32])
+{
+    struct lucid_why why = {0};
+    size_t len = 0;
+    uint8_t *secret = datadir_secret_new(SECRET_BYTES);
+    bool found =
+        secret != NULL && file_parse(path, secret, &len, &why) == LUCID_OK && len == SECRET_BYTES;
+    if (found) {
+        memcpy(ret_public, secret + 32, 32);
+    }
+    datadir_secret_free(secret, SECRET_BYTES);
+    return found;
 }

@@ -14,4 +14,9 @@
  * with datadir_secret_free(…, SECRET_BYTES). Prints its errors. */
 enum cli_exit secret_load(struct cli *cli, uint8_t **ret_secret) LUCID_WARN_UNUSED;
 
+/* The public half of the secret key in a file, where the file holds both halves (what `lucid
+ * keygen` prints, a key file of Solana). False, and nothing printed: it does not, or is not to be
+ * read. Nothing of the secret is left in memory. */
+bool secret_file_public(const char *path, uint8_t ret_public[32]) LUCID_WARN_UNUSED;
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/base64url.h"
 #include "ledger/ed25519.h"
 
 enum { READ_BYTES = 64 * 1024 };
@@ -38,6 +39,22 @@ enum cli_exit verifier_file_read(struct cli *cli, const char *name, struct lucid
     return CLI_OK;
 }
 
+static bool is_space(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
+struct lucid_span verifier_trim(struct lucid_span text)
+{
+    while (text.len > 0 && is_space(text.data[0])) {
+        text = lucid_span(text.data + 1, text.len - 1);
+    }
+    while (text.len > 0 && is_space(text.data[text.len - 1])) {
+        text.len--;
+    }
+    return text;
+}
+
 enum cli_exit verifier_json_read(struct cli *cli, const char *name, json_t **ret)
 {
     struct lucid_buf text = {0};
@@ -64,6 +81,62 @@ json_t *verifier_base64(struct lucid_span bytes)
     json_t *value = lucid_buf_ok(&text) ? json_stringn((const char *)text.data, text.len) : NULL;
     lucid_buf_fini(&text);
     return value;
+}
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+static enum cli_exit jwks_load(struct cli *cli, const char *name, struct verifier_keys *ret)
+{
+    json_t *set = NULL;
+    size_t i;
+    const json_t *jwk;
+    enum cli_exit code = verifier_json_read(cli, name, &set);
+    json_array_foreach(json_object_get(set, "keys"), i, jwk)
+    {
+        const char *crv = json_string_value(json_object_get(jwk, "crv"));
+        const char *x = json_string_value(json_object_get(jwk, "x"));
+        size_t len = 0;
+        if (crv != NULL && strcmp(crv, "Ed25519") == 0 && x != NULL &&
+            ret->count < RECORD_KEYS_MAX &&
+            lucid_base64url_read(lucid_span_str(x), ret->keys[ret->count], DOCUMENT_KEY_BYTES,
+                                 &len) &&
+            len == DOCUMENT_KEY_BYTES) {
+            ret->count++;
+        }
+    }
+    json_decref(set);
+    return code;
+}
+
+static bool key_read(struct lucid_span text, uint8_t ret[DOCUMENT_KEY_BYTES])
+{
+    uint8_t key[DOCUMENT_KEY_BYTES];
+    size_t len = 0;
+    if (lucid_hex_decode(text, ret, DOCUMENT_KEY_BYTES)) {
+        return true;
+    }
+    if (!lucid_base64_decode(text, key, sizeof(key), &len) || len != sizeof(key)) {
+        return false;
+    }
+    memcpy(ret, key, sizeof(key));
+    return true;
+}
+
+enum cli_exit verifier_keys_load(struct cli *cli, struct verifier_keys *ret)
+{
+    enum cli_exit code = CLI_OK;
+    for (size_t i = 0; code == CLI_OK && cli_value_at(cli, "key", i) != NULL; i++) {
+        const char *text = cli_value_at(cli, "key", i);
+        if (ret->count == RECORD_KEYS_MAX) {
+            return cli_fail(cli, CLI_USAGE, NULL, "key", "too many keys");
+        }
+        if (key_read(lucid_span_str(text), ret->keys[ret->count])) {
+            ret->count++;
+        } else {
+            code = jwks_load(cli, text, ret);
+        }
+    }
+    return code;
 }
 
 bool verifier_signature_ok(const uint8_t key[DOCUMENT_KEY_BYTES], struct lucid_span message,
