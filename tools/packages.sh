@@ -13,7 +13,7 @@ run="gcc libc6-dev meson ninja-build pkg-config python3 ca-certificates
     zlib1g-dev libsecp256k1-dev libhiredis-dev libyaml-dev"
 test="libcmocka-dev openssl hledger redis-server nginx"
 ci="clang clang-format clang-tidy cppcheck libclang-rt-14-dev llvm jq wrk strace lmdb-utils
-    golang-golang-x-mod-dev mandoc caddy python3-venv
+    golang-golang-x-mod-dev mandoc caddy python3-venv chromium fonts-dejavu-core
     debhelper dpkg-dev fakeroot lintian systemd"
 fresh="debootstrap"
 
