@@ -95,6 +95,55 @@ def reorganised_after_serving(chain):
     shop.stop()
 
 
+def made_again(chain):
+    """A wallet whose transfer was taken after it had served gives the nonce again. With the same
+    fields it makes the same transaction: one payment, that of the first, whoever shows it with
+    whichever challenge. With other fields it makes another, which is a payment of its own."""
+    before = chain.balance(PAYEE.address)
+    shop = Shop(chain, gas=False, networks=[chain.network(final_depth=6)])
+    first = shop.transfer_proof(PAYER)
+    answer = shop.show(first)
+    equal(answer.status, 200, repr(answer))
+    payment_id = answer.header("X-Payment-Id")
+    transaction = unhex(kit_pay.unb64(first[1])["transaction"])
+
+    def taken():
+        chain.reorg(1, drop={transaction})
+        equal((chain.is_mined(transaction), chain.balance(PAYEE.address)), (False, before))
+
+    def served(header):
+        wait_for(lambda: shop.show(header).status == 200, 15, "the payment is seen")
+        return shop.show(header).header("X-Payment-Id")
+
+    for seen in (False, True):
+        taken()
+        if seen:
+            until(shop, payment_id, "reversed")
+            agrees(shop, chain, before)
+        again = shop.transfer_proof(PAYER)
+        assert again != first, "another challenge, and another signature"
+        equal(kit_pay.unb64(again[1])["transaction"], enhex(transaction))
+        equal([served(again), served(first)], [payment_id, payment_id])
+        path = f"/v1/receipts/{shop.run_id}/proof?size=1"
+        other = kit_pay.pay_proof(shop.offer(path), transaction, PAYER)
+        problem(shop.show(other, path), 409, "PAYMENT_ALREADY_SPENT", other[0])
+        until(shop, payment_id, "settled")
+        agrees(shop, chain, before)
+        equal(shop.split()[3], PRICE)
+    taken()
+    asked = shop.offer()
+    another = chain.transfer(PAYER, PAYEE.address, PRICE, gas=200001)
+    assert another != transaction
+    second_id = served(kit_pay.pay_proof(asked, another, PAYER))
+    assert second_id != payment_id
+    until(shop, payment_id, "reversed")
+    problem(shop.show(first), 503, "PAYMENT_PENDING")  # it serves nothing while it is gone
+    equal(status_of(shop, second_id), "settled")
+    agrees(shop, chain, before)
+    equal(shop.split()[3], PRICE)
+    shop.stop()
+
+
 def late_success(chain):
     """Out of time is not a failure: no second demand, and the same header is served later."""
     before = chain.balance(PAYEE.address)
@@ -271,6 +320,7 @@ def wrong_chain(chain):
 CASES = [
     ("a transfer is reorganised before it is served", reorganised_before_serving, True),
     ("a settlement is reorganised after it was served", reorganised_after_serving, True),
+    ("a transfer is reorganised after it was served, and made again", made_again, True),
     ("a settlement is out of time, and succeeds later", late_success, True),
     ("a settlement is reverted", reverted, True),
     ("a stranger submits the authorization first", strangers, True),

@@ -8,6 +8,7 @@ longer."""
 
 import collections
 import http.client
+import itertools
 import os
 import random
 import socket
@@ -26,6 +27,11 @@ SEED = int(os.environ.get("LUCID_SEED", time.time_ns()))
 BUYERS = int(os.environ.get("LUCID_BUYERS", "6"))
 PURCHASES = int(os.environ.get("LUCID_PURCHASES", "8"))
 PATIENCE = 40 * kit.SLOW
+# No two of the buyers' transfers have the same gas limit. A wallet whose transfer was reorganised
+# away gives its nonce again, and equal fields are signed to equal bytes (RFC 6979): the next
+# purchase at that price would be the same transaction, and the gate rightly answers it as the
+# payment that it is (35_reorg). Here every purchase is to have a payment of its own.
+GAS = itertools.count(200000)
 GONE = (ConnectionError, http.client.HTTPException, socket.timeout, OSError)
 
 
@@ -38,6 +44,7 @@ class Buyer(threading.Thread):
         self.random = random.Random(f"{SEED}/{number}")
         self.wallet = (PAYER, PAYER2, STRANGER)[number % 3]
         self.served, self.refused, self.lost, self.answers = [], [], [], collections.Counter()
+        self.sent = []
         self.failure = None
         self.client = None
 
@@ -72,7 +79,7 @@ class Buyer(threading.Thread):
         price = int(answer.json()["x402"]["payment"]["amount"])
         price += self.random.choice((0, 0, 0, 7))
         if kind == "signed":
-            tx = chain.transfer(self.wallet, PAYEE.address, price)
+            tx = chain.transfer(self.wallet, PAYEE.address, price, gas=next(GAS))
             return kit_pay.pay_proof(answer, tx, self.wallet), tx
         signed = kit_pay.authorize(self.wallet, PAYEE.address, price,
                                    nonce=kit_pay.challenge_nonce(answer))
@@ -94,6 +101,7 @@ class Buyer(threading.Thread):
     def purchase(self):
         asked = self.asked()
         header, tx = self.pay(asked)
+        self.sent += [tx] if tx else []
         answer = self.insist(header, tx)
         if answer is None:
             self.lost.append(tx)
@@ -192,6 +200,8 @@ with kit_chain.Chain() as chain:
 
     with case("no payment has bought twice, and everything comes to rest"):
         settle_down()
+        sent = [tx for buyer in buyers for tx in buyer.sent]
+        equal(len(set(sent)), len(sent), "transactions of the buyers")
         served = [payment for buyer in buyers for payment in buyer.served]
         equal(len(set(served)), len(served), "payments that bought")
         payments = {p["id"]: p for p in shop.payments(limit=1000)}

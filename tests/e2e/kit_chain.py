@@ -617,10 +617,10 @@ class Chain:
             )
             return self.send(read_transaction(raw))
 
-    def transfer(self, wallet, to, value, token=TOKEN):
-        """A plain transfer; its hash."""
+    def transfer(self, wallet, to, value, token=TOKEN, **fees):
+        """A plain transfer; its hash. fees: gas, tip or fee of the transaction."""
         data = selector("transfer(address,uint256)") + word(to) + word(value)
-        return self._submit(wallet, token, data)
+        return self._submit(wallet, token, data, **fees)
 
     def spend(self, sender, authorization):
         """Submits a signed authorization (of `authorize`) as that sender; its hash."""
