@@ -86,6 +86,14 @@ class Buyer(threading.Thread):
         tx = chain.spend(self.wallet, signed)
         return kit_pay.pay_proof(answer, tx, log_index=1), tx
 
+    def is_gone(self, tx):
+        """Whether a reorganisation took it for good. What waits is behind a nonce whose transaction
+        was taken, and would wait for ever when nobody else pays from the wallet: it is used up."""
+        with chain.lock:
+            if chain.is_waiting(tx):
+                chain.transfer(self.wallet, self.wallet.address, 1, gas=next(GAS))
+            return not chain.is_mined(tx) and not chain.is_waiting(tx)
+
     def insist(self, header, tx):
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -93,8 +101,8 @@ class Buyer(threading.Thread):
             self.answers[answer.status] += 1
             if answer.status != 503:
                 return answer
-            if tx is not None and not chain.is_mined(tx) and not chain.is_waiting(tx):
-                return None  # a reorganisation took it for good
+            if tx is not None and self.is_gone(tx):
+                return None
             assert time.monotonic() < deadline, answer
             time.sleep(0.1)
 
