@@ -189,7 +189,9 @@ def settle_down():
 
 kit.note(f"seed {SEED}")
 with kit_chain.Chain() as chain:
-    shop = Shop(chain, reorg_watch_seconds=3, payment_seconds_max=30,
+    # What a reorganisation took is looked for longer than the wallet needs to send it again behind
+    # a stuck nonce: given up before, it would be on the chain and in no payment.
+    shop = Shop(chain, reorg_watch_seconds=10, payment_seconds_max=30,
                 networks=[chain.network(gas_key=kit_chain.FACILITATOR, stuck_seconds=5,
                                         final_depth=6)])
     buyers = [Buyer(number) for number in range(BUYERS)]
