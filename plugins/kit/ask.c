@@ -12,6 +12,7 @@ enum {
     VALUES_MAX = 65536,
     LIST_DEFAULT = 100,
     LIST_MAX = 1000,
+    LIST_SCAN_MAX = 10000,
 };
 
 /* --- around a handler ------------------------------------------------------------------------- */
@@ -177,7 +178,7 @@ enum lucid_error ask_list(struct ask *ask, ask_row_fn *row, struct lucid_why *wh
     uint64_t sequence = before;
     uint64_t count = 0;
     lucid_buf_str(&ask->out, "{\"items\":[");
-    for (; count < limit; count++) {
+    for (uint64_t scanned = 0; count < limit && scanned < LIST_SCAN_MAX; scanned++) {
         size_t mark = ask->out.len;
         if (count > 0) {
             lucid_buf_char(&ask->out, ',');
@@ -185,10 +186,13 @@ enum lucid_error ask_list(struct ask *ask, ask_row_fn *row, struct lucid_why *wh
         error = row(ask, sequence, &sequence);
         if (error != LUCID_OK) {
             ask->out.len = mark;
+        }
+        if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
             break;
         }
+        count += error == LUCID_OK ? 1 : 0;
     }
-    if (error != LUCID_OK && error != LUCID_NOTE_END) {
+    if (error != LUCID_OK && lucid_category(error) != LUCID_CATEGORY_NOTE) {
         return error;
     }
     lucid_buf_char(&ask->out, ']');

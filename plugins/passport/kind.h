@@ -84,19 +84,38 @@ enum lucid_error passport_row_request(const struct lucid_plugin_host *host,
                                       const uint8_t digest[LUCID_SHA256_BYTES],
                                       struct passport_row *ret) LUCID_WARN_UNUSED;
 
+/* The first (row->id "") or next of those that were revoked or have a successor and have not
+ * expired, in order of expiry. LUCID_NOTE_END: no more. */
+enum lucid_error passport_row_ended(const struct lucid_plugin_host *host,
+                                    struct lucid_plugin_view *view, uint64_t now_s,
+                                    struct passport_row *row) LUCID_WARN_UNUSED;
+
+/* An appraisal that an issue rests on: where the log has it. */
+struct passport_rest {
+    char item; /* of enum kind_item (plugins/verifier/kind.h) */
+    uint8_t id[LUCID_SHA256_BYTES];
+};
+
+/* What is submitted; in memory of the call. */
 struct passport_command {
     bool revokes;
     char id[PASSPORT_ID_BYTES_MAX + 1];
-    uint8_t request[LUCID_SHA256_BYTES];
     struct lucid_plugin_bytes payload;
-    struct lucid_plugin_bytes body;
+    struct lucid_plugin_bytes body; /* data NULL: none */
     uint8_t entry[LUCID_PLUGIN_ENTRY_BYTES];
-    /* An issue: the appraisals are on the log still, the predecessor is what it was (renewals of
-     * one passport race), and no other passport has this id. */
-    char supersedes[PASSPORT_ID_BYTES_MAX + 1];
-    uint8_t appraisals[PASSPORT_APPRAISALS_MAX][LUCID_SHA256_BYTES];
-    size_t appraisal_count;
-    bool ret_known; /* nothing was logged: the same request, or revocation, is there */
+
+    /* Of an issue. It is made for a log in which `newest` is the newest of its application ("":
+     * there is none): when another came between, nothing is logged. The one that it supersedes,
+     * which then is newest, is neither revoked nor expired, and when it is renewed it is time. */
+    uint8_t request[LUCID_SHA256_BYTES];
+    char application[64];
+    char newest[PASSPORT_ID_BYTES_MAX + 1];
+    bool supersedes;
+    bool renews;
+    struct passport_rest rests[PASSPORT_APPRAISALS_MAX];
+    size_t rest_count;
+
+    bool ret_known; /* nothing was logged: the same request, or a revocation, is there */
     char ret_id[PASSPORT_ID_BYTES_MAX + 1];
 };
 
