@@ -1,6 +1,8 @@
 /* One application, member by member. */
 #include "plugins/passport/application_internal.h"
 
+#include <stdio.h>
+
 #include "plugins/verifier/claims.h"
 #include "plugins/verifier/freshness.h"
 
@@ -288,6 +290,24 @@ static void builder_read(const struct field *at, struct slsa_builder *ret)
                &ret->build_type_count);
 }
 
+/* What only shows when they stand beside one another, and the form of what they are expected to
+ * build. */
+static void builders_check(const struct field *at, const struct slsa_builders *builders)
+{
+    static const char name[] = "builders";
+    struct lucid_why why = {.code = NULL};
+    struct lucid_why *said = at->reading->why;
+    if (at->reading->error != LUCID_OK || slsa_builders_check(builders, &why) == LUCID_OK) {
+        return;
+    }
+    field_refuse(at, "%s", why.text);
+    if (said != NULL) { /* the place as far as the list, and on from there */
+        size_t len = strlen(said->param);
+        (void)snprintf(said->param + len, sizeof(said->param) - len, "%s",
+                       why.param + sizeof(name) - 1);
+    }
+}
+
 static void builders_read(const struct field *at, struct application *ret)
 {
     struct field item = field_walk(at);
@@ -299,14 +319,9 @@ static void builders_read(const struct field *at, struct application *ret)
     while (builders->items != NULL && field_next(at, &item)) {
         struct slsa_builder *builder = &builders->items[builders->count];
         builder_read(&item, builder);
-        for (size_t i = 0; i < builders->count; i++) {
-            if (lucid_span_equal(builders->items[i].id, builder->id)) {
-                field_refuse(&item, "a builder of this id stands in the list already");
-                return;
-            }
-        }
         builders->count++;
     }
+    builders_check(at, builders);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

@@ -29,8 +29,10 @@ model.OTHERS += [
     "http://[::1]:8402", "http://a.example", "https://user@a.example", "https://a.example?x#y",
     "https://a.example/<b>", "https://a.example/a b", "javascript:alert(1)", "data:text/html,x",
     "/a/b.css?x=1#y", "//a.example", "/", "/..", "/a/..", "/a/../b", "/a/..b", "/a?/..#", "/%2e",
-    "/a'b", "/a\"b", "/$a", "/é", "top", "bottom", "top-left", "bottom-right", "banner", "floating",
-    "page_only", "browser_extension", "headers_only", "auto", "light", "dark"]
+    "git+https://h/org*", "*", "git+https://h/org/app@*", "https://h@*", "git@h:o/a@*",
+    "https://*", "a*b", "/@*", "a/b@*", "/a'b", "/a\"b", "/$a", "/é", "top", "bottom", "top-left",
+    "bottom-right", "banner", "floating", "page_only", "browser_extension", "headers_only", "auto",
+    "light", "dark"]
 
 FULL = {
     "apiVersion": "lucid.io/v1alpha1", "kind": "LucidEnvironment",

@@ -297,8 +297,14 @@ static void test_members(void **state)
     refused_member("builders: [{id: a, keys: [x]}]", "builders[0].keys[0]", "");
     refused_member("builders: [{id: a, keys: [1]}]", "builders[0].keys[0]", "quotes");
     refused_member("builders: [{id: a, keys: []}]", "builders[0].keys", "1 to 4");
-    refused_member("builders: [{id: a, keys: [" KEY "]}, {id: a, keys: [" KEY "]}]", "builders[1]",
-                   "already");
+    refused_member("builders: [{id: a, keys: [" KEY "]}, {id: a, keys: [" KEY "]}]",
+                   "builders[1].id", "another");
+    refused_member("builders: [{id: a, keys: [" KEY "]}, {id: b, keys: [" KEY "]}]",
+                   "builders[1].keys", "another");
+    refused_member("builders: [{id: a, keys: [" KEY "], sources: [x, 'git+https://h/org*']}]",
+                   "builders[0].sources[1]", "line 5: a source");
+    refused_member("builders: [{id: a, keys: [" KEY "], buildTypes: ['https://t/*']}]",
+                   "builders[0].buildTypes[0]", "build type");
 }
 
 static void test_display(void **state)

@@ -1,6 +1,6 @@
 /* plugins/passport/slsa.h: builders' keys, envelopes and their signatures; the protocol's own
  * vector and a bundle of sigstore. */
-#include "slsa_kit.h"
+#include "tests/unit/passport/slsa_kit.h"
 #include "tests/unit/verifier/files.h"
 
 #include <string.h>
