@@ -14,20 +14,24 @@ struct work {
 };
 
 static void say(struct work *work, enum verify_check check, enum verify_outcome outcome,
-                const char *code, const char *format, ...) LUCID_PRINTF(5, 6);
+                const char *code)
+{
+    work->verify->checks[check] = (struct verify_result){.outcome = outcome, .code = code};
+}
 
-/* detail: as printf; NULL: none. */
-static void say(struct work *work, enum verify_check check, enum verify_outcome outcome,
-                const char *code, const char *format, ...)
+/* With a detail by printf. */
+static void say_that(struct work *work, enum verify_check check, enum verify_outcome outcome,
+                     const char *code, const char *format, ...) LUCID_PRINTF(5, 6);
+
+static void say_that(struct work *work, enum verify_check check, enum verify_outcome outcome,
+                     const char *code, const char *format, ...)
 {
     struct verify_result *result = &work->verify->checks[check];
-    *result = (struct verify_result){.outcome = outcome, .code = code};
-    if (format != NULL) {
-        va_list args;
-        va_start(args, format);
-        (void)vsnprintf(result->detail, sizeof(result->detail), format, args);
-        va_end(args);
-    }
+    say(work, check, outcome, code);
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(result->detail, sizeof(result->detail), format, args);
+    va_end(args);
 }
 
 /* Text of a document as a detail shows it: visible ASCII, cut. */
@@ -76,23 +80,23 @@ static enum lucid_error check_form(struct work *work)
     }
     if (error != LUCID_OK && fault == PASSPORT_FAULT_PARSE) {
         bool large = why.code != NULL && strcmp(why.code, "BODY_TOO_LARGE") == 0;
-        say(work, VERIFY_PARSE, VERIFY_FAIL, large ? "parse.too_large" : "parse.malformed", "%s",
-            why.text);
+        say_that(work, VERIFY_PARSE, VERIFY_FAIL, large ? "parse.too_large" : "parse.malformed",
+                 "%s", why.text);
         return LUCID_OK;
     }
-    say(work, VERIFY_PARSE, VERIFY_PASS, "parse.ok", NULL);
+    say(work, VERIFY_PARSE, VERIFY_PASS, "parse.ok");
     if (error != LUCID_OK) {
-        say(work, VERIFY_SCHEMA, VERIFY_FAIL, "schema.invalid", "%s%s%.60s", why.param,
-            why.param[0] == '\0' ? "" : ": ", why.text);
+        say_that(work, VERIFY_SCHEMA, VERIFY_FAIL, "schema.invalid", "%s%s%.60s", why.param,
+                 why.param[0] == '\0' ? "" : ": ", why.text);
         return LUCID_OK;
     }
     work->verify->has_passport = true;
-    say(work, VERIFY_SCHEMA, VERIFY_PASS, "schema.ok", NULL);
+    say(work, VERIFY_SCHEMA, VERIFY_PASS, "schema.ok");
     if (work->algorithm.len > 0) {
-        say(work, VERIFY_ALGORITHM, VERIFY_FAIL, "algorithm.unsupported", "%s",
-            show(work->algorithm).text);
+        say_that(work, VERIFY_ALGORITHM, VERIFY_FAIL, "algorithm.unsupported", "%s",
+                 show(work->algorithm).text);
     } else {
-        say(work, VERIFY_ALGORITHM, VERIFY_PASS, "algorithm.ok", "Ed25519");
+        say_that(work, VERIFY_ALGORITHM, VERIFY_PASS, "algorithm.ok", "Ed25519");
     }
     return LUCID_OK;
 }
@@ -118,19 +122,19 @@ static enum lucid_error check_signature(struct work *work)
     bool trusted = is_trusted(work->input, passport->public_key);
     char key[2 * 8 + 1] = "";
     lucid_hex_encode(passport->public_key, 8, key);
-    say(work, VERIFY_KEY, trusted ? VERIFY_PASS : VERIFY_UNKNOWN,
-        trusted ? "key.trusted" : "key.unknown", "%s", key);
+    say_that(work, VERIFY_KEY, trusted ? VERIFY_PASS : VERIFY_UNKNOWN,
+             trusted ? "key.trusted" : "key.unknown", "%s", key);
     enum lucid_error error = passport_signing_input(passport, work->arena, &message);
     if (error != LUCID_OK) {
         return error;
     }
     if (!work->input->ed25519(passport->public_key, message, passport->signature,
                               work->input->context)) {
-        say(work, VERIFY_SIGNATURE, VERIFY_FAIL, "signature.wrong", NULL);
+        say(work, VERIFY_SIGNATURE, VERIFY_FAIL, "signature.wrong");
     } else if (trusted) {
-        say(work, VERIFY_SIGNATURE, VERIFY_PASS, "signature.ok", NULL);
+        say(work, VERIFY_SIGNATURE, VERIFY_PASS, "signature.ok");
     } else {
-        say(work, VERIFY_SIGNATURE, VERIFY_UNKNOWN, "signature.unproven", NULL);
+        say(work, VERIFY_SIGNATURE, VERIFY_UNKNOWN, "signature.unproven");
     }
     return LUCID_OK;
 }
@@ -144,13 +148,13 @@ static void check_times(struct work *work)
     unsigned long long from = passport->issued_s;
     unsigned long long to = passport->expires_s;
     if (passport->issued_s > VERIFY_SKEW_S && now_s < passport->issued_s - VERIFY_SKEW_S) {
-        say(work, VERIFY_TIMES, VERIFY_FAIL, "times.not_yet", "%llu < %llu",
-            (unsigned long long)now_s, from);
+        say_that(work, VERIFY_TIMES, VERIFY_FAIL, "times.not_yet", "%llu < %llu",
+                 (unsigned long long)now_s, from);
     } else if (now_s >= passport->expires_s) {
-        say(work, VERIFY_TIMES, VERIFY_FAIL, "times.expired", "%llu >= %llu",
-            (unsigned long long)now_s, to);
+        say_that(work, VERIFY_TIMES, VERIFY_FAIL, "times.expired", "%llu >= %llu",
+                 (unsigned long long)now_s, to);
     } else {
-        say(work, VERIFY_TIMES, VERIFY_PASS, "times.ok", "%llu to %llu", from, to);
+        say_that(work, VERIFY_TIMES, VERIFY_PASS, "times.ok", "%llu to %llu", from, to);
     }
 }
 
@@ -159,20 +163,20 @@ static void check_origin(struct work *work)
     const struct passport *passport = &work->verify->passport;
     struct lucid_span origin = work->input->origin;
     if (origin.len == 0) {
-        say(work, VERIFY_ORIGIN, VERIFY_SKIPPED, "origin.not_asked", NULL);
+        say(work, VERIFY_ORIGIN, VERIFY_SKIPPED, "origin.not_asked");
         return;
     }
     if (passport->endpoint_count == 0) {
-        say(work, VERIFY_ORIGIN, VERIFY_UNKNOWN, "origin.not_stated", "%s", show(origin).text);
+        say_that(work, VERIFY_ORIGIN, VERIFY_UNKNOWN, "origin.not_stated", "%s", show(origin).text);
         return;
     }
     for (size_t i = 0; i < passport->endpoint_count; i++) {
         if (lucid_span_equal(passport->endpoints[i], origin)) {
-            say(work, VERIFY_ORIGIN, VERIFY_PASS, "origin.ok", "%s", show(origin).text);
+            say_that(work, VERIFY_ORIGIN, VERIFY_PASS, "origin.ok", "%s", show(origin).text);
             return;
         }
     }
-    say(work, VERIFY_ORIGIN, VERIFY_FAIL, "origin.other", "%s", show(origin).text);
+    say_that(work, VERIFY_ORIGIN, VERIFY_FAIL, "origin.other", "%s", show(origin).text);
 }
 
 static bool is_held(enum verify_outcome outcome)
@@ -187,15 +191,15 @@ static void check_evidence(struct work *work)
     const struct verify_evidence *given = &work->input->evidence;
     bool better = is_held(given->outcome) || given->outcome == VERIFY_SKIPPED;
     if (passport->is_mock && !work->input->mock_allowed) {
-        say(work, VERIFY_EVIDENCE, VERIFY_FAIL, "evidence.mock", NULL);
+        say(work, VERIFY_EVIDENCE, VERIFY_FAIL, "evidence.mock");
     } else if (passport->is_mock && better) {
-        say(work, VERIFY_EVIDENCE, VERIFY_WARN, "evidence.mock", NULL);
+        say(work, VERIFY_EVIDENCE, VERIFY_WARN, "evidence.mock");
     } else if (passport->test && better) {
-        say(work, VERIFY_EVIDENCE, VERIFY_WARN, "evidence.test", NULL);
+        say(work, VERIFY_EVIDENCE, VERIFY_WARN, "evidence.test");
     } else if (given->code == NULL) {
-        say(work, VERIFY_EVIDENCE, given->outcome, "evidence.absent", NULL);
+        say(work, VERIFY_EVIDENCE, given->outcome, "evidence.absent");
     } else {
-        say(work, VERIFY_EVIDENCE, given->outcome, given->code, "%s", given->detail);
+        say_that(work, VERIFY_EVIDENCE, given->outcome, given->code, "%s", given->detail);
     }
 }
 
@@ -207,22 +211,22 @@ static void check_supply_chain(struct work *work)
     unsigned least = work->input->slsa_level_min;
     bool omitted = is_omitted(passport, "container") || is_omitted(passport, "slsa");
     if (!slsa->present && least > 0) {
-        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_UNKNOWN, "supply_chain.no_level", NULL);
+        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_UNKNOWN, "supply_chain.no_level");
     } else if (slsa->present && slsa->level < least) {
-        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_FAIL, "supply_chain.level", "%u < %u", slsa->level,
-            least);
+        say_that(work, VERIFY_SUPPLY_CHAIN, VERIFY_FAIL, "supply_chain.level", "%u < %u",
+                 slsa->level, least);
     } else if (container->present &&
                (!container->has_source || container->source == PASSPORT_DECLARED)) {
-        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_WARN, "supply_chain.declared", NULL);
+        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_WARN, "supply_chain.declared");
     } else if (container->present) {
-        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_PASS, "supply_chain.ok", "%s, SLSA level %u",
-            passport_source_name(container->source), slsa->level);
+        say_that(work, VERIFY_SUPPLY_CHAIN, VERIFY_PASS, "supply_chain.ok", "%s, SLSA level %u",
+                 passport_source_name(container->source), slsa->level);
     } else if (slsa->present) {
-        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_WARN, "supply_chain.no_container", NULL);
+        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_WARN, "supply_chain.no_container");
     } else if (omitted) {
-        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_SKIPPED, "supply_chain.omitted", NULL);
+        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_SKIPPED, "supply_chain.omitted");
     } else {
-        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_NOT_APPLICABLE, "supply_chain.none", NULL);
+        say(work, VERIFY_SUPPLY_CHAIN, VERIFY_NOT_APPLICABLE, "supply_chain.none");
     }
 }
 
@@ -259,12 +263,12 @@ static void check_auditors(struct work *work)
     if (passport->auditor_count == 0) {
         bool omitted = is_omitted(passport, "auditors");
         say(work, VERIFY_AUDITORS, omitted ? VERIFY_SKIPPED : VERIFY_NOT_APPLICABLE,
-            omitted ? "auditors.omitted" : "auditors.none", NULL);
+            omitted ? "auditors.omitted" : "auditors.none");
     } else if (auditor_codes[worst] != NULL) {
-        say(work, VERIFY_AUDITORS, VERIFY_WARN, auditor_codes[worst], "%s",
-            show(passport->auditors[which].id).text);
+        say_that(work, VERIFY_AUDITORS, VERIFY_WARN, auditor_codes[worst], "%s",
+                 show(passport->auditors[which].id).text);
     } else {
-        say(work, VERIFY_AUDITORS, VERIFY_PASS, "auditors.ok", "%zu", passport->auditor_count);
+        say_that(work, VERIFY_AUDITORS, VERIFY_PASS, "auditors.ok", "%zu", passport->auditor_count);
     }
 }
 
@@ -284,20 +288,21 @@ static void say_status(struct work *work, const struct status_entry *entry)
     switch (verify->status) {
     case STATUS_VALID:
         if (entry != NULL && entry->by.len > 0) {
-            say(work, VERIFY_STATUS, VERIFY_PASS, "status.renewed", "%s", show(entry->by).text);
+            say_that(work, VERIFY_STATUS, VERIFY_PASS, "status.renewed", "%s",
+                     show(entry->by).text);
         } else {
-            say(work, VERIFY_STATUS, VERIFY_PASS, "status.good", NULL);
+            say(work, VERIFY_STATUS, VERIFY_PASS, "status.good");
         }
         break;
     case STATUS_EXPIRED:
-        say(work, VERIFY_STATUS, VERIFY_FAIL, "status.expired", NULL);
+        say(work, VERIFY_STATUS, VERIFY_FAIL, "status.expired");
         break;
     case STATUS_REVOKED:
-        say(work, VERIFY_STATUS, VERIFY_FAIL, "status.revoked", "%s since %llu",
-            status_reason_name(entry->reason), (unsigned long long)entry->at_s);
+        say_that(work, VERIFY_STATUS, VERIFY_FAIL, "status.revoked", "%s since %llu",
+                 status_reason_name(entry->reason), (unsigned long long)entry->at_s);
         break;
     case STATUS_SUPERSEDED:
-        say(work, VERIFY_STATUS, VERIFY_FAIL, "status.superseded", "%s", show(entry->by).text);
+        say_that(work, VERIFY_STATUS, VERIFY_FAIL, "status.superseded", "%s", show(entry->by).text);
         break;
     }
 }
@@ -324,24 +329,25 @@ static enum lucid_error check_list(struct work *work)
         return error;
     }
     if (error != LUCID_OK) {
-        say(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_malformed", "%s", why.text);
+        say_that(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_malformed", "%s", why.text);
     } else if (key == STATUS_NO_KEY) {
-        say(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_untrusted", NULL);
+        say(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_untrusted");
     } else if (!is_same_issuer(work, &list, key)) {
-        say(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_other", "%s", show(list.issuer).text);
+        say_that(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_other", "%s",
+                 show(list.issuer).text);
     } else {
         const struct status_entry *entry = status_list_find(&list, work->verify->passport.id);
         unsigned long long exp = list.exp_s;
         if (entry != NULL && entry->kind == STATUS_REVOKED) {
             say_status(work, entry); /* that is for ever, however old the list is */
         } else if (list.exp_s <= input->now_s) {
-            say(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_old", "%llu", exp);
+            say_that(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_old", "%llu", exp);
         } else if (list.iat_s > input->now_s + VERIFY_SKEW_S) {
-            say(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_ahead", "%llu",
-                (unsigned long long)list.iat_s);
+            say_that(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_ahead", "%llu",
+                     (unsigned long long)list.iat_s);
         } else if (list.iat_s + VERIFY_SKEW_S < work->verify->passport.issued_s) {
-            say(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_before", "%llu",
-                (unsigned long long)list.iat_s);
+            say_that(work, VERIFY_STATUS, VERIFY_UNKNOWN, "status.list_before", "%llu",
+                     (unsigned long long)list.iat_s);
         } else {
             say_status(work, entry);
         }
@@ -362,7 +368,7 @@ static enum lucid_error check_status(struct work *work)
             return error;
         }
     } else {
-        say(work, VERIFY_STATUS, VERIFY_SKIPPED, "status.absent", NULL);
+        say(work, VERIFY_STATUS, VERIFY_SKIPPED, "status.absent");
     }
     if (!work->verify->has_status && input->now_s >= work->verify->passport.expires_s) {
         say_status(work, NULL);
@@ -405,7 +411,7 @@ enum lucid_error verify_run(const struct verify_input *input, struct lucid_arena
         return LUCID_RETRY_MEMORY;
     }
     for (size_t i = 0; i < VERIFY_CHECKS; i++) {
-        say(&work, (enum verify_check)i, VERIFY_SKIPPED, "check.not_reached", NULL);
+        say(&work, (enum verify_check)i, VERIFY_SKIPPED, "check.not_reached");
     }
     enum lucid_error error = check_form(&work);
     if (error == LUCID_OK && verify->has_passport) {
@@ -418,8 +424,8 @@ enum lucid_error verify_run(const struct verify_input *input, struct lucid_arena
         if (error == LUCID_OK) {
             error = check_status(&work);
         }
-        say(&work, VERIFY_LOG, input->log.outcome,
-            input->log.code == NULL ? "log.absent" : input->log.code, "%s", input->log.detail);
+        say_that(&work, VERIFY_LOG, input->log.outcome,
+                 input->log.code == NULL ? "log.absent" : input->log.code, "%s", input->log.detail);
     }
     if (error == LUCID_OK) {
         conclude(&work);

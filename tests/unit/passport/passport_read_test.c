@@ -110,6 +110,38 @@ static void test_required(void **state)
     }
 }
 
+/* Every member, wherever it stands, a second time. */
+static void test_duplicates(void **state)
+{
+    (void)state;
+    struct lucid_buf text = {.bytes_max = 0};
+    struct lucid_buf twice = {.bytes_max = 0};
+    struct lucid_span good = kit_text(kit_form, NULL, NULL, &text);
+    size_t count = 0;
+    for (size_t i = 1; i < good.len; i++) {
+        bool begins = good.data[i] == '"' && (good.data[i - 1] == '{' || good.data[i - 1] == ',');
+        const uint8_t *end = begins ? memchr(good.data + i + 1, '"', good.len - i - 1) : NULL;
+        if (end == NULL || end[1] != ':') {
+            continue;
+        }
+        struct lucid_arena arena;
+        struct lucid_why why = {.code = NULL};
+        size_t len = (size_t)(end + 2 - (good.data + i));
+        lucid_buf_clear(&twice);
+        lucid_buf_put(&twice, good.data, i + len);
+        lucid_buf_str(&twice, "0,");
+        lucid_buf_put(&twice, good.data + i, good.len - i);
+        lucid_arena_init(&arena, 4U << 20);
+        assert_int_equal(parse(lucid_buf_span(&twice), &arena, &why), LUCID_REFUSE_INVALID);
+        assert_string_equal(why.code, "INVALID_JSON");
+        lucid_arena_fini(&arena);
+        count++;
+    }
+    assert_in_range(count, 60, 100);
+    lucid_buf_fini(&text);
+    lucid_buf_fini(&twice);
+}
+
 /* What is read, once. */
 static void test_members(void **state)
 {
@@ -302,10 +334,11 @@ static void test_ids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_faults),  cmocka_unit_test(test_required),
-        cmocka_unit_test(test_members), cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_growth),  cmocka_unit_test(test_which_fault),
-        cmocka_unit_test(test_drafts),  cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_faults),      cmocka_unit_test(test_required),
+        cmocka_unit_test(test_duplicates),  cmocka_unit_test(test_members),
+        cmocka_unit_test(test_bounds),      cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_which_fault), cmocka_unit_test(test_drafts),
+        cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
