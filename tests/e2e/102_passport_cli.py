@@ -5,12 +5,15 @@ commands of docs/PASSPORT.md, and what comes of their passports."""
 import hashlib
 import json
 import os
-import subprocess
+import time
 
 import kit
+import kit_attest
+import kit_document
 import kit_passport
 from kit import ED25519, equal
 from kit_attest import b64, b64url, vector
+from kit_clock import Clock
 from kit_receipts import canonical
 
 folder = kit.scratch()
@@ -184,5 +187,293 @@ with kit.case("help: usage, options, examples of every command"):
         assert text.startswith(f"Usage: lucid passport {name} [options]"), text
         for part in ("\nOptions:\n", "\nEverywhere:\n", f"\nExamples:\n  lucid "):
             assert part in text, (name, part)
+
+# --- docs/PASSPORT.md, as it is typed -------------------------------------------------------------
+
+
+def replaced(text, old, new):
+    assert old in text, (old, text)
+    return text.replace(old, new)
+
+
+class Page:
+    """The commands below a heading, run; the service that they started is there still."""
+
+    def __init__(self, heading):
+        self.blocks = kit_document.blocks("PASSPORT.md", heading)
+        self.shell = kit_document.Shell(LUCID_LISTEN="127.0.0.1:0",
+                                        LUCID_PLUGINS_DIR=kit_attest.PLUGINS,
+                                        LUCID_CHECKPOINT_SECONDS_MAX="1")
+        self.printed = []
+
+    def next(self):
+        return self.blocks.pop(0)
+
+    def serve(self, data):
+        port = self.shell.start(self.next())
+        self.url = f"http://127.0.0.1:{port}"
+        self.client = kit.Client(port)
+        with open(os.path.join(self.shell.folder, data, "admin.token"), encoding="utf-8") as file:
+            self.env = {"LUCID_URL": self.url, "LUCID_TOKEN": file.read().strip()}
+        self.shell.run(f"export LUCID_URL={self.url}")
+
+    def run(self, *arguments, want=0, env=None):
+        return run(*arguments, want=want, env={**self.env, **(env or {})}, cwd=self.shell.folder)
+
+    def json(self, *arguments, **more):
+        return json.loads(self.run(*arguments, "--json", **more))
+
+    def path(self, name):
+        return os.path.join(self.shell.folder, name)
+
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+    def issued(self, lines):
+        """The id that `issue` printed, and the page that `open` did."""
+        said = dict(line.split(None, 1) for line in lines if " " in line)
+        passport_id = said["passportId"].strip()
+        equal(lines[-1], f"{self.url}/passport/{passport_id}")
+        equal(said["page"].strip(), lines[-1])
+        return passport_id
+
+    def stop(self):
+        self.client.close()
+        self.shell.stop()
+
+
+def four_commands(block):
+    """That there are four, each one line but for what is continued."""
+    lines = block.replace("\\\n", " ").strip().splitlines()
+    equal([line.split()[1:3] for line in lines[1:]],
+          [["verifier", "appraise"], ["passport", "issue"], ["passport", "open"]])
+    equal(len(lines), 4)
+
+
+mock = Page("From a clean start, in four commands")
+
+with kit.case("the page's commands with mock evidence: attest, appraise, issue, open"):
+    agent = mock.shell.start(replaced(mock.next(), "--key-dir mock",
+                                      "--key-dir mock --listen 127.0.0.1:0"))
+    mock.serve("passports")
+    four = mock.next()
+    four_commands(four)
+    passport_id = mock.issued(mock.shell.run(replaced(
+        four, "verifier attest", f"verifier attest --agent http://127.0.0.1:{agent}")))
+
+with kit.case("the page's commands of who checks it: valid, to the level transparent"):
+    kit.wait_for(lambda: b'"proof":{' in mock.run("show", passport_id, "--bundle"), what="a head")
+    mock.shell.run("""curl() { python3 -c 'import sys, urllib.request
+sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[-1], timeout=10).read())' "$@"; }""")
+    lines = mock.shell.run(replaced(mock.next(), "http://127.0.0.1:8402", mock.url))
+    assert ["verdict", "valid"] in [line.split() for line in lines], lines
+    assert ["level", "transparent"] in [line.split() for line in lines], lines
+    outcomes = dict(reversed(line.split(None, 2)[:2]) for line in lines[:12])
+    equal(tuple(outcomes), kit_passport.CHECKS)
+    equal((outcomes["evidence"], outcomes["log"], outcomes["status"]), ("warn", "pass", "pass"))
+    equal(mock.blocks, [])
+
+BUNDLE = json.loads(mock.read("my-app.passport.json"))
+PASSPORT = BUNDLE["passport"]
+VKEY = mock.path("passports/vkey")
+NOW = kit_passport.seconds(PASSPORT["issuedAt"]) + 60
+TRUST = mock.path("jwks.json")
+
+
+def check(document, *options, want, at=NOW, key=TRUST, vkey=VKEY):
+    """Offline, mock allowed."""
+    return verify(keep("document.json", document), "-m", *(("-f", vkey) if vkey else ()),
+                  *options, want=want, at=at, key=key)
+
+
+with kit.case("offline with the package: what is missing lowers the level, and is said"):
+    answer, checks = check(BUNDLE, want=0)
+    equal((answer["level"], answer["is_mock"], answer["test"]), ("transparent", True, True))
+    check(BUNDLE, "-R", "transparent", want=0)
+    equal(check(BUNDLE, vkey=None, want=0)[0]["level"], "evidence")
+    check(BUNDLE, "-R", "transparent", vkey=None, want=4)
+    bare = {name: BUNDLE[name] for name in ("type", "passport", "status")}
+    answer, checks = check(bare, want=0)
+    equal((answer["level"], checks["log"][0]), ("signature", "skipped"))
+    equal(check(PASSPORT, want=4)[1]["status"], ("skipped", "status.absent"))
+    check(PASSPORT, "-R", "signature", want=0)
+    answer, checks = check({**BUNDLE, "proof": None}, want=0)
+    equal((answer["level"], checks["log"]), ("evidence", ("warn", "log.pending")))
+    run("verify", mock.path("my-app.passport.json"), "-k", TRUST, "-f", VKEY, want=1)  # no -m
+    check(BUNDLE, "-O", kit_passport.ENDPOINT, want=0)
+    equal(check(BUNDLE, "-O", "https://evil.example", want=1)[1]["origin"][0], "fail")
+
+with kit.case("offline: tampered, unknown key, expired, other log"):
+    for part, value in (("appName", "Another"), ("endpoints", ["https://evil.example"])):
+        checks = check({**BUNDLE, "passport": {**PASSPORT, part: value}}, want=1)[1]
+        equal((checks["signature"][0], checks["log"][0]), ("fail", "fail"))
+    answer, checks = check(BUNDLE, key="00" * 32, want=4)
+    equal((answer["verdict"], checks["key"][1]), ("unknown", "key.unknown"))
+    forged = {**BUNDLE, "passport": kit_passport.resign(PASSPORT, OTHER)}
+    own = bytes.fromhex(ED25519.public(OTHER)).hex()
+    checks = check(forged, key=own, want=1)[1]  # its record is of another, and not of this key
+    equal(checks["log"], ("fail", "log.contradicts"))
+    equal(check(BUNDLE, at=kit_passport.seconds(PASSPORT["expiresAt"]), want=1)[1]["times"][1],
+          "times.expired")
+    equal(check(BUNDLE, at=NOW + 3660, want=4)[1]["status"][1], "status.list_old")
+    other = os.path.join(folder, "other-log")
+    kit.run_lucid("log", "init", "--data", other, "--origin", "other.example")
+    checks = check(BUNDLE, vkey=os.path.join(other, "vkey"), want=4)[1]
+    equal(checks["log"], ("unknown", "log.unknown"))
+    appraisal = json.loads(json.dumps(BUNDLE["appraisals"][0]))
+    appraisal["ear"] = appraisal["ear"][:-8] + "AAAAAAAA"
+    equal(check({**BUNDLE, "appraisals": [appraisal]}, want=1)[1]["evidence"][0], "fail")
+
+with kit.case("offline: each part of the log's proof is judged"):
+    proof = BUNDLE["proof"]
+    changed = kit_attest.base64.b64encode(bytes(128)).decode()
+    for part in ({"record": {**BUNDLE["record"], "mock": False}}, {"entry": changed},
+                 {"record": {**BUNDLE["record"], "passportId": "pass-" + "a" * 32}},
+                 {"proof": {**proof, "leaf_hash": "00" * 32}},
+                 {"proof": {**proof, "entry": "00" * 128}},
+                 {"proof": {**proof, "leaf_index": proof["leaf_index"] + 1}}):
+        checks = check({**BUNDLE, **part}, want=1)[1]
+        equal(checks["log"], ("fail", "log.contradicts"), part)
+    note = proof["checkpoint"]
+    checks = check({**BUNDLE, "proof": {**proof, "checkpoint": note.replace("\n", "\n1", 1)}},
+                   want=1)[1]
+    equal(checks["log"][0], "fail")
+
+with kit.case("list, show, open, verify ID, status, recheck"):
+    rows = mock.json("list", "--application", "my-app", "--status", "valid")
+    equal([row["passportId"] for row in rows["items"]], [passport_id])
+    equal(mock.json("list", "--status", "revoked"), {"items": [], "more": False})
+    equal(mock.json("list", "-a", "nobody")["items"], [])
+    mock.run("list", "--status", "good", want=1)
+    assert passport_id in mock.run("list").decode()
+    for name in (passport_id, "my-app"):
+        equal(mock.json("show", name)["passport"], PASSPORT)
+    document = mock.run("show", "my-app", "--document").strip()
+    equal(document, canonical(PASSPORT))
+    text = mock.run("show", "my-app").decode()
+    for word in (passport_id, "My AI Application", "valid", "MOCK"):
+        assert word in text, (word, text)
+    equal(mock.json("open", "my-app"),
+          {"passportId": passport_id, "url": f"{mock.url}/passport/{passport_id}",
+           "status": "valid"})
+    equal(mock.run("open", passport_id, "--browser", env={"DISPLAY": ""}).decode().strip(),
+          f"{mock.url}/passport/{passport_id}")
+    answer = mock.json("verify", passport_id)
+    equal((answer["verdict"], answer["level"]), ("valid", "transparent"))
+    equal(tuple(check["check"] for check in answer["checks"]), kit_passport.CHECKS)
+    mock.run("verify", passport_id, "-O", "https://evil.example", want=1)
+    said = mock.json("status", "-k", TRUST, "-o", mock.path("status.jwt"))
+    equal((said["signature"], said["entries"]), ("ok", []))
+    check(PASSPORT, "-s", mock.path("status.jwt"), want=0)
+    equal(mock.json("recheck"), {"affected": [], "checked": 1})
+    for name in ("pass-" + "a" * 32, "nobody"):
+        for command in ("show", "open"):
+            mock.run(command, name, want=1)
+
+with kit.case("the same appraisals by another key: nothing; too early to renew; again: the same"):
+    again = ("issue", "-a", "my-app", "-A", mock.path("appraisal.json"))
+    with open(mock.path("thief.key"), "wb") as file:
+        file.write(kit.run_lucid("keygen"))
+    os.chmod(mock.path("thief.key"), 0o600)
+    mock.run(*again, "-k", mock.path("thief.key"), want=1)
+    mock.run(*again, want=2)  # no key
+    mock.run("issue", "-a", "nobody", "-A", mock.path("appraisal.json"), "-k",
+             mock.path("worker.key"), want=1)
+    mock.run("renew", "my-app", "-A", mock.path("appraisal.json"), "-k", mock.path("worker.key"),
+             want=1)
+    equal(len(mock.json("list")["items"]), 1)
+    made = mock.json(*again, "-k", mock.path("worker.key"), "-o", mock.path("second.json"))
+    equal(mock.read("second.json"), canonical(made["passport"]))
+
+with kit.case("revoked: the list says so, the page and every verification too"):
+    answer = mock.json("revoke", passport_id, "-r", "operatorRequest", "-c", "a test")
+    equal((answer["passportId"], answer["status"]), (passport_id, "revoked"))
+    said = mock.json("status", "-k", TRUST, "-o", mock.path("later.jwt"))
+    equal([(entry["id"], entry["reason"]) for entry in said["entries"]],
+          [(passport_id, "operatorRequest")])
+    checks = check(BUNDLE, "-s", mock.path("later.jwt"), want=1)[1]
+    equal(checks["status"], ("fail", "status.revoked"))
+    mock.run("verify", passport_id, want=1)
+    equal(mock.json("show", passport_id)["status"], "revoked")
+    time.sleep(1.1)  # a request of the same second as the last is that request again
+    mock.run("renew", passport_id, "-A", mock.path("appraisal.json"), "-k",
+             mock.path("worker.key"), want=1)
+
+with kit.case("recheck: what is not valid any more is listed, exit 1"):
+    mock.stop()
+    strict = kit_document.Shell(LUCID_LISTEN="127.0.0.1:0", LUCID_PLUGINS_DIR=kit_attest.PLUGINS)
+    port = strict.start(f"lucidd --data {mock.path('passports')} --plugins verifier,passport "
+                        "--passport-applications examples/passport/application.yaml &")
+    mock.env["LUCID_URL"] = f"http://127.0.0.1:{port}"
+    said = mock.json("recheck", want=1)
+    equal([(row["passportId"], row["check"], row["code"]) for row in said["affected"]],
+          [(made["passportId"], "evidence", "evidence.mock")])
+    strict.stop()
+
+with kit.case("renew at half of its life; both are valid for a while, then the old one is not"):
+    clock = Clock(kit.scratch())
+    worker = keep("worker.key", kit.run_lucid("keygen"))
+    os.chmod(worker, 0o600)
+    machine = kit_attest.Agent()
+    service = kit_passport.Passports(
+        kit_passport.application(validityDays=2), roots=(machine.root,), start=False,
+        passport_overlap_seconds=3600)
+    service.start(prefix=clock.prefix())
+    env = dict(word.split("=", 1) for word in clock.prefix()[1:])
+    env.update(LUCID_URL=f"http://127.0.0.1:{service.port}", LUCID_TOKEN=service.token)
+
+    def appraisal():
+        status, out, err = kit.lucid("verifier", "attest", "-a", "me", "-k", worker, "-T", "mock",
+                                     "-A", machine.url, "-j", env=env)
+        equal(status, 0, repr(err))
+        return keep("appraisal.json", out)
+
+    def days(count):
+        clock.set(int(count * 86400 * 1000))
+
+    first = json.loads(run("issue", "-a", "my-app", "-A", appraisal(), "-k", worker, "-j", env=env))
+    days(0.9)
+    run("renew", "my-app", "-A", appraisal(), "-k", worker, env=env, want=1)
+    days(1.1)
+    run("renew", "my-app", "-A", keep("old.json", {"appraisalId": first["passport"]["appraisals"][
+        0]}), "-k", worker, env=env, want=1)  # an appraisal of yesterday is none of today
+    second = json.loads(run("renew", "my-app", "-A", appraisal(), "-k", worker, "-j", env=env))
+    equal(second["passport"]["supersedes"], first["passportId"])
+    shown = json.loads(run("show", first["passportId"], "-j", env=env))
+    equal((shown["status"], shown["supersededBy"]), ("valid", second["passportId"]))
+    equal(run("open", "my-app", env=env).decode().strip().rsplit("/", 1)[1], second["passportId"])
+    days(1.1 + 1 / 20)
+    equal(json.loads(run("show", first["passportId"], "-j", env=env))["status"], "superseded")
+    run("verify", first["passportId"], env=env, want=1)
+    run("verify", second["passportId"], env=env)
+    keys = keep("clock.jwks", service.client.get("/.well-known/jwks.json").body)
+    said = json.loads(run("status", "-k", keys, "-j", env=env))
+    equal([(row["id"], row["status"], row["by"]) for row in said["entries"]],
+          [(first["passportId"], "superseded", second["passportId"])])
+    service.stop()
+    machine.stop()
+
+with kit.case("the page's commands with a recorded SEV-SNP report"):
+    snp = Page("The same with recorded SEV-SNP evidence")
+    snp.shell.run(snp.next())
+    snp.serve("recorded")
+    snp.shell.run(snp.next())
+    four = snp.next()
+    four_commands(four)
+    snp_id = snp.issued(snp.shell.run(four))
+    equal(snp.blocks, [])
+    kit.wait_for(lambda: b'"proof":{' in snp.run("show", snp_id, "--bundle"), what="a head")
+    bundle = snp.run("show", snp_id, "--bundle")
+    keys = keep("snp.jwks", snp.client.get("/.well-known/jwks.json").body)
+    answer, checks = verify(keep("snp.json", bundle), "-f", snp.path("recorded/vkey"), "-R",
+                            "transparent", key=keys, want=0,
+                            at=json.loads(bundle)["passport"]["issuedAt"])
+    equal((answer["tee_type"], answer["is_mock"], answer["test"]), ("AMD_SEV_SNP", False, True))
+    equal((checks["evidence"], checks["log"][0]), (("warn", "evidence.test"), "pass"))
+    report = vector("snp/milan-v2-vcek.report.bin")
+    equal(kit_attest.base64.b64decode(json.loads(snp.run("show", snp_id, "-D"))
+                                      ["tee"]["attestationQuote"]), report)
+    snp.stop()
 
 kit.done()

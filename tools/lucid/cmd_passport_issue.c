@@ -1,7 +1,6 @@
 /* lucid passport issue, renew: a request, signed by the key that the evidence binds */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/jcs/jcs.h"
 #include "lucidd/datadir.h"
@@ -157,7 +156,7 @@ static enum cli_exit request_fill(struct cli *cli, const char *application,
 {
     const char *version = cli_value(cli, "app-version", NULL);
     ret->application = lucid_span_str(application);
-    ret->time_s = (uint64_t)time(NULL);
+    ret->time_s = passport_now_s();
     ret->alg = JOSE_EDDSA;
     if (version != NULL) {
         ret->version = lucid_span_str(version);

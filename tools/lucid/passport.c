@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/assert.h"
+
 bool passport_is_id(const char *text)
 {
     return passport_id_is_good(lucid_span_str(text));
@@ -180,12 +182,19 @@ enum cli_exit passport_verdict_exit(const json_t *report)
     return strcmp(verdict, verify_verdict_name(VERIFY_INVALID)) == 0 ? CLI_REFUSED : CLI_UNDECIDED;
 }
 
+uint64_t passport_now_s(void)
+{
+    struct timespec now;
+    lucid_assert(clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_sec > 0);
+    return (uint64_t)now.tv_sec;
+}
+
 enum cli_exit passport_time_read(struct cli *cli, const char *name, uint64_t *ret_s)
 {
     const char *text = cli_value(cli, name, NULL);
     struct tm date = {.tm_year = 0};
     if (text == NULL) {
-        *ret_s = (uint64_t)time(NULL);
+        *ret_s = passport_now_s();
         return CLI_OK;
     }
     if (strchr(text, 'T') == NULL) {

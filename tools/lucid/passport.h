@@ -32,6 +32,8 @@ void passport_checks_print(struct cli *cli, const json_t *report);
 /* valid 0, invalid 1, unknown 4. */
 enum cli_exit passport_verdict_exit(const json_t *report);
 
+/* Unix seconds by this machine's clock. */
+uint64_t passport_now_s(void);
 /* --NAME as Unix seconds, or as 2026-01-31T12:00:00Z; without it now. Prints its error. */
 enum cli_exit passport_time_read(struct cli *cli, const char *name,
                                  uint64_t *ret_s) LUCID_WARN_UNUSED;
