@@ -53,6 +53,7 @@ struct log {
     struct issue_appraisal appraisals[LOG_ITEMS_MAX];
     size_t appraisal_count;
     struct issue_claims claims[LOG_ITEMS_MAX];
+    struct lucid_span claims_ears[LOG_ITEMS_MAX];
     size_t claims_count;
     struct issue_interaction interactions[LOG_ITEMS_MAX];
     size_t interaction_count;
@@ -324,7 +325,8 @@ static inline struct issue_claims *log_claims(struct log *log, uint8_t byte, con
     lucid_buf_printf(&text,
                      "{'type':'lucid.attestation.claims/v1','schemaVersion':'1.0','auditor':{'id':"
                      "'a%u','digest':'" LOG_IMAGE "'},'phase':'response','decision':'proceed',"
-                     "'issuedAt':'" LOG_NOW "','traceId':'trace-1','claims':[{'name':'pii','type':"
+                     "'issuedAt':'" LOG_NOW
+                     "','subject':{'traceId':'trace-1'},'claims':[{'name':'pii','type':"
                      "'other','value':%s,'timestamp':'" LOG_NOW "'}]}",
                      byte, value);
     lucid_buf_char(&text, '\0');
@@ -353,8 +355,9 @@ static inline struct issue_claims *log_claims(struct log *log, uint8_t byte, con
         fail_msg("%s", made->submods[0].steps[made->failed_step].code);
     }
     assert_true(log->claims_count < LOG_ITEMS_MAX);
-    struct issue_claims *claims = &log->claims[log->claims_count++];
     struct lucid_span ear = log_token(log, made->result);
+    log->claims_ears[log->claims_count] = ear;
+    struct issue_claims *claims = &log->claims[log->claims_count++];
     *claims = (struct issue_claims){.key_trusted = true};
     assert_int_equal(rules_record_write(input, made, ear, &log->arena, &claims->record, &log->why),
                      LUCID_OK);
