@@ -310,6 +310,7 @@ static void others_read(const struct field *document, struct passport *passport)
     struct field name = field_member(&model, "name");
     struct field routing = field_member(document, "routing");
     struct field workload = field_member(document, "workload");
+    struct field display = field_member(document, "display");
     struct lucid_span text;
     uint64_t number;
     field_object(&status, NULL);
@@ -321,6 +322,7 @@ static void others_read(const struct field *document, struct passport *passport)
     digest_check(&model, "digest");
     field_object(&routing, NULL);
     field_object(&workload, NULL);
+    field_object(&display, NULL);
 }
 
 static void origin_read(const struct field *document, struct passport *passport)

@@ -12,14 +12,15 @@
  *   "auditors": [{"id","name","status","lastCheck"?: date,"source"?,"digest"?: digest,
  *                 "claims"?: hex}…]
  *   "container"?: {"digest","registry"?,"source"?}
- *   "slsa"?: {"level","provenanceUri"?,"track"?,"provenanceDigest"?: digest}
+ *   "slsa"?: {"level","provenanceUri"?,"track"?,"provenanceDigest"?: digest,"concludedBy"?: issuer}
  *   "signature": {"algorithm":"Ed25519","publicKey": base64,"kid"?,"value": base64}
  *   "appraisals"?: [hex…]      the first is tee.appraisal.id
  *   "endpoints"?: [origin…]    "application"?: its name of the configuration
  *   "issuer"?: origin of the log; whose status list speaks of it
  *   "status"?: {"uri": https URL, or a path on the issuer,"idx"?}
  *   "renewAfter"?: date        "supersedes"?: passportId
- *   "model"?: {"name"?,"digest"?: digest}    "routing"?, "workload"?: objects
+ *   "model"?: {"name"?,"digest"?: digest,"source"?}    "workload"?, "display"?: objects
+ *   "routing"?: {"interactions"?: [{"id": hex,"issuedAt","decision","chainHash","auditors"}…]}
  *   "omitted"?: {name: digest} "is_mock"?, "test"?: true or false
  *
  *   digest = "sha256:" and 64 hex digits; hex of an appraisal: its id, 64 digits; base64: standard,

@@ -3,9 +3,8 @@
 #include "issue_world.h"
 
 #define BOUND                                                                                      \
-    "{'auditors':[{'id':'a1','digest':'" LOG_IMAGE "'}],'container':{'digest':'" LOG_CONTAINER "'" \
-                                                                                               "}" \
-                                                                                               "}"
+    "{'auditors':[{'id':'a1','digest':'" LOG_IMAGE "'}],"                                          \
+    "'container':{'digest':'" LOG_CONTAINER "'}}"
 
 static struct log *open_log(const struct how *how)
 {

@@ -38,6 +38,7 @@ static const char kit_form[] =
     "'provenanceDigest':'" KIT_DIGEST "'},"
     "'endpoints':['https://app.example','https://app.example:8443'],"
     "'model':{'name':'m','digest':'" KIT_DIGEST "'},'routing':{'interactions':1},'workload':{},"
+    "'display':{'mode':'banner'},"
     "'status':{'uri':'https://log.example/v1/passports/status','idx':7},"
     "'supersedes':'pass-111122223333','omitted':{'license':'" KIT_DIGEST "'},"
     "'is_mock':false,'test':false,'extra':{'of':['others',null,1.5]},"
