@@ -374,7 +374,7 @@ static void every_length_of_der(void **state)
     slsa_pae_write(lucid_span_str("t"), body, &pae);
     for (size_t i = 0; i < 300; i++) {
         struct lucid_buf der = {0};
-        kit_sign(key, lucid_buf_span(&pae), &der);
+        kit_dsse_sign(key, lucid_buf_span(&pae), &der);
         struct slsa_envelope envelope = {.signature_count = 1};
         envelope.signatures[0].sig = lucid_buf_span(&der);
         lengths |= (size_t)1 << (der.len - 64 < 63 ? der.len - 64 : 63);

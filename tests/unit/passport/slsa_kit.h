@@ -62,7 +62,7 @@ static inline struct jose_key kit_public(EVP_PKEY *key)
 }
 
 /* Ed25519: 64 bytes; EC: DER. */
-static inline void kit_sign(EVP_PKEY *key, struct lucid_span message, struct lucid_buf *out)
+static inline void kit_dsse_sign(EVP_PKEY *key, struct lucid_span message, struct lucid_buf *out)
 {
     uint8_t signature[256];
     size_t len = sizeof(signature);
@@ -110,7 +110,7 @@ static inline void kit_envelope_write(const char *payload, const struct kit_enve
                      form->said_type != NULL ? form->said_type : type);
     for (size_t i = 0; i < 2 && form->keys[i] != NULL; i++) {
         struct lucid_buf signature = {0};
-        kit_sign(form->keys[i], lucid_buf_span(&pae), &signature);
+        kit_dsse_sign(form->keys[i], lucid_buf_span(&pae), &signature);
         if (form->raw && EVP_PKEY_get_base_id(form->keys[i]) == EVP_PKEY_EC) {
             kit_raw(&signature);
         }
