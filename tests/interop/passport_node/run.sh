@@ -21,4 +21,8 @@ if [ ! -x "$pipe" ]; then
     exit 77
 fi
 node "$here/verify.mjs" "$vectors/ok.passport.json" "$vectors/jwks.json"
+work=$(mktemp -d "$build/passport_node.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+"$here/service.sh" "$build" "$work"
 node "$here/compare.mjs" "$pipe" "$vectors" "${2:-500}"
