@@ -25,7 +25,7 @@ struct issue_auditor {
     uint8_t digest[LUCID_SHA256_BYTES];
     enum passport_source source;
     bool checked; /* by claims */
-    bool loose;   /* by claims that do not name the environment */
+    bool loose; /* by claims that do not name the environment, or not of the image that it binds */
     enum passport_auditor_status status;
     uint64_t last_check_s; /* 0: never */
     const struct issue_claims *claims;

@@ -286,7 +286,11 @@ static enum lucid_error document_take(struct issue_work *work, size_t i, bool lo
         auditor->claims = &work->input->claims[i];
     }
     auditor->checked = true;
-    auditor->loose = auditor->loose || loose;
+    /* Where the evidence binds an image of it, those are the claims of that image or of a stranger
+     * with its key. */
+    const struct jcs_value *bound = jcs_member(document, "bound");
+    bool image = bound != NULL && jcs_type(bound) == JCS_TRUE;
+    auditor->loose = auditor->loose || loose || (auditor->source == PASSPORT_BOUND && !image);
     return LUCID_OK;
 }
 

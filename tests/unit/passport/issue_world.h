@@ -54,6 +54,7 @@ struct log {
     size_t appraisal_count;
     struct issue_claims claims[LOG_ITEMS_MAX];
     struct lucid_span claims_ears[LOG_ITEMS_MAX];
+    const char *image; /* of auditors, as their claims say */
     size_t claims_count;
     struct issue_interaction interactions[LOG_ITEMS_MAX];
     size_t interaction_count;
@@ -324,11 +325,11 @@ static inline struct issue_claims *log_claims(struct log *log, uint8_t byte, con
     assert_true(input != NULL && made != NULL && document != NULL);
     lucid_buf_printf(&text,
                      "{'type':'lucid.attestation.claims/v1','schemaVersion':'1.0','auditor':{'id':"
-                     "'a%u','digest':'" LOG_IMAGE "'},'phase':'response','decision':'proceed',"
+                     "'a%u','digest':'%s'},'phase':'response','decision':'proceed',"
                      "'issuedAt':'" LOG_NOW
                      "','subject':{'traceId':'trace-1'},'claims':[{'name':'pii','type':"
                      "'other','value':%s,'timestamp':'" LOG_NOW "'}]}",
-                     byte, value);
+                     byte, log->image, value);
     lucid_buf_char(&text, '\0');
     *document = kit_sign((const char *)text.data, byte, &log->arena);
     lucid_buf_fini(&text);
@@ -378,6 +379,7 @@ static inline void log_open(struct log *log)
     lucid_arena_init(&log->arena, (size_t)256 << 20);
     log->workload = kit_key(WORKLOAD_KEY);
     log->signer = kit_key(SIGNER);
+    log->image = LOG_IMAGE;
     log->application = (struct application){
         .name = lucid_span_str("my-app"),
         .app_name = lucid_span_str("My App <b>"),

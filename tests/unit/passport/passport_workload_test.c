@@ -170,18 +170,21 @@ static void test_claims(void **state)
     static const struct {
         const char *value;
         bool named; /* the claims name the environment */
+        const char *image;
         enum passport_auditor_status status;
         enum passport_source source;
     } cases[] = {
-        {"false", true, PASSPORT_ACTIVE, PASSPORT_BOUND},
-        {"true", true, PASSPORT_FAILED, PASSPORT_BOUND},
-        {"false", false, PASSPORT_ACTIVE, PASSPORT_DECLARED},
-        {"true", false, PASSPORT_FAILED, PASSPORT_DECLARED},
+        {"false", true, LOG_IMAGE, PASSPORT_ACTIVE, PASSPORT_BOUND},
+        {"true", true, LOG_IMAGE, PASSPORT_FAILED, PASSPORT_BOUND},
+        {"false", false, LOG_IMAGE, PASSPORT_ACTIVE, PASSPORT_DECLARED},
+        {"true", false, LOG_IMAGE, PASSPORT_FAILED, PASSPORT_DECLARED},
+        {"false", true, OTHER_DIGEST, PASSPORT_ACTIVE, PASSPORT_DECLARED},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct log *log = open_log();
         const struct issue_appraisal *environment =
             log_appraise(log, &(struct how){.workload = BOUND_AUDITOR});
+        log->image = cases[i].image;
         const struct issue_claims *claims =
             log_claims(log, 1, cases[i].value, cases[i].named ? environment : NULL, NULL);
         log_issue(log);
