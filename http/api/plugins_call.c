@@ -466,7 +466,7 @@ void plugin_call_run(struct lucid_plugin_call *call, struct ledger_view *view)
     } else if (call->said == PLUGIN_SAID_NOTHING) {
         fault(call, "ends without an answer");
     }
-    if (call->said == PLUGIN_SAID_TAGGED && call->has_control) {
+    if (call->said == PLUGIN_SAID_TAGGED && call->has_control && call->max_age_s != 0) {
         fault(call, "says twice how long its answer may be kept");
     }
     if (call->fault == NULL && call->said == PLUGIN_SAID_COMMAND) {

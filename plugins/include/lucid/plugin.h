@@ -326,8 +326,8 @@ struct lucid_plugin_host {
     /* The answer; type NULL: "application/json". Bytes are copied. */
     void (*call_respond)(struct lucid_plugin_call *call, int status, const char *type,
                          struct lucid_plugin_bytes body);
-    /* The same with a strong ETag, and 304 for who has it already; max_age_s 0: ask each time;
-     * UINT32_MAX: immutable. Its Cache-Control is made of that, unless one was added. */
+    /* The same with a strong ETag, and 304 for who has it already; max_age_s 0: ask each time,
+     * or as an added Cache-Control says (beside which only 0 is right); UINT32_MAX: immutable. */
     void (*call_respond_tagged)(struct lucid_plugin_call *call, const char *type,
                                 struct lucid_plugin_bytes body, uint32_t max_age_s);
     void (*call_problem)(struct lucid_plugin_call *call, const struct lucid_plugin_why *why);

@@ -178,7 +178,7 @@ static result wrong_handle(void *self, call_t *call, why_t *why)
     }
     if (bytes_are(how, "control")) {
         host->call_add_header(call, "Cache-Control", "public");
-        host->call_respond_tagged(call, NULL, text_of("{}"), 0);
+        host->call_respond_tagged(call, NULL, text_of("{}"), 60);
         return LUCID_PLUGIN_OK;
     }
     if (bytes_are(how, "header-many")) {
