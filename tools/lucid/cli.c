@@ -116,6 +116,8 @@ const struct cli_command *const cli_commands[] = {
     &command_passport_revoke,
     &command_passport_status,
     &command_passport_recheck,
+    &command_passport_check,
+    &command_passport_embed,
     &command_version,
     &command_help,
     NULL,

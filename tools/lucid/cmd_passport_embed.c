@@ -222,7 +222,7 @@ static const struct cli_option embed_options[] = {
 const struct cli_command command_passport_embed = {
     .group = "passport",
     .name = "embed",
-    .arguments = "ID|APPLICATION|FILE",
+    .arguments = "ID|NAME|FILE",
     .summary = "print what announces a passport on an application's pages",
     .text = "header is for every answer; link, meta and script go into a page's head; nginx is a "
             "file to\n"

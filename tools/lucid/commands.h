@@ -86,7 +86,8 @@ extern const struct cli_command command_passport_list, command_passport_show;
 extern const struct cli_command command_passport_verify, command_passport_issue;
 extern const struct cli_command command_passport_renew, command_passport_revoke;
 extern const struct cli_command command_passport_status, command_passport_recheck;
-extern const struct cli_command command_passport_open;
+extern const struct cli_command command_passport_open, command_passport_check;
+extern const struct cli_command command_passport_embed;
 extern const struct cli_command command_version;
 extern const struct cli_command command_help;
 
