@@ -161,5 +161,6 @@ route_fn route_issue, route_renew, route_revoke;
 answered_fn answered_issue, answered_revoke;
 route_fn route_passports, route_applications, route_passport, route_evidence, route_disclosures;
 route_fn route_status, route_verify, route_discovery;
+route_fn route_page, route_page_asset;
 
 #endif

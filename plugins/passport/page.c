@@ -187,7 +187,8 @@ static void head_write(const struct page *page, struct lucid_buf *out)
         lucid_buf_str(out, "\">\n");
     }
     lucid_buf_fini(&css);
-    struct lucid_buf url = {0};
+    struct lucid_buf url = {0}; /* as the header X-Lucid-Passport has it */
+    lucid_buf_span_put(&url, page->base_url);
     lucid_buf_str(&url, "/v1/passports/");
     lucid_buf_span_put(&url, page->passport->id);
     struct discovery discovery = {

@@ -160,13 +160,16 @@ static void commands_write(const struct page *page, struct lucid_buf *out)
 {
     lucid_buf_str(
         out, "<h3>With the command line</h3>\n<p>The bundle holds everything; nobody is asked. "
-             "<code>KEY</code> is the issuer's key as you know it from elsewhere.</p>\n"
+             "<code>KEY</code> and <code>VKEY</code> are the keys of issuer and log as you know "
+             "them from elsewhere.</p>\n"
              "<pre tabindex=\"0\" role=\"region\" aria-label=\"Commands\"><code>curl -o "
              "passport.json '");
     base_write(page, out);
     lucid_buf_str(out, "/v1/passports/");
     discovery_html_write(out, page->passport->id);
-    lucid_buf_str(out, "?bundle=1'\nlucid passport verify passport.json --key KEY</code></pre>\n");
+    lucid_buf_str(
+        out,
+        "?bundle=1'\nlucid passport verify --key KEY --vkey VKEY passport.json</code></pre>\n");
 }
 
 static void script_write(const struct page *page, struct lucid_buf *out)

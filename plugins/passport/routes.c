@@ -52,6 +52,8 @@ const struct lucid_plugin_route passport_routes[] = {
      answered_issue},
     {"POST", "/v1/passports/{id}/revoke", ISSUE, NULL, 0, SMALL, route_revoke, answered_revoke},
     {"GET", DISCOVERY_PATH, PUBLIC, NULL, 0, 0, route_discovery, NULL},
+    {"GET", "/passport/{id}", PUBLIC, NULL, 0, 0, route_page, NULL},
+    {"GET", "/passport/assets/{name}", PUBLIC, NULL, 0, 0, route_page_asset, NULL},
     {.method = NULL},
 };
 

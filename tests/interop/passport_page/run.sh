@@ -19,5 +19,13 @@ fi
 work=$build/interop_passport_page
 npm_install "$here" "$work" 120 "playwright-core and axe-core"
 # Beside node_modules, from where node resolves what it imports.
-cp "$here/check.mjs" "$here/world.mjs" "$work/"
-node "$work/check.mjs" "$build/tests/interop/passport_page/passport_page_render" "$work" "$chromium"
+cp "$here/check.mjs" "$here/live.mjs" "$here/world.mjs" "$work/"
+render=$build/tests/interop/passport_page/passport_page_render
+cases=$(node "$work/check.mjs" "$render" "$work" "$chromium") || {
+    echo "$cases"
+    exit 1
+}
+echo "$cases"
+# And a service of ours with passports that it has issued.
+LUCID_BUILD=$build PYTHONDONTWRITEBYTECODE=1 python3 "$here/live.py" "$chromium" "$work"
+echo "$cases" | tail -n 1

@@ -103,7 +103,7 @@ static void test_good(void **state)
         "The issuer says: <strong>valid</strong>, as of <time",
         "come from <bdi>" KIT_ISSUER "</bdi>, the same party that issued the passport",
         "Not checked by your browser yet",
-        "lucid passport verify passport.json",
+        "lucid passport verify --key KEY --vkey VKEY passport.json",
         "../v1/passports/status",
         "../.well-known/jwks.json",
         "data-check=\"supply_chain\"",
