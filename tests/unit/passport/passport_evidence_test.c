@@ -419,6 +419,78 @@ static void test_today_erased(void **state)
     close_log(log);
 }
 
+/* --- memory ----------------------------------------------------------------------------------- */
+
+typedef enum lucid_error attempt_fn(struct log *log, struct lucid_span bundle,
+                                    struct lucid_arena *arena);
+
+static enum lucid_error attempt_compare(struct log *log, struct lucid_span bundle,
+                                        struct lucid_arena *arena)
+{
+    (void)bundle;
+    struct verify_evidence made;
+    const struct issue_appraisal *first = &log->appraisals[0];
+    return evidence_compare(&log->passport, first->record, first->runtime_data, first->evidence,
+                            arena, &made);
+}
+
+static enum lucid_error attempt_replay(struct log *log, struct lucid_span bundle,
+                                       struct lucid_arena *arena)
+{
+    struct ledger_ed25519_key key = kit_key(VERIFIER_KEY);
+    const struct replay_trust trust = {.keys = (const uint8_t(*)[DOCUMENT_KEY_BYTES])key.public_key,
+                                       .key_count = 1,
+                                       .verify = kit_verify};
+    struct verify_evidence made;
+    enum lucid_error error = evidence_replay(&log->passport, &bundle, 1, &trust, arena, &made);
+    if (error == LUCID_OK) {
+        said(&made, VERIFY_WARN, "evidence.mock", "");
+    }
+    return error;
+}
+
+static enum lucid_error attempt_today(struct log *log, struct lucid_span bundle,
+                                      struct lucid_arena *arena)
+{
+    (void)bundle;
+    struct newest newest = {.log = log};
+    const struct today_input input = {.record = log->appraisals[0].record,
+                                      .blob = newest_blob,
+                                      .collateral = newest_find,
+                                      .context = &newest,
+                                      .now_s = LOG_NOW_S};
+    struct today today;
+    enum lucid_error error = today_appraise(&input, arena, &today, NULL);
+    assert_false(error == LUCID_OK && today.worse);
+    return error;
+}
+
+/* Too little memory is never a verdict. */
+static void test_memory(void **state)
+{
+    (void)state;
+    static attempt_fn *const attempts[] = {attempt_compare, attempt_replay, attempt_today};
+    struct log *log = open_log(&(struct how){.workload = BOUND});
+    log_issue(log);
+    struct lucid_span bundle = bundle_of(log, log->appraisals[0].record, log->appraisals[0].ear);
+    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+        unsigned failures = 0;
+        enum lucid_error error = LUCID_RETRY_MEMORY;
+        for (size_t limit = 1024; error != LUCID_OK; limit += 8192) {
+            struct lucid_arena arena;
+            lucid_arena_init(&arena, limit);
+            error = attempts[i](log, bundle, &arena);
+            if (error != LUCID_OK) {
+                assert_int_equal(error, LUCID_RETRY_MEMORY);
+                failures++;
+            }
+            lucid_arena_fini(&arena);
+        }
+        assert_true(failures > 2);
+    }
+    close_log(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +499,7 @@ int main(void)
         cmocka_unit_test(test_replay),       cmocka_unit_test(test_replay_differs),
         cmocka_unit_test(test_today_mock),   cmocka_unit_test(test_today_snp),
         cmocka_unit_test(test_today_floor),  cmocka_unit_test(test_today_erased),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -374,6 +374,38 @@ static void test_other_signer(void **state)
     free(log);
 }
 
+/* Whatever runs out where: said as such, and nothing is issued; with enough it is the same passport
+ * as ever. */
+static void test_memory(void **state)
+{
+    (void)state;
+    struct log *log = calloc(1, sizeof(*log));
+    log_open(log);
+    log_appraise(log, &(struct how){.workload = BOUND_CONTAINER});
+    log->application.evidence[PASSPORT_TEE_ATTESTATION] = false;
+    log_issue(log);
+    struct lucid_span good = log->issue.passport;
+    unsigned failures = 0;
+    enum lucid_error error = LUCID_RETRY_MEMORY;
+    for (size_t limit = 1024; error != LUCID_OK; limit += 4096) {
+        struct lucid_arena arena;
+        struct issue issue = {.passport = {.len = 7}};
+        lucid_arena_init(&arena, limit);
+        error = issue_run(&log->input, &arena, &issue, &log->why);
+        if (error == LUCID_OK) {
+            assert_true(lucid_span_equal(issue.passport, good));
+        } else {
+            assert_int_equal(error, LUCID_RETRY_MEMORY);
+            assert_int_equal(issue.passport.len, 7);
+            failures++;
+        }
+        lucid_arena_fini(&arena);
+    }
+    assert_true(failures > 10);
+    log_close(log);
+    free(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_several),
         cmocka_unit_test(test_other_signer),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
