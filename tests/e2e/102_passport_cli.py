@@ -23,6 +23,7 @@ OK = json.loads(vector("passport/ok.passport.json"))
 SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
 OTHER = hashlib.sha256(b"e2e passport cli").digest()
 INSIDE, BEFORE, AFTER = 1705752000, 1705310000, 1707906600
+SYNTHETIC = 1740000000  # a good time for tests/vectors/attestation/synthetic
 COMMANDS = ("issue", "open", "list", "show", "verify", "renew", "revoke", "status", "recheck")
 
 
@@ -261,6 +262,8 @@ with kit.case("the page's commands with mock evidence: attest, appraise, issue, 
     four_commands(four)
     passport_id = mock.issued(mock.shell.run(replaced(
         four, "verifier attest", f"verifier attest --agent http://127.0.0.1:{agent}")))
+    page = mock.client.get(f"/passport/{passport_id}")
+    equal((page.status, "My AI Application" in page.body.decode()), (200, True))
 
 with kit.case("the page's commands of who checks it: valid, to the level transparent"):
     kit.wait_for(lambda: b'"proof":{' in mock.run("show", passport_id, "--bundle"), what="a head")
@@ -354,6 +357,7 @@ with kit.case("list, show, open, verify ID, status, recheck"):
     text = mock.run("show", "my-app").decode()
     for word in (passport_id, "My AI Application", "valid", "MOCK"):
         assert word in text, (word, text)
+    assert ["auditors", "-"] in [line.split() for line in text.splitlines()], text
     equal(mock.json("open", "my-app"),
           {"passportId": passport_id, "url": f"{mock.url}/passport/{passport_id}",
            "status": "valid"})
@@ -396,6 +400,7 @@ with kit.case("revoked: the list says so, the page and every verification too"):
     equal(checks["status"], ("fail", "status.revoked"))
     mock.run("verify", passport_id, want=1)
     equal(mock.json("show", passport_id)["status"], "revoked")
+    assert b"revoked" in mock.client.get(f"/passport/{passport_id}").body
     time.sleep(1.1)  # a request of the same second as the last is that request again
     mock.run("renew", passport_id, "-A", mock.path("appraisal.json"), "-k",
              mock.path("worker.key"), want=1)
@@ -453,6 +458,44 @@ with kit.case("renew at half of its life; both are valid for a while, then the o
           [(first["passportId"], "superseded", second["passportId"])])
     service.stop()
     machine.stop()
+
+with kit.case("recheck: a revocation list that came later, and names the machine"):
+    with open(os.path.join(folder, "roots.pem"), "wb") as file:
+        file.write(vector("synthetic/root-milan.pem"))
+    service = kit_passport.Passports(test=True, allow_mock=False, verifier_test_roots=file.name,
+                                     start=False)
+    report = vector("synthetic/milan-v3-vcek.report.bin")
+    strict = kit_attest.policy("guests", types=("snp",),
+                               allowMeasurements=[report[0x90:0xC0].hex()])
+    service.settings["passport_policy"] = kit_attest.document_id(
+        kit_attest.signed(strict, service.document_seed))
+    service.start()
+    service.put("policies", strict)
+    env = {"LUCID_URL": f"http://127.0.0.1:{service.port}", "LUCID_TOKEN": service.token}
+
+    def verifier(*arguments):
+        status, out, err = kit.lucid("verifier", *arguments, "--json", env=env)
+        equal(status, 0, repr(err))
+        return keep("verifier.json", out)
+
+    session = keep("session.json", kit.run_lucid("verifier", "challenge", "-a", "me", "-k", worker,
+                                                 env=env))
+    out = verifier("appraise", "-s", session, "-e", keep("report.bin", report), "-E",
+                   keep("vcek.der", vector("synthetic/milan.vcek.der")), "-p",
+                   service.settings["passport_policy"], "--test-time", str(SYNTHETIC),
+                   "--test-bound-data", report[0x50:0x90].hex())
+    made = json.loads(run("issue", "-a", "my-app", "-A", out, "-k", worker, "-j", env=env))
+    equal((made["status"], made["is_mock"], made["test"]), ("valid", False, True))
+    for crl, affected in (("crl-good", []), ("crl-leaf", [made["passportId"]])):
+        verifier("import", keep(crl, vector(f"synthetic/{crl}.der")), "-p", "Milan",
+                 "--test-time", str(SYNTHETIC))
+        said = json.loads(run("recheck", "-j", env=env, want=int(bool(affected))))
+        equal((said["checked"], [row["passportId"] for row in said["affected"]]), (1, affected))
+    equal([said["affected"][0][name] for name in ("verdict", "check", "outcome", "code")],
+          ["invalid", "evidence", "fail", "evidence.revoked_since"])
+    assert b"revocation.leaf_revoked" in run("recheck", env=env, want=1)
+    equal(json.loads(run("recheck", "-a", "other", "-j", env=env))["checked"], 0)
+    service.stop()
 
 with kit.case("the page's commands with a recorded SEV-SNP report"):
     snp = Page("The same with recorded SEV-SNP evidence")

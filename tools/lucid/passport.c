@@ -65,7 +65,7 @@ bool passport_page_url(const struct cli *cli, const json_t *answer,
     return web && len > 0 && len < PASSPORT_URL_BYTES_MAX;
 }
 
-/* Names of a list of objects, "a, b"; a JSON string. */
+/* Names of a list of objects, "a, b"; null: there are none. */
 static json_t *names_join(const json_t *list)
 {
     struct lucid_buf text = {0};
@@ -77,7 +77,7 @@ static json_t *names_join(const json_t *list)
         lucid_buf_str(&text, i > 0 ? ", " : "");
         lucid_buf_str(&text, name != NULL ? name : "?");
     }
-    json_t *value = json_stringn(text.data != NULL ? (const char *)text.data : "", text.len);
+    json_t *value = text.len > 0 ? json_stringn((const char *)text.data, text.len) : json_null();
     lucid_buf_fini(&text);
     return value;
 }

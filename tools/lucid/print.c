@@ -175,7 +175,7 @@ static void lines_print(char *text, size_t indent)
             padded_print("", indent, false);
         }
         cli_print_text(stdout, line);
-        fputs(end != NULL || line[0] != '\0' ? "\n" : "", stdout);
+        fputs(end != NULL || line[0] != '\0' || line == text ? "\n" : "", stdout);
         line = end != NULL ? end + 1 : NULL;
     }
 }
