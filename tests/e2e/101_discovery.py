@@ -4,6 +4,7 @@ Debian's nginx with the very configuration of examples/nginx, which announces it
 The site never depends on the ledger."""
 
 import base64
+import html
 import html.parser
 import http.server
 import json
@@ -15,6 +16,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import kit
 import kit_passport
@@ -333,11 +335,20 @@ with case("nginx: whose passport it is no visitor chooses"):
     for path in ("/v1/passports", "/v1/tokens", "/v1/passports/verify/x"):
         assert b"the application" in nginx.get(path).body, path
 
-with case("nginx: what is needed to check it is there: package, keys, status list"):
+with case("nginx: what is needed to check it is there: package, page, keys, status list"):
     package = nginx.get(PATH + "?bundle=1").json()
     equal(canonical(package["passport"]), canonical(passport))
     shown = nginx.get("/v1/passports/" + passport["passportId"]).json()
     equal((shown["status"], canonical(shown["passport"])), ("valid", canonical(passport)))
+    page = nginx.get("/passport/" + passport["passportId"])
+    equal((page.status, page.header("Content-Type")), (200, "text/html; charset=utf-8"))
+    assert b"My AI Application" in page.body
+    for kind in ("href", "src", "data-bundle", "data-status", "data-keys", "data-log"):
+        fetched = re.findall(rf' {kind}="((?:assets|\.\.)/[^"]+)"', page.body.decode())
+        assert fetched, kind
+        for url in fetched:
+            there = nginx.get(urllib.parse.urljoin("/passport/x", html.unescape(url)))
+            equal((there.status, there.body == PAGE), (200, False), url)
     keys = kit_passport.jwks_keys(nginx.get("/.well-known/jwks.json").json())
     listed = nginx.get("/v1/passports/status").body.decode()
     equal(kit_passport.status_list(listed, keys)["revoked"], [])
