@@ -281,6 +281,52 @@ static void worst_keep(const struct verify_evidence *made, struct verify_evidenc
     }
 }
 
+/* Whether what the passport says to stand in a reference set stands in one that the bundle brought:
+ * the member that does not, or NULL. */
+static const char *reference_missing(const struct passport *passport,
+                                     const struct evidence_sets *sets)
+{
+    const struct passport_container *container = &passport->container;
+    const struct lucid_span any = {.data = NULL};
+    if (container->present && container->has_source && container->source == PASSPORT_REFERENCE &&
+        !evidence_is_referenced(sets, "containers", any, container->digest)) {
+        return "container";
+    }
+    for (size_t i = 0; i < passport->auditor_count; i++) {
+        const struct passport_auditor *auditor = &passport->auditors[i];
+        bool says = auditor->has_source && auditor->source == PASSPORT_REFERENCE;
+        if (says && (!auditor->has_digest ||
+                     !evidence_is_referenced(sets, "auditors", auditor->id, auditor->digest))) {
+            return "auditors";
+        }
+    }
+    return NULL;
+}
+
+static enum lucid_error references_compare(const struct passport *passport,
+                                           const struct appraisal_input *input,
+                                           struct lucid_arena *arena, struct verify_evidence *worst)
+{
+    struct evidence_measurement measured;
+    struct verify_evidence made;
+    const struct appraisal_evidence *first = &input->evidences[0];
+    enum lucid_error error = evidence_measure(first->type, first->bytes, arena, &measured);
+    if (error != LUCID_OK) {
+        return error == LUCID_NOTE_ABSENT ? LUCID_OK : error; /* evidence_compare says so */
+    }
+    const struct evidence_sets sets = {.items = input->references,
+                                       .count = input->reference_count,
+                                       .type = first->type,
+                                       .measured = &measured,
+                                       .time_s = passport->issued_s};
+    const char *missing = reference_missing(passport, &sets);
+    if (missing != NULL) {
+        say(&made, VERIFY_FAIL, "evidence.contradicts", missing);
+        worst_keep(&made, worst);
+    }
+    return LUCID_OK;
+}
+
 /* The first: what the passport says, held against what the bundle brought. */
 static enum lucid_error first_compare(const struct passport *passport, const struct replay *replay,
                                       struct lucid_arena *arena, struct verify_evidence *worst)
@@ -297,7 +343,8 @@ static enum lucid_error first_compare(const struct passport *passport, const str
     if (error == LUCID_OK) {
         worst_keep(&made, worst);
     }
-    return error;
+    return error == LUCID_OK && input != NULL ? references_compare(passport, input, arena, worst)
+                                              : error;
 }
 
 static enum lucid_error bundle_replay(const struct passport *passport, size_t i,
@@ -354,8 +401,10 @@ enum lucid_error evidence_replay(const struct passport *passport, const struct l
             return error;
         }
     }
-    if (count < passport->appraisal_count && worst.outcome != VERIFY_FAIL) {
-        say(&worst, VERIFY_SKIPPED, "evidence.absent", "appraisals");
+    if (count < passport->appraisal_count) {
+        struct verify_evidence absent;
+        say(&absent, VERIFY_SKIPPED, "evidence.absent", "appraisals");
+        worst_keep(&absent, &worst);
     }
     *ret = worst;
     return LUCID_OK;

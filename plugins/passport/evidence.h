@@ -22,8 +22,9 @@ enum lucid_error evidence_compare(const struct passport *passport, struct lucid_
                                   struct verify_evidence *ret) LUCID_WARN_UNUSED;
 
 /* The whole check of a bundle (package.h `appraisals`): each is replayed with the trusted keys, and
- * the first one compared. "evidence.same", "evidence.differs", "evidence.key_unknown" (UNKNOWN), or
- * as above. No bundles: SKIPPED, "evidence.absent". */
+ * the first one compared, also with what the passport says to stand in its reference sets.
+ * "evidence.same", "evidence.differs", "evidence.key_unknown" (UNKNOWN), or as above. No bundles,
+ * or not all of them: SKIPPED, "evidence.absent". */
 enum lucid_error evidence_replay(const struct passport *passport, const struct lucid_span *bundles,
                                  size_t count, const struct replay_trust *trust,
                                  struct lucid_arena *arena,

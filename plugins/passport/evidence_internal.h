@@ -45,4 +45,17 @@ bool evidence_digest(const struct jcs_value *object, const char *name,
 bool evidence_auditor(const struct jcs_value *list, struct lucid_span id,
                       uint8_t ret[LUCID_SHA256_BYTES]);
 
+/* Reference sets of an appraisal. One speaks for an environment that it knows the measurement of,
+ * while it is in force. */
+struct evidence_sets {
+    const struct reference_set *items;
+    size_t count;
+    struct lucid_span type; /* of the evidence */
+    const struct evidence_measurement *measured;
+    uint64_t time_s;
+};
+/* Whether one of them lists the digest. list: "containers"; "auditors", then with id. */
+bool evidence_is_referenced(const struct evidence_sets *sets, const char *list,
+                            struct lucid_span id, const uint8_t digest[LUCID_SHA256_BYTES]);
+
 #endif

@@ -86,6 +86,49 @@ bool evidence_is_bound(const struct record *record)
     return bound > 0 && bound == record->evidence_count;
 }
 
+/* --- reference sets --------------------------------------------------------------------------- */
+
+static bool set_knows(const struct reference_set *set, const struct evidence_sets *sets)
+{
+    if (!lucid_span_equal(set->type, sets->type) || set->valid_from_s > sets->time_s ||
+        (set->valid_to_s != 0 && set->valid_to_s < sets->time_s)) {
+        return false;
+    }
+    for (size_t i = 0; i < set->value_count; i++) {
+        if (lucid_span_is(set->values[i].alg, sets->measured->alg) && !set->values[i].vulnerable &&
+            lucid_span_equal(set->values[i].value, sets->measured->value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool set_lists(const struct jcs_value *list, struct lucid_span id,
+                      const uint8_t digest[LUCID_SHA256_BYTES])
+{
+    const struct jcs_value *at = NULL;
+    uint8_t own[LUCID_SHA256_BYTES];
+    while (list != NULL && (at = jcs_next(list, at)) != NULL) {
+        bool fits = id.data == NULL || lucid_span_equal(evidence_text(at, "id"), id);
+        if (fits && evidence_digest(at, "digest", own) && memcmp(own, digest, sizeof(own)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool evidence_is_referenced(const struct evidence_sets *sets, const char *list,
+                            struct lucid_span id, const uint8_t digest[LUCID_SHA256_BYTES])
+{
+    for (size_t i = 0; i < sets->count; i++) {
+        if (set_knows(&sets->items[i], sets) &&
+            set_lists(jcs_member(sets->items[i].document, list), id, digest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- the register ----------------------------------------------------------------------------- */
 
 static enum lucid_error registers_join(const struct scheme_job *job, struct lucid_arena *arena,

@@ -1,5 +1,6 @@
 /* What runs there, and by whose word: that of the hardware (the workload that the evidence binds),
- * of a reference set that knows the measurement, or the operator's alone. */
+ * of a reference set that knows the measurement, or the operator's alone. The first appraisal is
+ * the one that a passport shows, so that one vouches; the others may not contradict it. */
 #include <stdio.h>
 
 #include "plugins/passport/issue_internal.h"
@@ -11,54 +12,20 @@ static bool same(const uint8_t a[LUCID_SHA256_BYTES], const uint8_t b[LUCID_SHA2
 
 /* --- reference sets --------------------------------------------------------------------------- */
 
-/* A set speaks for an environment that it knows the measurement of, while it is in force. */
-static bool set_knows(const struct reference_set *set, const struct issue_environment *environment,
-                      uint64_t now_s)
-{
-    const struct evidence_measurement *measured = &environment->measured;
-    if (!lucid_span_equal(set->type, environment->record->evidences[0].type) ||
-        set->valid_from_s > now_s || (set->valid_to_s != 0 && set->valid_to_s < now_s)) {
-        return false;
-    }
-    for (size_t i = 0; i < set->value_count; i++) {
-        if (lucid_span_is(set->values[i].alg, measured->alg) && !set->values[i].vulnerable &&
-            lucid_span_equal(set->values[i].value, measured->value)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool set_lists(const struct jcs_value *list, struct lucid_span id,
-                      const uint8_t digest[LUCID_SHA256_BYTES])
-{
-    const struct jcs_value *at = NULL;
-    uint8_t own[LUCID_SHA256_BYTES];
-    while (list != NULL && (at = jcs_next(list, at)) != NULL) {
-        bool fits = id.data == NULL || lucid_span_equal(evidence_text(at, "id"), id);
-        if (fits && evidence_digest(at, "digest", own) && same(own, digest)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether a reference set of an appraisal lists it. list: "containers", "auditors"; id: of an
- * auditor. */
+/* Whether a reference set of the first appraisal lists it. list: "containers", "auditors"; id: of
+ * an auditor. */
 static bool is_referenced(const struct issue_work *work, const char *list, struct lucid_span id,
                           const uint8_t digest[LUCID_SHA256_BYTES])
 {
-    for (size_t i = 0; i < work->input->appraisal_count; i++) {
-        const struct issue_environment *environment = &work->environments[i];
-        for (size_t j = 0; j < environment->given->reference_count; j++) {
-            const struct reference_set *set = &environment->given->references[j];
-            if (set_knows(set, environment, work->input->now_s) &&
-                set_lists(jcs_member(set->document, list), id, digest)) {
-                return true;
-            }
-        }
-    }
-    return false;
+    const struct issue_environment *first = &work->environments[0];
+    const struct evidence_sets sets = {
+        .items = first->given->references,
+        .count = first->given->reference_count,
+        .type = first->record->evidences[0].type,
+        .measured = &first->measured,
+        .time_s = work->input->now_s,
+    };
+    return evidence_is_referenced(&sets, list, id, digest);
 }
 
 /* --- the container ---------------------------------------------------------------------------- */
@@ -70,72 +37,62 @@ static const struct jcs_value *workload_of(const struct issue_environment *envir
     return jcs_member(environment->runtime.workload, member);
 }
 
-/* The one that the evidence binds. All that bind one bind the same. */
-static enum lucid_error container_bound(struct issue_work *work)
+/* The one that the runtime data name: bound, or, where nothing binds those (a test store's), not
+ * better than the operator's own word, which then comes first. */
+static void container_named(struct issue_work *work)
 {
-    for (size_t i = 0; i < work->input->appraisal_count; i++) {
-        const struct issue_environment *environment = &work->environments[i];
-        const struct jcs_value *container = workload_of(environment, "container");
-        uint8_t digest[LUCID_SHA256_BYTES];
-        if (!environment->bound || !evidence_digest(container, "digest", digest)) {
-            continue;
-        }
-        if (work->container.present && !same(work->container.digest, digest)) {
-            return issue_refuse(work, "appraisals",
-                                "two of the environments bind different containers");
-        }
-        if (!work->container.present) {
-            memcpy(work->container.digest, digest, sizeof(digest));
-            work->container.registry = evidence_text(container, "registry");
-        }
-        work->container.present = true;
-        work->container.source = PASSPORT_BOUND;
+    const struct issue_environment *first = &work->environments[0];
+    const struct jcs_value *container = workload_of(first, "container");
+    if (!first->bound && work->input->application->container.present) {
+        return;
     }
-    return LUCID_OK;
-}
-
-/* The one that runtime data name which nothing binds (a test store's). */
-static void container_loose(struct issue_work *work)
-{
-    const struct jcs_value *container = workload_of(&work->environments[0], "container");
     if (evidence_digest(container, "digest", work->container.digest)) {
         work->container.present = true;
         work->container.registry = evidence_text(container, "registry");
-        work->container.source = PASSPORT_DECLARED;
+        work->container.source = first->bound ? PASSPORT_BOUND : PASSPORT_DECLARED;
     }
 }
 
-static enum lucid_error container_choose(struct issue_work *work)
+/* The configured one: what the hardware vouches for is known, it cannot be something else. */
+static enum lucid_error container_configured(struct issue_work *work)
 {
     const struct application *application = work->input->application;
-    enum lucid_error error = container_bound(work);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    if (!application->container.present) {
-        if (!work->container.present) {
-            container_loose(work);
-        }
-        return LUCID_OK;
-    }
+    const struct lucid_span any = {.data = NULL};
     if (work->container.present && !same(work->container.digest, application->container.digest)) {
-        /* What the hardware vouches for is known, and it is something else. */
         return issue_refuse(work, "container",
                             "the environment runs another container than is configured");
     }
     if (!work->container.present) {
         memcpy(work->container.digest, application->container.digest, LUCID_SHA256_BYTES);
-        work->container.source =
-            is_referenced(work, "containers", (struct lucid_span){.data = NULL},
-                          work->container.digest)
-                ? PASSPORT_REFERENCE
-                : PASSPORT_DECLARED;
+        work->container.source = is_referenced(work, "containers", any, work->container.digest)
+                                     ? PASSPORT_REFERENCE
+                                     : PASSPORT_DECLARED;
+        work->container.present = true;
     }
     if (work->container.registry.len == 0) {
         work->container.registry = application->container.registry;
     }
-    work->container.present = true;
     return LUCID_OK;
+}
+
+static enum lucid_error container_choose(struct issue_work *work)
+{
+    container_named(work);
+    enum lucid_error error = LUCID_OK;
+    if (work->input->application->container.present) {
+        error = container_configured(work);
+    }
+    for (size_t i = 1; error == LUCID_OK && i < work->input->appraisal_count; i++) {
+        const struct issue_environment *other = &work->environments[i];
+        uint8_t digest[LUCID_SHA256_BYTES];
+        if (work->container.present && other->bound &&
+            evidence_digest(workload_of(other, "container"), "digest", digest) &&
+            !same(work->container.digest, digest)) {
+            error =
+                issue_refuse(work, "container", "one of the environments runs another container");
+        }
+    }
+    return error;
 }
 
 /* --- auditors --------------------------------------------------------------------------------- */
@@ -203,7 +160,7 @@ static enum lucid_error auditor_bound(struct issue_work *work,
         auditor->has_digest = true;
         memcpy(auditor->digest, digest, sizeof(digest));
     }
-    if (environment->bound) {
+    if (environment->bound && environment == &work->environments[0]) {
         auditor->source = PASSPORT_BOUND;
         auditor->last_check_s = environment->record->received_s;
     }

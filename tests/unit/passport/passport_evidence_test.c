@@ -263,6 +263,45 @@ static void test_replay_differs(void **state)
     close_log(log);
 }
 
+/* A bundle brings the reference sets too: what they do not list, none of them vouches for. */
+static void test_replay_reference(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from;
+        const char *to;
+        const char *detail; /* NULL: it agrees */
+    } cases[] = {
+        {"'level':0", "'level':0", NULL},
+        {"'container':{'digest':'sha256:1", "'container':{'digest':'sha256:2", "container"},
+        {"'auditors':[{'digest':'sha256:3", "'auditors':[{'digest':'sha256:4", "auditors"},
+        {"'id':'a1'", "'id':'a2'", "auditors"},
+    };
+    struct log *log = calloc(1, sizeof(*log));
+    log_open(log);
+    log_reference(log, LOG_LAUNCH,
+                  "'containers':[{'digest':'" LOG_CONTAINER
+                  "'}],'auditors':[{'id':'a1','digest':'" LOG_IMAGE "'}]");
+    log->application.container.present = true;
+    memset(log->application.container.digest, 0x11, LUCID_SHA256_BYTES);
+    log->application.auditors[0] =
+        (struct application_auditor){.id = lucid_span_str("a1"), .has_digest = true};
+    memset(log->application.auditors[0].digest, 0x33, LUCID_SHA256_BYTES);
+    log->application.auditor_count = 1;
+    log_appraise(log, &(struct how){.svn = 3});
+    struct lucid_span bundle = bundle_of(log, log->appraisals[0].record, log->appraisals[0].ear);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        log_issue(log);
+        assert_int_equal(log->passport.container.source, PASSPORT_REFERENCE);
+        assert_int_equal(log->passport.auditors[0].source, PASSPORT_REFERENCE);
+        change(log, cases[i].from, cases[i].to);
+        bool agrees = cases[i].detail == NULL;
+        replay(log, &bundle, 1, VERIFIER_KEY, agrees ? VERIFY_WARN : VERIFY_FAIL,
+               agrees ? "evidence.mock" : "evidence.contradicts", agrees ? "" : cases[i].detail);
+    }
+    close_log(log);
+}
+
 /* --- today ------------------------------------------------------------------------------------ */
 
 struct newest {
@@ -494,12 +533,12 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_agrees),       cmocka_unit_test(test_contradicts),
-        cmocka_unit_test(test_hidden_marks), cmocka_unit_test(test_not_at_hand),
-        cmocka_unit_test(test_replay),       cmocka_unit_test(test_replay_differs),
-        cmocka_unit_test(test_today_mock),   cmocka_unit_test(test_today_snp),
-        cmocka_unit_test(test_today_floor),  cmocka_unit_test(test_today_erased),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_agrees),           cmocka_unit_test(test_contradicts),
+        cmocka_unit_test(test_hidden_marks),     cmocka_unit_test(test_not_at_hand),
+        cmocka_unit_test(test_replay),           cmocka_unit_test(test_replay_differs),
+        cmocka_unit_test(test_replay_reference), cmocka_unit_test(test_today_mock),
+        cmocka_unit_test(test_today_snp),        cmocka_unit_test(test_today_floor),
+        cmocka_unit_test(test_today_erased),     cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,13 +116,39 @@ static void test_container_registry(void **state)
     log_says(log, "container.registry", "'registry.example/own'");
     log_appraise(
         log, &(struct how){.svn = 5, .workload = "{'container':{'digest':'" OTHER_DIGEST "'}}"});
-    refused(log, "appraisals");
+    refused(log, "container");
     close_log(log);
     log = open_log();
     container_configure(log, 0x11, "registry.example/own");
     log_appraise(log, &(struct how){.workload = BOUND_AUDITOR});
     log_issue(log);
     log_says(log, "container.registry", "'registry.example/app'");
+    close_log(log);
+}
+
+/* The passport shows the first environment: what only another one binds, nobody finds there. */
+static void test_second_environment(void **state)
+{
+    (void)state;
+    struct log *log = open_log();
+    struct verify_evidence made;
+    log_appraise(log, &(struct how){.svn = 3});
+    log_appraise(log, &(struct how){.svn = 4, .workload = BOUND_AUDITOR});
+    log_issue(log);
+    assert_false(log->passport.container.present);
+    assert_int_equal(log->passport.auditor_count, 1);
+    assert_int_equal(log->passport.auditors[0].source, PASSPORT_DECLARED);
+    const struct issue_appraisal *first = &log->appraisals[0];
+    assert_int_equal(evidence_compare(&log->passport, first->record, first->runtime_data,
+                                      first->evidence, &log->arena, &made),
+                     LUCID_OK);
+    assert_string_equal(made.code, "evidence.mock");
+    /* But it is known what runs there, and that is not what is configured. */
+    container_configure(log, 0x22, "registry.example/own");
+    refused(log, "container");
+    container_configure(log, 0x11, "registry.example/own");
+    log_issue(log);
+    log_says(log, "container.source", "'declared'");
     close_log(log);
 }
 
@@ -538,12 +564,19 @@ static void test_unreadable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_container),         cmocka_unit_test(test_container_registry),
-        cmocka_unit_test(test_auditors),          cmocka_unit_test(test_claims),
-        cmocka_unit_test(test_several_claims),    cmocka_unit_test(test_claims_refused),
-        cmocka_unit_test(test_too_many_auditors), cmocka_unit_test(test_interactions),
-        cmocka_unit_test(test_supply_chain),      cmocka_unit_test(test_switches),
-        cmocka_unit_test(test_all_off),           cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_container),
+        cmocka_unit_test(test_container_registry),
+        cmocka_unit_test(test_second_environment),
+        cmocka_unit_test(test_auditors),
+        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_several_claims),
+        cmocka_unit_test(test_claims_refused),
+        cmocka_unit_test(test_too_many_auditors),
+        cmocka_unit_test(test_interactions),
+        cmocka_unit_test(test_supply_chain),
+        cmocka_unit_test(test_switches),
+        cmocka_unit_test(test_all_off),
+        cmocka_unit_test(test_unreadable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
