@@ -459,6 +459,95 @@ with kit.case("renew at half of its life; both are valid for a while, then the o
     service.stop()
     machine.stop()
 
+BUILDERS = {name: hashlib.sha256(b"e2e builder " + name.encode()).digest()
+            for name in ("https://one.example", "https://two.example")}
+
+
+def envelope(builder, seed=None):
+    """A DSSE envelope of provenance of the container, on one line."""
+    statement = canonical({
+        "_type": "https://in-toto.io/Statement/v1",
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "subject": [{"name": "app", "digest": {"sha256": "ab" * 32}}],
+        "predicate": {"buildDefinition": {
+            "buildType": "https://build.example/v1",
+            "externalParameters": {"source": "git+https://git.example/app@refs/tags/v1"}},
+                      "runDetails": {"builder": {"id": builder}}}})
+    kind = b"application/vnd.in-toto+json"
+    pae = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(statement), statement)
+    signature = ED25519.sign(seed or BUILDERS[builder], [pae])[0]
+    return canonical({"payload": b64(statement), "payloadType": kind.decode(),
+                      "signatures": [{"sig": b64(bytes.fromhex(signature))}]}) + b"\n"
+
+
+def auditor_claims(seed, appraisal_id, policy_id):
+    """An appraisal of an auditor's claims beside that environment, in a file."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    document = kit_attest.signed({
+        "type": "lucid.attestation.claims/v1", "schemaVersion": "1.0",
+        "auditor": {"id": "pii", "digest": "sha256:" + "cd" * 32}, "phase": "request",
+        "decision": "proceed", "issuedAt": at,
+        "claims": [{"name": "pii_found", "type": "other", "value": False, "timestamp": at}]}, seed)
+    answer = service.post("/v1/attestation/claims", {
+        "documents": [document], "policyId": policy_id, "appraisalId": appraisal_id},
+                          token=service.token)
+    equal(answer.status, 201, repr(answer))
+    return keep("claims.json", answer.body)
+
+
+with kit.case("issue with a bound workload, auditors' claims, provenance and a version"):
+    auditor = hashlib.sha256(b"e2e auditor").digest()
+    configured = kit_passport.application(
+        minSlsaLevel=4, container=kit_passport.CONTAINER,
+        auditors=[{"id": "pii", "name": "Privacy", "digest": "sha256:" + "cd" * 32}],
+        builders=[{"id": name, "keys": [b64(bytes.fromhex(ED25519.public(seed)))],
+                   "isolated": True, "sources": ["git+https://git.example/app@*"],
+                   "buildTypes": ["https://build.example/v1"]} for name, seed in BUILDERS.items()])
+    del configured["spec"]["passport"]["version"]
+    rules = kit_attest.policy(
+        "both", types=("mock",),
+        auditors=[{"id": "pii", "publicKey": b64(bytes.fromhex(ED25519.public(auditor)))}],
+        rules=[{"id": "no-pii", "action": "deny", "message": "personal data",
+                "deny_when": {"claim": "pii_found", "equals": True}, "phase": "request"}])
+    machine = kit_attest.Agent()
+    service = kit_passport.Passports(configured, roots=(machine.root,), start=False)
+    policy_id = kit_attest.document_id(kit_attest.signed(rules, service.document_seed))
+    service.start(passport_policy=policy_id)
+    service.put("policies", rules)
+    env = {"LUCID_URL": f"http://127.0.0.1:{service.port}", "LUCID_TOKEN": service.token}
+    workload = keep("workload.json", {"container": kit_passport.CONTAINER, "auditors": [
+        {"id": "pii", "digest": "sha256:" + "cd" * 32}]})
+    environment = keep("environment.json", kit.run_lucid(
+        "verifier", "attest", "-a", "me", "-k", worker, "-T", "mock", "-A", machine.url, "-w",
+        workload, "-p", policy_id, "-j", env=env))
+    with open(environment, "rb") as file:
+        appraisal_id = json.load(file)["appraisalId"]
+    claims = auditor_claims(auditor, appraisal_id, policy_id)
+    one, two = (keep(f"{i}.json", envelope(name)) for i, name in enumerate(BUILDERS))
+    both = keep("both.intoto.jsonl", b"".join(map(envelope, BUILDERS)) + b"\n")
+    plain = ("issue", "-a", "my-app", "-A", appraisal_id, "-C", claims, "-k", worker)
+    base = (*plain, "--app-version", "2.0.1")
+    run(*base, env=env, want=1)  # no provenance: level 0
+    run(*base, "-P", one, env=env, want=1)  # level 3
+    forged = keep("forged.json", envelope("https://two.example", auditor))
+    run(*base, "-P", one, "-P", forged, env=env, want=1)
+    for data in (b"{", b"", b"{}\n{\n", b"\n".join([b"{}"] * 5)):
+        run(*base, "-P", keep("bad.jsonl", data), env=env, want=1)
+    for given in (("-P", one, "-P", two), ("-P", both)):
+        made = json.loads(run(*base, *given, "-j", env=env))
+        said = made["passport"]
+        equal((said["slsa"]["level"], said["version"]), (4, "2.0.1"))
+        equal((said["container"]["source"], said["container"]["digest"]),
+              ("bound", kit_passport.CONTAINER["digest"]))
+        equal([(row["id"], row["name"], row["status"], row["source"]) for row in said["auditors"]],
+              [("pii", "Privacy", "active", "bound")])
+        equal(said["appraisals"][0], appraisal_id)
+    checks = kit_passport.checks_of(json.loads(run("verify", made["passportId"], "-j", env=env)))
+    equal((checks["supply_chain"]["outcome"], checks["auditors"]["outcome"]), ("pass", "pass"))
+    run(*plain, "-P", both, env=env, want=1)  # nobody says the version
+    service.stop()
+    machine.stop()
+
 with kit.case("recheck: a revocation list that came later, and names the machine"):
     with open(os.path.join(folder, "roots.pem"), "wb") as file:
         file.write(vector("synthetic/root-milan.pem"))

@@ -168,7 +168,7 @@ static enum cli_exit request_fill(struct cli *cli, const char *application,
     enum cli_exit code = digests_take(cli, "appraisal", "appraisalId", ret->appraisals,
                                       PASSPORT_APPRAISALS_MAX, &ret->appraisal_count);
     if (code == CLI_OK) {
-        code = digests_take(cli, "claims", "appraisalId", ret->appraisals, PASSPORT_APPRAISALS_MAX,
+        code = digests_take(cli, "claims", "claimsId", ret->appraisals, PASSPORT_APPRAISALS_MAX,
                             &ret->appraisal_count);
     }
     if (code == CLI_OK) {
