@@ -283,7 +283,13 @@ static enum lucid_error member_read(struct ask *ask, const struct jcs_value *val
         return by_id(ask, jcs_string(value), ret);
     }
     if (jcs_type(value) == JCS_STRING) {
-        return package_read(jcs_string(value), &ask->arena, &ret->package, why);
+        enum lucid_error error = package_read(jcs_string(value), &ask->arena, &ret->package, why);
+        if (lucid_category(error) == LUCID_CATEGORY_REFUSE &&
+            lucid_span_is(lucid_span_str(why->code), "INVALID_JSON")) {
+            ret->package = (struct package){.passport = jcs_string(value)};
+            error = LUCID_OK; /* the first check says what is wrong with it */
+        }
+        return error;
     }
     jcs_write(value, &text);
     struct lucid_span copy = lucid_buf_ok(&text)

@@ -77,6 +77,18 @@ enum lucid_plugin_result route_challenge(void *self, struct lucid_plugin_call *c
     return ask_run(self, call, challenge, why);
 }
 
+/* Whether passports are issued on this log: the plugin that does has a key there. */
+static bool issues_passports(struct ask *ask)
+{
+    uint8_t key[LUCID_PLUGIN_KEY_BYTES];
+    uint64_t since;
+    uint64_t until;
+    return ask_view(ask) == LUCID_OK &&
+           ask->host->view_key_of(ask->view, "passport", 0, key, &since, &until) ==
+               LUCID_PLUGIN_OK &&
+           until == 0;
+}
+
 static enum lucid_error about(struct ask *ask, struct lucid_why *why)
 {
     const struct verifier *verifier = verifier_of(ask);
@@ -88,6 +100,10 @@ static enum lucid_error about(struct ask *ask, struct lucid_why *why)
     lucid_json_member_cstr(out, "jwks_uri", "/.well-known/jwks.json");
     lucid_json_member_cstr(out, "policies_uri", "/v1/attestation/policies");
     lucid_json_member_cstr(out, "challenge_uri", "/v1/attestation/challenge");
+    if (issues_passports(ask)) {
+        lucid_json_member_cstr(out, "status_uri", "/v1/passports/status");
+        lucid_json_member_cstr(out, "passport_schema", "/schemas/passport/v1");
+    }
     lucid_json_member_cstr(out, "kid", verifier->kid);
     lucid_json_member(out, "eat_profiles");
     lucid_buf_str(out, verifier->spelling == EAR_DRAFT_04 ? "[\"" EAR_PROFILE "\"]"
