@@ -19,13 +19,15 @@ fi
 work=$build/interop_passport_page
 npm_install "$here" "$work" 120 "playwright-core and axe-core"
 # Beside node_modules, from where node resolves what it imports.
-cp "$here/check.mjs" "$here/live.mjs" "$here/world.mjs" "$work/"
+cp "$here/check.mjs" "$here/conformance.mjs" "$here/live.mjs" "$here/world.mjs" "$work/"
 render=$build/tests/interop/passport_page/passport_page_render
 cases=$(node "$work/check.mjs" "$render" "$work" "$chromium") || {
     echo "$cases"
     exit 1
 }
 echo "$cases"
+# What a browser finds on the pages for extensions.
+node "$work/conformance.mjs" "$chromium" "$here/../../../examples/passport/conformance"
 # And a service of ours with passports that it has issued.
 LUCID_BUILD=$build PYTHONDONTWRITEBYTECODE=1 python3 "$here/live.py" "$chromium" "$work"
 echo "$cases" | tail -n 1
