@@ -656,7 +656,10 @@
       pinTyped();
     });
     setInterval(() => run(false), TICK_MS);
-    for (const name of ['online', 'offline', 'pageshow']) window.addEventListener(name, again);
+    for (const name of ['online', 'offline']) window.addEventListener(name, again);
+    window.addEventListener('pageshow', (event) => {
+      if (event.persisted) again();
+    });
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') again();
     });

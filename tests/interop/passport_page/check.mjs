@@ -143,7 +143,7 @@ async function goodAndMock() {
   });
   await test('an endpoint of the passport shows it itself', async () => {
     world.reset({ changes: { endpoints: [`http://127.0.0.1:${world.port}`] } });
-    await expect('endpoint', 'pass', { origin: 'pass', page: 'pass' });
+    await expect('endpoint', 'pass', { origin: 'pass', page: 'pass' }, { picture: false });
   });
   await test('mock is amber', async () => {
     const tee = { ...documentOf(Math.floor(Date.now() / 1000)).tee, type: 'MOCK' };
@@ -293,7 +293,7 @@ async function keys() {
   await test('a key that was taken out of use', async () => {
     world.reset();
     world.jwks = { keys: [{ ...world.issuer.jwk, exp: world.now - DAY }] };
-    await expect('old-key', 'unknown', { key: 'unknown' });
+    await expect('old-key', 'unknown', { key: 'unknown' }, { picture: false });
   });
   await test('an attacker\'s own passport and keys, against a pinned key', async () => {
     world.reset();
@@ -356,7 +356,7 @@ async function keys() {
   await test('the log of another key', async () => {
     world.reset();
     world.vkey = new LogKey().vkey;
-    await expect('other-log', 'unknown', { log: 'unknown', status: 'pass' });
+    await expect('other-log', 'unknown', { log: 'unknown', status: 'pass' }, { picture: false });
   });
 }
 

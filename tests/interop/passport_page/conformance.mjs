@@ -25,13 +25,15 @@ const browser = await chromium.launch({
 });
 let failed = 0;
 try {
-  for (const one of cases) {
-    const context = await browser.newContext();
-    const page = await context.newPage();
-    await context.route('**', (route) => route.fulfill({ status: route.request().isNavigationRequest()
-      ? 200 : 404, contentType: 'text/html; charset=utf-8', body: read(one.page) }));
+  const page = await browser.newPage();
+  let one;
+  await page.route('**', (route) => route.fulfill({
+    status: route.request().isNavigationRequest() ? 200 : 404,
+    contentType: 'text/html; charset=utf-8', body: read(one.page),
+  }));
+  await page.exposeFunction('servedAt', (url) => served(one.serves, url));
+  for (one of cases) {
     await page.goto(`${site}/${one.page}`);
-    await page.exposeFunction('servedAt', (url) => served(one.serves, url));
     const found = await page.evaluate(`${script}
       discover(document, window.location.href, ${JSON.stringify(one.header || null)}, window.servedAt)
         .then(({ outcome, url }) => ({ outcome, url }))`);
@@ -41,7 +43,6 @@ try {
       failed += 1;
       console.log(`FAILED ${one.page}: ${error.message}`);
     }
-    await context.close();
   }
 } finally {
   await browser.close();

@@ -15,7 +15,7 @@ import kit
 import kit_attest
 from kit import case, equal
 from kit_attest import b64, evidence_of, runtime_data, vector
-from kit_passport import Passports, application
+from kit_passport import Passports, application, request
 
 CHROMIUM, WORK = sys.argv[1:]
 RECORDED_TIME = 1735689600  # 2025-01-01: the certificates of the recorded report are good
@@ -44,13 +44,34 @@ def recorded(service):
     return policy, answer.json()["appraisalId"]
 
 
+# Everything that an operator can say, much of it left out of what is published.
+FULL = application(
+    "full", appName="Everything & <all>",
+    endpoints=["https://full.example", "https://a.full.example"],
+    container={"digest": "sha256:" + "ab" * 32, "registry": "registry.example/full"},
+    auditors=[{"id": "pii", "name": "PII <filter>", "digest": "sha256:" + "cd" * 32},
+              {"id": "bias", "name": "Bias"}],
+    model={"name": "m-8b", "digest": "sha256:" + "ef" * 32},
+    evidence={"teeAttestation": False, "routingProofs": False, "slsaProvenance": False,
+              "modelFingerprint": True})
 agent = kit_attest.Agent()
-mock = Passports(application(), roots=(agent.root,), head_interval_ms=100)
+mock = Passports(application(), FULL, roots=(agent.root,), head_interval_ms=100)
 passport_id = mock.issue([mock.environment_of(agent)["appraisalId"]])["passportId"]
 
 with case("mock: amber, everything else holds"):
     browser(mock, passport_id, "mock", "warn",
             "page=pass,key=pass,signature=pass,times=pass,status=pass,log=pass,evidence=warn")
+
+with case("everything that can be said, declared by the operator: the page says what it says"):
+    answer = mock.ask(request([mock.environment_of(agent)["appraisalId"]],
+                              application_name="full"))
+    equal(answer.status, 201, repr(answer))
+    full = answer.json()
+    equal(len(full["passport"]["auditors"]), 2)
+    assert full["passport"]["omitted"], "something is left out"
+    browser(mock, full["passportId"], "full", "warn",
+            "page=pass,key=pass,signature=pass,status=pass,log=pass,supply_chain=warn,"
+            "auditors=warn")
 
 with case("revoked"):
     equal(mock.post(f"/v1/passports/{passport_id}/revoke", {"reason": "operatorRequest"},
