@@ -334,7 +334,7 @@ static enum lucid_error package_fill(struct ask *ask, const struct passport_row 
                                      struct package *package, struct lucid_buf *keys,
                                      struct lucid_buf *list, struct lucid_why *why)
 {
-    size_t ends[PASSPORT_APPRAISALS_MAX];
+    size_t ends[PASSPORT_APPRAISALS_MAX] = {0};
     enum lucid_error error = package_log(ask, row, package);
     if (error == LUCID_OK) {
         error = keys_write(ask, NULL, keys);

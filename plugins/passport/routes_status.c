@@ -257,7 +257,7 @@ static enum lucid_error revoke_read(struct ask *ask, enum status_reason *ret_rea
 {
     static const char *const members[] = {"reason", "comment", NULL};
     const struct jcs_value *body;
-    struct lucid_span reason;
+    struct lucid_span reason = {0};
     enum lucid_error error = ask_document(ask, members, &body, why);
     if (error == LUCID_OK) {
         error = ask_text(body, "", "reason", true, 64, &reason, why);

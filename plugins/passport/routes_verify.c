@@ -315,7 +315,7 @@ static enum lucid_error wrapped_read(struct ask *ask, const struct jcs_value *ro
                                      struct subject *ret, struct lucid_why *why)
 {
     static const char *const members[] = {"passport", "passportId", "origin", NULL};
-    struct lucid_span id;
+    struct lucid_span id = {0};
     const struct jcs_value *passport = jcs_member(root, "passport");
     enum lucid_error error = ask_members_only(root, "", members, why);
     if (error == LUCID_OK) {
