@@ -92,11 +92,13 @@ try "completion and pages are where they are looked for" inside "
     complete -p lucid lucidd lucid-witness lucid-mock-agent
     test -e /usr/share/bash-completion/completions/lucidd"
 
-try "the header, its pkg-config file and the verifier are there" inside "
+try "the header, its pkg-config file and the plugins are there" inside "
     test -e /usr/include/lucid/plugin.h
     pc=\$(ls /usr/lib/*/pkgconfig/lucid-plugin.pc)
     test -e \$(sed -n 's/^plugindir *= *//p' \$pc)/verifier.so
-    lucidd --config /etc/lucid/lucidd.conf --plugins verifier --check | grep -q 'configuration ok'"
+    test -e \$(sed -n 's/^plugindir *= *//p' \$pc)/passport.so
+    lucidd --config /etc/lucid/lucidd.conf --plugins verifier,passport --check |
+        grep -q 'configuration ok'"
 
 # --- with a log -------------------------------------------------------------------------------
 
