@@ -4,6 +4,7 @@
 
 #include "plugins/passport/evidence.h"
 #include "plugins/verifier/record.h"
+#include "plugins/verifier/scheme.h"
 
 /* The register that says what runs there, as a passport shows it: of several that are required
  * (MRTD, RTMR0 …) one after the other. */
@@ -11,6 +12,7 @@ struct evidence_measurement {
     const char *tee; /* "AMD_SEV_SNP"; static storage */
     const char *alg; /* static storage */
     struct lucid_span value;
+    const struct scheme_job *job; /* the evidence, parsed; lives in the arena, and points to quote */
 };
 /* LUCID_NOTE_ABSENT: evidence of no known kind, or that cannot be read; LUCID_RETRY_MEMORY. */
 enum lucid_error evidence_measure(struct lucid_span type, struct lucid_span quote,
@@ -45,8 +47,9 @@ bool evidence_digest(const struct jcs_value *object, const char *name,
 bool evidence_auditor(const struct jcs_value *list, struct lucid_span id,
                       uint8_t ret[LUCID_SHA256_BYTES]);
 
-/* Reference sets of an appraisal. One speaks for an environment that it knows the measurement of,
- * while it is in force. */
+/* Reference sets of an appraisal. One speaks for an environment of which it knows every measurement
+ * that it names (host data may choose what a launch measurement then runs), while it is in force.
+ */
 struct evidence_sets {
     const struct reference_set *items;
     size_t count;

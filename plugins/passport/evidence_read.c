@@ -1,6 +1,7 @@
 /* What of a record, and of the evidence that it names, a passport says. */
 #include "plugins/passport/evidence_internal.h"
 #include "plugins/verifier/canonical.h"
+#include "plugins/verifier/judge.h"
 #include "plugins/verifier/scheme.h"
 
 struct lucid_span evidence_text(const struct jcs_value *object, const char *name)
@@ -90,17 +91,11 @@ bool evidence_is_bound(const struct record *record)
 
 static bool set_knows(const struct reference_set *set, const struct evidence_sets *sets)
 {
-    if (!lucid_span_equal(set->type, sets->type) || set->valid_from_s > sets->time_s ||
-        (set->valid_to_s != 0 && set->valid_to_s < sets->time_s)) {
-        return false;
-    }
-    for (size_t i = 0; i < set->value_count; i++) {
-        if (lucid_span_is(set->values[i].alg, sets->measured->alg) && !set->values[i].vulnerable &&
-            lucid_span_equal(set->values[i].value, sets->measured->value)) {
-            return true;
-        }
-    }
-    return false;
+    const struct scheme_job *job = sets->measured->job;
+    return lucid_span_equal(set->type, sets->type) && set->valid_from_s <= sets->time_s &&
+           (set->valid_to_s == 0 || set->valid_to_s >= sets->time_s) &&
+           (set->model.len == 0 || lucid_span_is(set->model, job->product)) &&
+           judge_set_knows(job, set);
 }
 
 static bool set_lists(const struct jcs_value *list, struct lucid_span id,
@@ -149,27 +144,42 @@ static enum lucid_error registers_join(const struct scheme_job *job, struct luci
     return ret->value.data == NULL ? LUCID_RETRY_MEMORY : LUCID_OK;
 }
 
+/* What the evidence was read with, as long as what it was read into. */
+struct reading {
+    struct policy policy; /* none: it allows nothing by itself */
+    struct appraisal_input input;
+    struct appraisal_evidence evidence;
+    struct scheme_job job;
+};
+
 enum lucid_error evidence_measure(struct lucid_span type, struct lucid_span quote,
                                   struct lucid_arena *arena, struct evidence_measurement *ret)
 {
     const struct scheme *scheme = scheme_find(type);
-    const struct policy policy = {.document = NULL};
-    const struct appraisal_input input = {.policy = &policy};
-    const struct appraisal_evidence evidence = {.type = type, .bytes = quote};
     struct appraisal_result parsed = {.outcome = APPRAISAL_FAIL};
-    struct scheme_job job = {.input = &input, .evidence = &evidence, .arena = arena, .product = ""};
     if (scheme == NULL || quote.len == 0 || quote.len > scheme->evidence_bytes_max) {
         return LUCID_NOTE_ABSENT;
     }
-    scheme->parse(&job, &parsed);
-    if (job.no_memory) {
+    struct reading *reading = lucid_arena_zalloc(arena, sizeof(*reading));
+    if (reading == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    struct scheme_job *job = &reading->job;
+    reading->evidence = (struct appraisal_evidence){.type = type, .bytes = quote};
+    reading->input.policy = &reading->policy;
+    *job = (struct scheme_job){.input = &reading->input,
+                               .evidence = &reading->evidence,
+                               .arena = arena,
+                               .product = ""};
+    scheme->parse(job, &parsed);
+    if (job->no_memory) {
         return LUCID_RETRY_MEMORY;
     }
     if (parsed.outcome != APPRAISAL_PASS) {
         return LUCID_NOTE_ABSENT;
     }
-    struct evidence_measurement made = {.tee = scheme->tee};
-    enum lucid_error error = registers_join(&job, arena, &made);
+    struct evidence_measurement made = {.tee = scheme->tee, .job = job};
+    enum lucid_error error = registers_join(job, arena, &made);
     if (error == LUCID_OK) {
         *ret = made;
     }

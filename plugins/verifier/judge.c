@@ -140,6 +140,12 @@ static enum match set_match(const struct scheme_job *job, const struct reference
     return any ? worst : MATCH_NONE;
 }
 
+bool judge_set_knows(const struct scheme_job *job, const struct reference_set *set)
+{
+    struct lucid_span name = {.data = NULL};
+    return set_match(job, set, &name) == MATCH_KNOWN;
+}
+
 /* Whether the policy itself allows every measurement that is required; and there is one. */
 static bool policy_allows(const struct scheme_job *job)
 {

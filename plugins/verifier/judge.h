@@ -19,6 +19,11 @@ bool judge_type(const struct appraisal_input *input, const struct appraisal_evid
 void judge_measurement(const struct scheme_job *job, const struct scheme *scheme,
                        struct appraisal_result *ret, int8_t *ret_executables);
 
+/* Whether that one set knows the evidence, as judge_measurement asks of each, and lists none of it
+ * as vulnerable. Model, times and whether the policy names the set are the caller's to ask. */
+bool judge_set_knows(const struct scheme_job *job,
+                     const struct reference_set *set) LUCID_WARN_UNUSED;
+
 /* The step identity, and the claim instance-identity: revoked (96), enrolled (2), not enrolled, or
  * masked where the policy enrols or revokes machines (97), otherwise nothing is said (0). */
 void judge_identity(const struct scheme_job *job, struct appraisal_result *ret,

@@ -4,6 +4,7 @@
 #include "plugins/verifier/interaction.h"
 
 #define OTHER_DIGEST "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+#define HOST_DATA    "2222222222222222222222222222222222222222222222222222222222222222"
 #define BOUND        "{'container':{'digest':'" LOG_CONTAINER "'}}"
 #define BOUND_AUDITOR                                                                              \
     "{'auditors':[{'id':'a1','digest':'" LOG_IMAGE "'}],'container':{'digest':'" LOG_CONTAINER     \
@@ -79,6 +80,14 @@ static void test_container(void **state)
         {NULL, "'validFrom':'2027-01-15T11:00:00Z','containers':[{'digest':'" LOG_CONTAINER "'}]",
          LOG_LAUNCH, 0x11, "declared"},
         {BOUND, "'containers':[{'digest':'" OTHER_DIGEST "'}]", LOG_LAUNCH, 0x22, NULL},
+        /* a set of this launch, but of other host data, or of a newer guest; and one of both */
+        {NULL, "'containers':[{'digest':'" LOG_CONTAINER "'}]",
+         LOG_LAUNCH "']},{'mkey':'host_data','alg':'raw','digest':['" H32, 0x11, "declared"},
+        {NULL, "'containers':[{'digest':'" LOG_CONTAINER "'}]",
+         LOG_LAUNCH "'],'minSvn':4},{'mkey':'host_data','alg':'raw','digest':['" HOST_DATA, 0x11,
+         "declared"},
+        {NULL, "'containers':[{'digest':'" LOG_CONTAINER "'}]",
+         LOG_LAUNCH "']},{'mkey':'host_data','alg':'raw','digest':['" HOST_DATA, 0x11, "reference"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct log *log = open_log();
