@@ -196,13 +196,27 @@ static bool submod_is_only_mock(const struct jcs_value *submod)
     return vector != NULL;
 }
 
+static const struct jcs_value *member_of(const struct jcs_value *object, struct lucid_span name)
+{
+    const struct jcs_value *at = NULL;
+    while (object != NULL && (at = jcs_next(object, at)) != NULL &&
+           !lucid_span_equal(jcs_name(at), name)) {
+    }
+    return at;
+}
+
 static bool is_only_mock(const struct record *record)
 {
     const struct jcs_value *submods = jcs_member(record->root, "submods");
-    const struct jcs_value *at = NULL;
-    bool only = record->mock && submods != NULL;
-    while (only && (at = jcs_next(submods, at)) != NULL) {
-        only = submod_is_only_mock(at);
+    bool only = record->mock;
+    for (size_t i = 0; i < record->evidence_count; i++) {
+        const struct record_evidence *evidence = &record->evidences[i];
+        const struct scheme *scheme = scheme_find(evidence->type);
+        const struct jcs_value *submod = member_of(submods, evidence->name);
+        bool mock = scheme != NULL && scheme->is_mock;
+        /* What stands beside a mock is held to what it is held to alone. */
+        only = only && (mock ? submod_is_only_mock(submod)
+                             : lucid_span_is(evidence_text(submod, "status"), "affirming"));
     }
     return only;
 }

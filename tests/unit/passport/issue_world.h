@@ -167,6 +167,7 @@ struct how {
     uint64_t received_s;   /* 0: LOG_NOW_S */
     struct lucid_span crl; /* of the mock root */
     bool synthetic;        /* SEV-SNP by a root of the tests' own */
+    bool beside_mock;      /* of milan: in the time of the log, and a mock quote after it */
 };
 
 static inline struct lucid_span log_runtime(struct log *log, const struct how *how)
@@ -219,9 +220,13 @@ static inline void log_mock_evidence(struct log *log, const struct how *how,
 {
     struct mock_quote quote = quote_of(how->svn == 0 ? 3 : how->svn, how->debug);
     memset(quote.report_data, 0, sizeof(quote.report_data));
-    SHA384(input->runtime_data.data, input->runtime_data.len, quote.report_data);
+    if (how->beside_mock) {
+        memcpy(quote.report_data, input->test_bound_data, sizeof(quote.report_data));
+    } else {
+        SHA384(input->runtime_data.data, input->runtime_data.len, quote.report_data);
+    }
     struct lucid_buf token = agent_quote(&log->folder, &quote);
-    input->evidences[0] = (struct appraisal_evidence){
+    input->evidences[input->evidence_count++] = (struct appraisal_evidence){
         .type = lucid_span_str("mock"), .bytes = log_keep(log, lucid_buf_span(&token))};
     lucid_buf_fini(&token);
     items[input->collateral_count++] = (struct appraisal_collateral){
@@ -236,6 +241,7 @@ static inline void log_snp_evidence(struct log *log, const struct how *how,
                                     struct appraisal_input *input,
                                     struct appraisal_collateral *items)
 {
+    input->evidence_count = 1;
     input->evidences[0] = (struct appraisal_evidence){
         .type = lucid_span_str("snp"),
         .bytes = log_file(log, how->synthetic ? "synthetic/milan-v3-vcek.report.bin"
@@ -253,6 +259,10 @@ static inline void log_snp_evidence(struct log *log, const struct how *how,
             lucid_span_str("snp/test-root/Milan"), log_file(log, "synthetic/root-milan.pem"), 0};
         items[input->collateral_count++] = (struct appraisal_collateral){
             lucid_span_str("snp/crl/Milan"), log_file(log, "synthetic/crl-good.der"), 1740000000};
+    }
+    if (how->beside_mock) {
+        input->time_s = input->received_s;
+        log_mock_evidence(log, how, input, items);
     }
 }
 
@@ -273,7 +283,6 @@ static inline struct issue_appraisal *log_appraise(struct log *log, const struct
                       .issued_s = received_s - 60,
                       .expires_s = received_s + 240},
         .runtime_data = log_runtime(log, how),
-        .evidence_count = 1,
         .collateral = items,
         .policy = &log->policy,
         .policy_bytes = log->policy_bytes,
@@ -297,7 +306,9 @@ static inline struct issue_appraisal *log_appraise(struct log *log, const struct
     for (size_t i = 0; i < input->collateral_count; i++) {
         log_blob(log, items[i].bytes);
     }
-    log_blob(log, input->evidences[0].bytes);
+    for (size_t i = 0; i < input->evidence_count; i++) {
+        log_blob(log, input->evidences[i].bytes);
+    }
     assert_true(log->appraisal_count < LOG_ITEMS_MAX);
     struct issue_appraisal *appraisal = &log->appraisals[log->appraisal_count++];
     *appraisal = (struct issue_appraisal){.ear = log_token(log, made->claims),

@@ -312,6 +312,11 @@ static void test_statuses(void **state)
         {{.svn = 3}, ",'types':['mock'],'requireCrl':true", false},
         {{.milan = true}, LOG_POLICY, true},
         {{.milan = true}, ",'types':['snp']", false}, /* a warning is enough for a mock alone */
+        {{.milan = true, .beside_mock = true}, LOG_POLICY, true},
+        /* and not for what stands beside one: nobody knows the measurement of the other */
+        {{.milan = true, .beside_mock = true},
+         ",'types':['mock','snp'],'allowMeasurements':['" LOG_LAUNCH "']",
+         false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct log *log = calloc(1, sizeof(*log));
