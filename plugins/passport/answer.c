@@ -268,20 +268,40 @@ static enum lucid_error appraisals_of(struct ask *ask, struct lucid_span record,
     return count > 0 ? LUCID_OK : LUCID_FATAL_CORRUPT;
 }
 
+/* The ids that the passport itself shows: not those of claims that it hides. */
+static enum lucid_error appraisals_shown(struct ask *ask, const struct passport_row *row,
+                                         uint8_t (*ret)[LUCID_SHA256_BYTES], size_t *ret_count)
+{
+    struct lucid_span document;
+    struct passport *passport = lucid_arena_zalloc(&ask->arena, sizeof(*passport));
+    enum lucid_error error =
+        passport != NULL ? answer_passport(ask, row, passport, &document) : LUCID_RETRY_MEMORY;
+    if (error == LUCID_OK) {
+        memcpy(ret, passport->appraisals, sizeof(passport->appraisals));
+        *ret_count = passport->appraisal_count;
+    }
+    return error;
+}
+
+static enum lucid_error appraisals_logged(struct ask *ask, const struct passport_row *row,
+                                          uint8_t (*ret)[LUCID_SHA256_BYTES], size_t *ret_count)
+{
+    struct lucid_span record;
+    struct lucid_span body;
+    enum lucid_error error = ask_logged(ask, row->sequence, &record, &body);
+    return error == LUCID_OK ? appraisals_of(ask, record, ret, ret_count) : error;
+}
+
 /* One bundle after the other; ends: where each one does. */
-static enum lucid_error bundles(struct ask *ask, const struct passport_row *row,
+static enum lucid_error bundles(struct ask *ask, const struct passport_row *row, bool hidden,
                                 struct lucid_buf *out, size_t ends[PASSPORT_APPRAISALS_MAX],
                                 size_t *ret_count, struct lucid_why *why)
 {
     uint8_t ids[PASSPORT_APPRAISALS_MAX][LUCID_SHA256_BYTES];
-    struct lucid_span record;
-    struct lucid_span body;
     struct lucid_buf keys = {0};
     size_t count = 0;
-    enum lucid_error error = ask_logged(ask, row->sequence, &record, &body);
-    if (error == LUCID_OK) {
-        error = appraisals_of(ask, record, ids, &count);
-    }
+    enum lucid_error error =
+        hidden ? appraisals_logged(ask, row, ids, &count) : appraisals_shown(ask, row, ids, &count);
     if (error == LUCID_OK) {
         error = keys_write(ask, "verifier", &keys);
     }
@@ -299,12 +319,12 @@ static enum lucid_error bundles(struct ask *ask, const struct passport_row *row,
     return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
 }
 
-enum lucid_error answer_bundles_write(struct ask *ask, const struct passport_row *row,
+enum lucid_error answer_bundles_write(struct ask *ask, const struct passport_row *row, bool hidden,
                                       struct lucid_buf *out, struct lucid_why *why)
 {
     size_t ends[PASSPORT_APPRAISALS_MAX];
     size_t count = 0;
-    return bundles(ask, row, out, ends, &count, why);
+    return bundles(ask, row, hidden, out, ends, &count, why);
 }
 
 /* The members of a package that the log gives, but for the appraisals. */
@@ -341,7 +361,7 @@ static enum lucid_error package_fill(struct ask *ask, const struct passport_row 
         package->keys = lucid_buf_span(keys);
     }
     if (error == LUCID_OK && row->quote) {
-        error = bundles(ask, row, list, ends, &package->appraisal_count, why);
+        error = bundles(ask, row, false, list, ends, &package->appraisal_count, why);
         if (error == LUCID_NOTE_ERASED) { /* the rest of it is good without */
             package->appraisal_count = 0;
             error = LUCID_OK;

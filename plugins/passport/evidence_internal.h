@@ -12,7 +12,8 @@ struct evidence_measurement {
     const char *tee; /* "AMD_SEV_SNP"; static storage */
     const char *alg; /* static storage */
     struct lucid_span value;
-    const struct scheme_job *job; /* the evidence, parsed; lives in the arena, and points to quote */
+    const struct scheme_job
+        *job; /* the evidence, parsed; lives in the arena, and points to quote */
 };
 /* LUCID_NOTE_ABSENT: evidence of no known kind, or that cannot be read; LUCID_RETRY_MEMORY. */
 enum lucid_error evidence_measure(struct lucid_span type, struct lucid_span quote,

@@ -167,10 +167,8 @@ enum lucid_error evidence_measure(struct lucid_span type, struct lucid_span quot
     struct scheme_job *job = &reading->job;
     reading->evidence = (struct appraisal_evidence){.type = type, .bytes = quote};
     reading->input.policy = &reading->policy;
-    *job = (struct scheme_job){.input = &reading->input,
-                               .evidence = &reading->evidence,
-                               .arena = arena,
-                               .product = ""};
+    *job = (struct scheme_job){
+        .input = &reading->input, .evidence = &reading->evidence, .arena = arena, .product = ""};
     scheme->parse(job, &parsed);
     if (job->no_memory) {
         return LUCID_RETRY_MEMORY;

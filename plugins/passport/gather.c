@@ -223,6 +223,11 @@ static enum lucid_error appraisal_load(struct ask *ask, const struct kind_row *r
     if (error == LUCID_OK) {
         error = blob_if(ask, record->evidences[0].evidence, &ret->evidence);
     }
+    /* What is remembered of today may be older than an erasure. */
+    for (size_t i = 1; error == LUCID_OK && i < record->evidence_count; i++) {
+        struct lucid_span other;
+        error = ask_blob(ask, record->evidences[i].evidence, &other);
+    }
     if (error == LUCID_OK) {
         error = references_load(ask, record, ret);
     }
@@ -238,7 +243,7 @@ static enum lucid_error appraisal_load(struct ask *ask, const struct kind_row *r
     }
     if (error == LUCID_OK) {
         ret->today = today.status;
-        if (today.worse) {
+        if (today.worse || today.code[0] != '\0') { /* also a step that fails, at the same status */
             (void)snprintf(ret->today_code, sizeof(ret->today_code), "%s",
                            today.code[0] != '\0' ? today.code : "worse");
         }

@@ -112,6 +112,18 @@ static bool runtime_is_shown(const struct issue_work *work)
            (shows(work, PASSPORT_CONTAINER_INFO) || jcs_member(workload, "container") == NULL);
 }
 
+/* Who may see the evidence sees the runtime data of all environments. */
+static bool evidence_is_shown(const struct issue_work *work)
+{
+    bool names = false;
+    for (size_t i = 0; i < work->input->appraisal_count; i++) {
+        const struct jcs_value *workload = work->environments[i].runtime.workload;
+        names = names || jcs_member(workload, "container") != NULL;
+    }
+    return shows(work, PASSPORT_TEE_ATTESTATION) &&
+           (shows(work, PASSPORT_CONTAINER_INFO) || !names);
+}
+
 static enum lucid_error quote_write(struct issue_work *work, struct lucid_buf *out)
 {
     const struct issue_appraisal *first = work->environments[0].given;
@@ -130,8 +142,8 @@ static enum lucid_error quote_write(struct issue_work *work, struct lucid_buf *o
         lucid_buf_fini(&runtime);
         return error;
     }
-    work->has_quote = runtime_is_shown(work);
-    return part_put(work, work->has_quote, "tee.runtimeData", "runtimeData", &runtime, out);
+    work->has_quote = evidence_is_shown(work);
+    return part_put(work, runtime_is_shown(work), "tee.runtimeData", "runtimeData", &runtime, out);
 }
 
 static enum lucid_error tee_write(struct issue_work *work, struct lucid_buf *out)
@@ -338,6 +350,7 @@ static void place_write(const struct issue_work *work, struct lucid_buf *out)
     lucid_buf_span_put(&uri, base);
     lucid_buf_str(&uri, STATUS_PATH);
     lucid_json_string(out, lucid_buf_span(&uri));
+    out->failed = out->failed || !lucid_buf_ok(&uri);
     lucid_buf_fini(&uri);
     lucid_buf_char(out, '}');
 }

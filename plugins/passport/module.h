@@ -90,8 +90,8 @@ void answer_link(const struct ask *ask, const char *id, const char *after,
 bool answer_accepts(const struct ask *ask, const char *type);
 
 /* The bundles of a passport's appraisals, one after the other with commas, in the order of its
- * record. LUCID_NOTE_ERASED. */
-enum lucid_error answer_bundles_write(struct ask *ask, const struct passport_row *row,
+ * record; hidden: also of those that it does not show (auditorClaims). LUCID_NOTE_ERASED. */
+enum lucid_error answer_bundles_write(struct ask *ask, const struct passport_row *row, bool hidden,
                                       struct lucid_buf *out,
                                       struct lucid_why *why) LUCID_WARN_UNUSED;
 /* The package of a passport (package.h), as the whole answer. */

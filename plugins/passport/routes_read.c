@@ -218,7 +218,7 @@ static enum lucid_error evidence(struct ask *ask, struct lucid_why *why)
         lucid_json_member_cstr(out, "passportId", row.id);
         lucid_json_member(out, "appraisals");
         lucid_buf_char(out, '[');
-        error = answer_bundles_write(ask, &row, out, why);
+        error = answer_bundles_write(ask, &row, is_auditor(ask), out, why);
         lucid_buf_str(out, "]}");
     }
     return error == LUCID_OK ? ask_answer(ask, 200) : error;
