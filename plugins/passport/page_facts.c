@@ -29,7 +29,7 @@ static void source_write(struct lucid_buf *out, const char *pointer, bool has,
     enum passport_source said = has ? source : PASSPORT_DECLARED;
     static const char *const texts[] = {
         [PASSPORT_BOUND] = "Bound: named in what the hardware evidence vouches for",
-        [PASSPORT_REFERENCE] = "In a reference set that the issuer's appraisal used",
+        [PASSPORT_REFERENCE] = "Reference: in a signed set that the issuer's appraisal used",
         [PASSPORT_DECLARED] = "Declared: the operator's word alone, nothing confirms it",
     };
     lucid_buf_printf(out, "<span class=\"source%s\" data-is=\"%s\" data-value=\"%s\">%s</span>",

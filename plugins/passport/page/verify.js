@@ -215,9 +215,22 @@
       ? undefined : at[name]), root);
   }
 
+  const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August',
+    'September', 'October', 'November', 'December'];
+  const inWords = (date) => `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${
+    date.getUTCFullYear()}, ${date.toISOString().slice(11, 19)} UTC`;
+
+  /* What an element says; undefined where its words are not those of its value. */
   function shownText(element) {
-    if (element.dataset.value !== undefined) return element.dataset.value;
-    return element.dateTime || element.textContent;
+    const { value } = element.dataset;
+    if (value !== undefined) {
+      return element.textContent.toLowerCase().includes(value) ? value : undefined;
+    }
+    if (element.dateTime) {
+      const words = inWords(new Date(element.dateTime));
+      return element.textContent === words ? element.dateTime : undefined;
+    }
+    return element.textContent;
   }
 
   async function checkPage({ passport }) {
@@ -460,10 +473,10 @@
         need(!facts.error, facts.error);
         results[name] = await check(facts);
       } catch (error) {
-        /* A TypeError is a member of another type than it must have. */
-        const failed = error instanceof Failed || error instanceof TypeError;
-        const text = error instanceof TypeError ? 'a part of the document is malformed'
-          : error.message;
+        /* A member of another type or range than it must have. */
+        const malformed = error instanceof TypeError || error instanceof RangeError;
+        const failed = error instanceof Failed || malformed;
+        const text = malformed ? 'a part of the document is malformed' : error.message;
         results[name] = [failed ? 'fail' : 'unknown',
           `${text.charAt(0).toUpperCase()}${text.slice(1)}.`];
       }

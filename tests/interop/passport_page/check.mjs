@@ -190,6 +190,31 @@ async function bad() {
     world.shown = world.sign(documentOf(world.now, { appName: 'Another Assistant' }));
     await expect('other-page', 'fail', { page: 'fail', signature: 'pass' });
   });
+  const statements = {
+    'a name': ['data-is="/appName">Harbour Assistant', 'data-is="/appName">Harbour Bank'],
+    'a date': ['Z" data-is="/expiresAt"', 'Z " data-is="/expiresAt"'],
+    'the words of a date': [' UTC</time></dd></div>\n<div class="fact"><dt>Issuer',
+      ' GMT</time></dd></div>\n<div class="fact"><dt>Issuer'],
+    'the words of a level': ['Level 3 of 4', 'Level 4 of 4'],
+    'a level': ['data-value="3"', 'data-value="4"'],
+    'by whose word': ['data-is="/auditors/1/source" data-value="reference"',
+      'data-is="/auditors/1/source" data-value="bound"'],
+    'one auditor more': ['</dl></li>\n</ul>', '</dl></li><li>And one more</li>\n</ul>'],
+  };
+  for (const [name, [from, to]] of Object.entries(statements)) {
+    await test(`a page on which a statement was changed: ${name}`, async () => {
+      world.reset();
+      const page = await open({}, (one) => one.route(world.url(), async (route) => {
+        const answer = await route.fetch();
+        const text = await answer.text();
+        assert.ok(text.includes(from));
+        await route.fulfill({ response: answer, body: text.replace(from, to) });
+      }));
+      await settled(page);
+      assert.equal((await outcomes(page)).page, 'fail');
+      assert.equal((await verdict(page)).outcome, 'fail');
+    });
+  }
   await test('an expired one', async () => {
     const now = Math.floor(Date.now() / 1000);
     world.reset({ now, options: { status: 'expired' },
