@@ -365,6 +365,34 @@ static enum lucid_error stream_read(struct reader *reader, yaml_parser_t *parser
     return error;
 }
 
+/* The line that ends with what YAML 1.2, 1.1 and editors do not all take for its end (U+0085,
+ * U+2028, U+2029, a carriage return alone): what looks like a comment could hold a member. 0: no
+ * line does. */
+static size_t odd_line(struct lucid_span text)
+{
+    size_t line = 1;
+    for (size_t i = 0; i < text.len; i++) {
+        const uint8_t *at = text.data + i;
+        size_t left = text.len - i;
+        bool alone = at[0] == '\r' && (left == 1 || at[1] != '\n');
+        bool next = left >= 2 && at[0] == 0xc2 && at[1] == 0x85;
+        bool separator = left >= 3 && at[0] == 0xe2 && at[1] == 0x80 && (at[2] | 1) == 0xa9;
+        if (alone || next || separator) {
+            return line;
+        }
+        line += at[0] == '\n' ? 1 : 0;
+    }
+    return 0;
+}
+
+/* Some editors put a byte order mark before a file; libyaml would count it as a column. */
+static struct lucid_span mark_skip(struct lucid_span text)
+{
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
+    bool marked = text.len >= sizeof(mark) && memcmp(text.data, mark, sizeof(mark)) == 0;
+    return marked ? lucid_span(text.data + sizeof(mark), text.len - sizeof(mark)) : text;
+}
+
 enum lucid_error yaml_json_read(struct lucid_span text, const char *name, size_t bytes_max,
                                 const char *code, struct yaml_json *ret, struct lucid_why *why)
 {
@@ -374,6 +402,11 @@ enum lucid_error yaml_json_read(struct lucid_span text, const char *name, size_t
     if (text.len > bytes_max) {
         return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, code, NULL,
                             "there are more than %zu bytes", bytes_max);
+    }
+    text = mark_skip(text);
+    size_t odd = odd_line(text);
+    if (odd > 0) {
+        return refuse(&reader, odd, "a line ends in a way that not all readers know: use LF");
     }
     if (yaml_parser_initialize(&parser) == 0) {
         return LUCID_RETRY_MEMORY;

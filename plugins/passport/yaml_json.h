@@ -5,8 +5,8 @@
  * forms, quoted and plain scalars, comments, several documents. Plain scalars have the types of the
  * core schema: null, true, false, whole numbers, decimal fractions; anything else is text, also
  * yes, no, on and off. Refused: anchors, aliases, tags, merge keys, keys that are no text, numbers
- * in forms that JSON has not (0x1f, 007, +1, .inf). Member names that stand twice are left to the
- * reader of the JSON.
+ * in forms that JSON has not (0x1f, 007, +1, .inf), line ends other than LF and CR LF. Member names
+ * that stand twice are left to the reader of the JSON.
  *
  * Thread: pure functions over the caller's memory. */
 #ifndef LUCID_PLUGINS_PASSPORT_YAML_JSON_H

@@ -428,6 +428,36 @@ static void test_yaml(void **state)
             "", "no YAML");
 }
 
+/* What ends a line for one reader only could hide a member behind what looks like a comment. */
+static void test_yaml_lines(void **state)
+{
+    (void)state;
+    static const char plain[] = "spec: {passport: {appName: A}}\nmetadata: {name: a}\n";
+    static const char *const breaks[] = {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9", "\r"};
+    struct applications read;
+    struct lucid_arena arena;
+    struct lucid_why why = {.code = NULL};
+    char text[160];
+    for (size_t i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++) {
+        (void)snprintf(text, sizeof(text), "%s# new%skind: Hidden\n", plain, breaks[i]);
+        refused(text, "", "line 3: a line ends");
+        (void)snprintf(text, sizeof(text), "%skind: \"a%sb\"\n", plain, breaks[i]);
+        refused(text, "", "line 3: a line ends");
+    }
+    /* What they stand for can be written. */
+    (void)snprintf(text, sizeof(text), "%skind: \"a\\N\\L\\Pb\"\n", plain);
+    assert_int_equal(read_text(text, &arena, &read, &why), LUCID_OK);
+    lucid_arena_fini(&arena);
+    /* As editors of one system end lines, and begin files. */
+    (void)snprintf(text, sizeof(text), "\xef\xbb\xbf%s",
+                   "spec: {passport: {appName: A}}\r\nmetadata:\r\n  name: a\r\n");
+    assert_int_equal(read_text(text, &arena, &read, &why), LUCID_OK);
+    assert_int_equal(read.count, 1);
+    lucid_arena_fini(&arena);
+    (void)snprintf(text, sizeof(text), "%s---\n\xef\xbb\xbf%s", plain, plain);
+    refused(text, "", "no YAML");
+}
+
 static void test_scalars(void **state)
 {
     (void)state;
@@ -595,6 +625,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_yaml),
+        cmocka_unit_test(test_yaml_lines),
         cmocka_unit_test(test_scalars),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_lengths),
