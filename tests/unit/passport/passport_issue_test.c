@@ -375,6 +375,37 @@ static void test_other_signer(void **state)
     log_appraise(log, &(struct how){.key = 77});
     log_request(log);
     refused(log, "SIGNATURE_INVALID", "signature.value");
+    /* That of a later appraisal is none of it. */
+    log->workload = kit_key(78);
+    log_appraise(log, &(struct how){.svn = 4, .key = 78});
+    log_request(log);
+    refused(log, "SIGNATURE_INVALID", "signature.value");
+    log_close(log);
+    free(log);
+}
+
+/* The shortest and the longest life; a result a little ahead of the log's clock, and too far. */
+static void test_times(void **state)
+{
+    (void)state;
+    struct log *log = calloc(1, sizeof(*log));
+    log_open(log);
+    log_appraise(log, &(struct how){.received_s = LOG_NOW_S + ISSUE_SKEW_S});
+    log->application.validity_days = 1;
+    log_issue(log);
+    log_says(log, "expiresAt", "'2027-01-16T10:00:00Z'");
+    log_says(log, "renewAfter", "'2027-01-15T22:00:00Z'");
+    log->application.validity_days = PASSPORT_VALIDITY_DAYS_MAX;
+    log_issue(log);
+    log_says(log, "expiresAt", "'2028-02-17T10:00:00Z'");
+    log->input.now_s--;
+    refused(log, "PASSPORT_REFUSED", "appraisals[0]");
+    /* However far: nothing wraps around. */
+    log->input.now_s = 0;
+    refused(log, "PASSPORT_REFUSED", "time");
+    log->input.now_s = LOG_NOW_S;
+    log->request.time_s = UINT64_MAX;
+    refused(log, "PASSPORT_REFUSED", "time");
     log_close(log);
     free(log);
 }
@@ -422,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_several),
         cmocka_unit_test(test_other_signer),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

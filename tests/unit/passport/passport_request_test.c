@@ -1,6 +1,7 @@
 /* Requests for a passport: what is read, what is refused, who signed. */
 #include "tests/unit/verifier/claims_kit.h"
 
+#include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 
@@ -221,6 +222,47 @@ static struct jose_key ec_public(const struct ec *ec)
     return jwk;
 }
 
+/* s becomes n - s: the other signature of the same request, which nobody needs the key for. */
+static void ec_mirror(const struct ec *ec, uint8_t *signature)
+{
+    size_t half = jose_coordinate_bytes(ec->alg);
+    BIGNUM *order = NULL;
+    BIGNUM *number = BN_bin2bn(signature + half, (int)half, NULL);
+    assert_int_equal(EVP_PKEY_get_bn_param(ec->key, "order", &order), 1);
+    assert_int_equal(BN_sub(number, order, number), 1);
+    assert_int_equal(BN_bn2binpad(number, signature + half, (int)half), half);
+    BN_free(order);
+    BN_free(number);
+}
+
+/* What makes a repetition the same is not changed by another signature, nor by none that is good.
+ */
+static void mirror_check(const struct ec *ec, const struct jose_key *jwk, struct lucid_span text,
+                         const struct issue_request *request, struct lucid_arena *arena)
+{
+    struct issue_request other;
+    uint8_t raw[JOSE_SIGNATURE_BYTES_MAX];
+    size_t len = 2 * jose_coordinate_bytes(ec->alg);
+    struct lucid_buf from = {.bytes_max = 0};
+    struct lucid_buf to = {.bytes_max = 0};
+    memcpy(raw, request->signature, len);
+    lucid_buf_base64(&from, raw, len);
+    ec_mirror(ec, raw);
+    lucid_buf_base64(&to, raw, len);
+    uint8_t *copy = lucid_arena_alloc(arena, text.len);
+    assert_true(copy != NULL && from.len == to.len);
+    memcpy(copy, text.data, text.len);
+    uint8_t *at = memmem(copy, text.len, from.data, from.len);
+    assert_non_null(at);
+    memcpy(at, to.data, to.len);
+    assert_int_equal(issue_request_read(lucid_span(copy, text.len), arena, &other, NULL), LUCID_OK);
+    assert_true(issue_request_signed(&other, jwk, kit_verify, NULL));
+    assert_memory_not_equal(other.signature, request->signature, len);
+    assert_memory_equal(other.digest, request->digest, sizeof(other.digest));
+    lucid_buf_fini(&from);
+    lucid_buf_fini(&to);
+}
+
 /* As a signer of its own would do it: the canonical form without value, and the value put in. */
 static void test_ecdsa(void **state)
 {
@@ -255,6 +297,7 @@ static void test_ecdsa(void **state)
         struct jose_key other = ec_public(&stranger);
         assert_true(issue_request_signed(&request, &jwk, kit_verify, NULL));
         assert_false(issue_request_signed(&request, &other, kit_verify, NULL));
+        mirror_check(&ec, &jwk, lucid_buf_span(&text), &request, &arena);
         request.signature[len - 1] ^= 1;
         assert_false(issue_request_signed(&request, &jwk, kit_verify, NULL));
         EVP_PKEY_free(ec.key);
