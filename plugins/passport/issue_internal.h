@@ -77,6 +77,8 @@ enum lucid_error issue_judge(struct issue_work *work) LUCID_WARN_UNUSED;
 
 /* Container, auditors, interactions. */
 enum lucid_error issue_workload(struct issue_work *work) LUCID_WARN_UNUSED;
+/* Whether claims name one of the environments, and no other. */
+bool issue_names_environment(const struct issue_work *work, const struct rules_record *record);
 
 /* --- issue_write.c: what it says -------------------------------------------------------------- */
 

@@ -185,7 +185,7 @@ static enum lucid_error auditors_bound(struct issue_work *work)
 
 /* --- what auditors said ----------------------------------------------------------------------- */
 
-static bool names_environment(const struct issue_work *work, const struct rules_record *record)
+bool issue_names_environment(const struct issue_work *work, const struct rules_record *record)
 {
     for (size_t i = 0; record->has_hardware && i < work->input->appraisal_count; i++) {
         if (same(work->input->appraisals[i].id, record->hardware_record)) {
@@ -256,7 +256,7 @@ static enum lucid_error documents_take(struct issue_work *work)
     for (size_t i = 0; i < work->input->claims_count; i++) {
         const struct jcs_value *list = jcs_member(work->claims[i]->root, "documents");
         const struct jcs_value *at = NULL;
-        bool loose = !names_environment(work, work->claims[i]);
+        bool loose = !issue_names_environment(work, work->claims[i]);
         while (list != NULL && (at = jcs_next(list, at)) != NULL) {
             enum lucid_error error = document_take(work, i, loose, at);
             if (error != LUCID_OK) {
@@ -279,7 +279,7 @@ static bool is_appraised(const struct issue_work *work, const uint8_t document[L
     for (size_t i = 0; i < work->input->claims_count; i++) {
         const struct rules_record *record = work->claims[i];
         for (size_t j = 0; j < record->document_count; j++) {
-            if (names_environment(work, record) && same(record->documents[j], document)) {
+            if (issue_names_environment(work, record) && same(record->documents[j], document)) {
                 return true;
             }
         }

@@ -112,13 +112,18 @@ static bool runtime_is_shown(const struct issue_work *work)
            (shows(work, PASSPORT_CONTAINER_INFO) || jcs_member(workload, "container") == NULL);
 }
 
-/* Who may see the evidence sees the runtime data of all environments. */
+/* Who may see the evidence sees the runtime data of all environments, also of one that only claims
+ * name, of which nobody here knows what it says. */
 static bool evidence_is_shown(const struct issue_work *work)
 {
     bool names = false;
     for (size_t i = 0; i < work->input->appraisal_count; i++) {
         const struct jcs_value *workload = work->environments[i].runtime.workload;
         names = names || jcs_member(workload, "container") != NULL;
+    }
+    for (size_t i = 0; shows(work, PASSPORT_AUDITOR_CLAIMS) && i < work->input->claims_count; i++) {
+        const struct rules_record *claims = work->claims[i];
+        names = names || (claims->has_hardware && !issue_names_environment(work, claims));
     }
     return shows(work, PASSPORT_TEE_ATTESTATION) &&
            (shows(work, PASSPORT_CONTAINER_INFO) || !names);

@@ -531,6 +531,36 @@ static void test_switches(void **state)
     }
 }
 
+/* The evidence is for everybody only where no environment in it can name what is hidden. */
+static void test_hidden_container(void **state)
+{
+    (void)state;
+    struct log *log = open_log();
+    log->application.evidence[PASSPORT_CONTAINER_INFO] = false;
+    log_appraise(log, &(struct how){.svn = 3});
+    log_issue(log);
+    assert_true(log->issue.has_quote);
+    const struct issue_appraisal *second =
+        log_appraise(log, &(struct how){.svn = 4, .workload = BOUND});
+    log_issue(log);
+    assert_false(log->issue.has_quote);
+    assert_non_null(log->passport.tee.runtime_data.data); /* the first names none */
+    /* Not asked for, but claims name it. */
+    log_claims(log, 1, "false", second, NULL);
+    log->appraisal_count--;
+    log_issue(log);
+    assert_false(log->issue.has_quote);
+    log->application.evidence[PASSPORT_AUDITOR_CLAIMS] = false;
+    log_issue(log);
+    assert_true(log->issue.has_quote); /* those are not in it */
+    log->claims_count = 0;
+    log->application.evidence[PASSPORT_AUDITOR_CLAIMS] = true;
+    log_claims(log, 1, "false", &log->appraisals[0], NULL);
+    log_issue(log);
+    assert_true(log->issue.has_quote);
+    close_log(log);
+}
+
 /* All of them off: nothing of it can be found in the text, and all of it can be shown later. */
 static void test_all_off(void **state)
 {
@@ -584,6 +614,7 @@ int main(void)
         cmocka_unit_test(test_interactions),
         cmocka_unit_test(test_supply_chain),
         cmocka_unit_test(test_switches),
+        cmocka_unit_test(test_hidden_container),
         cmocka_unit_test(test_all_off),
         cmocka_unit_test(test_unreadable),
     };
