@@ -131,8 +131,8 @@ enum lucid_error verify_logged(struct ask *ask, const struct passport_row *row,
 
 /* The status list of now, in the request's arena. Needs the view. */
 enum lucid_error status_now(struct ask *ask, struct lucid_span *ret) LUCID_WARN_UNUSED;
-/* After an issue or a revocation was committed: the list is made anew. */
-void status_changed(struct passport_module *module);
+/* After an issue or a revocation was committed, its event: the list is made anew. */
+void status_changed(struct passport_module *module, uint64_t sequence);
 /* NULL: no memory. */
 struct status_cache *status_cache_new(void);
 void status_cache_free(struct status_cache *cache);

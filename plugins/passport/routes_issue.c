@@ -179,6 +179,17 @@ static enum lucid_error make(struct ask *ask, struct issuing *issuing, struct lu
     return error == LUCID_OK ? submit(ask, issuing, why) : error;
 }
 
+/* A request that has its passport renews none but the one that this follows. */
+static enum lucid_error repeat_check(const struct issuing *issuing, const struct passport_row *made,
+                                     struct lucid_why *why)
+{
+    if (issuing->renews && strcmp(issuing->renewed.successor, made->id) != 0) {
+        return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "PASSPORT_CONFLICT", "id",
+                            "another passport was issued for this request: sign a new one");
+    }
+    return LUCID_OK;
+}
+
 static enum lucid_error run(struct ask *ask, struct issuing *issuing, struct lucid_why *why)
 {
     struct passport_row row;
@@ -194,7 +205,8 @@ static enum lucid_error run(struct ask *ask, struct issuing *issuing, struct luc
     if (error == LUCID_OK) {
         error = passport_row_request(ask->host, ask->view, issuing->request.digest, &row);
         if (error == LUCID_OK) { /* the same again, whatever became of it since */
-            return answer(ask, &row, 200);
+            error = repeat_check(issuing, &row, why);
+            return error == LUCID_OK ? answer(ask, &row, 200) : error;
         }
         error = error == LUCID_NOTE_ABSENT ? make(ask, issuing, why) : error;
     }
@@ -253,12 +265,12 @@ static enum lucid_error answered(struct ask *ask, struct lucid_why *why)
     if (error == LUCID_OK) {
         error = passport_row_find(ask->host, ask->view, lucid_span_str(command->ret_id), &row);
     }
+    if (error == LUCID_OK && !command->ret_known) {
+        status_changed(module_of(ask), row.sequence);
+        atomic_fetch_add_explicit(&module_of(ask)->counters.issued, 1, memory_order_relaxed);
+    }
     if (error == LUCID_OK) {
         error = answer(ask, &row, command->ret_known ? 200 : 201);
-    }
-    if (error == LUCID_OK && !command->ret_known) {
-        status_changed(module_of(ask));
-        atomic_fetch_add_explicit(&module_of(ask)->counters.issued, 1, memory_order_relaxed);
     }
     return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
 }

@@ -17,8 +17,8 @@ enum { SLOT_S = 30 };
  * another, or something was issued or revoked since. */
 struct status_cache {
     CRYPTO_RWLOCK *lock;
-    _Atomic uint64_t changes; /* issues and revocations of this process */
-    uint64_t changes_then;
+    _Atomic uint64_t changed; /* sequence of the newest issue or revocation of this process */
+    uint64_t changed_then;
     uint64_t slot; /* 0: nothing is kept */
     uint64_t tree_size;
     uint8_t *token;
@@ -47,14 +47,17 @@ void status_cache_free(struct status_cache *cache)
     }
 }
 
-void status_changed(struct passport_module *module)
+void status_changed(struct passport_module *module, uint64_t sequence)
 {
-    atomic_fetch_add(&module->status->changes, 1);
+    _Atomic uint64_t *changed = &module->status->changed;
+    uint64_t newest = atomic_load(changed);
+    while (newest < sequence && !atomic_compare_exchange_weak(changed, &newest, sequence)) {
+    }
 }
 
 /* What a list is of. */
 struct made_of {
-    uint64_t changes;
+    uint64_t changed;
     uint64_t slot;
     uint64_t tree_size;
 };
@@ -67,7 +70,7 @@ static enum lucid_error cache_find(struct ask *ask, const struct made_of *of,
     enum lucid_error error = LUCID_NOTE_ABSENT;
     lucid_assert(CRYPTO_THREAD_read_lock(cache->lock) == 1);
     if (cache->slot == of->slot && cache->tree_size == of->tree_size &&
-        cache->changes_then == of->changes) {
+        cache->changed_then == of->changed) {
         *ret = lucid_arena_copy(&ask->arena, lucid_span(cache->token, cache->len));
         error = ret->data != NULL ? LUCID_OK : LUCID_RETRY_MEMORY;
     }
@@ -89,7 +92,7 @@ static void cache_keep(struct status_cache *cache, const struct made_of *of,
     cache->len = token.len;
     cache->slot = of->slot;
     cache->tree_size = of->tree_size;
-    cache->changes_then = of->changes;
+    cache->changed_then = of->changed;
     lucid_assert(CRYPTO_THREAD_unlock(cache->lock) == 1);
 }
 
@@ -181,6 +184,14 @@ static enum lucid_error list_sign(struct ask *ask, struct status_list *list, str
     return error;
 }
 
+/* Whether the snapshot is not older than that event: what it does not know it must not hide from
+ * those who ask next. */
+static bool view_has(struct ask *ask, uint64_t sequence)
+{
+    struct lucid_plugin_event event;
+    return sequence == 0 || ask->host->view_event(ask->view, sequence, &event) == LUCID_PLUGIN_OK;
+}
+
 enum lucid_error status_now(struct ask *ask, struct lucid_span *ret)
 {
     struct passport_module *module = module_of(ask);
@@ -191,7 +202,7 @@ enum lucid_error status_now(struct ask *ask, struct lucid_span *ret)
     if (error != LUCID_OK && error != LUCID_NOTE_ABSENT) {
         return error;
     }
-    of.changes = atomic_load(&module->status->changes);
+    of.changed = atomic_load(&module->status->changed);
     error = cache_find(ask, &of, ret);
     if (error != LUCID_NOTE_ABSENT) {
         return error;
@@ -208,7 +219,7 @@ enum lucid_error status_now(struct ask *ask, struct lucid_span *ret)
     if (error == LUCID_OK) {
         error = list_sign(ask, &list, ret);
     }
-    if (error == LUCID_OK) {
+    if (error == LUCID_OK && view_has(ask, of.changed)) {
         cache_keep(module->status, &of, *ret);
     }
     return error;
@@ -341,7 +352,7 @@ static enum lucid_error revoked(struct ask *ask, struct lucid_why *why)
         return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
     }
     if (!command->ret_known) {
-        status_changed(module_of(ask));
+        status_changed(module_of(ask), row.revoked_sequence);
         atomic_fetch_add_explicit(&module_of(ask)->counters.revoked, 1, memory_order_relaxed);
     }
     lucid_buf_char(&ask->out, '{');

@@ -169,7 +169,10 @@ static enum lucid_error ours(struct ask *ask, struct subject *subject)
         subject->input.status = &subject->status;
         subject->input.slsa_level_min = application != NULL ? application->slsa_level_min : 0;
     }
-    return error == LUCID_OK ? evidence(ask, subject) : error;
+    /* What the log does not have is not held against what it has: who tries values would learn
+     * what a passport leaves out, and have appraisals done for nothing. */
+    bool is_there = subject->input.log.outcome != VERIFY_FAIL;
+    return error == LUCID_OK && is_there ? evidence(ask, subject) : error;
 }
 
 /* --- what a package says ---------------------------------------------------------------------- */
