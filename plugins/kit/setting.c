@@ -52,3 +52,11 @@ bool setting_is_label(const char *text)
     lucid_arena_fini(&arena);
     return good;
 }
+
+enum lucid_error setting_refuse(const char *plugin, const char *key, struct lucid_why *why,
+                                const char *text)
+{
+    char param[64];
+    (void)snprintf(param, sizeof(param), "%s.%s", plugin, key);
+    return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", param, "%s: %s", param, text);
+}

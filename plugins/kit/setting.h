@@ -1,4 +1,4 @@
-/* Values of settings that name files or are shown.
+/* Values of settings that name files or are shown, and what is said of those that are wrong.
  *
  * Thread: before the service runs. */
 #ifndef LUCID_PLUGINS_KIT_SETTING_H
@@ -14,5 +14,9 @@ void setting_file_free(struct lucid_span *file);
 
 /* Text that can stand in results and records: short, UTF-8, no control characters. */
 bool setting_is_label(const char *text) LUCID_WARN_UNUSED;
+
+/* LUCID_REFUSE_INVALID, INVALID_CONFIG "PLUGIN.KEY: TEXT". */
+enum lucid_error setting_refuse(const char *plugin, const char *key, struct lucid_why *why,
+                                const char *text) LUCID_WARN_UNUSED;
 
 #endif

@@ -27,9 +27,7 @@ const struct lucid_plugin_setting passport_settings[] = {
 
 static enum lucid_error invalid(const char *key, struct lucid_why *why, const char *text)
 {
-    char param[64];
-    (void)snprintf(param, sizeof(param), "passport.%s", key);
-    return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", param, "%s: %s", param, text);
+    return setting_refuse("passport", key, why, text);
 }
 
 static const char *setting(const struct passport_module *module, const char *key)

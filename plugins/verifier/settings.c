@@ -1,5 +1,4 @@
 /* The configuration of the plugin. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "plugins/kit/setting.h"
@@ -31,9 +30,7 @@ const struct lucid_plugin_setting verifier_settings[] = {
 
 static enum lucid_error invalid(const char *key, struct lucid_why *why, const char *text)
 {
-    char param[64];
-    (void)snprintf(param, sizeof(param), "verifier.%s", key);
-    return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", param, "%s: %s", param, text);
+    return setting_refuse("verifier", key, why, text);
 }
 
 static const char *setting(const struct verifier *verifier, const char *key)
