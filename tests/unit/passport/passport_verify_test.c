@@ -556,8 +556,8 @@ static void test_answer(void **state)
     struct lucid_span said = answer(world);
     static const char *const parts[] = {
         "\"appName\":\"My app \xc3\xa9\xe2\x82\xac\"",
-        "\"auditors\":[{\"id\":\"pii\",\"name\":\"<b>&quot;\",\"source\":\"bound\",\"status\":"
-        "\"active\"}]",
+        ("\"auditors\":[{\"id\":\"pii\",\"name\":\"<b>&quot;\",\"source\":\"bound\","
+         "\"status\":\"active\"}]"),
         "\"expiresAt\":\"2026-10-21T14:13:20Z\"",
         "\"is_mock\":false",
         "\"level\":\"transparent\"",
