@@ -1,27 +1,15 @@
-/* Reads a file of an application from each line and answers it with "ok" or "CODE PARAM": what the
- * parser says, for passport_application_model.py. */
-#include <stdio.h>
-#include <stdlib.h>
-
+/* Each line a file of an application, for passport_application_model.py. */
 #include "plugins/passport/application.h"
+#include "tests/unit/pipe.h"
+
+static enum lucid_error parse(struct lucid_span line, struct lucid_arena *arena,
+                              struct lucid_why *why)
+{
+    struct applications read;
+    return applications_read(line, arena, &read, why);
+}
 
 int main(void)
 {
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t len;
-    while ((len = getline(&line, &size, stdin)) > 0) {
-        struct lucid_arena arena;
-        struct lucid_why why = {.code = NULL};
-        struct applications read;
-        lucid_arena_init(&arena, 16U << 20);
-        if (applications_read(lucid_span(line, (size_t)len), &arena, &read, &why) == LUCID_OK) {
-            puts("ok");
-        } else {
-            printf("%s %s\n", why.code == NULL ? "-" : why.code, why.param);
-        }
-        lucid_arena_fini(&arena);
-    }
-    free(line);
-    return 0;
+    return pipe_run(parse);
 }

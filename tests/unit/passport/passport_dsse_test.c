@@ -1,5 +1,6 @@
 /* plugins/passport/slsa.h: builders' keys, envelopes and their signatures; the protocol's own
  * vector and a bundle of sigstore. */
+#include "tests/unit/passport/arena_kit.h"
 #include "tests/unit/passport/slsa_kit.h"
 #include "tests/unit/verifier/files.h"
 
@@ -7,8 +8,6 @@
 
 #include <openssl/bn.h>
 #include <openssl/x509.h>
-
-static struct lucid_arena arena;
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
@@ -520,22 +519,6 @@ static void envelopes_are_bounded(void **state)
                      LUCID_REFUSE_TOO_LARGE);
     assert_string_equal(why.code, "INVALID_PROVENANCE");
     lucid_buf_fini(&text);
-}
-
-/* --- setup ------------------------------------------------------------------------------------ */
-
-static int start(void **state)
-{
-    (void)state;
-    lucid_arena_init(&arena, 64U << 20);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    lucid_arena_fini(&arena);
-    return 0;
 }
 
 int main(void)

@@ -5,9 +5,6 @@
 #include "tests/unit/passport/slsa_kit.h"
 
 #define WORKLOAD "{'container':{'digest':'" LOG_CONTAINER "','registry':'registry.example/app'}}"
-#define BUILDER  "https://ci.example/builder"
-#define SECOND   "https://other.example/rebuild"
-#define TYPE     "https://ci.example/build/v1"
 
 static void builder_add(struct log *log, const char *id, EVP_PKEY *key)
 {
@@ -16,38 +13,22 @@ static void builder_add(struct log *log, const char *id, EVP_PKEY *key)
         builders->items = lucid_arena_zalloc(&log->arena, 2 * sizeof(*builders->items));
         assert_non_null(builders->items);
     }
-    builders->items[builders->count++] = (struct slsa_builder){
-        .id = lucid_span_str(id),
-        .keys = {kit_public(key)},
-        .key_count = 1,
-        .isolated = true,
-        .sources = {lucid_span_str("git+https://git.example/org/*")},
-        .source_count = 1,
-        .build_types = {lucid_span_str(TYPE)},
-        .build_type_count = 1,
-    };
+    builders->items[builders->count++] = kit_builder(id, key);
 }
 
 static void provenance_add(struct log *log, const char *builder, EVP_PKEY *key)
 {
-    const struct kit_statement form = {.digest = "{\"sha256\":\"" H32 "\"}",
-                                       .builder = builder,
-                                       .build_type = TYPE,
-                                       .source = "git+https://git.example/org/app@refs/tags/v1"};
-    const struct kit_envelope how = {.keys = {key}};
-    struct lucid_buf payload = {0};
-    struct lucid_buf text = {0};
-    kit_statement_write(&form, &payload);
-    kit_envelope_write((const char *)payload.data, &how, &text);
-    log->request.provenance[log->request.provenance_count++] = log_keep(log, lucid_buf_span(&text));
-    lucid_buf_fini(&payload);
-    lucid_buf_fini(&text);
+    struct kit_statement form = kit_plain;
+    form.digest = "{\"sha256\":\"" H32 "\"}";
+    form.builder = builder;
+    log->request.provenance[log->request.provenance_count++] =
+        kit_provenance(&form, key, &log->arena);
 }
 
 /* senders: who signs the envelopes of the first and the second builder; NULL: none of it. */
 static void level_is(EVP_PKEY *const keys[2], EVP_PKEY *const senders[2], unsigned level)
 {
-    static const char *const ids[] = {BUILDER, SECOND};
+    static const char *const ids[] = {KIT_BUILDER, KIT_SECOND};
     struct log *log = calloc(1, sizeof(*log));
     log_open(log);
     log_appraise(log, &(struct how){.workload = WORKLOAD});

@@ -1,18 +1,9 @@
 /* plugins/passport/slsa.h: what is configured of builders, and every level with each reason why it
  * is not one more. */
+#include "tests/unit/passport/arena_kit.h"
 #include "tests/unit/passport/slsa_kit.h"
 
 #include <string.h>
-
-static struct lucid_arena arena;
-
-#define BUILDER "https://ci.example/builder@v1"
-#define SECOND  "https://other.example/rebuild"
-#define TYPE    "https://ci.example/build/v1"
-#define SOURCE  "git+https://git.example/org/app@refs/tags/v1"
-
-static const struct kit_statement plain = {
-    .builder = BUILDER, .build_type = TYPE, .source = SOURCE};
 
 /* --- two builders ----------------------------------------------------------------------------- */
 
@@ -25,28 +16,14 @@ struct world {
     uint8_t container[LUCID_SHA256_BYTES];
 };
 
-static struct slsa_builder builder_of(const char *id, EVP_PKEY *key)
-{
-    return (struct slsa_builder){
-        .id = lucid_span_str(id),
-        .keys = {kit_public(key)},
-        .key_count = 1,
-        .isolated = true,
-        .sources = {lucid_span_str("git+https://git.example/org/*")},
-        .source_count = 1,
-        .build_types = {lucid_span_str(TYPE)},
-        .build_type_count = 1,
-    };
-}
-
 /* The first signs by Ed25519, the second by ES256. */
 static void world_init(struct world *world)
 {
     *world = (struct world){.first = kit_key_new(JOSE_EDDSA),
                             .second = kit_key_new(JOSE_ES256),
                             .stranger = kit_key_new(JOSE_EDDSA)};
-    world->items[0] = builder_of(BUILDER, world->first);
-    world->items[1] = builder_of(SECOND, world->second);
+    world->items[0] = kit_builder(KIT_BUILDER, world->first);
+    world->items[1] = kit_builder(KIT_SECOND, world->second);
     world->builders = (struct slsa_builders){.items = world->items, .count = 2};
     assert_true(lucid_hex_decode(lucid_span_str(KIT_DIGEST), world->container, LUCID_SHA256_BYTES));
     assert_int_equal(slsa_builders_check(&world->builders, NULL), LUCID_OK);
@@ -59,25 +36,10 @@ static void world_fini(struct world *world)
     EVP_PKEY_free(world->stranger);
 }
 
-/* An envelope in the arena. */
-static struct lucid_span envelope_of(const struct kit_statement *form, EVP_PKEY *key)
-{
-    struct lucid_buf payload = {0};
-    struct lucid_buf text = {0};
-    const struct kit_envelope how = {.keys = {key}};
-    kit_statement_write(form, &payload);
-    kit_envelope_write((const char *)payload.data, &how, &text);
-    struct lucid_span kept = lucid_arena_copy(&arena, lucid_buf_span(&text));
-    assert_non_null(kept.data);
-    lucid_buf_fini(&payload);
-    lucid_buf_fini(&text);
-    return kept;
-}
-
 static struct kit_statement of_second(void)
 {
-    struct kit_statement form = plain;
-    form.builder = SECOND;
+    struct kit_statement form = kit_plain;
+    form.builder = KIT_SECOND;
     form.old_statement = true;
     form.old_predicate = true;
     return form;
@@ -101,7 +63,7 @@ static struct slsa_result levels_of(const struct world *world, const struct luci
 static void expect(const struct world *world, const struct kit_statement *form, EVP_PKEY *key,
                    unsigned level, const char *code)
 {
-    struct lucid_span envelope = envelope_of(form, key);
+    struct lucid_span envelope = kit_provenance(form, key, &arena);
     struct slsa_result result = levels_of(world, &envelope, 1);
     if (result.level != level || strcmp(result.code, code) != 0) {
         fail_msg("level %u %s, not %u %s", result.level, result.code, level, code);
@@ -126,7 +88,7 @@ static void every_level_below_4(void **state)
     assert_string_equal(nothing.code, "slsa.no_provenance");
     assert_string_equal(nothing.track, "none");
     for (unsigned i = 0; i < 4; i++) {
-        struct kit_statement form = plain;
+        struct kit_statement form = kit_plain;
         form.old_statement = (i & 1) != 0;
         form.old_predicate = (i & 2) != 0;
         expect(&world, &form, world.first, 3, "slsa.one_builder");
@@ -138,10 +100,10 @@ static void every_level_below_4(void **state)
         expect(&world, &form, world.first, 2, "slsa.source_unexpected");
         form.source = NULL;
         expect(&world, &form, world.first, 2, "slsa.source_unexpected");
-        form.source = SOURCE;
-        form.build_type = TYPE "/";
+        form.source = KIT_SOURCE;
+        form.build_type = KIT_TYPE "/";
         expect(&world, &form, world.first, 2, "slsa.build_type_unexpected");
-        form.build_type = TYPE;
+        form.build_type = KIT_TYPE;
         world.items[0].source_count = 0; /* nothing is expected */
         expect(&world, &form, world.first, 2, "slsa.source_unexpected");
         world.items[0].source_count = 1;
@@ -150,11 +112,11 @@ static void every_level_below_4(void **state)
         world.items[0].build_type_count = 1;
         /* 1 */
         expect(&world, &form, world.stranger, 1, "slsa.signature_unknown");
-        form.builder = BUILDER "/";
+        form.builder = KIT_BUILDER "/";
         expect(&world, &form, world.first, 1, "slsa.builder_unknown");
         form.builder = "https://CI.example/builder@v1";
         expect(&world, &form, world.first, 1, "slsa.builder_unknown");
-        form.builder = BUILDER;
+        form.builder = KIT_BUILDER;
         /* 0 */
         form.digest = "{\"sha256\":\"" KIT_OTHER "\"}";
         expect(&world, &form, world.first, 0, "slsa.subject_differs");
@@ -180,11 +142,11 @@ static void digests_of_other_names(void **state)
     struct world world;
     world_init(&world);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct kit_statement form = plain;
+        struct kit_statement form = kit_plain;
         form.digest = names[i];
         expect(&world, &form, world.first, 0, "slsa.subject_differs");
     }
-    struct kit_statement form = plain;
+    struct kit_statement form = kit_plain;
     form.digest = "{\"sha512\":\"00\",\"sha256\":\"" KIT_DIGEST "\"},\"x\":1},"
                   "{\"name\":\"b\",\"digest\":{\"sha256\":\"" KIT_OTHER "\"}";
     expect(&world, &form, world.first, 3, "slsa.one_builder");
@@ -198,17 +160,17 @@ static void keys_are_of_their_builder(void **state)
     struct world world;
     world_init(&world);
     struct kit_statement second = of_second();
-    expect(&world, &plain, world.second, 1, "slsa.signature_unknown");
+    expect(&world, &kit_plain, world.second, 1, "slsa.signature_unknown");
     expect(&world, &second, world.first, 1, "slsa.signature_unknown");
     expect(&world, &second, world.second, 3, "slsa.one_builder");
     /* keyid is what the sender says; what is signed is of the type that was signed. */
     struct lucid_buf payload = {0};
-    kit_statement_write(&plain, &payload);
+    kit_statement_write(&kit_plain, &payload);
     const struct {
         struct kit_envelope how;
         unsigned level;
     } cases[] = {
-        {{.keys = {world.stranger}, .keyid = BUILDER}, 1},
+        {{.keys = {world.stranger}, .keyid = KIT_BUILDER}, 1},
         {{.keys = {world.first}, .keyid = "of somebody else"}, 3},
         {{.keys = {world.stranger, world.first}}, 3},
         {{.keys = {world.first}, .type = "text/plain", .said_type = SLSA_STATEMENT_TYPE}, 1},
@@ -224,7 +186,7 @@ static void keys_are_of_their_builder(void **state)
     /* A second key of a builder is as good as the first. */
     world.items[0].keys[1] = kit_public(world.stranger);
     world.items[0].key_count = 2;
-    expect(&world, &plain, world.stranger, 3, "slsa.one_builder");
+    expect(&world, &kit_plain, world.stranger, 3, "slsa.one_builder");
     world_fini(&world);
 }
 
@@ -234,44 +196,45 @@ static void level_4(void **state)
     struct world world;
     world_init(&world);
     struct kit_statement form = of_second();
-    struct lucid_span both[3] = {envelope_of(&plain, world.first),
-                                 envelope_of(&form, world.second)};
+    struct lucid_span both[3] = {kit_provenance(&kit_plain, world.first, &arena),
+                                 kit_provenance(&form, world.second, &arena)};
     struct slsa_result result = levels_of(&world, both, 2);
     assert_int_equal(result.level, 4);
     assert_string_equal(result.code, "slsa.complete");
     assert_string_equal(result.track, "SLSA_BUILD_LEVEL_3");
-    assert_true(lucid_span_is(result.builder, BUILDER));
+    assert_true(lucid_span_is(result.builder, KIT_BUILDER));
 
     /* In any order, and beside others that show less. */
-    struct kit_statement other = plain;
+    struct kit_statement other = kit_plain;
     other.digest = "{\"sha256\":\"" KIT_OTHER "\"}";
-    const struct lucid_span more[] = {envelope_of(&other, world.first), both[1], both[0]};
+    const struct lucid_span more[] = {kit_provenance(&other, world.first, &arena), both[1],
+                                      both[0]};
     result = levels_of(&world, more, 3);
     assert_int_equal(result.level, 4);
-    assert_true(lucid_span_is(result.builder, SECOND));
+    assert_true(lucid_span_is(result.builder, KIT_SECOND));
 
     /* One envelope twice; two of one builder. */
     const struct lucid_span twice[] = {both[0], both[0]};
     assert_int_equal(levels_of(&world, twice, 2).level, 3);
-    other = plain;
+    other = kit_plain;
     other.old_statement = true;
-    const struct lucid_span same[] = {both[0], envelope_of(&other, world.first)};
+    const struct lucid_span same[] = {both[0], kit_provenance(&other, world.first, &arena)};
     result = levels_of(&world, same, 2);
     assert_int_equal(result.level, 3);
     assert_string_equal(result.code, "slsa.one_builder");
 
     /* The second is of another digest, not believed, or not of what is expected. */
     form.digest = "{\"sha256\":\"" KIT_OTHER "\"}";
-    both[1] = envelope_of(&form, world.second);
+    both[1] = kit_provenance(&form, world.second, &arena);
     assert_int_equal(levels_of(&world, both, 2).level, 3);
     form.digest = NULL;
-    both[1] = envelope_of(&form, world.stranger);
+    both[1] = kit_provenance(&form, world.stranger, &arena);
     assert_int_equal(levels_of(&world, both, 2).level, 3);
     form.source = "git+https://git.example/else/app";
-    both[1] = envelope_of(&form, world.second);
+    both[1] = kit_provenance(&form, world.second, &arena);
     assert_int_equal(levels_of(&world, both, 2).level, 3);
-    form.source = SOURCE;
-    both[1] = envelope_of(&form, world.second);
+    form.source = KIT_SOURCE;
+    both[1] = kit_provenance(&form, world.second, &arena);
     world.items[1].isolated = false;
     assert_int_equal(levels_of(&world, both, 2).level, 3);
     world.items[1].isolated = true;
@@ -286,14 +249,14 @@ static void builders_with_one_key(void **state)
     struct world world;
     world_init(&world);
     struct kit_statement form = of_second();
-    const struct lucid_span both[] = {envelope_of(&plain, world.second),
-                                      envelope_of(&form, world.second)};
+    const struct lucid_span both[] = {kit_provenance(&kit_plain, world.second, &arena),
+                                      kit_provenance(&form, world.second, &arena)};
     world.items[0].keys[1] = kit_public(world.second);
     world.items[0].key_count = 2;
     assert_int_equal(levels_of(&world, both, 2).level, 3);
     /* also where each signed by the key that the other has not */
-    const struct lucid_span apart[] = {envelope_of(&plain, world.first),
-                                       envelope_of(&form, world.second)};
+    const struct lucid_span apart[] = {kit_provenance(&kit_plain, world.first, &arena),
+                                       kit_provenance(&form, world.second, &arena)};
     assert_int_equal(levels_of(&world, apart, 2).level, 3);
     struct lucid_why why = {.code = NULL};
     assert_int_equal(slsa_builders_check(&world.builders, &why), LUCID_REFUSE_INVALID);
@@ -340,7 +303,7 @@ static void builders_are_checked(void **state)
                           : good.id;
         bad.sources[1] = lucid_span_str("");
         bad.sources[0] = lucid_span_str(i == 5 ? "git+https://h/org*" : "git+https://h/org/*");
-        bad.build_types[0] = lucid_span_str(i == 6 ? "https://t/*" : TYPE);
+        bad.build_types[0] = lucid_span_str(i == 6 ? "https://t/*" : KIT_TYPE);
         bad.build_types[1] = lucid_span_str("");
         world.items[1] = bad;
         assert_int_equal(slsa_builders_check(&world.builders, &why), LUCID_REFUSE_INVALID);
@@ -375,7 +338,8 @@ static void refusals_name_the_envelope(void **state)
          "\"predicateType\":\"https://slsa.dev/provenance/v0.2\"}",
          false, "provenance[1].payload.predicate.builder"},
     };
-    struct lucid_span envelopes[SLSA_ENVELOPES_MAX + 1] = {envelope_of(&plain, world.first)};
+    struct lucid_span envelopes[SLSA_ENVELOPES_MAX + 1] = {
+        kit_provenance(&kit_plain, world.first, &arena)};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct lucid_buf text = {0};
         struct slsa_result result = {.level = 99};
@@ -415,7 +379,7 @@ static void every_change_is_seen(void **state)
     (void)state;
     struct world world;
     world_init(&world);
-    struct lucid_span envelope = envelope_of(&plain, world.first);
+    struct lucid_span envelope = kit_provenance(&kit_plain, world.first, &arena);
     struct lucid_buf text = {0};
     lucid_buf_span_put(&text, envelope);
     size_t refused = 0;
@@ -441,22 +405,6 @@ static void every_change_is_seen(void **state)
     assert_true(refused > 0 && unsigned_levels > 0);
     lucid_buf_fini(&text);
     world_fini(&world);
-}
-
-/* --- setup ------------------------------------------------------------------------------------ */
-
-static int start(void **state)
-{
-    (void)state;
-    lucid_arena_init(&arena, 64U << 20);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    lucid_arena_fini(&arena);
-    return 0;
 }
 
 int main(void)

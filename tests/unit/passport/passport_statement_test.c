@@ -1,16 +1,8 @@
 /* plugins/passport/slsa.h: statements, and the sources that are expected. */
+#include "tests/unit/passport/arena_kit.h"
 #include "tests/unit/passport/slsa_kit.h"
 
 #include <string.h>
-
-static struct lucid_arena arena;
-
-#define BUILDER "https://ci.example/builder@v1"
-#define TYPE    "https://ci.example/build/v1"
-#define SOURCE  "git+https://git.example/org/app@refs/tags/v1"
-
-static const struct kit_statement plain = {
-    .builder = BUILDER, .build_type = TYPE, .source = SOURCE};
 
 /* --- statements ------------------------------------------------------------------------------- */
 
@@ -18,7 +10,7 @@ static void statements_of_both_versions(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
-        struct kit_statement form = plain;
+        struct kit_statement form = kit_plain;
         struct lucid_buf text = {0};
         struct slsa_provenance read;
         struct lucid_why why = {.code = NULL};
@@ -34,9 +26,9 @@ static void statements_of_both_versions(void **state)
         assert_true(lucid_span_is(read.predicate_type, form.old_predicate
                                                            ? "https://slsa.dev/provenance/v0.2"
                                                            : "https://slsa.dev/provenance/v1"));
-        assert_true(lucid_span_is(read.builder, BUILDER));
-        assert_true(lucid_span_is(read.build_type, TYPE));
-        assert_true(lucid_span_is(read.source, SOURCE));
+        assert_true(lucid_span_is(read.builder, KIT_BUILDER));
+        assert_true(lucid_span_is(read.build_type, KIT_TYPE));
+        assert_true(lucid_span_is(read.source, KIT_SOURCE));
         assert_int_equal(read.subject_count, 1);
         lucid_buf_fini(&text);
     }
@@ -67,7 +59,7 @@ static void sources_of_each_form(void **state)
         {"{}", ""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct kit_statement form = plain;
+        struct kit_statement form = kit_plain;
         struct lucid_buf text = {0};
         struct slsa_provenance read;
         form.parameters = cases[i].parameters;
@@ -282,22 +274,6 @@ static void sources_match(void **state)
             fail_msg("%s %s", cases[i].pattern, cases[i].source);
         }
     }
-}
-
-/* --- setup ------------------------------------------------------------------------------------ */
-
-static int start(void **state)
-{
-    (void)state;
-    lucid_arena_init(&arena, 64U << 20);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    lucid_arena_fini(&arena);
-    return 0;
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-/* Builders for tests: keys, statements of both versions, envelopes. */
+/* Builders for tests: what is configured of them, keys, statements of both versions, envelopes. */
 #ifndef LUCID_TESTS_PASSPORT_SLSA_KIT_H
 #define LUCID_TESTS_PASSPORT_SLSA_KIT_H
 
@@ -19,6 +19,11 @@
 
 #define KIT_DIGEST "5c9a5b3b2c1d0e0f101112131415161718191a1b1c1d1e1f2021222324252627"
 #define KIT_OTHER  "0000000000000000000000000000000000000000000000000000000000000001"
+
+#define KIT_BUILDER "https://ci.example/builder@v1"
+#define KIT_SECOND  "https://other.example/rebuild"
+#define KIT_TYPE    "https://ci.example/build/v1"
+#define KIT_SOURCE  "git+https://git.example/org/app@refs/tags/v1"
 
 static inline bool kit_ed25519(const uint8_t key[JOSE_ED25519_BYTES], struct lucid_span message,
                                const uint8_t signature[64], void *context)
@@ -86,6 +91,21 @@ static inline void kit_raw(struct lucid_buf *signature)
     ECDSA_SIG_free(sig);
     lucid_buf_clear(signature);
     lucid_buf_put(signature, raw, sizeof(raw));
+}
+
+/* A builder whose provenance reaches level 3, with a source as KIT_SOURCE. */
+static inline struct slsa_builder kit_builder(const char *id, EVP_PKEY *key)
+{
+    return (struct slsa_builder){
+        .id = lucid_span_str(id),
+        .keys = {kit_public(key)},
+        .key_count = 1,
+        .isolated = true,
+        .sources = {lucid_span_str("git+https://git.example/org/*")},
+        .source_count = 1,
+        .build_types = {lucid_span_str(KIT_TYPE)},
+        .build_type_count = 1,
+    };
 }
 
 /* --- envelopes -------------------------------------------------------------------------------- */
@@ -176,6 +196,25 @@ static inline void kit_statement_write(const struct kit_statement *form, struct 
     lucid_buf_char(out, '\0');
     assert_true(lucid_buf_ok(out));
     out->len--;
+}
+
+static const struct kit_statement kit_plain = {
+    .builder = KIT_BUILDER, .build_type = KIT_TYPE, .source = KIT_SOURCE};
+
+/* An envelope of a statement, signed by the key. */
+static inline struct lucid_span kit_provenance(const struct kit_statement *form, EVP_PKEY *key,
+                                               struct lucid_arena *into)
+{
+    struct lucid_buf payload = {0};
+    struct lucid_buf text = {0};
+    const struct kit_envelope how = {.keys = {key}};
+    kit_statement_write(form, &payload);
+    kit_envelope_write((const char *)payload.data, &how, &text);
+    struct lucid_span kept = lucid_arena_copy(into, lucid_buf_span(&text));
+    assert_non_null(kept.data);
+    lucid_buf_fini(&payload);
+    lucid_buf_fini(&text);
+    return kept;
 }
 
 #endif

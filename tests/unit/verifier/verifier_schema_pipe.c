@@ -1,53 +1,34 @@
-/* Reads lines "KIND DOCUMENT" and answers each with "ok" or "CODE PARAM": what the parsers say, for
- * verifier_schema_model.py. */
-#include <stdio.h>
-#include <stdlib.h>
-
+/* Each line "KIND DOCUMENT", for verifier_schema_model.py. */
 #include "base/assert.h"
 #include "plugins/verifier/interaction.h"
 #include "plugins/verifier/rules.h"
+#include "tests/unit/pipe.h"
 
-static enum lucid_error parse(const char *kind, struct lucid_span text, struct lucid_arena *arena,
+static enum lucid_error parse(struct lucid_span line, struct lucid_arena *arena,
                               struct lucid_why *why)
 {
     struct policy policy;
     struct reference_set set;
     struct claims_document claims;
     struct interaction interaction;
-    if (strcmp(kind, "policy") == 0) {
+    const uint8_t *space = memchr(line.data, ' ', line.len);
+    lucid_assert(space != NULL);
+    struct lucid_span kind = lucid_span(line.data, (size_t)(space - line.data));
+    struct lucid_span text = lucid_span(space + 1, line.len - kind.len - 1);
+    if (lucid_span_is(kind, "policy")) {
         return policy_parse(text, arena, &policy, why);
     }
-    if (strcmp(kind, "reference") == 0) {
+    if (lucid_span_is(kind, "reference")) {
         return reference_parse(text, arena, &set, why);
     }
-    if (strcmp(kind, "claims") == 0) {
+    if (lucid_span_is(kind, "claims")) {
         return claims_parse(text, arena, &claims, why);
     }
-    lucid_assert(strcmp(kind, "interaction") == 0);
+    lucid_assert(lucid_span_is(kind, "interaction"));
     return interaction_parse(text, arena, &interaction, why);
 }
 
 int main(void)
 {
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t len;
-    while ((len = getline(&line, &size, stdin)) > 0) {
-        struct lucid_arena arena;
-        struct lucid_why why = {.code = NULL};
-        char *text = strchr(line, ' ');
-        lucid_assert(text != NULL);
-        *text++ = '\0';
-        lucid_arena_init(&arena, 16U << 20);
-        size_t bytes = (size_t)(line + len - text);
-        enum lucid_error error = parse(line, lucid_span(text, bytes), &arena, &why);
-        if (error == LUCID_OK) {
-            puts("ok");
-        } else {
-            printf("%s %s\n", why.code == NULL ? "-" : why.code, why.param);
-        }
-        lucid_arena_fini(&arena);
-    }
-    free(line);
-    return 0;
+    return pipe_run(parse);
 }
