@@ -12,6 +12,7 @@ struct plugins {
     struct plugin *all[PLUGINS_MAX];
     struct ledger_ed25519_key *keys[PLUGINS_MAX]; /* locked memory; NULL: not read */
     size_t count;
+    const char *names[PLUGINS_MAX + 1]; /* for their hosts; set by plugins_open */
 };
 
 /* Loads the modules that list names, with commas between them ("": none), from the folder ("": the

@@ -76,8 +76,13 @@ enum lucid_error plugins_open(struct plugins *plugins, const struct datadir *dir
     }
     lucid_assert(ledger_identity(ledger, &identity));
     enum lucid_error error = LUCID_OK;
+    for (size_t p = 0; p < plugins->count; p++) {
+        plugins->names[p] = plugins->all[p]->module->name;
+    }
+    plugins->names[plugins->count] = NULL;
     for (size_t p = 0; error == LUCID_OK && p < plugins->count; p++) {
         struct plugin *plugin = plugins->all[p];
+        plugin->host.plugins = plugins->names;
         error = key_open(plugins, p, dir, why);
         if (error == LUCID_OK) {
             error = plugin_open(plugin, identity, service_version, plugins->keys[p], why);

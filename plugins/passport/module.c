@@ -24,12 +24,28 @@ static void passport_close(void *self)
     }
 }
 
+/* Passports rest on what the plugin `verifier` has logged, and without it would all seem to
+ * contradict it. */
+static bool has_verifier(const struct lucid_plugin_host *host)
+{
+    for (const char *const *name = host->plugins; name != NULL && *name != NULL; name++) {
+        if (strcmp(*name, "verifier") == 0) {
+            return true;
+        }
+    }
+    return host->plugins == NULL;
+}
+
 static enum lucid_error open_with(struct passport_module *module, struct lucid_why *why)
 {
     const struct lucid_plugin_host *host = module->host;
     if (host->bytes < sizeof(*host)) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", "plugins",
                             "this build of the plugin needs a newer service");
+    }
+    if (!has_verifier(host)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_CONFIG", "plugins",
+                            "plugins: passport rests on the plugin verifier: load it as well");
     }
     enum lucid_error error = module_settings_read(module, why);
     module->status = status_cache_new();

@@ -235,5 +235,9 @@ with case("all of it stands in the log: checked and played again"):
         status, out, err = kit.lucid("log", command, "--data", service.data, *more, *WITH)
         equal(status, 0, repr((command, out, err)))
 
+with case("without the verifier nothing can be said of passports: the service does not start"):
+    kit.refuses_to_start(service.data, "rests on the plugin verifier", "--plugins", "passport",
+                         "--plugins-dir", kit_attest.PLUGINS)
+
 agent.stop()
 kit.done()

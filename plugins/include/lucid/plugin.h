@@ -407,6 +407,10 @@ struct lucid_plugin_host {
      * first. */
     enum lucid_plugin_result (*view_head)(struct lucid_plugin_view *view, uint64_t *ret_size,
                                           struct lucid_plugin_bytes *ret_checkpoint);
+
+    /* The names of the plugins that the service has loaded, NULL at the end; NULL in programs
+     * without a service. There from open on: who rests on another says so there. */
+    const char *const *plugins;
 };
 
 #ifdef __cplusplus
