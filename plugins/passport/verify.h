@@ -51,8 +51,8 @@ const char *verify_outcome_name(enum verify_outcome outcome); /* "skipped", … 
 
 struct verify_result {
     enum verify_outcome outcome;
-    const char *code; /* "key.unknown", "times.expired"; static storage; words.c has a sentence for
-                         each (verify_code_text) */
+    const char *code; /* "key.unknown", "times.expired"; static storage;
+                         verify_words.c has a sentence for each (verify_code_text) */
     char detail[160]; /* facts, no sentence; deterministic; "" = none */
 };
 /* One English sentence for people; NULL: no such code. */
