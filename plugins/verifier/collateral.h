@@ -9,6 +9,7 @@
 struct collateral_item {
     char key[SCHEME_KEY_BYTES_MAX + 1]; /* "snp/crl/Milan" */
     const char *what;                   /* "vcek", "vlek", "crl": static storage */
+    bool ordered;                       /* an older one must not follow a newer one */
     bool test_root;                     /* made by a root for tests */
     uint64_t valid_from_s;
     uint64_t valid_to_s;
@@ -21,5 +22,13 @@ enum lucid_error collateral_snp(struct lucid_span bytes, struct lucid_span produ
                                 struct lucid_span test_roots, uint64_t time_s,
                                 struct collateral_item *ret,
                                 struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* Whether item may take the place of kept, the newest of its key, both as collateral_snp took them:
+ * a revocation list does not give way to an older one of its issuer, as that would undo
+ * revocations. A certificate may: that of another life of the same key says the same of it, and one
+ * of another chip or firmware does not fit the report. COLLATERAL_OLDER; LUCID_RETRY_MEMORY. */
+enum lucid_error collateral_replaces(const struct collateral_item *item, struct lucid_span bytes,
+                                     struct lucid_span kept,
+                                     struct lucid_why *why) LUCID_WARN_UNUSED;
 
 #endif

@@ -54,25 +54,49 @@ static enum lucid_plugin_result nonce_decide(const struct lucid_plugin_host *hos
     return LUCID_PLUGIN_OK;
 }
 
-/* Whether what is to be logged is there: OK, ABSENT. */
-static enum lucid_plugin_result known_decide(const struct lucid_plugin_host *host,
-                                             struct lucid_plugin_txn *txn,
-                                             struct kind_command *command)
+static enum lucid_plugin_result refuse_overtaken(struct lucid_plugin_why *why)
 {
-    uint8_t key[ITEM_KEY_BYTES];
+    why->code = "COLLATERAL_OLDER";
+    (void)snprintf(why->param, sizeof(why->param), "item");
+    (void)snprintf(why->text, sizeof(why->text),
+                   "another revocation list was imported at the same moment: if yours is newer, "
+                   "import it again");
+    return LUCID_PLUGIN_REFUSED;
+}
+
+static enum lucid_plugin_result collateral_decide(const struct lucid_plugin_host *host,
+                                                  struct lucid_plugin_txn *txn,
+                                                  const struct kind_command *command,
+                                                  struct lucid_plugin_why *why)
+{
     struct lucid_plugin_bytes row;
-    if (!command->is_collateral) {
-        return host->txn_get(txn, KIND_ITEMS, kind_item_key(key, command->item, command->id), &row);
-    }
     enum lucid_plugin_result result = host->txn_get(txn, KIND_COLLATERAL, command->key, &row);
     if (result == LUCID_PLUGIN_OK && row.len != COLLATERAL_ROW_BYTES) {
         return LUCID_PLUGIN_CORRUPT;
     }
     /* The same imported again says that it is still what its maker serves: worth an event, but not
      * each time. */
-    bool same = result == LUCID_PLUGIN_OK && memcmp(row.data, command->sha256, HASH_BYTES) == 0 &&
-                command->imported_s < lucid_get_be64(row.data + HASH_BYTES) + AGAIN_S;
-    return result == LUCID_PLUGIN_OK && !same ? LUCID_PLUGIN_ABSENT : result;
+    bool same = result == LUCID_PLUGIN_OK && memcmp(row.data, command->sha256, HASH_BYTES) == 0;
+    if (result == LUCID_PLUGIN_OK && !same && command->ordered &&
+        lucid_get_be64(row.data + HASH_BYTES + 8) != command->seen) {
+        return refuse_overtaken(why);
+    }
+    bool known = same && command->imported_s < lucid_get_be64(row.data + HASH_BYTES) + AGAIN_S;
+    return result == LUCID_PLUGIN_OK && !known ? LUCID_PLUGIN_ABSENT : result;
+}
+
+/* Whether what is to be logged is there: OK, ABSENT. */
+static enum lucid_plugin_result known_decide(const struct lucid_plugin_host *host,
+                                             struct lucid_plugin_txn *txn,
+                                             const struct kind_command *command,
+                                             struct lucid_plugin_why *why)
+{
+    uint8_t key[ITEM_KEY_BYTES];
+    struct lucid_plugin_bytes row;
+    return command->is_collateral
+               ? collateral_decide(host, txn, command, why)
+               : host->txn_get(txn, KIND_ITEMS, kind_item_key(key, command->item, command->id),
+                               &row);
 }
 
 static enum lucid_plugin_result kind_decide(void *self, const struct lucid_plugin_host *host,
@@ -88,7 +112,7 @@ static enum lucid_plugin_result kind_decide(void *self, const struct lucid_plugi
         result = nonce_decide(host, txn, command, why);
     }
     if (result == LUCID_PLUGIN_ABSENT) {
-        result = known_decide(host, txn, command);
+        result = known_decide(host, txn, command, why);
     }
     if (result != LUCID_PLUGIN_ABSENT) {
         command->ret_known = result == LUCID_PLUGIN_OK;

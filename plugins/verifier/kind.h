@@ -60,6 +60,8 @@ struct kind_command {
     struct lucid_plugin_bytes key;
     uint8_t sha256[LUCID_SHA256_BYTES];
     uint64_t imported_s;
+    bool ordered;  /* it was compared with the newest of its key, which must still be that */
+    uint64_t seen; /* ordered: that one's sequence; 0: there was none */
 
     bool ret_known;                     /* nothing was logged: it is there */
     uint8_t ret_id[LUCID_SHA256_BYTES]; /* of what is there, or was logged */

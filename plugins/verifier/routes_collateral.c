@@ -66,6 +66,31 @@ static enum lucid_error submit(struct ask *ask, struct import *import, struct lu
     return error;
 }
 
+/* A revocation list is compared with the one that it would replace; the writer makes sure that it
+ * still is that one. One whose bytes were erased holds nobody up. */
+static enum lucid_error order_check(struct ask *ask, struct import *import, struct lucid_span bytes,
+                                    struct lucid_why *why)
+{
+    struct kind_import newest;
+    struct lucid_span kept;
+    import->command.ordered = import->item.ordered;
+    if (!import->item.ordered) {
+        return LUCID_OK;
+    }
+    enum lucid_error error = ask_view(ask);
+    if (error == LUCID_OK) {
+        error = kind_collateral(ask->host, ask->view, lucid_span_str(import->item.key), &newest);
+    }
+    if (error == LUCID_OK) {
+        import->command.seen = newest.sequence;
+        error = ask_blob(ask, newest.sha256, &kept);
+    }
+    if (error == LUCID_OK) {
+        error = collateral_replaces(&import->item, bytes, kept, why);
+    }
+    return lucid_category(error) == LUCID_CATEGORY_NOTE ? LUCID_OK : error;
+}
+
 static enum lucid_error post(struct ask *ask, struct lucid_why *why)
 {
     static const char *const members[] = {"type", "product", "item", "test_time", NULL};
@@ -98,6 +123,9 @@ static enum lucid_error post(struct ask *ask, struct lucid_why *why)
     if (error == LUCID_OK) {
         error = collateral_snp(bytes, product, verifier_of(ask)->test_roots, time_s, &import->item,
                                why);
+    }
+    if (error == LUCID_OK) {
+        error = order_check(ask, import, bytes, why);
     }
     return error == LUCID_OK ? submit(ask, import, bytes) : error;
 }

@@ -162,6 +162,10 @@ enum x509_status x509_crl_verify(const struct x509_crl *crl, const struct x509_c
 uint64_t x509_crl_this_update(const struct x509_crl *crl);
 uint64_t x509_crl_next_update(const struct x509_crl *crl); /* 0: none */
 
+/* Whether its issuer made it before that one: by their numbers (RFC 5280 5.2.3), which only grow;
+ * where they are the same or one has none, by thisUpdate. Lists of two names are in no order. */
+bool x509_crl_is_older(const struct x509_crl *crl, const struct x509_crl *than);
+
 /* Whether it lists that certificate: by serial and issuer, which is the list's issuer unless the
  * entry names another (indirect lists). */
 bool x509_crl_revokes(const struct x509_crl *crl, const struct x509_cert *cert);

@@ -179,6 +179,26 @@ uint64_t x509_crl_next_update(const struct x509_crl *crl)
     return next != NULL && x509_time_s(next, &time_s) ? time_s : 0;
 }
 
+/* NULL: none, or none that can be read. */
+static ASN1_INTEGER *number_of(const struct x509_crl *crl)
+{
+    return X509_CRL_get_ext_d2i(crl->list, NID_crl_number, NULL, NULL);
+}
+
+bool x509_crl_is_older(const struct x509_crl *crl, const struct x509_crl *than)
+{
+    if (X509_NAME_cmp(X509_CRL_get_issuer(crl->list), X509_CRL_get_issuer(than->list)) != 0) {
+        return false;
+    }
+    ASN1_INTEGER *number = number_of(crl);
+    ASN1_INTEGER *other = number_of(than);
+    int order = number != NULL && other != NULL ? ASN1_INTEGER_cmp(number, other) : 0;
+    ASN1_INTEGER_free(number);
+    ASN1_INTEGER_free(other);
+    ERR_clear_error();
+    return order != 0 ? order < 0 : x509_crl_this_update(crl) < x509_crl_this_update(than);
+}
+
 bool x509_crl_revokes(const struct x509_crl *crl, const struct x509_cert *cert)
 {
     X509_REVOKED *entry = NULL;

@@ -681,6 +681,50 @@ with case("the machine is revoked between appraisal and issue: none, and the ear
     equal((body["verdict"], checks_of(body)["evidence"]["code"]),
           ("invalid", "evidence.revoked_since"))
 
+
+def imported(item, client=recorded.client):
+    return client.post("/v1/attestation/collateral", {
+        "type": "snp", "product": "Milan", "item": b64(item), "test_time": SYNTHETIC},
+                       token=recorded.token)
+
+
+def current_list():
+    rows = recorded.ok("/v1/attestation/collateral", token=recorded.token)["items"]
+    return [row["digest"] for row in rows
+            if row["current"] and row["key"] == "snp/crl/Milan"]
+
+
+with case("a revocation is not undone by an older list that is still in its dates"):
+    root = kit_snp.Root("Milan")
+    indirect = kit_snp.extension("2.5.29.28", kit_snp.seq(kit_snp.tlv(0x84, b"\xff")), True)
+    revoked = {"revoked": [(0, root.names["ask"])], "extensions": [indirect]}
+    newer = root.crl(number=3, **revoked)
+    equal(imported(newer).status, 201)
+    equal(imported(newer).status, 200, "the same again")
+    size = recorded.ok("/v1/log")
+    for older in (vector("synthetic/crl-good.der"), root.crl(number=2),
+                  root.crl(number=2, start="20250201000000Z"),
+                  root.crl(number=3, start="20241231000000Z"),
+                  root.crl(number=None, start="20241231000000Z")):
+        body = problem(imported(older), 409, "COLLATERAL_OLDER", "item")
+        assert "older" in body["detail"], body
+    equal(recorded.ok("/v1/log"), size)
+    equal(current_list(), ["sha256:" + hashlib.sha256(newer).hexdigest()])
+    equal(appraised(document(GUESTS))[1], "contraindicated")
+    equal(checks_of(recorded.verify(kept["passportId"]))["evidence"]["code"],
+          "evidence.revoked_since")
+
+with case("two lists at once: the newer one stays, whoever comes first"):
+    for number in range(10, 18, 2):
+        lists = [root.crl(number=number + i, **revoked) for i in range(2)]
+        answers = kit.at_once(recorded, 2, lambda client, i: imported(lists[i], client))
+        for answer in answers:
+            if answer.status != 201:
+                problem(answer, 409, "COLLATERAL_OLDER", "item")
+        if answers[1].status != 201:
+            equal(imported(lists[1]).status, 201)
+        equal(current_list(), ["sha256:" + hashlib.sha256(lists[1]).hexdigest()])
+
 recorded.stop()
 debugger.stop()
 agent.stop()

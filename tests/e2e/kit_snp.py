@@ -258,8 +258,10 @@ def certificate(subject, issuer, key, signer, serial, extensions, start="2020010
 
 
 def crl(issuer, signer, revoked=(), start="20250101000000Z", end="20260101000000Z",
-        extensions=(), hash_name="sha384"):
-    """revoked: (serial, common name of another issuer or None)."""
+        extensions=(), hash_name="sha384", number=1):
+    """revoked: (serial, common name of another issuer or None); number: None for none."""
+    if number is not None:
+        extensions = [extension("2.5.29.20", integer(number)), *extensions]
     entries = b""
     for serial, other in revoked:
         entry = b""
@@ -269,7 +271,7 @@ def crl(issuer, signer, revoked=(), start="20250101000000Z", end="20260101000000
     algorithm = pss(hash_name)
     body = seq(integer(1), algorithm, name(issuer), time(start), time(end) if end else b"",
                seq(entries) if entries else b"",
-               tlv(0xa0, seq(extension("2.5.29.20", integer(1)), *extensions)))
+               tlv(0xa0, seq(*extensions)))
     return seq(body, algorithm, bits(signer.sign(body, hash_name)))
 
 

@@ -154,7 +154,8 @@ const struct cli_command command_verifier_import = {
     .summary = "keep certificates and revocation lists for appraisals (admin)",
     .text = "VCEK, VLEK or CRL of AMD, DER or PEM, one in each file. The service keeps what ends "
             "in a\n"
-            "pinned root and is good now, and logs when it came. An appraisal uses the newest.\n",
+            "pinned root and is good now, and logs when it came. An appraisal uses the newest. A\n"
+            "revocation list older than the one in use is refused: revocations are not undone.\n",
     .examples = "  lucid verifier import vcek.der\n"
                 "  lucid verifier import --product Milan milan.crl\n",
     .options = import_options,

@@ -15,7 +15,7 @@ import kit
 import kit_attest
 from kit import case, equal
 from kit_attest import b64, evidence_of, runtime_data, vector
-from kit_passport import Passports, application, request
+from kit_passport import Passports, application
 
 CHROMIUM, WORK = sys.argv[1:]
 RECORDED_TIME = 1735689600  # 2025-01-01: the certificates of the recorded report are good
@@ -63,10 +63,7 @@ with case("mock: amber, everything else holds"):
             "page=pass,key=pass,signature=pass,times=pass,status=pass,log=pass,evidence=warn")
 
 with case("everything that can be said, declared by the operator: the page says what it says"):
-    answer = mock.ask(request([mock.environment_of(agent)["appraisalId"]],
-                              application_name="full"))
-    equal(answer.status, 201, repr(answer))
-    full = answer.json()
+    full = mock.issue([mock.environment_of(agent)["appraisalId"]], application_name="full")
     equal(len(full["passport"]["auditors"]), 2)
     assert full["passport"]["omitted"], "something is left out"
     browser(mock, full["passportId"], "full", "warn",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include "plugins/verifier/x509.h"
 
@@ -319,13 +320,76 @@ static void test_reading(void **state)
     lucid_buf_fini(&many);
 }
 
+/* --- which list is older ---------------------------------------------------------------------- */
+
+/* A list as its issuer would sign it; number < 0: none. */
+static struct x509_crl *list_of(const char *issuer, long number, long this_update_s)
+{
+    X509_CRL *made = X509_CRL_new();
+    X509_NAME *name = X509_NAME_new();
+    ASN1_TIME *time = ASN1_TIME_set(NULL, (time_t)this_update_s);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    unsigned char *der = NULL;
+    struct x509_crl *ret = NULL;
+    assert_true(made != NULL && name != NULL && time != NULL && key != NULL);
+    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                                (const unsigned char *)issuer, -1, -1, 0),
+                     1);
+    assert_int_equal(X509_CRL_set_version(made, X509_CRL_VERSION_2), 1);
+    assert_int_equal(X509_CRL_set_issuer_name(made, name), 1);
+    assert_int_equal(X509_CRL_set1_lastUpdate(made, time), 1);
+    if (number >= 0) {
+        ASN1_INTEGER *value = ASN1_INTEGER_new();
+        assert_int_equal(ASN1_INTEGER_set(value, number), 1);
+        assert_int_equal(X509_CRL_add1_ext_i2d(made, NID_crl_number, value, 0, 0), 1);
+        ASN1_INTEGER_free(value);
+    }
+    assert_true(X509_CRL_sign(made, key, EVP_sha256()) > 0);
+    int len = i2d_X509_CRL(made, &der);
+    assert_true(len > 0);
+    assert_int_equal(x509_crl_read(lucid_span(der, (size_t)len), &ret), X509_IS_OK);
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+    ASN1_TIME_free(time);
+    X509_NAME_free(name);
+    X509_CRL_free(made);
+    return ret;
+}
+
+static void test_older(void **state)
+{
+    static const struct {
+        long number, than_number, time_s, than_time_s;
+        const char *than_issuer;
+        bool older;
+    } cases[] = {
+        {1, 2, 100, 100, "A", true},    {2, 1, 100, 100, "A", false},
+        {1, 2, 200, 100, "A", true},    {2, 1, 100, 200, "A", false}, /* the number decides */
+        {9, 10, 100, 100, "A", true},   {255, 256, 100, 100, "A", true},
+        {3, 3, 100, 101, "A", true},    {3, 3, 101, 100, "A", false},
+        {3, 3, 100, 100, "A", false},   {-1, -1, 100, 101, "A", true},
+        {-1, -1, 101, 100, "A", false}, {-1, 7, 100, 101, "A", true},
+        {7, -1, 101, 100, "A", false},  {1, 2, 100, 200, "B", false}, /* not of one issuer */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct x509_crl *list = list_of("A", cases[i].number, cases[i].time_s);
+        struct x509_crl *than =
+            list_of(cases[i].than_issuer, cases[i].than_number, cases[i].than_time_s);
+        assert_int_equal(x509_crl_is_older(list, than), cases[i].older);
+        assert_int_equal(ERR_peek_error(), 0);
+        x509_crl_free(list);
+        x509_crl_free(than);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chains),  cmocka_unit_test(test_clock),
         cmocka_unit_test(test_rules),   cmocka_unit_test(test_any_anchor),
         cmocka_unit_test(test_access),  cmocka_unit_test(test_ecdsa),
-        cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_reading), cmocka_unit_test(test_older),
     };
     return cmocka_run_group_tests_name("verifier x509", tests, NULL, NULL);
 }
