@@ -4,7 +4,7 @@
 #include "http/api/api_internal.h"
 
 /* TAG_TEXT_BYTES: in quotes, with room for the coding, and a NUL. */
-enum { TAG_BYTES = 16, TAG_TEXT_BYTES = 2 * TAG_BYTES + 6 };
+enum { TAG_TEXT_BYTES = 2 * LUCID_SHA256_BYTES + 6 };
 
 static const char immutable_control[] = "public, max-age=31536000, immutable";
 
@@ -14,12 +14,12 @@ void api_answer(struct http_request *request, int status, const char *type, stru
     http_respond(request, status, type, body);
 }
 
-/* The first bytes of a hash that the content has: equal answers have equal tags, on any server. */
+/* The hash of the content: equal answers have equal tags, on any server. */
 static void tag_make(const uint8_t hash[LUCID_SHA256_BYTES], bool coded, char ret[TAG_TEXT_BYTES])
 {
     ret[0] = '"';
-    lucid_hex_encode(hash, TAG_BYTES, ret + 1);
-    memcpy(ret + 1 + 2 * TAG_BYTES, coded ? "-gz\"" : "\"", coded ? 5 : 2);
+    lucid_hex_encode(hash, LUCID_SHA256_BYTES, ret + 1);
+    memcpy(ret + 1 + 2 * LUCID_SHA256_BYTES, coded ? "-gz\"" : "\"", coded ? 5 : 2);
 }
 
 /* RFC 9110 13.1.2: `*` or a list that holds the tag; weak comparison, so a W/ before it is passed

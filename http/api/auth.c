@@ -141,7 +141,7 @@ static void cors_allow(struct http_request *request)
         "Access-Control-Allow-Origin: *\r\n"
         "Access-Control-Expose-Headers: ETag, Idempotency-Replayed, PAYMENT-REQUIRED, "
         "PAYMENT-RESPONSE, RateLimit, RateLimit-Policy, Retry-After, X-Access-Expires, "
-        "X-PAYMENT-RESPONSE, X-Payment-Id, X-Request-Id\r\n";
+        "X-Lucid-Passport, X-PAYMENT-RESPONSE, X-Payment-Id, X-Request-Id\r\n";
     http_add_lines(request, lucid_span(lines, sizeof(lines) - 1));
 }
 

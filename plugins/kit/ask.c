@@ -155,7 +155,8 @@ static enum lucid_error query_u64(struct ask *ask, const char *name, uint64_t ma
     }
     if (value == 0 || value > max) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PARAMETER", name,
-                            "it must be a number from 1 on, as a page before gave it");
+                            max == LIST_MAX ? "it must be a number from 1 to 1000"
+                                            : "it must be as a page before gave it");
     }
     *ret = value;
     return LUCID_OK;

@@ -171,7 +171,7 @@ enum lucid_error answer_header_add(struct ask *ask, const struct passport_row *r
 {
     char link[MODULE_LINK_BYTES_MAX];
     struct lucid_buf value;
-    answer_link(ask, row->id, "", link);
+    answer_link(ask, row->id, "?document=1", link);
     struct discovery discovery = {
         .passport = passport,
         .url = lucid_span_str(link),

@@ -191,6 +191,7 @@ static void head_write(const struct page *page, struct lucid_buf *out)
     lucid_buf_span_put(&url, page->base_url);
     lucid_buf_str(&url, "/v1/passports/");
     lucid_buf_span_put(&url, page->passport->id);
+    lucid_buf_str(&url, "?document=1");
     struct discovery discovery = {
         .passport = page->passport, .url = lucid_buf_span(&url), .application = application};
     memcpy(discovery.digest, page->digest, sizeof(discovery.digest));

@@ -173,7 +173,11 @@ static enum lucid_error passport(struct ask *ask, struct lucid_why *why)
 {
     struct passport_row row;
     bool wants_bundle = false;
+    bool wants_document = false;
     enum lucid_error error = ask_flag(ask, "bundle", &wants_bundle, why);
+    if (error == LUCID_OK) {
+        error = ask_flag(ask, "document", &wants_document, why);
+    }
     if (error == LUCID_OK) {
         error = answer_find(ask, &row);
     }
@@ -181,6 +185,9 @@ static enum lucid_error passport(struct ask *ask, struct lucid_why *why)
         return error;
     }
     ask->host->call_add_header(ask->call, "Vary", "Accept");
+    if (wants_document) {
+        return bare(ask, &row);
+    }
     if (wants_bundle || answer_accepts(ask, PACKAGE_MEDIA_TYPE)) {
         return answer_package(ask, &row, why);
     }

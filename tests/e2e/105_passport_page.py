@@ -74,7 +74,9 @@ with case("it names the document in all forms, alike"):
     digest = b64(hashlib.sha256(service.client.get(
         f"/v1/passports/{ID}", headers={"accept": kit_passport.MEDIA}).body).digest())
     equal(answer.header("x-lucid-passport"), f'url="{link}", id="{ID}", digest=:{digest}:')
-    equal(service.client.get(link).json()["passport"], first["passport"])
+    found = service.client.get(link)
+    equal(found.header("content-type"), kit_passport.MEDIA)
+    equal((b64(hashlib.sha256(found.body).digest()), found.json()), (digest, first["passport"]))
 
 with case("nothing is good on it before a browser has looked; mock says so"):
     states = [found["data-outcome"] for _, found in shown.elements if "data-outcome" in found]

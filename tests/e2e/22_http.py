@@ -28,7 +28,7 @@ document = service.ok("/openapi.json")
 
 EXPOSED = {"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id",
            "PAYMENT-REQUIRED", "PAYMENT-RESPONSE", "X-PAYMENT-RESPONSE", "X-Payment-Id",
-           "Idempotency-Replayed", "X-Access-Expires"}
+           "Idempotency-Replayed", "X-Access-Expires", "X-Lucid-Passport"}
 VALUES = {"id": envelopes[0].hash, "n": "0", "key": signer.key, "path": "0/000"}
 READING_POSTS = {"/v1/verify", "/v1/payouts/calculate"}
 

@@ -63,7 +63,8 @@ enum cli_exit verifier_json_read(struct cli *cli, const char *name, json_t **ret
     if (code != CLI_OK) {
         return code;
     }
-    json_t *object = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &at);
+    const char *bytes = text.len > 0 ? (const char *)text.data : "";
+    json_t *object = json_loadb(bytes, text.len, JSON_REJECT_DUPLICATES, &at);
     lucid_buf_fini(&text);
     if (!json_is_object(object)) {
         json_decref(object);
