@@ -41,7 +41,7 @@ const struct lucid_plugin_route passport_routes[] = {
     {"GET", "/schemas/passport/application/v1", PUBLIC, NULL, 0, 0, route_application_schema, NULL},
     {"POST", "/v1/passports", ISSUE, "passport", 0, ISSUE_REQUEST_BYTES, route_issue,
      answered_issue},
-    {"GET", "/v1/passports", READ, NULL, 0, 0, route_passports, NULL},
+    {"GET", "/v1/passports", PUBLIC, NULL, 0, 0, route_passports, NULL},
     {"GET", "/v1/passports/applications", READ, NULL, 0, 0, route_applications, NULL},
     {"GET", "/v1/passports/status", PUBLIC, NULL, 0, 0, route_status, NULL},
     {"POST", "/v1/passports/verify", PUBLIC, NULL, READS, PACKAGE, route_verify, NULL},
