@@ -4,12 +4,13 @@
  *
  *   passport.issued   {"type":"passport.issued","version":1,"passportId","passportDigest",
  *                      "application","appraisals":[hex…],"policy","issuer": kid,"issuedAt",
- *                      "expiresAt","renewAfter","request","supersedes"?,"quote":
- * bool,"mock","test"} the signed passport is the blob passportDigest; body: the disclosures
- *   passport.revoked {"type":"passport.revoked","version":1,"passportId","passportDigest","reason",
- *                      "comment"?,"revokedAt","issuer"}
+ *                      "expiresAt","renewAfter","request","supersedes"?,"quote","mock","test"}
+ *   passport.revoked  {"type":"passport.revoked","version":1,"passportId","passportDigest",
+ *                      "reason","comment"?,"revokedAt","issuer"}
  *
- *   times are integers, Unix seconds; digests "sha256:" and hex
+ *   The signed passport is the blob passportDigest; the body of passport.issued, where there is
+ *   one, has the disclosures. Times are integers, Unix seconds; digests "sha256:" and hex; request
+ *   is the digest of what was signed to ask for it; quote, mock and test are true or false.
  *
  * Tables, numbers big-endian:
  *
@@ -17,8 +18,8 @@
  *   order         sequence u64                → id text
  *   applications  name text                   → id text of the newest
  *   requests      digest 32                   → id text
- *   ended         expires u64 s ‖ id text     → "" : revoked or with a successor; what the status
- * list looks through
+ *   ended         expires u64 s ‖ id text     → "": revoked, or with a successor; the status list
+ *                                               is made of these
  *
  * Thread: see <lucid/plugin.h>. */
 #ifndef LUCID_PLUGINS_PASSPORT_KIND_H

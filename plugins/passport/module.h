@@ -1,4 +1,5 @@
-/* The plugin `passport`: its settings, and what its routes share. */
+/* The plugin `passport` around passport_core: its settings, and what its routes share. Routes run
+ * on workers, each in the memory of its request (plugins/kit/ask.h). */
 #ifndef LUCID_PLUGINS_PASSPORT_MODULE_H
 #define LUCID_PLUGINS_PASSPORT_MODULE_H
 

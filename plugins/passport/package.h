@@ -7,7 +7,7 @@
  *    "status": JWS,           the status list
  *    "keys":{"keys":[JWK…]},  of who signed; believed by nobody because they stand here
  *    "appraisals":[{…}…]}     bundles of its appraisals (plugins/verifier/bundle.h), in the order
- * of `appraisals`; empty where the evidence is not published
+ *                             of `appraisals`; empty where the evidence is not published
  *
  * Thread: pure functions. */
 #ifndef LUCID_PLUGINS_PASSPORT_PACKAGE_H

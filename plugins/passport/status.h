@@ -48,7 +48,7 @@ bool status_reason_find(struct lucid_span name, enum status_reason *ret);
 struct status_entry {
     enum status_kind kind;
     enum status_reason reason; /* REVOKED */
-    uint64_t at_s;             /* since when: REVOKED, SUPERSEDED */
+    uint64_t at_s;             /* since when; VALID: 0 */
     struct lucid_span id;
     struct lucid_span by; /* SUPERSEDED: its successor; may be known before it is superseded */
 };
