@@ -229,7 +229,7 @@ static bool measure(struct bench *bench, const char *name, size_t rounds)
     static void (*const sides[])(struct bench *) = {bare_all, verify_all, offline_all};
     enum { SIDES = sizeof(sides) / sizeof(sides[0]) };
     double ns[SIDES][ROUNDS_MAX] = {{0}};
-    double medians[SIDES];
+    double medians[SIDES] = {0};
     for (size_t round = 0; round < rounds; round++) {
         for (int i = 0; i < REPEATS; i++) { /* short turns: a disturbance meets all */
             for (size_t side = 0; side < SIDES; side++) {

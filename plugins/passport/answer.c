@@ -37,6 +37,17 @@ enum lucid_error answer_find(struct ask *ask, struct passport_row *ret)
     return error == LUCID_OK ? passport_row_find(ask->host, ask->view, id, ret) : error;
 }
 
+enum lucid_error answer_submitted(struct ask *ask, struct passport_row *ret)
+{
+    const struct passport_command *command = ask->command->data;
+    struct lucid_span id = lucid_span_str(command->ret_id);
+    enum lucid_error error = ask_view(ask);
+    if (error == LUCID_OK) {
+        error = passport_row_find(ask->host, ask->view, id, ret);
+    }
+    return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+}
+
 void answer_status(const struct ask *ask, const struct passport_row *row, struct status_entry *ret)
 {
     passport_row_status(row, ask->now_ms / SECOND_MS, module_of(ask)->overlap_s, ret);

@@ -209,7 +209,7 @@ static enum lucid_error references_load(struct ask *ask, const struct record *re
 static enum lucid_error appraisal_load(struct ask *ask, const struct kind_row *row,
                                        struct issue_appraisal *ret, struct lucid_why *why)
 {
-    const struct record *record;
+    const struct record *record = NULL;
     struct today today;
     memcpy(ret->id, row->id, sizeof(ret->id));
     enum lucid_error error = ask_logged(ask, row->sequence, &ret->record, &ret->ear);

@@ -71,6 +71,8 @@ enum lucid_error answer_passport(struct ask *ask, const struct passport_row *row
                                  struct lucid_span *ret_document) LUCID_WARN_UNUSED;
 /* The row of the route's {id}. LUCID_NOTE_ABSENT. Begins the view. */
 enum lucid_error answer_find(struct ask *ask, struct passport_row *ret) LUCID_WARN_UNUSED;
+/* The row that the command of `answered` is of. Begins the view. LUCID_FATAL_CORRUPT: none. */
+enum lucid_error answer_submitted(struct ask *ask, struct passport_row *ret) LUCID_WARN_UNUSED;
 /* Its status at the time of the request. */
 void answer_status(const struct ask *ask, const struct passport_row *row, struct status_entry *ret);
 /* The application that it is of, if it is configured still; or NULL. */

@@ -260,11 +260,8 @@ static enum lucid_error answered(struct ask *ask, struct lucid_why *why)
 {
     (void)why;
     const struct passport_command *command = ask->command->data;
-    struct passport_row row;
-    enum lucid_error error = ask_view(ask);
-    if (error == LUCID_OK) {
-        error = passport_row_find(ask->host, ask->view, lucid_span_str(command->ret_id), &row);
-    }
+    struct passport_row row = {.sequence = 0};
+    enum lucid_error error = answer_submitted(ask, &row);
     if (error == LUCID_OK && !command->ret_known) {
         status_changed(module_of(ask), row.sequence);
         atomic_fetch_add_explicit(&module_of(ask)->counters.issued, 1, memory_order_relaxed);

@@ -344,12 +344,9 @@ static enum lucid_error revoked(struct ask *ask, struct lucid_why *why)
     (void)why;
     const struct passport_command *command = ask->command->data;
     struct passport_row row;
-    enum lucid_error error = ask_view(ask);
-    if (error == LUCID_OK) {
-        error = passport_row_find(ask->host, ask->view, lucid_span_str(command->ret_id), &row);
-    }
+    enum lucid_error error = answer_submitted(ask, &row);
     if (error != LUCID_OK) {
-        return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
+        return error;
     }
     if (!command->ret_known) {
         status_changed(module_of(ask), row.revoked_sequence);
