@@ -1,9 +1,7 @@
 /* What is said about passports. */
 #include <stdio.h>
 #include <strings.h>
-#include <time.h>
 
-#include "base/assert.h"
 #include "plugins/passport/discovery.h"
 #include "plugins/passport/module.h"
 #include "plugins/verifier/canonical.h"
@@ -77,17 +75,6 @@ bool answer_accepts(const struct ask *ask, const char *type)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* In whole seconds, as the document has them. */
-static void date_write(struct lucid_buf *out, const char *name, uint64_t time_s)
-{
-    char text[32];
-    time_t seconds = (time_t)time_s;
-    struct tm tm;
-    lucid_assert(gmtime_r(&seconds, &tm) != NULL);
-    lucid_assert(strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0);
-    lucid_json_member_cstr(out, name, text);
-}
-
 void answer_link(const struct ask *ask, const char *id, const char *after,
                  char ret[MODULE_LINK_BYTES_MAX])
 {
@@ -102,7 +89,7 @@ void answer_status_write(struct ask *ask, const struct passport_row *row)
     answer_status(ask, row, &entry);
     lucid_json_member_cstr(&ask->out, "status", status_kind_name(entry.kind));
     if (entry.at_s != 0) {
-        date_write(&ask->out, "since", entry.at_s);
+        passport_date_write(&ask->out, "since", entry.at_s);
     }
     if (entry.kind == STATUS_REVOKED) {
         lucid_json_member_cstr(&ask->out, "reason", status_reason_name(entry.reason));
@@ -120,9 +107,9 @@ static void row_members(struct ask *ask, const struct passport_row *row)
     lucid_json_member_cstr(out, "application", row->application);
     canonical_digest(out, "digest", row->digest);
     answer_status_write(ask, row);
-    date_write(out, "issuedAt", row->issued_s);
-    date_write(out, "expiresAt", row->expires_s);
-    date_write(out, "renewAfter", row->renew_after_s);
+    passport_date_write(out, "issuedAt", row->issued_s);
+    passport_date_write(out, "expiresAt", row->expires_s);
+    passport_date_write(out, "renewAfter", row->renew_after_s);
     lucid_json_member_bool(out, "is_mock", row->mock);
     lucid_json_member_bool(out, "test", row->test);
 }
@@ -202,12 +189,6 @@ enum lucid_error answer_header_add(struct ask *ask, const struct passport_row *r
 
 /* --- packages --------------------------------------------------------------------------------- */
 
-static enum lucid_error blob_of(void *context, const uint8_t digest[LUCID_SHA256_BYTES],
-                                struct lucid_span *ret)
-{
-    return ask_blob(context, digest, ret);
-}
-
 /* The bundle of an appraisal, of evidence or claims. */
 static enum lucid_error bundle(struct ask *ask, const uint8_t id[LUCID_SHA256_BYTES],
                                struct lucid_span keys, struct lucid_buf *out, struct lucid_why *why)
@@ -240,8 +221,8 @@ static enum lucid_error bundle(struct ask *ask, const uint8_t id[LUCID_SHA256_BY
         error = LUCID_RETRY_MEMORY;
     }
     if (error == LUCID_OK) {
-        error = bundle_write(record, ear, keys, lucid_buf_span(&members), blob_of, ask, &ask->arena,
-                             out, why);
+        error = bundle_write(record, ear, keys, lucid_buf_span(&members), gather_blob, ask,
+                             &ask->arena, out, why);
     }
     lucid_buf_fini(&members);
     return error;

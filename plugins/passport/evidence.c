@@ -37,7 +37,7 @@ static void miss(struct comparison *comparison, const char *what)
     comparison->missing = comparison->missing == NULL ? what : comparison->missing;
 }
 
-static bool hash_is(struct lucid_span bytes, const uint8_t digest[LUCID_SHA256_BYTES])
+bool evidence_hash_is(struct lucid_span bytes, const uint8_t digest[LUCID_SHA256_BYTES])
 {
     uint8_t hash[LUCID_SHA256_BYTES];
     lucid_sha256(bytes, hash);
@@ -103,10 +103,11 @@ static enum lucid_error quote_compare(struct comparison *comparison)
     const struct record_evidence *first = &comparison->record->evidences[0];
     struct evidence_measurement measured;
     if (passport->tee.quote.data != NULL) {
-        agree(comparison, "tee.attestationQuote", hash_is(passport->tee.quote, first->evidence));
+        agree(comparison, "tee.attestationQuote",
+              evidence_hash_is(passport->tee.quote, first->evidence));
         comparison->quote = passport->tee.quote;
     }
-    if (comparison->quote.len == 0 || !hash_is(comparison->quote, first->evidence)) {
+    if (comparison->quote.len == 0 || !evidence_hash_is(comparison->quote, first->evidence)) {
         miss(comparison, "quote");
         return LUCID_OK;
     }
@@ -118,7 +119,7 @@ static enum lucid_error quote_compare(struct comparison *comparison)
     }
     agree(comparison, "tee.type", lucid_span_is(passport->tee.type, measured.tee));
     agree(comparison, "tee.measurementHash",
-          hash_is(measured.value, passport->tee.measurement_hash));
+          evidence_hash_is(measured.value, passport->tee.measurement_hash));
     if (passport->tee.measurement.data != NULL) {
         agree(comparison, "tee.measurement",
               lucid_span_equal(passport->tee.measurement, measured.value) &&
@@ -170,7 +171,7 @@ static enum lucid_error runtime_compare(struct comparison *comparison)
     }
     if (passport->tee.runtime_data.data != NULL) {
         agree(comparison, "tee.runtimeData",
-              hash_is(passport->tee.runtime_data, record->runtime_data));
+              evidence_hash_is(passport->tee.runtime_data, record->runtime_data));
         comparison->runtime_data = passport->tee.runtime_data;
     }
     if (!says_bound(passport)) {
@@ -178,7 +179,7 @@ static enum lucid_error runtime_compare(struct comparison *comparison)
     }
     agree(comparison, "container", evidence_is_bound(record));
     if (comparison->runtime_data.len == 0 ||
-        !hash_is(comparison->runtime_data, record->runtime_data)) {
+        !evidence_hash_is(comparison->runtime_data, record->runtime_data)) {
         miss(comparison, "runtimeData");
         return LUCID_OK;
     }
@@ -223,7 +224,7 @@ enum lucid_error evidence_compare(const struct passport *passport, struct lucid_
     }
     enum lucid_error error = record_read(record, arena, &comparison.record, NULL);
     if (lucid_category(error) == LUCID_CATEGORY_REFUSE ||
-        (error == LUCID_OK && !hash_is(record, passport->tee.appraisal))) {
+        (error == LUCID_OK && !evidence_hash_is(record, passport->tee.appraisal))) {
         say(ret, VERIFY_FAIL, "evidence.contradicts", "tee.appraisal.id");
         return LUCID_OK;
     }

@@ -39,6 +39,8 @@ struct evidence_step {
 bool evidence_step_next(const struct jcs_value *submod, const struct jcs_value **at,
                         struct evidence_step *ret);
 
+/* Whether a digest is that of the bytes. */
+bool evidence_hash_is(struct lucid_span bytes, const uint8_t digest[LUCID_SHA256_BYTES]);
 /* A member that is a string; {NULL, 0}: it is none. */
 struct lucid_span evidence_text(const struct jcs_value *object, const char *name);
 /* A member that is a digest. */

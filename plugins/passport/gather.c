@@ -93,8 +93,8 @@ static void cache_keep(struct today_cache *cache, const uint8_t id[LUCID_SHA256_
     lucid_assert(CRYPTO_THREAD_unlock(cache->lock) == 1);
 }
 
-static enum lucid_error blob_of(void *context, const uint8_t digest[LUCID_SHA256_BYTES],
-                                struct lucid_span *ret)
+enum lucid_error gather_blob(void *context, const uint8_t digest[LUCID_SHA256_BYTES],
+                             struct lucid_span *ret)
 {
     return ask_blob(context, digest, ret);
 }
@@ -130,7 +130,7 @@ enum lucid_error gather_today(struct ask *ask, const uint8_t id[LUCID_SHA256_BYT
     }
     const struct today_input input = {
         .record = record,
-        .blob = blob_of,
+        .blob = gather_blob,
         .collateral = collateral_of,
         .context = ask,
         .now_s = now_s,
@@ -144,8 +144,7 @@ enum lucid_error gather_today(struct ask *ask, const uint8_t id[LUCID_SHA256_BYT
 
 /* --- what an issue rests on ------------------------------------------------------------------- */
 
-/* A blob that a record names; len 0 where it was erased. */
-static enum lucid_error blob_if(struct ask *ask, const uint8_t digest[LUCID_SHA256_BYTES],
+enum lucid_error gather_blob_if(struct ask *ask, const uint8_t digest[LUCID_SHA256_BYTES],
                                 struct lucid_span *ret)
 {
     enum lucid_error error = ask_blob(ask, digest, ret);
@@ -218,10 +217,10 @@ static enum lucid_error appraisal_load(struct ask *ask, const struct kind_row *r
         error = lucid_category(error) == LUCID_CATEGORY_REFUSE ? LUCID_FATAL_CORRUPT : error;
     }
     if (error == LUCID_OK) {
-        error = blob_if(ask, record->runtime_data, &ret->runtime_data);
+        error = gather_blob_if(ask, record->runtime_data, &ret->runtime_data);
     }
     if (error == LUCID_OK) {
-        error = blob_if(ask, record->evidences[0].evidence, &ret->evidence);
+        error = gather_blob_if(ask, record->evidences[0].evidence, &ret->evidence);
     }
     /* What is remembered of today may be older than an erasure. */
     for (size_t i = 1; error == LUCID_OK && i < record->evidence_count; i++) {

@@ -101,13 +101,6 @@ static enum lucid_error named_judge(const struct issue_work *work)
 
 /* --- any appraisal ---------------------------------------------------------------------------- */
 
-static bool hash_is(struct lucid_span bytes, const uint8_t digest[LUCID_SHA256_BYTES])
-{
-    uint8_t hash[LUCID_SHA256_BYTES];
-    lucid_sha256(bytes, hash);
-    return memcmp(hash, digest, sizeof(hash)) == 0;
-}
-
 /* What both kinds of records say alike. */
 struct common {
     const char *param;
@@ -254,9 +247,9 @@ static enum lucid_error environment_read(struct issue_work *work, const char *pa
     if (given->ear.len == 0 || given->runtime_data.len == 0 || given->evidence.len == 0) {
         return issue_refuse(work, param, "what it was made from was erased");
     }
-    if (!hash_is(given->record, given->id) || !hash_is(given->ear, record->ear) ||
-        !hash_is(given->runtime_data, record->runtime_data) ||
-        !hash_is(given->evidence, record->evidences[0].evidence)) {
+    if (!evidence_hash_is(given->record, given->id) || !evidence_hash_is(given->ear, record->ear) ||
+        !evidence_hash_is(given->runtime_data, record->runtime_data) ||
+        !evidence_hash_is(given->evidence, record->evidences[0].evidence)) {
         return issue_refuse(work, param, "what the log has is not what its digests say");
     }
     error = freshness_read(given->runtime_data, work->arena, &environment->runtime, work->why);
@@ -323,7 +316,7 @@ static enum lucid_error claims_judge(struct issue_work *work, size_t i)
         record->input.lifetime_s,
         mock != NULL && jcs_type(mock) == JCS_TRUE,
     };
-    if (!hash_is(given->record, given->id)) {
+    if (!evidence_hash_is(given->record, given->id)) {
         return issue_refuse(work, place.param, "what the log has is not what its digests say");
     }
     work->test = work->test || record->input.test;

@@ -8,17 +8,6 @@
 
 /* --- members ---------------------------------------------------------------------------------- */
 
-/* RFC 3339 in whole seconds. */
-static void date_member(struct lucid_buf *out, const char *name, uint64_t unix_s)
-{
-    static const size_t fraction = sizeof(".000Z\"") - 1;
-    lucid_json_member_time(out, name, unix_s * 1000);
-    if (lucid_buf_ok(out)) {
-        out->len -= fraction;
-        lucid_buf_str(out, "Z\"");
-    }
-}
-
 static void base64_member(struct lucid_buf *out, const char *name, struct lucid_span bytes)
 {
     lucid_json_member(out, name);
@@ -97,7 +86,7 @@ static enum lucid_error appraisal_write(const struct issue_work *work, struct lu
     lucid_json_member_hex(out, "id", first->given->id, LUCID_SHA256_BYTES);
     canonical_digest(out, "earDigest", record->ear);
     lucid_json_member_str(out, "status", record->status);
-    date_member(out, "appraisedAt", record->received_s);
+    passport_date_write(out, "appraisedAt", record->received_s);
     canonical_digest(out, "policyId", record->policy);
     canonical_digest_of(out, "collateralDigest", collateral);
     lucid_buf_char(out, '}');
@@ -197,7 +186,7 @@ static void auditor_write(const struct issue_auditor *auditor, bool claims, stru
     lucid_json_member_str(out, "name", auditor->name);
     lucid_json_member_cstr(out, "status", passport_auditor_status_name(auditor->status));
     if (auditor->last_check_s != 0) {
-        date_member(out, "lastCheck", auditor->last_check_s);
+        passport_date_write(out, "lastCheck", auditor->last_check_s);
     }
     lucid_json_member_cstr(out, "source", passport_source_name(auditor->source));
     if (auditor->has_digest) {
@@ -290,7 +279,7 @@ static void interaction_write(const struct interaction *interaction, struct luci
     element(out);
     lucid_buf_char(out, '{');
     lucid_json_member_hex(out, "id", interaction->record_id, LUCID_SHA256_BYTES);
-    date_member(out, "issuedAt", interaction->issued_ms / 1000);
+    passport_date_write(out, "issuedAt", interaction->issued_ms / 1000);
     lucid_json_member_cstr(out, "decision", claims_decision_name(interaction->decision));
     canonical_digest(out, "chainHash", interaction->chain);
     canonical_open(out, "auditors", '[');
@@ -324,9 +313,9 @@ static void head_write(const struct issue_work *work, struct lucid_buf *out)
     lucid_json_member_cstr(out, "passportId", work->id);
     lucid_json_member_str(out, "appName", work->input->application->app_name);
     lucid_json_member_str(out, "version", work->version);
-    date_member(out, "issuedAt", work->input->now_s);
-    date_member(out, "expiresAt", work->expires_s);
-    date_member(out, "renewAfter", work->renew_after_s);
+    passport_date_write(out, "issuedAt", work->input->now_s);
+    passport_date_write(out, "expiresAt", work->expires_s);
+    passport_date_write(out, "renewAfter", work->renew_after_s);
     lucid_json_member_str(out, "application", work->input->application->name);
     lucid_json_member_str(out, "issuer", work->input->issuer);
     optional_member(out, "supersedes", work->input->supersedes);

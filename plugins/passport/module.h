@@ -109,6 +109,13 @@ enum lucid_error gather_issue(struct ask *ask, struct issue_input *ret,
                               struct passport_rest rests[PASSPORT_APPRAISALS_MAX],
                               struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* A blob that a record names; len 0 where it was erased. Needs the view. */
+enum lucid_error gather_blob_if(struct ask *ask, const uint8_t digest[LUCID_SHA256_BYTES],
+                                struct lucid_span *ret) LUCID_WARN_UNUSED;
+/* ask_blob for those who look blobs up in a context: the ask. */
+enum lucid_error gather_blob(void *context, const uint8_t digest[LUCID_SHA256_BYTES],
+                             struct lucid_span *ret) LUCID_WARN_UNUSED;
+
 struct today;
 /* What would be found today of a logged record of evidence; remembered while nothing newer is
  * imported, for some minutes. Errors as of today_appraise. */

@@ -204,5 +204,7 @@ bool passport_endpoint_is_good(struct lucid_span text);
 /* A URL that may be shown as a link: https, a host name or address, no user, visible ASCII without
  * quotes, brackets, backslash. */
 bool passport_uri_is_good(struct lucid_span text);
+/* Appends a member that is a date: RFC 3339 in whole seconds. */
+void passport_date_write(struct lucid_buf *out, const char *name, uint64_t unix_s);
 
 #endif

@@ -208,3 +208,13 @@ bool passport_status_uri_is_good(struct lucid_span text)
     /* "//host" is another host's. */
     return text_take(&rest, "/") && (rest.len == 0 || rest.data[0] != '/') && is_path(rest);
 }
+
+void passport_date_write(struct lucid_buf *out, const char *name, uint64_t unix_s)
+{
+    static const size_t fraction = sizeof(".000Z\"") - 1;
+    lucid_json_member_time(out, name, unix_s * 1000);
+    if (lucid_buf_ok(out)) {
+        out->len -= fraction;
+        lucid_buf_str(out, "Z\"");
+    }
+}

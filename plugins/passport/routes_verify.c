@@ -36,17 +36,6 @@ static void evidence_say(struct subject *subject, enum verify_outcome outcome, c
     (void)snprintf(evidence->detail, sizeof(evidence->detail), "%s", detail);
 }
 
-static enum lucid_error blob_if(struct ask *ask, const uint8_t digest[LUCID_SHA256_BYTES],
-                                struct lucid_span *ret)
-{
-    enum lucid_error error = ask_blob(ask, digest, ret);
-    if (error == LUCID_NOTE_ERASED) {
-        *ret = (struct lucid_span){0};
-        return LUCID_OK;
-    }
-    return error == LUCID_NOTE_ABSENT ? LUCID_FATAL_CORRUPT : error;
-}
-
 /* The passport beside the appraisal that it names. */
 static enum lucid_error compare(struct ask *ask, struct subject *subject,
                                 const struct kind_row *row)
@@ -62,10 +51,10 @@ static enum lucid_error compare(struct ask *ask, struct subject *subject,
         error = lucid_category(error) == LUCID_CATEGORY_REFUSE ? LUCID_FATAL_CORRUPT : error;
     }
     if (error == LUCID_OK) {
-        error = blob_if(ask, record->runtime_data, &runtime_data);
+        error = gather_blob_if(ask, record->runtime_data, &runtime_data);
     }
     if (error == LUCID_OK) {
-        error = blob_if(ask, record->evidences[0].evidence, &quote);
+        error = gather_blob_if(ask, record->evidences[0].evidence, &quote);
     }
     if (error == LUCID_OK) {
         error = evidence_compare(&subject->passport, text, runtime_data, quote, &ask->arena,
