@@ -11,7 +11,9 @@
 void application_read(const struct field *document, struct application *ret);
 void application_display_read(const struct field *at, struct application *ret);
 
-/* An optional text of 1 … PASSPORT_NAME_CHARS_MAX characters. */
+/* Whether text that people will see has nothing unseen in it (base/visible.h); else refuses. */
+bool application_shown_check(const struct field *at, struct lucid_span text);
+/* An optional text of 1 … PASSPORT_NAME_CHARS_MAX characters, for people. */
 bool application_text_read(const struct field *at, struct lucid_span *ret);
 /* The same by bytes. */
 bool application_bytes_read(const struct field *at, size_t max, struct lucid_span *ret);

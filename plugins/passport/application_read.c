@@ -1,4 +1,5 @@
 /* One application, member by member. */
+#include "base/visible.h"
 #include "plugins/passport/application_internal.h"
 
 #include <stdio.h>
@@ -33,6 +34,13 @@ bool application_bytes_read(const struct field *at, size_t max, struct lucid_spa
     return is_text(at) && field_text(at, 1, max, ret);
 }
 
+bool application_shown_check(const struct field *at, struct lucid_span text)
+{
+    return !lucid_has_unseen(text) ||
+           field_refuse(at, "must not hold control characters, nor ones that turn the direction "
+                            "of writing: people would read something else");
+}
+
 bool application_text_read(const struct field *at, struct lucid_span *ret)
 {
     struct lucid_span text = {.data = NULL};
@@ -45,6 +53,9 @@ bool application_text_read(const struct field *at, struct lucid_span *ret)
     }
     if (characters > PASSPORT_NAME_CHARS_MAX) {
         return field_refuse(at, "must have at most %d characters", PASSPORT_NAME_CHARS_MAX);
+    }
+    if (!application_shown_check(at, text)) {
+        return false;
     }
     *ret = text;
     return true;
@@ -178,7 +189,9 @@ static void container_read(const struct field *at, struct application *ret)
     if (field_required(&digest)) {
         digest_read(at, "digest", &has, ret->container.digest);
     }
-    application_bytes_read(&registry, REGISTRY_BYTES_MAX, &ret->container.registry);
+    if (application_bytes_read(&registry, REGISTRY_BYTES_MAX, &ret->container.registry)) {
+        (void)application_shown_check(&registry, ret->container.registry);
+    }
     ret->container.present = true;
 }
 

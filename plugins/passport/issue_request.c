@@ -1,5 +1,6 @@
 /* What asks for a passport: a JSON document, signed by the key that the evidence binds. */
 #include "base/assert.h"
+#include "plugins/passport/application_internal.h"
 #include "plugins/passport/issue.h"
 #include "plugins/verifier/canonical.h"
 #include "plugins/verifier/field.h"
@@ -131,6 +132,7 @@ static void members_read(const struct field *root, struct issue_request *ret)
         characters(ret->version) > PASSPORT_NAME_CHARS_MAX) {
         (void)field_refuse(&version, "must have at most %d characters", PASSPORT_NAME_CHARS_MAX);
     }
+    (void)application_shown_check(&version, ret->version);
     if (provenance.value != NULL) {
         provenance_read(&provenance, ret);
     }

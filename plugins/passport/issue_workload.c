@@ -3,6 +3,7 @@
  * the one that a passport shows, so that one vouches; the others may not contradict it. */
 #include <stdio.h>
 
+#include "base/visible.h"
 #include "plugins/passport/issue_internal.h"
 
 static bool same(const uint8_t a[LUCID_SHA256_BYTES], const uint8_t b[LUCID_SHA256_BYTES])
@@ -110,6 +111,11 @@ static enum lucid_error auditor_get(struct issue_work *work, struct lucid_span i
     if (work->auditor_count == PASSPORT_AUDITORS_MAX) {
         return issue_refuse(work, "auditors", "there are more than %d of them",
                             PASSPORT_AUDITORS_MAX);
+    }
+    if (lucid_has_unseen(id)) {
+        return issue_refuse(work, "auditors",
+                            "the id of one holds characters that are not seen: people would read "
+                            "something else");
     }
     *ret = &work->auditors[work->auditor_count++];
     **ret = (struct issue_auditor){

@@ -2,22 +2,39 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "base/visible.h"
 #include "plugins/passport/discovery.h"
 #include "plugins/passport/page_internal.h"
 
 /* --- pieces ----------------------------------------------------------------------------------- */
 
+void page_visible(struct lucid_buf *out, struct lucid_span text)
+{
+    size_t begin = 0;
+    for (size_t i = 0; i < text.len;) {
+        uint32_t point;
+        size_t len = lucid_unseen(lucid_span(text.data + i, text.len - i), &point);
+        if (len > 0) {
+            discovery_html_write(out, lucid_span(text.data + begin, i - begin));
+            lucid_buf_printf(out, "[U+%04" PRIX32 "]", point);
+            begin = i + len;
+        }
+        i += len > 0 ? len : 1;
+    }
+    discovery_html_write(out, lucid_span(text.data + begin, text.len - begin));
+}
+
 void page_text(struct lucid_buf *out, struct lucid_span text)
 {
     lucid_buf_str(out, "<bdi>");
-    discovery_html_write(out, text);
+    page_visible(out, text);
     lucid_buf_str(out, "</bdi>");
 }
 
 void page_member(struct lucid_buf *out, const char *pointer, struct lucid_span text)
 {
     lucid_buf_printf(out, "<bdi data-is=\"%s\">", pointer);
-    discovery_html_write(out, text);
+    page_visible(out, text);
     lucid_buf_str(out, "</bdi>");
 }
 
@@ -199,7 +216,7 @@ static void head_write(const struct page *page, struct lucid_buf *out)
     lucid_buf_char(out, '\n');
     discovery_meta_write(&discovery, out);
     lucid_buf_str(out, "\n<title>AI passport: ");
-    discovery_html_write(out, page->passport->app_name);
+    page_visible(out, page->passport->app_name);
     lucid_buf_str(out, "</title>\n");
     asset_link(out, "<script defer src=\"", "verify.js", "\"></script>\n</head>\n");
     lucid_buf_fini(&url);

@@ -4,7 +4,9 @@
 
 #include "plugins/passport/page.h"
 
-/* Text of others: escaped, and alone in its writing direction. */
+/* Text of others: escaped, what is not seen (base/visible.h) as "[U+202E]". */
+void page_visible(struct lucid_buf *out, struct lucid_span text);
+/* The same, alone in its writing direction. */
 void page_text(struct lucid_buf *out, struct lucid_span text);
 /* The same; pointer (RFC 6901) is the member of the document that it must be, which the script
  * compares. */

@@ -3,8 +3,12 @@
 commands of docs/PASSPORT.md, and what comes of their passports."""
 
 import hashlib
+import http.server
 import json
 import os
+import re
+import subprocess
+import threading
 import time
 
 import kit
@@ -24,6 +28,7 @@ SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031c
 OTHER = hashlib.sha256(b"e2e passport cli").digest()
 INSIDE, BEFORE, AFTER = 1705752000, 1705310000, 1707906600
 SYNTHETIC = 1740000000  # a good time for tests/vectors/attestation/synthetic
+UNSEEN = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 COMMANDS = ("issue", "open", "list", "show", "verify", "renew", "revoke", "status", "recheck")
 
 
@@ -587,6 +592,67 @@ with kit.case("recheck: a revocation list that came later, and names the machine
     assert b"revocation.leaf_revoked" in run("recheck", env=env, want=1)
     equal(json.loads(run("recheck", "-a", "other", "-j", env=env))["checked"], 0)
     service.stop()
+
+def terminal(*arguments, env):
+    """What the command writes to a terminal."""
+    master, slave = os.openpty()
+    with subprocess.Popen([kit.LUCID, "passport", *arguments], stdin=subprocess.DEVNULL,
+                          stdout=slave, stderr=slave, env=kit.environment(**env)) as process:
+        os.close(slave)
+        seen = b""
+        try:
+            while more := os.read(master, 65536):
+                seen += more
+        except OSError:  # the other end is closed
+            pass
+        equal(process.wait(60), 0, seen)
+    os.close(master)
+    return seen.replace(b"\r\n", b"\n").decode()
+
+
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """A service whose passport is made to steer terminals."""
+
+    TEXT = "A\x1b]0;b\x07\x7f\x9b2J\u202ecilbup\u2066\u2028 é"
+    PASSPORT = {"passportId": OK["passportId"], "appName": TEXT, "version": TEXT,
+                "auditors": [{"name": TEXT}], "endpoints": [TEXT]}
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        bare = "passport+json" in self.headers.get("Accept", "")
+        text = json.dumps(self.PASSPORT if bare else {
+            "passportId": OK["passportId"], "status": self.TEXT, "passport": self.PASSPORT,
+            "links": {"page": "/x"}}, ensure_ascii=False)
+        body = text.replace("\\u001b", "\x1b").encode() if bare else text.encode()
+        self.send_response(200)
+        self.send_header("Content-Type",
+                         "application/lucid-passport+json" if bare else "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+with kit.case("no document steers a terminal, or turns what it shows"):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    env = {"LUCID_URL": f"http://127.0.0.1:{server.server_port}"}
+    for options in ((), ("--json",), ("--document",), ("--bundle",)):
+        text = terminal("show", OK["passportId"], *options, env=env)
+        assert "cilbup" in text and "é" in text, text
+        equal([c for c in text if UNSEEN.match(c)], [], repr(text))
+    piped = run("show", OK["passportId"], "--document", env=env)
+    assert Stranger.TEXT[:2].encode() in piped and "\u202e".encode() in piped, piped
+    server.shutdown()
+    named = {**OK, "appName": Stranger.TEXT.replace("\x1b", "").replace("\x07", "")
+             .replace("\x7f", "")}
+    named["version"] = "\u202e\x9b"
+    file = keep("steering.json", json.dumps(kit_passport.resign(named, SEED), ensure_ascii=False))
+    for options in ((), ("--json",)):
+        text = terminal("verify", file, "--key", JWKS, "--at", str(INSIDE), "--status", FRESH,
+                        "--require", "signature", *options, env={})
+        equal([c for c in text if UNSEEN.match(c)], [], repr(text))
 
 with kit.case("the page's commands with a recorded SEV-SNP report"):
     snp = Page("The same with recorded SEV-SNP evidence")

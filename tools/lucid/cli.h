@@ -96,9 +96,13 @@ enum cli_exit cli_fail_why(struct cli *cli, enum lucid_error error, const struct
 /* A remark on standard error; nothing with --json. */
 void cli_note(const struct cli *cli, const char *format, ...) LUCID_PRINTF(2, 3);
 
-/* Standard output: one JSON value and a line end. */
+/* Standard output: one JSON value and a line end; to a terminal as cli_print_bytes. */
 void cli_print_json(const json_t *value);
-/* Text of a stranger: control characters become '?', so that no answer can steer a terminal. */
+/* Standard output: JSON, byte by byte. To a terminal what is not seen (base/visible.h) goes as the
+ * escape of JSON, so that no document can steer it; lines and tabs stay. */
+void cli_print_bytes(struct lucid_span text);
+/* Text of a stranger: what is not seen (base/visible.h) becomes '?', so that no answer can steer a
+ * terminal, or make it show letters in another order. */
 void cli_print_text(FILE *file, const char *text);
 /* A JSON object for people: one aligned "name  value" line per member. */
 void cli_print_object(const json_t *object);

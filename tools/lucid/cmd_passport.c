@@ -68,7 +68,7 @@ static enum cli_exit raw_print(struct cli *cli, const char *path, const char *ac
     struct lucid_buf text = {0};
     enum cli_exit code = remote_get_as(cli, path, accept, 3, &text);
     if (code == CLI_OK) {
-        (void)fwrite(text.data, 1, text.len, stdout);
+        cli_print_bytes(lucid_buf_span(&text));
         putchar('\n');
     }
     lucid_buf_fini(&text);

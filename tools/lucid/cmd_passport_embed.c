@@ -54,7 +54,7 @@ static enum cli_exit forms_print(struct cli *cli, const struct discovery *discov
              json_object_set_new(object, forms[i].name,
                                  json_stringn((const char *)text.data, text.len)) == 0;
         if (ok && !cli->json) {
-            (void)fwrite(text.data, 1, text.len, stdout);
+            cli_print_bytes(lucid_buf_span(&text));
             putchar('\n');
         }
         lucid_buf_fini(&text);

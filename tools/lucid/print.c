@@ -3,27 +3,53 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/assert.h"
+#include "base/visible.h"
 #include "tools/lucid/cli.h"
 
 #define COLUMNS_MAX 12
 
 void cli_print_json(const json_t *value)
 {
-    (void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    bool terminal = isatty(STDOUT_FILENO) != 0;
+    char *text = terminal ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    if (text != NULL) {
+        cli_print_bytes(lucid_span_str(text));
+        free(text);
+    } else if (!terminal) {
+        (void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    }
     fputc('\n', stdout);
+}
+
+void cli_print_bytes(struct lucid_span text)
+{
+    if (isatty(STDOUT_FILENO) == 0) {
+        (void)fwrite(text.data, 1, text.len, stdout);
+        return;
+    }
+    for (size_t i = 0; i < text.len;) {
+        uint32_t point;
+        size_t len = lucid_unseen(lucid_span(text.data + i, text.len - i), &point);
+        if (len == 0 || point == '\n' || point == '\t') {
+            fputc(text.data[i], stdout);
+        } else {
+            printf("\\u%04x", (unsigned)point);
+        }
+        i += len > 0 ? len : 1;
+    }
 }
 
 void cli_print_text(FILE *file, const char *text)
 {
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
-        /* U+0080 … U+009F (C2 80 … C2 9F) steer terminals as well. */
-        bool c1 = at[0] == 0xC2 && at[1] >= 0x80 && at[1] <= 0x9F;
-        if (c1) {
-            at++;
-        }
-        fputc(*at < 0x20 || *at == 0x7F || c1 ? '?' : *at, file);
+    for (size_t left = strlen(text); left > 0;) {
+        uint32_t point;
+        size_t len = lucid_unseen(lucid_span(text, left), &point);
+        fputc(len > 0 ? '?' : *text, file);
+        text += len > 0 ? len : 1;
+        left -= len > 0 ? len : 1;
     }
 }
 

@@ -233,6 +233,11 @@
     return element.textContent;
   }
 
+  /* What is not seen but changes what is, as the page writes it. */
+  const UNSEEN = /[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+  const visible = (text) => text.replace(UNSEEN,
+    (c) => `[U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}]`);
+
   async function checkPage({ passport }) {
     const digest = `sha256:${hex(await sha256(utf8(strict(() => canonical(passport)))))}`;
     must(digest === about.digest, 'the service gave another document than this page was made of');
@@ -240,7 +245,7 @@
       const pointer = element.dataset.is;
       const said = pointed(passport, pointer);
       const missing = pointer.endsWith('/source') ? 'declared' : '';
-      const text = String(said === undefined ? missing : said).replace(/\r\n?/g, '\n');
+      const text = visible(String(said === undefined ? missing : said));
       must(shownText(element) === text, `${pointer} is something else in the document`);
     }
     for (const list of document.querySelectorAll('[data-count]')) {

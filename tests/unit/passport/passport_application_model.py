@@ -30,7 +30,9 @@ model.OTHERS += [
     "https://a.example/<b>", "https://a.example/a b", "javascript:alert(1)", "data:text/html,x",
     "/a/b.css?x=1#y", "//a.example", "/", "/..", "/a/..", "/a/../b", "/a/..b", "/a?/..#", "/%2e",
     "git+https://h/org*", "*", "git+https://h/org/app@*", "https://h@*", "git@h:o/a@*",
-    "https://*", "a*b", "/@*", "a/b@*", "/a'b", "/a\"b", "/$a", "/é", "top", "bottom", "top-left",
+    "https://*", "a*b", "/@*", "a/b@*", "/a'b", "/a\"b", "/$a", "/é",
+    "a\u202eb", "\u2066a", "a\u061c", "a\u200f",
+    "a\u200db", "top", "bottom", "top-left",
     "bottom-right", "banner", "floating", "page_only", "browser_extension", "headers_only", "auto",
     "light", "dark"]
 

@@ -268,6 +268,14 @@ static void test_members(void **state)
     refused_member("version: [a]", "version", "must be text");
     refused_member("version: ''", "version", "1 to");
     refused_member("version: \"a\\tb\"", "version", "control");
+    refused_member("version: \"a\\u202Eb\"", "version", "direction of writing");
+    refused_member("version: \"\\u2066a\"", "version", "direction of writing");
+    refused_member("version: \"a\\x9Bb\"", "version", "control");
+    refused_member("model: {name: \"m\\u200F\"}", "model.name", "direction of writing");
+    refused_member("container: {digest: sha256:" H32 ", registry: \"r\\u202D\"}",
+                   "container.registry", "direction of writing");
+    refused_member("auditors: [{id: a, name: \"\\u2069\"}]", "auditors[0].name",
+                   "direction of writing");
     refused_member("validityDays: 0", "validityDays", "1 to 398");
     refused_member("validityDays: 399", "validityDays", "1 to 398");
     refused_member("validityDays: 1.5", "validityDays", "1 to 398");

@@ -118,6 +118,19 @@ static void test_good(void **state)
     says_not(text, "onclick");
 }
 
+/* Words that turn the direction of writing are alone in theirs, and what turns it is seen. */
+static void test_unseen(void **state)
+{
+    (void)state;
+    struct page page = page_of("'PII filter'", "'PII \xe2\x80\xae"
+                                               "retlif\xc2\x9b<\xe2\x81\xa6'");
+    says(written(&page),
+         "<bdi data-is=\"/auditors/0/name\">PII [U+202E]retlif[U+009B]&lt;[U+2066]</bdi>");
+    page = page_of("'My app ", "'My \xe2\x80\xaf\xe2\x80\x8f ");
+    says(written(&page), "<title>AI passport: My \xe2\x80\xaf[U+200F] ");
+    says(written(&page), "<h1><bdi data-is=\"/appName\">My \xe2\x80\xaf[U+200F] ");
+}
+
 /* Whatever the service found: before a script has looked, nothing is shown as good. */
 static void test_nothing_good(void **state)
 {
@@ -385,6 +398,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_good, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unseen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_good, setup, teardown),
         cmocka_unit_test_setup_teardown(test_states, setup, teardown),
         cmocka_unit_test_setup_teardown(test_declared, setup, teardown),

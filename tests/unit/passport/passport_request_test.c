@@ -60,6 +60,8 @@ static void test_faults(void **state)
         {"'1.0.0'", "''", "INVALID_REQUEST", "version"},
         {"'1.0.0'", "1", "INVALID_REQUEST", "version"},
         {"'1.0.0'", "'a\\u0000'", "INVALID_REQUEST", "version"},
+        {"'1.0.0'", "'1\\u202e0'", "INVALID_REQUEST", "version"},
+        {"'1.0.0'", "'1\\u0085'", "INVALID_REQUEST", "version"},
         {"'provenance':[", "'provenance':['x',", "INVALID_REQUEST", "provenance[0]"},
         {"'provenance':[", "'provenance':[{},{},{},{},", "INVALID_REQUEST", "provenance"},
         {"'interactions':['" OTHER "']", "'interactions':{}", "INVALID_REQUEST", "interactions"},
