@@ -63,10 +63,28 @@ static enum lucid_plugin_result revoke_decide(const struct lucid_plugin_host *ho
     return command->ret_known ? LUCID_PLUGIN_OK : draft(host, txn, command);
 }
 
+/* A request that has its passport renews none but the one that this follows. */
+static enum lucid_plugin_result follows_decide(const struct lucid_plugin_host *host,
+                                               struct lucid_plugin_txn *txn,
+                                               const struct passport_command *command,
+                                               struct lucid_plugin_why *why)
+{
+    struct passport_row row;
+    enum lucid_plugin_result result = row_get(host, txn, lucid_span_str(command->newest), &row);
+    if (result != LUCID_PLUGIN_OK) {
+        return result == LUCID_PLUGIN_ABSENT ? LUCID_PLUGIN_CORRUPT : result;
+    }
+    return strcmp(row.successor, command->ret_id) == 0
+               ? LUCID_PLUGIN_OK
+               : refuse(why, "PASSPORT_CONFLICT", "id",
+                        "another passport was issued for this request: sign a new one");
+}
+
 /* Whether the same request has its passport: OK, ABSENT. */
 static enum lucid_plugin_result known_decide(const struct lucid_plugin_host *host,
                                              struct lucid_plugin_txn *txn,
-                                             struct passport_command *command)
+                                             struct passport_command *command,
+                                             struct lucid_plugin_why *why)
 {
     struct lucid_plugin_bytes id;
     enum lucid_plugin_result result =
@@ -81,7 +99,7 @@ static enum lucid_plugin_result known_decide(const struct lucid_plugin_host *hos
     memcpy(command->ret_id, id.data, id.len);
     command->ret_id[id.len] = '\0';
     command->ret_known = true;
-    return LUCID_PLUGIN_OK;
+    return command->renews ? follows_decide(host, txn, command, why) : LUCID_PLUGIN_OK;
 }
 
 /* Whether the application's newest is still what the passport was made beside. */
@@ -146,7 +164,7 @@ static enum lucid_plugin_result issue_decide(const struct lucid_plugin_host *hos
                                              struct lucid_plugin_why *why)
 {
     struct lucid_plugin_bytes row;
-    enum lucid_plugin_result result = known_decide(host, txn, command);
+    enum lucid_plugin_result result = known_decide(host, txn, command, why);
     if (result != LUCID_PLUGIN_ABSENT) {
         return result;
     }

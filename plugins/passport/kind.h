@@ -107,7 +107,8 @@ struct passport_command {
 
     /* Of an issue. It is made for a log in which `newest` is the newest of its application ("":
      * there is none): when another came between, nothing is logged. The one that it supersedes,
-     * which then is newest, is neither revoked nor expired, and when it is renewed it is time. */
+     * which then is newest, is neither revoked nor expired, and when it is renewed it is time. A
+     * request that renews (`newest`) and has its passport already: only if that one follows it. */
     uint8_t request[LUCID_SHA256_BYTES];
     char application[64];
     char newest[PASSPORT_ID_BYTES_MAX + 1];

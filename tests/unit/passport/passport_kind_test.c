@@ -132,12 +132,75 @@ static void test_status(void **state)
     assert_int_equal(status_at(&row, row.expires_s + DAY, &at), STATUS_REVOKED);
 }
 
+/* --- decide ----------------------------------------------------------------------------------- */
+
+/* A log that has one passport, and another that follows it or does not. */
+struct lucid_plugin_txn {
+    struct lucid_buf row;   /* of the first */
+    const char *request_id; /* what the request was answered with */
+};
+
+static enum lucid_plugin_result fake_get(struct lucid_plugin_txn *txn, unsigned table,
+                                         struct lucid_plugin_bytes key,
+                                         struct lucid_plugin_bytes *ret)
+{
+    const struct passport_row row = row_make();
+    struct lucid_span wanted = lucid_span(key.data, key.len);
+    if (table == PASSPORT_REQUESTS) {
+        *ret =
+            (struct lucid_plugin_bytes){(const uint8_t *)txn->request_id, strlen(txn->request_id)};
+        return LUCID_PLUGIN_OK;
+    }
+    if (table != PASSPORT_PASSPORTS || !lucid_span_is(wanted, row.id)) {
+        return LUCID_PLUGIN_ABSENT;
+    }
+    *ret = (struct lucid_plugin_bytes){txn->row.data, txn->row.len};
+    return LUCID_PLUGIN_OK;
+}
+
+/* A request that has its passport already renews the one that this follows, and no other. */
+static void test_known_renewal(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request_id;
+        bool renews;
+        enum lucid_plugin_result result;
+    } cases[] = {
+        {"pass-successor00000", true, LUCID_PLUGIN_OK},
+        {"pass-successor00000", false, LUCID_PLUGIN_OK},
+        {"pass-elsewhere00000", true, LUCID_PLUGIN_REFUSED},
+        {"pass-elsewhere00000", false, LUCID_PLUGIN_OK},
+    };
+    const struct lucid_plugin_host host = {.txn_get = fake_get};
+    struct passport_row row = row_make();
+    memcpy(row.successor, "pass-successor00000", sizeof("pass-successor00000"));
+    row.succeeded_s = ISSUED + 4;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct lucid_plugin_txn txn = {.request_id = cases[i].request_id};
+        struct lucid_plugin_why why = {.code = NULL};
+        struct passport_command command = {.renews = cases[i].renews, .supersedes = true};
+        memcpy(command.newest, row.id, sizeof(command.newest));
+        passport_row_write(&row, &txn.row);
+        assert_int_equal(passport_kinds[0].decide(NULL, &host, &txn, &command, &why),
+                         cases[i].result);
+        assert_true(command.ret_known);
+        assert_string_equal(command.ret_id, cases[i].request_id);
+        if (cases[i].result == LUCID_PLUGIN_REFUSED) {
+            assert_string_equal(why.code, "PASSPORT_CONFLICT");
+            assert_string_equal(why.param, "id");
+        }
+        lucid_buf_fini(&txn.row);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_bad_rows),
         cmocka_unit_test(test_status),
+        cmocka_unit_test(test_known_renewal),
     };
     return cmocka_run_group_tests_name("passport kind", tests, NULL, NULL);
 }
