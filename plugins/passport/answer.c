@@ -58,15 +58,49 @@ const struct application *answer_application(const struct ask *ask, const struct
 
 /* --- requests --------------------------------------------------------------------------------- */
 
+/* What comes before the first of a byte, which is taken off, without spaces around it. */
+static struct lucid_span part_take(struct lucid_span *rest, char byte)
+{
+    const uint8_t *found = rest->len > 0 ? memchr(rest->data, byte, rest->len) : NULL;
+    size_t len = found != NULL ? (size_t)(found - rest->data) : rest->len;
+    size_t taken = found != NULL ? len + 1 : len;
+    struct lucid_span part = lucid_span(rest->data, len);
+    *rest = taken > 0 ? lucid_span(rest->data + taken, rest->len - taken) : *rest;
+    while (part.len > 0 && (part.data[0] == ' ' || part.data[0] == '\t')) {
+        part = lucid_span(part.data + 1, part.len - 1);
+    }
+    while (part.len > 0 && (part.data[part.len - 1] == ' ' || part.data[part.len - 1] == '\t')) {
+        part.len--;
+    }
+    return part;
+}
+
+/* q=0, q=0., q=0.000: not acceptable (RFC 9110, 12.4.2). */
+static bool is_weight_zero(struct lucid_span parameter)
+{
+    if (parameter.len < 3 || (parameter.data[0] | 0x20) != 'q' || parameter.data[1] != '=') {
+        return false;
+    }
+    for (size_t i = 2; i < parameter.len; i++) {
+        if (parameter.data[i] != '0' && !(i == 3 && parameter.data[i] == '.')) {
+            return false;
+        }
+    }
+    return parameter.data[2] == '0';
+}
+
 bool answer_accepts(const struct ask *ask, const char *type)
 {
     struct lucid_span accept = kit_span(ask->host->call_header(ask->call, "accept"));
     size_t len = strlen(type);
-    for (size_t at = 0; at + len <= accept.len; at++) {
-        bool begins = at == 0 || accept.data[at - 1] == ' ' || accept.data[at - 1] == ',';
-        uint8_t after = at + len < accept.len ? accept.data[at + len] : ',';
-        if (begins && (after == ',' || after == ';' || after == ' ') &&
-            strncasecmp((const char *)accept.data + at, type, len) == 0) {
+    while (accept.len > 0) {
+        struct lucid_span range = part_take(&accept, ',');
+        struct lucid_span name = part_take(&range, ';');
+        bool accepted = name.len == len && strncasecmp((const char *)name.data, type, len) == 0;
+        while (accepted && range.len > 0) {
+            accepted = !is_weight_zero(part_take(&range, ';'));
+        }
+        if (accepted) {
             return true;
         }
     }

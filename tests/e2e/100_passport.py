@@ -143,6 +143,12 @@ with case("shown to everybody: whole, bare, and as a package that verifies"):
     equal(bare.body, canonical(DOCUMENT))
     package = service.client.get(f"/v1/passports/{ID}?bundle=1")
     equal((package.status, package.header("content-type")), (200, BUNDLE))
+    for accept, got in ((f"{MEDIA};q=0", "application/json"),
+                        (f"{MEDIA}; charset=x ; Q=0.00, */*", "application/json"),
+                        (f"{MEDIA};q=0.001", MEDIA), (f"text/html,\t{MEDIA.upper()} ;q=1", MEDIA),
+                        (f"x{MEDIA}, {MEDIA}x, a={MEDIA}", "application/json")):
+        answer = service.client.get(f"/v1/passports/{ID}", headers={"accept": accept})
+        equal(answer.header("content-type").split(";")[0], got, accept)
     equal(service.client.get(f"/v1/passports/{ID}", headers={"accept": BUNDLE}).json().keys(),
           package.json().keys())
     package = package.json()
