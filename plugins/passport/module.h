@@ -30,6 +30,7 @@ struct passport_module {
     struct lucid_arena arena;             /* of applications and keys */
     struct applications applications;
     uint8_t trusted[VERIFY_KEYS_MAX][PASSPORT_KEY_BYTES]; /* of other issuers */
+    uint8_t trusted_issuers[VERIFY_KEYS_MAX];             /* package.h */
     size_t trusted_count;
     bool allow_mock;
     bool has_policy; /* else the built-in one */

@@ -1,6 +1,7 @@
 /* Packages: everything that a verification needs, in one document. */
 #include "plugins/passport/package.h"
 
+#include "base/assert.h"
 #include "plugins/verifier/canonical.h"
 #include "plugins/verifier/field.h"
 #include "plugins/verifier/jose.h"
@@ -172,16 +173,49 @@ static bool is_ed25519(const struct field *jwk)
            crv != NULL && jcs_type(crv) == JCS_STRING && lucid_span_is(jcs_string(crv), "Ed25519");
 }
 
+/* A key as it is read, and whose it is. */
+struct owned_key {
+    uint8_t key[PASSPORT_KEY_BYTES];
+    struct lucid_span issuer; /* len 0: not said */
+};
+
+static bool owned_key_read(const struct field *jwk, struct owned_key *ret)
+{
+    struct jose_key key;
+    struct lucid_why said = {.code = NULL};
+    if (jose_key_read(jwk->value, &key, &said) != LUCID_OK) {
+        return field_refuse(jwk, "%s", said.text);
+    }
+    *ret = (struct owned_key){.issuer = {.data = NULL}};
+    memcpy(ret->key, key.x, PASSPORT_KEY_BYTES);
+    if (jcs_member(jwk->value, "iss") == NULL) {
+        return true;
+    }
+    struct field issuer = field_must(jwk, "iss");
+    return field_text(&issuer, 1, 4 * PASSPORT_ISSUER_CHARS_MAX, &ret->issuer);
+}
+
+static uint8_t issuer_number(const struct owned_key *keys, size_t at)
+{
+    size_t first = 0;
+    while (first < at &&
+           (keys[at].issuer.len == 0 || !lucid_span_equal(keys[first].issuer, keys[at].issuer))) {
+        first++;
+    }
+    return (uint8_t)first;
+}
+
 enum lucid_error package_keys_read(struct lucid_span jwks, struct lucid_arena *arena,
-                                   uint8_t (*ret)[PASSPORT_KEY_BYTES], size_t max,
-                                   size_t *ret_count, struct lucid_why *why)
+                                   uint8_t (*ret)[PASSPORT_KEY_BYTES], uint8_t *ret_issuers,
+                                   size_t max, size_t *ret_count, struct lucid_why *why)
 {
     static const struct jcs_limits limits = {.depth_max = KEYS_DEPTH_MAX,
                                              .values_max = KEYS_VALUES_MAX};
     struct field_reading reading = {.code = "INVALID_KEY", .arena = arena, .why = why};
     const struct jcs_value *root = NULL;
     size_t count = 0;
-    uint8_t(*keys)[PASSPORT_KEY_BYTES] = lucid_arena_alloc(arena, (max + 1) * PASSPORT_KEY_BYTES);
+    lucid_assert(max <= UINT8_MAX + 1);
+    struct owned_key *keys = lucid_arena_alloc(arena, (max + 1) * sizeof(*keys));
     struct lucid_span copy = lucid_arena_copy(arena, jwks);
     if (keys == NULL || copy.data == NULL) {
         return LUCID_RETRY_MEMORY;
@@ -201,22 +235,24 @@ enum lucid_error package_keys_read(struct lucid_span jwks, struct lucid_arena *a
     field_array(&list, 0, KEY_ELEMENTS_MAX);
     struct field element = field_walk(&list);
     while (field_next(&list, &element) && field_object(&element, NULL)) {
-        struct jose_key key;
-        struct lucid_why said = {.code = NULL};
         if (!is_ed25519(&element)) {
             continue;
         }
         if (count == max) {
             field_refuse(&list, "must have at most %zu Ed25519 keys", max);
-        } else if (jose_key_read(element.value, &key, &said) != LUCID_OK) {
-            field_refuse(&element, "%s", said.text);
-        } else {
-            memcpy(keys[count++], key.x, PASSPORT_KEY_BYTES);
+        } else if (owned_key_read(&element, &keys[count])) {
+            count++;
         }
     }
-    if (reading.error == LUCID_OK) {
-        memcpy(ret, keys, count * PASSPORT_KEY_BYTES);
-        *ret_count = count;
+    if (reading.error != LUCID_OK) {
+        return reading.error;
     }
-    return reading.error;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(ret[i], keys[i].key, PASSPORT_KEY_BYTES);
+        if (ret_issuers != NULL) {
+            ret_issuers[i] = issuer_number(keys, i);
+        }
+    }
+    *ret_count = count;
+    return LUCID_OK;
 }

@@ -43,10 +43,12 @@ void package_write(const struct package *package, struct lucid_buf *out);
 enum lucid_error package_read(struct lucid_span text, struct lucid_arena *arena,
                               struct package *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* The Ed25519 keys of a JWK set ("keys"; other kinds of keys are read over), at most max.
- * INVALID_KEY. */
+/* The Ed25519 keys of a JWK set ("keys"; other kinds of keys are read over), at most max (256).
+ * ret_issuers: of each the place of the first with the same "iss"; one that has none is alone.
+ * NULL: not asked. INVALID_KEY. */
 enum lucid_error package_keys_read(struct lucid_span jwks, struct lucid_arena *arena,
-                                   uint8_t (*ret)[PASSPORT_KEY_BYTES], size_t max,
-                                   size_t *ret_count, struct lucid_why *why) LUCID_WARN_UNUSED;
+                                   uint8_t (*ret)[PASSPORT_KEY_BYTES], uint8_t *ret_issuers,
+                                   size_t max, size_t *ret_count,
+                                   struct lucid_why *why) LUCID_WARN_UNUSED;
 
 #endif

@@ -20,6 +20,7 @@ struct subject {
     struct passport_row row;
     struct status_entry status;
     uint8_t keys[VERIFY_KEYS_MAX][PASSPORT_KEY_BYTES]; /* own ones first */
+    uint8_t issuers[VERIFY_KEYS_MAX];                  /* ours have 0 */
     size_t own_count;
     size_t key_count;
     struct verify_input input;
@@ -172,7 +173,8 @@ static bool document_ed25519(const uint8_t key[DOCUMENT_KEY_BYTES], struct lucid
     return gather_ed25519(key, message, signature, context);
 }
 
-/* One of another log: there is what it brings with it, by keys that are trusted here. */
+/* One of another log: there is what it brings with it, by keys that are trusted here. Appraising
+ * takes long; nobody has it done by a document that no such key signed. */
 static enum lucid_error others(struct ask *ask, struct subject *subject)
 {
     const struct passport_module *module = module_of(ask);
@@ -182,7 +184,17 @@ static enum lucid_error others(struct ask *ask, struct subject *subject)
         .verify = document_ed25519,
         .context = (void *)(uintptr_t)ask->host,
     };
+    bool signed_here = false;
     subject->input.status_list = subject->package.status;
+    enum lucid_error error =
+        verify_is_signed(&subject->input, &subject->passport, &ask->arena, &signed_here);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    if (!signed_here) {
+        evidence_say(subject, VERIFY_SKIPPED, "evidence.not_looked_at", "");
+        return LUCID_OK;
+    }
     return evidence_replay(&subject->passport, subject->package.appraisals,
                            subject->package.appraisal_count, &trust, &ask->arena,
                            &subject->input.evidence);
@@ -197,6 +209,14 @@ static enum lucid_error keys_load(struct ask *ask, struct subject *subject)
     subject->key_count = subject->own_count + module->trusted_count;
     memcpy(subject->keys[subject->own_count], module->trusted,
            module->trusted_count * sizeof(module->trusted[0]));
+    for (size_t i = 0; i < module->trusted_count; i++) {
+        subject->issuers[subject->own_count + i] = (uint8_t)(1 + module->trusted_issuers[i]);
+    }
+    subject->input.keys = (const uint8_t(*)[PASSPORT_KEY_BYTES])subject->keys;
+    subject->input.issuers = subject->issuers;
+    subject->input.key_count = subject->key_count;
+    subject->input.ed25519 = gather_ed25519;
+    subject->input.context = (void *)(uintptr_t)ask->host;
     return error;
 }
 
@@ -238,12 +258,8 @@ static enum lucid_error subject_verify(struct ask *ask, struct subject *subject,
     struct verify_input *input = &subject->input;
     input->text = subject->package.passport;
     input->now_s = ask->now_ms / SECOND_MS;
-    input->keys = (const uint8_t(*)[PASSPORT_KEY_BYTES])subject->keys;
-    input->key_count = subject->key_count;
     input->origin = subject->origin;
     input->mock_allowed = module_of(ask)->allow_mock;
-    input->ed25519 = gather_ed25519;
-    input->context = (void *)(uintptr_t)ask->host;
     return verify_run(input, &ask->arena, ret);
 }
 

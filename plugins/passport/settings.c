@@ -78,8 +78,8 @@ static enum lucid_error trusted(struct passport_module *module, struct lucid_why
     if (error != LUCID_OK || text.len == 0) {
         return error;
     }
-    error = package_keys_read(text, &module->arena, module->trusted, VERIFY_KEYS_MAX / 2,
-                              &module->trusted_count, &inner);
+    error = package_keys_read(text, &module->arena, module->trusted, module->trusted_issuers,
+                              VERIFY_KEYS_MAX / 2, &module->trusted_count, &inner);
     return lucid_category(error) == LUCID_CATEGORY_REFUSE ? invalid(key, why, inner.text) : error;
 }
 

@@ -101,21 +101,48 @@ static enum lucid_error check_form(struct work *work)
     return LUCID_OK;
 }
 
+/* Which of the trusted keys it is; key_count: none. */
+static size_t key_index(const struct verify_input *input, const uint8_t key[PASSPORT_KEY_BYTES])
+{
+    size_t i = 0;
+    while (i < input->key_count && memcmp(input->keys[i], key, PASSPORT_KEY_BYTES) != 0) {
+        i++;
+    }
+    return i;
+}
+
 static bool is_trusted(const struct verify_input *input, const uint8_t key[PASSPORT_KEY_BYTES])
 {
-    for (size_t i = 0; i < input->key_count; i++) {
-        if (memcmp(input->keys[i], key, PASSPORT_KEY_BYTES) == 0) {
-            return true;
-        }
+    return key_index(input, key) < input->key_count;
+}
+
+/* Whether the signature fits the key in the passport. */
+static enum lucid_error is_signed(const struct verify_input *input, const struct passport *passport,
+                                  struct lucid_arena *arena, bool *ret)
+{
+    struct lucid_span message;
+    enum lucid_error error = passport_signing_input(passport, arena, &message);
+    if (error == LUCID_OK) {
+        *ret = input->ed25519(passport->public_key, message, passport->signature, input->context);
     }
-    return false;
+    return error;
+}
+
+enum lucid_error verify_is_signed(const struct verify_input *input, const struct passport *passport,
+                                  struct lucid_arena *arena, bool *ret)
+{
+    if (is_trusted(input, passport->public_key)) {
+        return is_signed(input, passport, arena, ret);
+    }
+    *ret = false;
+    return LUCID_OK;
 }
 
 /* key, signature. */
 static enum lucid_error check_signature(struct work *work)
 {
     const struct passport *passport = &work->verify->passport;
-    struct lucid_span message;
+    bool fits = false;
     if (work->algorithm.len > 0) {
         return LUCID_OK; /* whatever the key is, it is none of Ed25519 */
     }
@@ -124,12 +151,11 @@ static enum lucid_error check_signature(struct work *work)
     lucid_hex_encode(passport->public_key, 8, key);
     say_that(work, VERIFY_KEY, trusted ? VERIFY_PASS : VERIFY_UNKNOWN,
              trusted ? "key.trusted" : "key.unknown", "%s", key);
-    enum lucid_error error = passport_signing_input(passport, work->arena, &message);
+    enum lucid_error error = is_signed(work->input, passport, work->arena, &fits);
     if (error != LUCID_OK) {
         return error;
     }
-    if (!work->input->ed25519(passport->public_key, message, passport->signature,
-                              work->input->context)) {
+    if (!fits) {
         say(work, VERIFY_SIGNATURE, VERIFY_FAIL, "signature.wrong");
     } else if (trusted) {
         say(work, VERIFY_SIGNATURE, VERIFY_PASS, "signature.ok");
@@ -307,13 +333,18 @@ static void say_status(struct work *work, const struct status_entry *entry)
     }
 }
 
-/* A list speaks only of what its own log issued: who else is trusted is silent about this one. */
+/* A list speaks only of what its own log issued: who else is trusted is silent about this one.
+ * Whose key signed says so, not what the passport says of itself. */
 static bool is_same_issuer(const struct work *work, const struct status_list *list, size_t key)
 {
+    const struct verify_input *input = work->input;
     const struct passport *passport = &work->verify->passport;
-    return passport->issuer.len > 0
-               ? lucid_span_equal(list->issuer, passport->issuer)
-               : memcmp(work->input->keys[key], passport->public_key, PASSPORT_KEY_BYTES) == 0;
+    size_t own = key_index(input, passport->public_key);
+    if (passport->issuer.len > 0 && !lucid_span_equal(list->issuer, passport->issuer)) {
+        return false;
+    }
+    return own == key || (passport->issuer.len > 0 && own < input->key_count &&
+                          input->issuers != NULL && input->issuers[own] == input->issuers[key]);
 }
 
 static enum lucid_error check_list(struct work *work)

@@ -87,12 +87,14 @@ struct verify_input {
     uint64_t now_s;
     const uint8_t (*keys)[PASSPORT_KEY_BYTES]; /* trusted */
     size_t key_count;
+    const uint8_t *issuers;   /* of each key: those of one issuer have the same number, and sign
+                                 status   lists of each other's passports. NULL: each has its own */
     struct lucid_span origin; /* of the page that shows it; len 0: not asked */
     bool mock_allowed;        /* else a mock one is invalid ("evidence.mock") */
     unsigned slsa_level_min;  /* 0: any */
     struct verify_evidence evidence;
-    /* At most one of: a status list (its signature must be by one of the keys), or what the log
-     * says itself. */
+    /* At most one of: a status list (its signature must be by the passport's key, or another of the
+     * same issuer), or what the log says itself. */
     struct lucid_span status_list;     /* compact JWS; len 0: none */
     const struct status_entry *status; /* NULL: none; the log's own word of now */
     struct verify_result log; /* the check `log` as the caller found it; outcome SKIPPED: nobody */
@@ -113,6 +115,11 @@ struct verify {
 /* LUCID_RETRY_MEMORY; nothing else: what is wrong is in the result. */
 enum lucid_error verify_run(const struct verify_input *input, struct lucid_arena *arena,
                             struct verify *ret) LUCID_WARN_UNUSED;
+
+/* Whether one of the keys signed it: what has to be so before work is done for it. Of the input
+ * keys and ed25519 are looked at. LUCID_RETRY_MEMORY. */
+enum lucid_error verify_is_signed(const struct verify_input *input, const struct passport *passport,
+                                  struct lucid_arena *arena, bool *ret) LUCID_WARN_UNUSED;
 
 /* Appends the members of the answer, without braces; those of a passport that could not be read are
  * null, auditors empty; "status" is "unknown" where it is not known:

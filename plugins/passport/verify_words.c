@@ -22,6 +22,8 @@ static const struct {
     {"evidence.differs", "appraising the evidence again gives another result than was recorded"},
     {"evidence.key_unknown", "the appraisal is signed by a key that is not known here"},
     {"evidence.mock", "the evidence is made by a program for tests, no hardware vouches for it"},
+    {"evidence.not_looked_at",
+     "the evidence was not looked at: no key that is trusted signed the passport"},
     {"evidence.recorded", "the passport says what the recorded appraisal says"},
     {"evidence.revoked_since", "what the evidence rests on was revoked since the appraisal"},
     {"evidence.same", "the evidence was appraised again, with the same result"},

@@ -100,10 +100,39 @@ with case("changed documents, and evidence that does not fit, are never valid"):
            "unknown")
     judged({**GOOD, "appraisals": BAD["appraisals"]}, "invalid")
 
-with case("a service without those keys decides nothing"):
+SEED = hashlib.sha256(b"an issuer that is trusted as well").digest()
+JWK = {"kty": "OKP", "crv": "Ed25519", "x": kit_attest.b64url(bytes.fromhex(
+    kit.ED25519.public(SEED)))}
+
+
+def trusting(*keys):
+    checker.restart(passport_trusted_jwks=jwks_file({"keys": list(keys)}))
+
+
+with case("a trusted issuer that takes this service's name: its list says nothing of that one"):
+    trusting(*KEYS["keys"], JWK)
+    own = checker.client.get("/v1/passports/status").body.decode()
+    name = json.loads(kit_attest.b64url_read(own.split(".")[1]))["iss"]
+    for passport in ({**GOOD["passport"], "issuer": name}, GOOD["passport"]):
+        checks = judged({**GOOD, "passport": resign(passport, SEED), "status": own}, "unknown")
+        equal((checks["signature"]["outcome"], checks["status"]["code"], checks["log"]["outcome"]),
+              ("pass", "status.list_other", "skipped"))
+    equal(judged({**GOOD, "status": own}, "unknown")["status"]["code"], "status.list_other")
+
+with case("a list by another key counts if the set says that both are of one issuer"):
+    replaced = {**GOOD, "passport": resign(GOOD["passport"], SEED)}
+    equal(judged(replaced, "unknown")["status"]["code"], "status.list_other")
+    issued_by = [{**jwk, "iss": "them"} for jwk in (*KEYS["keys"], JWK)]
+    trusting(*issued_by)
+    equal(judged(replaced, "valid")["status"]["code"], "status.good")
+    trusting(*issued_by[:-1], {**JWK, "iss": "others"})
+    equal(judged(replaced, "unknown")["status"]["code"], "status.list_other")
+
+with case("a service without those keys decides nothing, and appraises nothing"):
     checker.restart(passport_trusted_jwks="")
-    checks = judged(GOOD, "unknown")
-    equal(checks["key"]["code"], "key.unknown")
+    for appraisals in (GOOD["appraisals"], BAD["appraisals"]):
+        checks = judged({**GOOD, "appraisals": appraisals}, "unknown")
+        equal(checks["key"]["code"], "key.unknown")
 
 with case("where mock is not allowed, others' is invalid as well"):
     checker.restart(passport_trusted_jwks=jwks_file(KEYS), passport_allow_mock="false")

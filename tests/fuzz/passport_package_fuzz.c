@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         lucid_buf_fini(&second);
     }
     why = (struct lucid_why){.code = NULL};
-    error = package_keys_read(lucid_span(data, size), &arena, keys, 4, &count, &why);
+    error = package_keys_read(lucid_span(data, size), &arena, keys, NULL, 4, &count, &why);
     lucid_assert(error == LUCID_OK ? count <= 4 : error == LUCID_RETRY_MEMORY || why.code != NULL);
     lucid_arena_fini(&arena);
     return 0;

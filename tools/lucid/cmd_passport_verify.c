@@ -150,6 +150,7 @@ static enum lucid_error job_run(struct job *job, struct lucid_why *why)
     enum lucid_error error = package_take(job, why);
     input->text = job->package.passport;
     input->keys = (const uint8_t(*)[PASSPORT_KEY_BYTES])job->keys.keys;
+    input->issuers = job->keys.issuers;
     input->key_count = job->keys.count;
     input->status_list =
         job->status.len > 0 ? verifier_trim(lucid_buf_span(&job->status)) : job->package.status;

@@ -128,6 +128,7 @@ enum cli_exit verifier_keys_load(struct cli *cli, struct verifier_keys *ret)
     enum cli_exit code = CLI_OK;
     for (size_t i = 0; code == CLI_OK && cli_value_at(cli, "key", i) != NULL; i++) {
         const char *text = cli_value_at(cli, "key", i);
+        size_t first = ret->count;
         if (ret->count == RECORD_KEYS_MAX) {
             return cli_fail(cli, CLI_USAGE, NULL, "key", "too many keys");
         }
@@ -136,6 +137,7 @@ enum cli_exit verifier_keys_load(struct cli *cli, struct verifier_keys *ret)
         } else {
             code = jwks_load(cli, text, ret);
         }
+        memset(ret->issuers + first, (int)first, ret->count - first);
     }
     return code;
 }

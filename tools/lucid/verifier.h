@@ -21,6 +21,7 @@ json_t *verifier_base64(struct lucid_span bytes);
 /* The Ed25519 keys that the caller believes. */
 struct verifier_keys {
     uint8_t keys[RECORD_KEYS_MAX][DOCUMENT_KEY_BYTES];
+    uint8_t issuers[RECORD_KEYS_MAX]; /* of each: the place of the first of the same --key */
     size_t count;
 };
 

@@ -111,7 +111,7 @@ static enum lucid_error keys_parse(struct lucid_span text, struct lucid_arena *a
 {
     uint8_t keys[2][PASSPORT_KEY_BYTES];
     size_t count;
-    return package_keys_read(text, arena, keys, 2, &count, why);
+    return package_keys_read(text, arena, keys, NULL, 2, &count, why);
 }
 
 static void test_keys(void **state)
@@ -128,6 +128,9 @@ static void test_keys(void **state)
         {"'x':'11", "'x':'1", "INVALID_KEY", "keys[0]"},
         {"'x':'11", "'d':'AA','x':'11", "INVALID_KEY", "keys[0]"},
         {"]}", "]", "INVALID_KEY", ""},
+        {"'kty'", "'iss':'a.example','kty'", NULL, ""},
+        {"'kty'", "'iss':'','kty'", "INVALID_KEY", "keys[0].iss"},
+        {"'kty'", "'iss':7,'kty'", "INVALID_KEY", "keys[0].iss"},
     };
     kit_faults("{'keys':[" JWK "]}", faults, sizeof(faults) / sizeof(faults[0]), keys_parse);
     struct lucid_arena arena;
@@ -137,7 +140,7 @@ static void test_keys(void **state)
     lucid_arena_init(&arena, 1U << 20);
     assert_int_equal(
         package_keys_read(kit_text("{'keys':[{'kty':'EC'}," JWK "]}", NULL, NULL, &text), &arena,
-                          keys, 2, &count, NULL),
+                          keys, NULL, 2, &count, NULL),
         LUCID_OK);
     assert_int_equal(count, 1);
     assert_int_equal(keys[0][0], 0xd7);
@@ -145,13 +148,38 @@ static void test_keys(void **state)
     lucid_arena_fini(&arena);
 }
 
+/* Keys of one issuer have one number; those that name none are alone. */
+static void test_key_issuers(void **state)
+{
+    (void)state;
+#define OF(name)                                                                                   \
+    "{'crv':'Ed25519','iss':'" name "',"                                                           \
+    "'kty':'OKP','x':'11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'}"
+    static const uint8_t want[] = {0, 1, 2, 1, 4, 2};
+    struct lucid_arena arena;
+    struct lucid_buf text = {.bytes_max = 0};
+    uint8_t keys[6][PASSPORT_KEY_BYTES];
+    uint8_t issuers[6];
+    size_t count = 0;
+    lucid_arena_init(&arena, 1U << 20);
+    assert_int_equal(package_keys_read(kit_text("{'keys':[" JWK "," OF("a") "," OF("b") "," OF(
+                                                    "a") "," JWK "," OF("b") "]}",
+                                                NULL, NULL, &text),
+                                       &arena, keys, issuers, 6, &count, NULL),
+                     LUCID_OK);
+    assert_int_equal(count, 6);
+    assert_memory_equal(issuers, want, sizeof(want));
+    lucid_buf_fini(&text);
+    lucid_arena_fini(&arena);
+#undef OF
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_again),
-        cmocka_unit_test(test_bare),
-        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_faults),      cmocka_unit_test(test_again),
+        cmocka_unit_test(test_bare),        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_key_issuers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

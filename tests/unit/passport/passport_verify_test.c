@@ -137,7 +137,7 @@ static void test_vectors(void **state)
         vector(world, member(root, "keys", "").text, member(root, "keysSha256", "").text);
     struct text input_digest = member(root, "signingInputSha256", "");
     assert_int_equal(
-        package_keys_read(jwks, &world->arena, world->keys, 2, &world->input.key_count, NULL),
+        package_keys_read(jwks, &world->arena, world->keys, NULL, 2, &world->input.key_count, NULL),
         LUCID_OK);
     assert_int_equal(world->input.key_count, 1);
     world->input.now_s = 1705708800; /* 2024-01-20T00:00:00Z */
@@ -508,15 +508,26 @@ static void test_lists(void **state)
 /* Who is trusted for passports of its own says nothing of those of others. */
 static void test_list_issuers(void **state)
 {
+    static const uint8_t same[] = {3, 3};
+    static const uint8_t others[] = {0, 1};
     struct world *world = *state;
     struct list_case row = {NOW_S,       KIT_ISSUER,    true,        STATUS_VALID,
                             VERIFY_PASS, "status.good", VERIFY_VALID};
     memcpy(world->keys[1], world->other.public_key, PASSPORT_KEY_BYTES);
     world->input.key_count = 2;
+    world->input.issuers = same;
     list_run(world, &row, NULL, NULL); /* its key was replaced since */
     row.outcome = VERIFY_UNKNOWN;
     row.code = "status.list_other";
     row.verdict = VERIFY_VERDICT_UNKNOWN;
+    world->input.issuers = others; /* whatever name the passport gives itself */
+    list_run(world, &row, NULL, NULL);
+    world->input.issuers = NULL;
+    list_run(world, &row, NULL, NULL);
+    row.kind = STATUS_REVOKED;
+    list_run(world, &row, NULL, NULL);
+    row.kind = STATUS_VALID;
+    world->input.issuers = same;
     list_run(world, &row, "'issuer':'" KIT_ISSUER "',", "");
     row.other_key = false;
     row.outcome = VERIFY_PASS;
@@ -533,6 +544,30 @@ static void test_list_issuers(void **state)
     row.code = "status.list_before";
     row.verdict = VERIFY_VERDICT_UNKNOWN;
     list_run(world, &row, NULL, NULL);
+}
+
+/* Before anything is done for it: a key that is trusted, and its signature. */
+static void test_is_signed(void **state)
+{
+    struct world *world = *state;
+    struct passport passport;
+    enum passport_fault fault;
+    bool is_signed = false;
+    struct lucid_span text = kit_signed(NULL, NULL, &world->key, &world->arena);
+    assert_int_equal(passport_read(text, &world->arena, &passport, &fault, NULL), LUCID_OK);
+    assert_int_equal(verify_is_signed(&world->input, &passport, &world->arena, &is_signed),
+                     LUCID_OK);
+    assert_true(is_signed);
+    passport.signature[0] ^= 1;
+    assert_int_equal(verify_is_signed(&world->input, &passport, &world->arena, &is_signed),
+                     LUCID_OK);
+    assert_false(is_signed);
+    text = kit_signed(NULL, NULL, &world->other, &world->arena);
+    assert_int_equal(passport_read(text, &world->arena, &passport, &fault, NULL), LUCID_OK);
+    is_signed = true;
+    assert_int_equal(verify_is_signed(&world->input, &passport, &world->arena, &is_signed),
+                     LUCID_OK);
+    assert_false(is_signed);
 }
 
 /* --- the answer ------------------------------------------------------------------------------- */
@@ -622,6 +657,7 @@ int main(void)
         ROW(test_status_of_the_log),
         ROW(test_lists),
         ROW(test_list_issuers),
+        ROW(test_is_signed),
         ROW(test_answer),
         ROW(test_codes),
     };
