@@ -174,7 +174,7 @@ static void it_is_tagged_and_open(void **state)
     assert_true(answer_has(&answer, "Content-Type", "application/json"));
     assert_true(answer_has(&answer, "Access-Control-Allow-Origin", "*"));
     assert_true(answer_has(&answer, "Cache-Control", "no-cache"));
-    char tag[64];
+    char tag[80];
     char condition[128];
     assert_true(answer_header(&answer, "ETag", tag, sizeof(tag)));
     answer_free(&answer);

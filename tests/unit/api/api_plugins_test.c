@@ -206,8 +206,8 @@ static void the_service_keeps_the_rest(void **state)
 
 static void tags(void **state)
 {
-    char tag[64];
-    char given[96];
+    char tag[80];
+    char given[128];
     struct answer answer;
     (void)state;
     static const struct {
