@@ -51,6 +51,11 @@ void answer_status(const struct ask *ask, const struct passport_row *row, struct
     passport_row_status(row, ask->now_ms / SECOND_MS, module_of(ask)->overlap_s, ret);
 }
 
+bool answer_disallowed(const struct ask *ask, const struct passport_row *row)
+{
+    return row->mock && !module_of(ask)->allow_mock;
+}
+
 const struct application *answer_application(const struct ask *ask, const struct passport_row *row)
 {
     return applications_find(&module_of(ask)->applications, lucid_span_str(row->application));
@@ -122,6 +127,9 @@ void answer_status_write(struct ask *ask, const struct passport_row *row)
     struct status_entry entry;
     answer_status(ask, row, &entry);
     lucid_json_member_cstr(&ask->out, "status", status_kind_name(entry.kind));
+    if (answer_disallowed(ask, row)) {
+        lucid_json_member_cstr(&ask->out, "disallowed", "mock");
+    }
     if (entry.at_s != 0) {
         passport_date_write(&ask->out, "since", entry.at_s);
     }

@@ -76,9 +76,12 @@ enum lucid_error answer_find(struct ask *ask, struct passport_row *ret) LUCID_WA
 enum lucid_error answer_submitted(struct ask *ask, struct passport_row *ret) LUCID_WARN_UNUSED;
 /* Its status at the time of the request. */
 void answer_status(const struct ask *ask, const struct passport_row *row, struct status_entry *ret);
+/* Whether this service takes it no longer, whatever its status: of mock evidence, and
+ * passport.allow_mock is off now. */
+bool answer_disallowed(const struct ask *ask, const struct passport_row *row);
 /* The application that it is of, if it is configured still; or NULL. */
 const struct application *answer_application(const struct ask *ask, const struct passport_row *row);
-/* Appends members to ask->out: "status","since"?,"reason"?,"supersededBy"? */
+/* Appends members to ask->out: "status","disallowed"?,"since"?,"reason"?,"supersededBy"? */
 void answer_status_write(struct ask *ask, const struct passport_row *row);
 /* Appends an object: what a list says of it. */
 void answer_row_write(struct ask *ask, const struct passport_row *row);

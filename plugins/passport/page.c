@@ -192,6 +192,24 @@ static void head_begin(struct lucid_buf *out, const char *theme)
     asset_link(out, "<link rel=\"stylesheet\" href=\"", "style.css", "\">\n");
 }
 
+/* The address of the document, as the header X-Lucid-Passport has it. */
+static void announce(const struct page *page, struct lucid_buf *out)
+{
+    struct lucid_buf url = {0};
+    lucid_buf_span_put(&url, page->base_url);
+    lucid_buf_str(&url, "/v1/passports/");
+    lucid_buf_span_put(&url, page->passport->id);
+    lucid_buf_str(&url, "?document=1");
+    struct discovery discovery = {
+        .passport = page->passport, .url = lucid_buf_span(&url), .application = page->application};
+    memcpy(discovery.digest, page->digest, sizeof(discovery.digest));
+    discovery_link_write(&discovery, out);
+    lucid_buf_char(out, '\n');
+    discovery_meta_write(&discovery, out);
+    lucid_buf_char(out, '\n');
+    lucid_buf_fini(&url);
+}
+
 static void head_write(const struct page *page, struct lucid_buf *out)
 {
     const struct application *application = page->application;
@@ -204,22 +222,13 @@ static void head_write(const struct page *page, struct lucid_buf *out)
         lucid_buf_str(out, "\">\n");
     }
     lucid_buf_fini(&css);
-    struct lucid_buf url = {0}; /* as the header X-Lucid-Passport has it */
-    lucid_buf_span_put(&url, page->base_url);
-    lucid_buf_str(&url, "/v1/passports/");
-    lucid_buf_span_put(&url, page->passport->id);
-    lucid_buf_str(&url, "?document=1");
-    struct discovery discovery = {
-        .passport = page->passport, .url = lucid_buf_span(&url), .application = application};
-    memcpy(discovery.digest, page->digest, sizeof(discovery.digest));
-    discovery_link_write(&discovery, out);
-    lucid_buf_char(out, '\n');
-    discovery_meta_write(&discovery, out);
-    lucid_buf_str(out, "\n<title>AI passport: ");
+    if (!page->disallowed) {
+        announce(page, out);
+    }
+    lucid_buf_str(out, "<title>AI passport: ");
     page_visible(out, page->passport->app_name);
     lucid_buf_str(out, "</title>\n");
     asset_link(out, "<script defer src=\"", "verify.js", "\"></script>\n</head>\n");
-    lucid_buf_fini(&url);
 }
 
 /* --- what is bad at once -----------------------------------------------------------------------
@@ -293,6 +302,12 @@ static void status_banner(const struct page *page, struct lucid_buf *out)
 static void banners(const struct page *page, struct lucid_buf *out)
 {
     status_banner(page, out);
+    if (page->disallowed) {
+        lucid_buf_str(out,
+                      "<div class=\"banner bad\"><strong>Mock is no longer taken here.</strong> "
+                      "<p>It was issued when this service took mock evidence. Do not rely on "
+                      "it.</p></div>\n");
+    }
     if (page->passport->is_mock) {
         lucid_buf_str(out,
                       "<div class=\"banner warn\"><strong>Mock: proves nothing about "
@@ -329,19 +344,35 @@ static void title_write(const struct page *page, struct lucid_buf *out)
     lucid_buf_str(out, "</p></div>\n</header>\n");
 }
 
+/* What stands there until the script has checked; for good where no check can help. */
+static void headline_write(const struct page *page, struct lucid_buf *out)
+{
+    lucid_buf_printf(out,
+                     "<section class=\"verdict\" id=\"verdict\" data-outcome=\"%s\" "
+                     "aria-labelledby=\"verdict-title\">\n"
+                     "<div role=\"status\" aria-live=\"polite\">\n",
+                     page->disallowed ? "fail" : "none");
+    if (page->disallowed) {
+        lucid_buf_str(out, "<h2 id=\"verdict-title\">This service no longer takes mock</h2>\n"
+                           "<p id=\"verdict-text\">Do not rely on this passport: its evidence "
+                           "came from a program that stands in for trusted hardware.</p>\n");
+        return;
+    }
+    lucid_buf_str(out, "<h2 id=\"verdict-title\">Not checked by your browser yet</h2>\n"
+                       "<p id=\"verdict-text\">What stands below is what the issuer says. A small "
+                       "script of this page repeats the checks in your browser; until it has, take "
+                       "nothing here as verified.</p>\n");
+}
+
 static void verdict_write(const struct page *page, struct lucid_buf *out)
 {
-    lucid_buf_str(
-        out, "<section class=\"verdict\" id=\"verdict\" data-outcome=\"none\" "
-             "aria-labelledby=\"verdict-title\">\n"
-             "<div role=\"status\" aria-live=\"polite\">\n"
-             "<h2 id=\"verdict-title\">Not checked by your browser yet</h2>\n"
-             "<p id=\"verdict-text\">What stands below is what the issuer says. A small script "
-             "of this page repeats the checks in your browser; until it has, take nothing here "
-             "as verified.</p>\n</div>\n<noscript><p>Scripts are switched off: this page stays "
-             "unchecked. <a href=\"#yourself\">How to check it yourself</a>.</p></noscript>\n"
-             "<p class=\"status\">The issuer says: <strong>");
+    headline_write(page, out);
+    lucid_buf_str(out,
+                  "</div>\n<noscript><p>Scripts are switched off: this page stays "
+                  "unchecked. <a href=\"#yourself\">How to check it yourself</a>.</p></noscript>\n"
+                  "<p class=\"status\">The issuer says: <strong>");
     lucid_buf_str(out, status_kind_name(page->status.kind));
+    lucid_buf_str(out, page->disallowed ? ", but not taken any more" : "");
     lucid_buf_str(out, "</strong>, as of ");
     page_time(out, NULL, page->now_s);
     lucid_buf_str(out, ".</p>\n<p><button type=\"button\" id=\"again\" hidden>Check again</button> "
@@ -371,7 +402,9 @@ static void body_begin(const struct page *page, struct lucid_buf *out)
     lucid_buf_hex(out, page->digest, sizeof(page->digest));
     lucid_buf_str(out, "\" data-bundle=\"../v1/passports/");
     discovery_html_write(out, page->passport->id);
-    lucid_buf_str(out, "?bundle=1\" data-status=\"../v1/passports/status\" "
+    lucid_buf_str(out, "?bundle=1\"");
+    lucid_buf_str(out, page->disallowed ? " data-disallowed=\"mock\"" : "");
+    lucid_buf_str(out, " data-status=\"../v1/passports/status\" "
                        "data-keys=\"../.well-known/jwks.json\" data-log=\"../v1/log\">\n"
                        "<a class=\"skip\" href=\"#main\">Skip to the content</a>\n"
                        "<main id=\"main\" tabindex=\"-1\">\n");

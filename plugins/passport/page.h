@@ -27,6 +27,7 @@ struct page {
     struct lucid_span base_url;            /* of the service, for commands; len 0: not configured */
     uint8_t record[LUCID_SHA256_BYTES];    /* of its passport.issued: how the log calls its leaf */
     bool evidence_public;                  /* /v1/passports/{id}/evidence is open to all */
+    bool disallowed; /* of mock evidence, which the service takes no longer: not announced */
     uint64_t now_s;
 };
 

@@ -74,6 +74,7 @@ static enum lucid_error page_of(struct ask *ask, const struct passport_row *row)
                         .origin = lucid_span_str(ask->host->origin),
                         .base_url = module_of(ask)->base_url,
                         .evidence_public = row->quote,
+                        .disallowed = answer_disallowed(ask, row),
                         .now_s = ask->now_ms / SECOND_MS};
     enum lucid_error error = answer_passport(ask, row, passport, &document);
     if (error == LUCID_OK) {
@@ -82,7 +83,7 @@ static enum lucid_error page_of(struct ask *ask, const struct passport_row *row)
     if (error == LUCID_OK) {
         error = verify_logged(ask, row, verify);
     }
-    if (error == LUCID_OK) {
+    if (error == LUCID_OK && !page.disallowed) {
         error = answer_header_add(ask, row, passport);
     }
     if (error != LUCID_OK) {

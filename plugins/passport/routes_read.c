@@ -339,6 +339,9 @@ static enum lucid_error discovery(struct ask *ask, struct lucid_why *why)
     case STATUS_SUPERSEDED:
         break;
     }
+    if (answer_disallowed(ask, &row)) { /* what it would not verify it does not announce */
+        return LUCID_NOTE_ABSENT;
+    }
     return wants_bundle || answer_accepts(ask, PACKAGE_MEDIA_TYPE) ? answer_package(ask, &row, why)
                                                                    : shown(ask, &row);
 }

@@ -385,7 +385,38 @@ with case("mock that is no longer allowed: nothing of it is valid, no more of it
     checks = verdict(FOURTH, "invalid")
     equal((checks["evidence"]["outcome"], checks["evidence"]["code"]), ("fail", "evidence.mock"))
     problem(service.ask(asking()), 403, "MOCK_NOT_ALLOWED", "appraisals[0]")
+
+with case("nor is it announced, and whoever shows it says so"):
+    NEWEST = fifth["passportId"]
+    for one, status in STATES.items():
+        equal((shown(one)["status"], shown(one)["disallowed"]), (status, "mock"), one)
+    for row in service.ok("/v1/passports", token=service.token)["items"]:
+        equal(row["disallowed"], "mock", repr(row))
+    newest = service.ok("/v1/passports/applications", token=service.token)["items"][0]["newest"]
+    equal((newest["passportId"], newest["disallowed"]), (NEWEST, "mock"))
+    for query in ("", "&bundle=1"):
+        missing = service.client.get("/.lucid/passport?application=my-app" + query)
+        equal((missing.status, missing.header("x-lucid-passport")), (404, None), repr(missing))
+    page = service.client.get(f"/passport/{NEWEST}")
+    equal((page.status, page.header("x-lucid-passport")), (200, None))
+    for said in (b'data-outcome="fail"', b"This service no longer takes mock</h2>",
+                 b'data-disallowed="mock"', b"valid, but not taken any more"):
+        assert said in page.body, (said, page.body)
+    for form in (b'name="lucid-passport"', b'rel="ai-passport"'):
+        assert form not in page.body, page.body
+    with_service = {"LUCID_URL": f"http://127.0.0.1:{service.port}", "LUCID_TOKEN": service.token}
+    for words, code in ((("list",), 0), (("show", NEWEST), 0), (("embed", NEWEST), 1),
+                        (("embed", "my-app", "--form", "link"), 1)):
+        status, out, err = kit.lucid("passport", *words, env=with_service)
+        equal(status, code, repr((words, out, err)))
+        says = b"disallowed" if code == 0 else b"takes no longer"
+        assert says in (out + err).lower(), (words, out, err)
+        assert code == 0 or out == b"", out
     again(passport_allow_mock="true")
+    equal(service.ok("/.lucid/passport?application=my-app")["passportId"], NEWEST)
+    assert "disallowed" not in shown(NEWEST), shown(NEWEST)
+    page = service.client.get(f"/passport/{NEWEST}")
+    assert b"lucid-passport" in page.body and b"no longer" not in page.body, page.body
 
 with case("checked, replayed, backed up and restored with the plugins"):
     service.covered(service.size())

@@ -36,8 +36,9 @@ static enum cli_exit list_path(struct cli *cli, const char *status, char *out, s
 
 static enum cli_exit passport_list(struct cli *cli)
 {
-    static const char *const columns[] = {"passportId", "application", "status", "issuedAt",
-                                          "expiresAt",  "is_mock",     "test",   NULL};
+    static const char *const columns[] = {"passportId", "application", "status",
+                                          "disallowed", "issuedAt",    "expiresAt",
+                                          "is_mock",    "test",        NULL};
     char path[REMOTE_PATH_BYTES_MAX];
     enum cli_exit code = list_path(cli, cli_value(cli, "status", NULL), path, sizeof(path));
     return code == CLI_OK ? remote_list_print(cli, path, columns, NULL) : code;
@@ -55,6 +56,8 @@ const struct cli_command command_passport_list = {
     .name = "list",
     .arguments = "",
     .summary = "list AI passports, newest first",
+    .text = "disallowed: of mock evidence, which the service takes no longer; it verifies as "
+            "invalid.\n",
     .examples = "  lucid passport list --application my-app --status valid\n",
     .options = list_options,
     .run = passport_list,

@@ -74,6 +74,21 @@ static bool is_file(const char *text)
     return strcmp(text, "-") == 0 || strpbrk(text, "./") != NULL;
 }
 
+/* What verifies as invalid is not announced. */
+static enum cli_exit disallowed_refuse(struct cli *cli, const char *id, const char *path)
+{
+    json_t *answer = NULL;
+    enum cli_exit code = remote_call(cli, "GET", path, NULL, &answer);
+    if (code == CLI_OK && json_object_get(answer, "disallowed") != NULL) {
+        code = cli_fail(cli, CLI_REFUSED, "MOCK_NOT_ALLOWED", NULL,
+                        "%s is of mock evidence, which this service takes no longer: announce "
+                        "another one",
+                        id);
+    }
+    json_decref(answer);
+    return code;
+}
+
 static enum cli_exit document_get(struct cli *cli, struct lucid_buf *ret)
 {
     char id[PASSPORT_ID_BYTES_MAX + 1];
@@ -86,7 +101,9 @@ static enum cli_exit document_get(struct cli *cli, struct lucid_buf *ret)
         return code;
     }
     (void)snprintf(path, sizeof(path), "/v1/passports/%s", id);
-    return remote_get_as(cli, path, "Accept: " PASSPORT_MEDIA_TYPE, TRIES, ret);
+    code = disallowed_refuse(cli, id, path);
+    return code == CLI_OK ? remote_get_as(cli, path, "Accept: " PASSPORT_MEDIA_TYPE, TRIES, ret)
+                          : code;
 }
 
 /* A path on the application's own host, or a URL. */

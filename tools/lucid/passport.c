@@ -92,8 +92,9 @@ static void member_take(json_t *to, const char *name, const json_t *from, const 
 
 void passport_answer_print(struct cli *cli, const json_t *answer)
 {
-    static const char *const own[] = {"status",     "since",  "reason",  "supersededBy",
-                                      "renewAfter", "digest", "is_mock", "test"};
+    static const char *const own[] = {"status", "disallowed",   "since",
+                                      "reason", "supersededBy", "renewAfter",
+                                      "digest", "is_mock",      "test"};
     char url[PASSPORT_URL_BYTES_MAX];
     const json_t *passport = json_object_get(answer, "passport");
     const json_t *tee = json_object_get(passport, "tee");

@@ -317,6 +317,7 @@
   }
 
   function checkEvidence({ passport }) {
+    if (about.disallowed) return ['fail', 'Mock evidence, which this service no longer takes.'];
     if (isMock(passport)) return ['warn', 'Mock evidence: it proves nothing about hardware.'];
     if (passport.test === true) return ['warn', 'From a test store: it proves nothing about now.'];
     return ['skipped', 'A browser cannot appraise it: that takes the maker\'s certificates. The ' +
@@ -509,7 +510,10 @@
   function showVerdict(results, facts) {
     const those = (outcome) => Object.keys(results).filter((name) => results[name][0] === outcome);
     const [bad, open, half] = [those('fail'), those('unknown'), those('warn')];
-    if (bad.length > 0) {
+    if (about.disallowed) {
+      headline('fail', 'This service no longer takes mock', 'Do not rely on this passport: its ' +
+        'evidence came from a program that stands in for trusted hardware.');
+    } else if (bad.length > 0) {
       headline('fail', 'Not valid', `Do not rely on this passport. What fails: ${titlesOf(bad)}.`);
     } else if (facts.error || facts.status.error) {
       headline('unknown', 'Unknown', 'The service cannot be asked now. An earlier result does not ' +
