@@ -17,9 +17,17 @@ static enum lucid_error filter_read(struct ask *ask, struct filter *ret, struct 
     static const enum status_kind kinds[] = {STATUS_VALID, STATUS_EXPIRED, STATUS_REVOKED,
                                              STATUS_SUPERSEDED};
     struct lucid_span status = kit_span(ask->host->call_query(ask->call, "status"));
+    struct lucid_span environment = kit_span(ask->host->call_query(ask->call, "environment"));
     ret->application = kit_span(ask->host->call_query(ask->call, "application"));
     if (ret->application.data == NULL) {
-        ret->application = kit_span(ask->host->call_query(ask->call, "environment"));
+        ret->application = environment;
+    } else if (environment.data != NULL && !lucid_span_equal(environment, ret->application)) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PARAMETER", "environment",
+                            "it is another name of application, and says another one");
+    }
+    if (ask->host->call_query(ask->call, "offset").data != NULL) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PARAMETER", "offset",
+                            "pages go by cursor: take next_cursor of the page before");
     }
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (lucid_span_is(status, status_kind_name(kinds[i]))) {

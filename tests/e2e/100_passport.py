@@ -124,6 +124,13 @@ with case("what no passport is issued for"):
     equal(service.ask(asked, token=reader).status, 403)
     equal(listed(), [ID])
 
+with case("a list: pages go by cursor, one application by one name"):
+    equal(listed("?application=my-app&environment=my-app"), [ID])
+    for query, param in (("offset=0", "offset"), ("limit=1&offset=1", "offset"),
+                         ("application=my-app&environment=other", "environment")):
+        problem(service.get("/v1/passports?" + query), 400, "INVALID_PARAMETER", param)
+    assert b"cursor" in service.get("/v1/passports?offset=1").body
+
 with case("a token with the scope passport acts for applications that name no tokens"):
     holder = token_of("passport")
     equal(service.ask(asked, token=holder).status, 200)
