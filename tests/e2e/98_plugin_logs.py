@@ -76,6 +76,16 @@ with case("without the plugin nobody says that all is well: 4, cannot be decided
 with case("events replay to the same store"):
     run(0, "replay", "--data", at("backup"), "--check", *WITH)
 
+with case("without the plugin a replay cannot be decided: 4, and the kinds that are not known"):
+    for words in (("--check",), ("--to", at("without"))):
+        status, out, err = kit.lucid("log", "replay", "--data", at("backup"), *words)
+        equal(status, 4, repr((out, err)))
+        assert b"attestation" in err and b"--plugins" in err, err
+        assert b"DIFFERS" not in out and b"not what the events make" not in out, out
+    report = run(4, "replay", "--data", at("backup"), "--check")
+    equal(report["equal"], False)
+    assert "attestation" in report["unknown_kinds"], str(report)
+
 with case("restored, and served: the same verdicts from the restored log"):
     same_verdicts(service)
     size = service.size()

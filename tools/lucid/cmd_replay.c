@@ -22,6 +22,7 @@ struct run {
     struct ledger *ledger;
     struct replay_digests was;
     struct replay_digests is;
+    struct lucid_buf unknown; /* kinds of `from` that are not known here */
     bool made;
     bool bar;
 };
@@ -86,17 +87,46 @@ static bool parts_equal(const struct replay_digest *a, const struct replay_diges
     return a->rows == b->rows && memcmp(a->hash, b->hash, sizeof(a->hash)) == 0;
 }
 
-/* The comparison, part by part; false: they differ. */
-static bool digests_print(struct run *run)
+/* The last line of a comparison. */
+static enum cli_exit verdict(struct run *run, bool equal, bool undecided)
+{
+    if (equal && !undecided) {
+        if (!run->cli->json) {
+            puts("equal");
+        }
+        return CLI_OK;
+    }
+    if (!equal) {
+        if (!run->cli->json) {
+            puts("the tables or the tree are not what the events make");
+        }
+        return CLI_REFUSED;
+    }
+    if (run->cli->json) { /* it says which: unknown_kinds */
+        return CLI_UNDECIDED;
+    }
+    return cli_fail(run->cli, CLI_UNDECIDED, "KIND_UNKNOWN", NULL,
+                    "nothing differs that can be compared, but the store has tables of kinds that "
+                    "are not known here (%.*s): they are of plugins that are not loaded "
+                    "(--plugins), or of a newer program",
+                    (int)run->unknown.len, (const char *)run->unknown.data);
+}
+
+/* The comparison, part by part. A table that no kind here makes cannot be compared; it counts as a
+ * difference where all kinds are known. */
+static enum cli_exit digests_print(struct run *run)
 {
     bool equal = run->was.count == run->is.count;
+    bool undecided = false;
     json_t *parts = json_array();
     for (size_t i = 0; i < run->was.count && i < run->is.count; i++) {
         const struct replay_digest *was = &run->was.part[i];
         const struct replay_digest *is = &run->is.part[i];
         char hex[2][65] = {"", ""};
         bool same = parts_equal(was, is);
-        equal = equal && same;
+        bool unknown = !same && is->missing && run->unknown.len > 0;
+        equal = equal && (same || unknown);
+        undecided = undecided || unknown;
         lucid_hex_encode(was->hash, 32, hex[0]);
         lucid_hex_encode(is->hash, 32, hex[1]);
         json_array_append_new(parts, json_pack("{s:s, s:I, s:I, s:s, s:s, s:b}", "part", was->name,
@@ -105,18 +135,25 @@ static bool digests_print(struct run *run)
                                                "digest_replayed", hex[1], "equal", same));
         if (!run->cli->json) {
             printf("%-22s %12llu rows  %.16s  %s\n", was->name, (unsigned long long)was->rows,
-                   hex[0], same ? "equal" : "DIFFERS");
+                   hex[0],
+                   same      ? "equal"
+                   : unknown ? "not known here"
+                             : "DIFFERS");
         }
     }
     if (run->cli->json) {
-        json_t *out = json_pack("{s:b, s:o}", "equal", equal, "parts", parts);
+        json_t *out = json_pack("{s:b, s:o}", "equal", equal && !undecided, "parts", parts);
+        if (undecided) {
+            (void)json_object_set_new(
+                out, "unknown_kinds",
+                json_stringn((const char *)run->unknown.data, run->unknown.len));
+        }
         cli_print_json(out);
         json_decref(out);
     } else {
         json_decref(parts);
-        printf("%s\n", equal ? "equal" : "the tables or the tree are not what the events make");
     }
-    return equal;
+    return verdict(run, equal, undecided);
 }
 
 /* --verify: what was written is read back and checked whole. */
@@ -158,6 +195,9 @@ static enum lucid_error replay(struct run *run, const char *to, struct lucid_why
         .context = run,
     };
     error = replay_run(&options, &run->was, &run->is, why);
+    if (error == LUCID_OK) {
+        error = replay_unknown_kinds(run->from, run->kinds.uses, run->kinds.count, &run->unknown);
+    }
     if (run->bar) {
         fputc('\n', stderr);
     }
@@ -186,8 +226,8 @@ static enum cli_exit run_go(struct run *run, const char *to)
     if (to != NULL && cli_flag(run->cli, "verify")) {
         code = verify(run);
     }
-    if (code == CLI_OK && !digests_print(run)) {
-        code = CLI_REFUSED;
+    if (code == CLI_OK) {
+        code = digests_print(run);
     }
     return cli_flush(run->cli) ? code : CLI_REFUSED;
 }
@@ -213,6 +253,7 @@ static enum cli_exit log_replay(struct cli *cli)
         code = run_go(run, to);
     }
     plugins_unload(&run->plugins);
+    lucid_buf_fini(&run->unknown);
     free(run);
     return code;
 }
@@ -236,7 +277,7 @@ const struct cli_command command_log_replay = {
         "a comparison that differs it is the one that follows from the log. DIR then holds\n"
         "store/ and vkey; keys and other files are not copied.\n\n"
         "Exit: 0 equal, 1 differs or an event is damaged, 2 usage, 3 cannot be read or written,\n"
-        "4 events of a newer program.\n",
+        "4 events of a newer program, or tables of plugins that --plugins does not name.\n",
     .examples = "  lucid log replay --data /var/lib/lucid --check\n"
                 "  lucid log replay --data ./broken --to ./mended --verify\n",
     .options = replay_options,

@@ -8,6 +8,8 @@
 
 enum { CHUNK_EVENTS = 1000 };
 
+static const char table_folds[] = "folds"; /* a row by the name of each kind */
+
 struct job {
     const struct replay_options *options;
     struct store_view *from;
@@ -178,7 +180,7 @@ static enum lucid_error table_digest(struct store_view *view, uint32_t table,
 
 static bool table_counts(const char *name)
 {
-    return strcmp(name, "meta") != 0 && strcmp(name, "folds") != 0;
+    return strcmp(name, "meta") != 0 && strcmp(name, table_folds) != 0;
 }
 
 /* In the order of `order`'s tables, whose handles may differ from this store's. */
@@ -203,9 +205,8 @@ static enum lucid_error digests_take(struct store *store, struct store *order,
         uint32_t table;
         if (table_counts(name)) {
             struct replay_digest *digest = digest_new(ret, "table ", name);
-            if (store_table_find(store, name, &table) == LUCID_OK) {
-                error = table_digest(view, table, digest);
-            }
+            digest->missing = store_table_find(store, name, &table) != LUCID_OK;
+            error = digest->missing ? LUCID_OK : table_digest(view, table, digest);
         }
     }
     return error;
@@ -222,6 +223,63 @@ static enum lucid_error to_digests(const struct replay_options *options, struct 
     error = store_view_begin(view);
     if (error == LUCID_OK) {
         error = digests_take(store, options->from, view, options->bodies, ret);
+        store_view_end(view);
+    }
+    store_view_close(view);
+    return error;
+}
+
+/* --- kinds ------------------------------------------------------------------------------------ */
+
+static bool kind_known(struct lucid_span name, const struct ledger_use *uses, size_t count)
+{
+    bool known = lucid_span_is(name, LEDGER_TREE_FOLD);
+    for (size_t u = 0; u < count; u++) {
+        known = known || lucid_span_is(name, uses[u].kind->name);
+    }
+    return known;
+}
+
+static enum lucid_error unknown_scan(struct store_view *view, uint32_t folds,
+                                     const struct ledger_use *uses, size_t count,
+                                     struct lucid_buf *ret)
+{
+    uint8_t at[STORE_KEY_BYTES_MAX];
+    struct lucid_span from = lucid_span("", 0);
+    for (;;) {
+        struct lucid_span key;
+        struct lucid_span value;
+        enum lucid_error error = store_seek(view, folds, STORE_SEEK_GT, from, &key, &value);
+        if (error != LUCID_OK) {
+            return error == LUCID_NOTE_ABSENT ? LUCID_OK : error;
+        }
+        if (key.len > sizeof(at)) {
+            return LUCID_FATAL_CORRUPT;
+        }
+        if (!kind_known(key, uses, count)) {
+            lucid_buf_str(ret, ret->len > 0 ? ", " : "");
+            lucid_buf_span_put(ret, key);
+        }
+        memcpy(at, key.data, key.len);
+        from = lucid_span(at, key.len);
+    }
+}
+
+enum lucid_error replay_unknown_kinds(struct store *store, const struct ledger_use *uses,
+                                      size_t count, struct lucid_buf *ret)
+{
+    uint32_t folds;
+    struct store_view *view;
+    if (store_table_find(store, table_folds, &folds) != LUCID_OK) {
+        return LUCID_OK; /* nothing was folded ever */
+    }
+    enum lucid_error error = store_view_open(store, &view);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    error = store_view_begin(view);
+    if (error == LUCID_OK) {
+        error = unknown_scan(view, folds, uses, count, ret);
         store_view_end(view);
     }
     store_view_close(view);

@@ -2,6 +2,7 @@
 #ifndef LUCID_TOOLS_REPLAY_H
 #define LUCID_TOOLS_REPLAY_H
 
+#include "base/buf.h"
 #include "ledger/ledger.h"
 
 #define REPLAY_DIGESTS_MAX (4 + STORE_TABLES_MAX)
@@ -11,6 +12,7 @@ struct replay_digest {
     char name[STORE_NAME_BYTES_MAX + 8]; /* "events", "bodies", "leaves", "nodes", "table NAME" */
     uint64_t rows;
     uint8_t hash[32];
+    bool missing; /* the store has no such table: no kind of it is known */
 };
 struct replay_digests {
     struct replay_digest part[REPLAY_DIGESTS_MAX];
@@ -31,5 +33,10 @@ struct replay_options {
  * Errors: those of ledger_batch_replay (why says at which event) and of the stores. */
 enum lucid_error replay_run(const struct replay_options *options, struct replay_digests *ret_from,
                             struct replay_digests *ret_to, struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* Names of the kinds whose tables a store has and which are none of those given: "a, b"; "": none.
+ */
+enum lucid_error replay_unknown_kinds(struct store *store, const struct ledger_use *uses,
+                                      size_t count, struct lucid_buf *ret) LUCID_WARN_UNUSED;
 
 #endif
