@@ -98,29 +98,30 @@ static enum lucid_error container_choose(struct issue_work *work)
 
 /* --- auditors --------------------------------------------------------------------------------- */
 
-/* The auditor of that id, made where there is none yet. */
-static enum lucid_error auditor_get(struct issue_work *work, struct lucid_span id,
-                                    struct issue_auditor **ret)
+/* The auditor of that id, made where there is none yet; NULL: it is refused. */
+static struct issue_auditor *auditor_get(struct issue_work *work, struct lucid_span id,
+                                         enum lucid_error *ret_error)
 {
     for (size_t i = 0; i < work->auditor_count; i++) {
         if (lucid_span_equal(work->auditors[i].id, id)) {
-            *ret = &work->auditors[i];
-            return LUCID_OK;
+            return &work->auditors[i];
         }
     }
     if (work->auditor_count == PASSPORT_AUDITORS_MAX) {
-        return issue_refuse(work, "auditors", "there are more than %d of them",
-                            PASSPORT_AUDITORS_MAX);
+        *ret_error =
+            issue_refuse(work, "auditors", "there are more than %d of them", PASSPORT_AUDITORS_MAX);
+        return NULL;
     }
     if (lucid_has_unseen(id)) {
-        return issue_refuse(work, "auditors",
-                            "the id of one holds characters that are not seen: people would read "
-                            "something else");
+        *ret_error = issue_refuse(work, "auditors",
+                                  "the id of one holds characters that are not seen: people would "
+                                  "read something else");
+        return NULL;
     }
-    *ret = &work->auditors[work->auditor_count++];
-    **ret = (struct issue_auditor){
+    struct issue_auditor *auditor = &work->auditors[work->auditor_count++];
+    *auditor = (struct issue_auditor){
         .id = id, .name = id, .source = PASSPORT_DECLARED, .status = PASSPORT_INACTIVE};
-    return LUCID_OK;
+    return auditor;
 }
 
 static enum lucid_error auditors_configured(struct issue_work *work)
@@ -128,9 +129,9 @@ static enum lucid_error auditors_configured(struct issue_work *work)
     const struct application *application = work->input->application;
     for (size_t i = 0; i < application->auditor_count; i++) {
         const struct application_auditor *from = &application->auditors[i];
-        struct issue_auditor *auditor;
-        enum lucid_error error = auditor_get(work, from->id, &auditor);
-        if (error != LUCID_OK) {
+        enum lucid_error error = LUCID_OK;
+        struct issue_auditor *auditor = auditor_get(work, from->id, &error);
+        if (auditor == NULL) {
             return error;
         }
         auditor->name = from->name.len > 0 ? from->name : from->id;
@@ -151,10 +152,10 @@ static enum lucid_error auditor_bound(struct issue_work *work,
                                       const struct jcs_value *at)
 {
     struct lucid_span id = evidence_text(at, "id");
-    struct issue_auditor *auditor;
     uint8_t digest[LUCID_SHA256_BYTES];
-    enum lucid_error error = auditor_get(work, id, &auditor);
-    if (error != LUCID_OK || !evidence_digest(at, "digest", digest)) {
+    enum lucid_error error = LUCID_OK;
+    struct issue_auditor *auditor = auditor_get(work, id, &error);
+    if (auditor == NULL || !evidence_digest(at, "digest", digest)) {
         return error;
     }
     if (environment->bound && auditor->has_digest && !same(auditor->digest, digest)) {
@@ -235,9 +236,9 @@ static enum lucid_error document_take(struct issue_work *work, size_t i, bool lo
                                       const struct jcs_value *document)
 {
     const uint64_t received_s = work->claims[i]->input.received_s;
-    struct issue_auditor *auditor;
-    enum lucid_error error = auditor_get(work, evidence_text(document, "auditor"), &auditor);
-    if (error != LUCID_OK) {
+    enum lucid_error error = LUCID_OK;
+    struct issue_auditor *auditor = auditor_get(work, evidence_text(document, "auditor"), &error);
+    if (auditor == NULL) {
         return error;
     }
     enum passport_auditor_status status = status_of(document);
