@@ -21,7 +21,7 @@
 #include "plugins/verifier/policy.h"
 
 #define CLAIMS_TYPE_NAME        "lucid.attestation.claims/v1"
-#define CLAIMS_BYTES_MAX        ((size_t)64 * 1024)
+#define CLAIMS_BYTES_MAX        DOCUMENT_BYTES_MAX
 #define CLAIMS_VALUE_DEPTH_MAX  10
 #define CLAIMS_MAX              256 /* of one document, and of all that are appraised together */
 #define CLAIMS_NAME_BYTES_MAX   128

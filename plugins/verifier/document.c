@@ -134,7 +134,8 @@ static enum lucid_error sign_step(struct lucid_span text, const uint8_t key[DOCU
 {
     struct field_reading reading = {.code = "INVALID_DOCUMENT", .arena = arena, .why = why};
     struct field document;
-    if (field_parse(&reading, text, POLICY_BYTES_MAX, DOCUMENT_DEPTH_MAX, &document) != LUCID_OK) {
+    if (field_parse(&reading, text, DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, &document) !=
+        LUCID_OK) {
         return reading.error;
     }
     struct lucid_span result = document_resigned(&document, key, signature);

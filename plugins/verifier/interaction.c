@@ -7,6 +7,7 @@
 #include "plugins/verifier/canonical.h"
 #include "plugins/verifier/claims_internal.h"
 #include "plugins/verifier/document_internal.h"
+#include "plugins/verifier/rules.h"
 
 enum {
     LEVELS_MAX = 4,
@@ -180,11 +181,48 @@ static enum lucid_error refuse_at(struct lucid_why *why, size_t position, const 
     return lucid_refuse(why, LUCID_REFUSE_INVALID, code, param, "%s", text);
 }
 
+/* Whether the claims say that they are about this request of this trace. Claims about an artifact
+ * need not: it was there before any request. */
+static enum lucid_error subject_match(const struct interaction *interaction, size_t position,
+                                      const struct claims_document *document, struct lucid_why *why)
+{
+    const struct lucid_span *request = &document->hashes[1];
+    const struct lucid_span *response = &document->hashes[2];
+    if (document->trace_id.len != 0 &&
+        !lucid_span_equal(document->trace_id, interaction->trace_id)) {
+        return refuse_at(why, position, "", "its claims are about another trace");
+    }
+    if (request->len != 0 && !lucid_span_equal(*request, interaction->request_hash)) {
+        return refuse_at(why, position, "", "its claims are about another request");
+    }
+    if (response->len != 0 && !lucid_span_equal(*response, interaction->response_hash)) {
+        return refuse_at(why, position, "", "its claims are about another response");
+    }
+    if (document->phase != CLAIMS_ARTIFACT && document->trace_id.len == 0 && request->len == 0) {
+        return refuse_at(why, position, "",
+                         "its claims do not say what they are about: their subject must name the "
+                         "trace or the request");
+    }
+    return LUCID_OK;
+}
+
+/* The same claims twice are no second look. */
+static enum lucid_error once_check(const struct interaction *interaction, size_t position,
+                                   struct lucid_why *why)
+{
+    const uint8_t *claims = interaction->links[position].claims;
+    for (size_t i = 0; i < position; i++) {
+        if (memcmp(interaction->links[i].claims, claims, LUCID_SHA256_BYTES) == 0) {
+            return refuse_at(why, position, "claimsDigest", "stands in the chain already");
+        }
+    }
+    return LUCID_OK;
+}
+
 static enum lucid_error link_match(const struct interaction *interaction, size_t position,
                                    const struct claims_document *document, struct lucid_why *why)
 {
     const struct interaction_link *link = &interaction->links[position];
-    const struct lucid_span *request = &document->hashes[1];
     if (memcmp(link->claims, document->id, sizeof(link->claims)) != 0) {
         return refuse_at(why, position, "claimsDigest", "is that of another document");
     }
@@ -197,18 +235,11 @@ static enum lucid_error link_match(const struct interaction *interaction, size_t
     if (link->decision != document->decision) {
         return refuse_at(why, position, "decision", "is not that of the document");
     }
-    if (document->trace_id.len != 0 &&
-        !lucid_span_equal(document->trace_id, interaction->trace_id)) {
-        return refuse_at(why, position, "", "its claims are about another trace");
+    if (document->issued_ms > interaction->issued_ms + RULES_FUTURE_S * UINT64_C(1000)) {
+        return refuse_at(why, position, "", "its claims were made after this record");
     }
-    if (request->len != 0 && !lucid_span_equal(*request, interaction->request_hash)) {
-        return refuse_at(why, position, "", "its claims are about another request");
-    }
-    if (document->hashes[2].len != 0 &&
-        !lucid_span_equal(document->hashes[2], interaction->response_hash)) {
-        return refuse_at(why, position, "", "its claims are about another response");
-    }
-    return LUCID_OK;
+    enum lucid_error error = subject_match(interaction, position, document, why);
+    return error == LUCID_OK ? once_check(interaction, position, why) : error;
 }
 
 enum lucid_error interaction_match(const struct interaction *interaction,

@@ -54,8 +54,9 @@ enum lucid_error interaction_parse(struct lucid_span text, struct lucid_arena *a
                                    struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* Whether the links speak of these claims documents: one for each link, in its order, of the same
- * digest, auditor, phase and decision, and of no other trace or request. The documents' signatures
- * are rules_appraise's to judge. INVALID_INTERACTION with the position. */
+ * digest, auditor, phase and decision, none twice, none made after the record, and about this trace
+ * or request: one that names neither goes with an artifact only, as it would fit any. The
+ * documents' signatures are rules_appraise's to judge. INVALID_INTERACTION with the position. */
 enum lucid_error interaction_match(const struct interaction *interaction,
                                    const struct claims_document *const *documents, size_t count,
                                    struct lucid_why *why) LUCID_WARN_UNUSED;

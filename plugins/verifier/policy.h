@@ -33,6 +33,7 @@
 #define REFERENCE_VALUES_MAX  512
 #define REFERENCE_ENTRIES_MAX 64 /* "containers", "auditors" */
 #define DOCUMENT_DEPTH_MAX    16
+#define DOCUMENT_BYTES_MAX    ((size_t)64 * 1024) /* of any signed document */
 
 #define POLICY_TYPE_NAME    "lucid.attestation.policy/v1"
 #define REFERENCE_TYPE_NAME "lucid.attestation.reference/v1"

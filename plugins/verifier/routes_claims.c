@@ -257,6 +257,36 @@ static enum lucid_error submit(struct ask *ask, const struct claiming *claiming,
     return LUCID_OK;
 }
 
+/* Whether two say the same, or one says nothing. */
+static bool agree(struct lucid_span a, struct lucid_span b)
+{
+    return a.len == 0 || b.len == 0 || lucid_span_equal(a, b);
+}
+
+/* Rules are over all documents together, so these are to be about one interaction: what one auditor
+ * saw of another request says nothing of this one. */
+static enum lucid_error subjects_check(const struct rules_appraisal *result, struct lucid_why *why)
+{
+    for (size_t i = 1; i < result->submod_count; i++) {
+        const struct claims_document *at = &result->submods[i].document;
+        for (size_t k = 0; k < i; k++) {
+            const struct claims_document *before = &result->submods[k].document;
+            const char *differs = !agree(before->trace_id, at->trace_id)     ? "traceId"
+                                  : !agree(before->hashes[1], at->hashes[1]) ? "requestHash"
+                                  : !agree(before->hashes[2], at->hashes[2]) ? "responseHash"
+                                                                             : NULL;
+            if (differs != NULL) {
+                char param[64];
+                (void)snprintf(param, sizeof(param), "documents[%zu].subject.%s", i, differs);
+                return invalid(why, param,
+                               "another document is about another one: have them "
+                               "appraised apart");
+            }
+        }
+    }
+    return LUCID_OK;
+}
+
 static enum lucid_error post(struct ask *ask, struct lucid_why *why)
 {
     struct claiming *claiming = lucid_arena_zalloc(&ask->arena, sizeof(*claiming));
@@ -267,11 +297,13 @@ static enum lucid_error post(struct ask *ask, struct lucid_why *why)
     if (error == LUCID_OK) {
         error = rules_appraise(&claiming->input, &ask->arena, &claiming->result, why);
     }
-    if (error != LUCID_OK) {
-        return error;
+    if (error == LUCID_OK && !claiming->result.appraised) {
+        return refused(ask, &claiming->result);
     }
-    return claiming->result.appraised ? submit(ask, claiming, why)
-                                      : refused(ask, &claiming->result);
+    if (error == LUCID_OK) {
+        error = subjects_check(&claiming->result, why);
+    }
+    return error == LUCID_OK ? submit(ask, claiming, why) : error;
 }
 
 enum lucid_plugin_result route_claims_post(void *self, struct lucid_plugin_call *call,

@@ -4,6 +4,7 @@
 
 #include "plugins/verifier/appraise.h"
 #include "plugins/verifier/interaction.h"
+#include "plugins/verifier/rules.h"
 
 /* The claims documents that the links name: logged ones, so appraised. */
 static enum lucid_error documents_load(struct ask *ask, const struct interaction *interaction,
@@ -61,6 +62,17 @@ static enum lucid_error submit(struct ask *ask, const struct interaction *intera
     return LUCID_OK;
 }
 
+/* A test store's claims may be of any time. */
+static enum lucid_error time_check(const struct ask *ask, const struct interaction *interaction,
+                                   struct lucid_why *why)
+{
+    bool ahead = interaction->issued_ms > ask->now_ms + RULES_FUTURE_S * UINT64_C(1000);
+    return ahead && !ask->host->test
+               ? lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_INTERACTION", "issuedAt",
+                              "is in the future")
+               : LUCID_OK;
+}
+
 static enum lucid_error post(struct ask *ask, struct lucid_why *why)
 {
     const struct claims_document *documents[INTERACTION_AUDITORS_MAX];
@@ -72,6 +84,9 @@ static enum lucid_error post(struct ask *ask, struct lucid_why *why)
     if (error == LUCID_OK) {
         error = interaction_parse(kit_span(ask->host->call_body(ask->call)), &ask->arena,
                                   interaction, why);
+    }
+    if (error == LUCID_OK) {
+        error = time_check(ask, interaction, why);
     }
     if (error == LUCID_OK) {
         error = documents_load(ask, interaction, documents, why);

@@ -34,7 +34,8 @@ static void parse_step(const struct rules_input *input, size_t index, struct luc
     } else if (error == LUCID_REFUSE_TOO_LARGE) {
         scheme_say(ret, APPRAISAL_FAIL, "parse.too_large", NULL);
     } else {
-        scheme_say(ret, APPRAISAL_FAIL, "parse.malformed", "%s", submod->why.param);
+        scheme_say(ret, APPRAISAL_FAIL, "parse.malformed", "%s%s%s", submod->why.param,
+                   submod->why.param[0] == '\0' ? "" : ": ", submod->why.text);
     }
 }
 

@@ -60,6 +60,7 @@ def refused(step, code, *documents, **more):
     failed = [item for item in body["steps"] if item["outcome"] == "fail"]
     equal([(item["step"], item["code"]) for item in failed], [(step, code)])
     equal(service.size(), before, "nothing is logged")
+    return failed[0].get("detail")
 
 
 OTHER = kit.program("LUCID_OTHER_VERIFIER", "tests/e2e/verifier.so")  # another version string
@@ -141,11 +142,27 @@ with case("who is not listened to, and at which step"):
     refused("signature", "signature.bad", changed)
     refused("freshness", "freshness.expired", claims("pii", age=400, pii_found=False))
     refused("freshness", "freshness.early", claims("pii", age=-400, pii_found=False))
-    refused("parse", "parse.malformed", {**good, "phase": "input_gate"})
-    refused("parse", "parse.malformed", {**good, "extra": 1})
+    equal(refused("parse", "parse.malformed", {**good, "phase": "input_gate"}),
+          "phase: must be one of: artifact, request, execution, response")
+    equal(refused("parse", "parse.malformed", {**good, "schema_version": "2.0.0"}),
+          "schema_version: no such member is known")
     refused("chain", "chain.auditor_unknown", good, claims("stranger", pii_found=False))
     plain = service.put("policies", policy(name="no auditors"))
     refused("chain", "chain.auditor_unknown", good, policy_id=plain)
+
+with case("claims about another request than the others' are not put together with them"):
+    def about(auditor, phase, **subject):
+        return claims(auditor, phase, more={"subject": subject} if subject else None,
+                      **{"request": {"pii_found": False}}.get(phase, {"toxicity": "0"}))
+    mine = about("pii", "request", traceId="t-8", requestHash=REQUEST)
+    for other, param in ((about("tone", "response", traceId="t-9"), "traceId"),
+                         (about("tone", "response", requestHash=RESPONSE), "requestHash")):
+        size = service.size()
+        problem(post(mine, other), 422, "INVALID_REQUEST", f"documents[1].subject.{param}")
+        equal(service.size(), size, "nothing is logged")
+    one, two = (about("tone", "response", responseHash=value) for value in (REQUEST, RESPONSE))
+    problem(post(mine, one, two), 422, "INVALID_REQUEST", "documents[2].subject.responseHash")
+    equal(verdict(mine, about("eval", "artifact"), one), ("affirming", "proceed"))
 
 with case("requests that are wrong, and who may"):
     good = claims("pii", pii_found=False)
@@ -233,6 +250,17 @@ with case("gaps, order and changed links are refused at their position"):
     lie["chainHash"] = digest(lie["auditors"][2])
     bad(lie, "auditors[1].decision")
     bad({**interaction([first]), "responseHash": None}, "responseHash")
+
+with case("claims that say nothing of the request, or came later, do not stand in its chain"):
+    silent = claims("eval", "execution", steps=4)
+    artifact = claims("eval", "artifact", sbom="complete")
+    appraised(silent)
+    appraised(artifact)
+    bad(interaction([first, silent, third]), "auditors[1]")
+    bad(interaction([first, first, third]), "auditors[1].claimsDigest")
+    bad(interaction([first, second, third], issuedAt=now(-3600)), "auditors[0]")
+    bad(interaction([first, second, third], issuedAt=now(3600)), "issuedAt")
+    equal(chain(interaction([artifact, first, third])).status, 201)
 
 with case("a deny ends the chain"):
     deny = claims("pii", decision="deny", more=SUBJECT, pii_found=True)

@@ -33,8 +33,8 @@ static void chain_open(struct chain *chain)
     lucid_arena_init(&chain->arena, 16U << 20);
     chain_add(chain, 0, 1, "artifact", "proceed", "");
     chain_add(chain, 1, 2, "request", "warn", SUBJECT);
-    chain_add(chain, 2, 3, "request", "proceed", "");
-    chain_add(chain, 3, 2, "execution", "proceed", "");
+    chain_add(chain, 2, 3, "request", "proceed", SUBJECT);
+    chain_add(chain, 3, 2, "execution", "proceed", ",'subject':{'traceId':'t1'}");
     chain_add(chain, 4, 4, "response", "redact", SUBJECT);
     chain->form = (struct interaction){.id = lucid_span_str("i-1"),
                                        .passport_id = lucid_span_str("passport-1"),
@@ -94,7 +94,7 @@ static void test_not_made(void **state)
                      LUCID_REFUSE_INVALID);
     assert_string_equal(why.param, "auditors");
     /* A deny ends it. */
-    chain_add(&chain, 2, 3, "request", "deny", "");
+    chain_add(&chain, 2, 3, "request", "deny", SUBJECT);
     assert_int_equal(interaction_make(&chain.form, chain.list, 5, &chain.arena, &chain.made, &why),
                      LUCID_REFUSE_INVALID);
     assert_string_equal(why.param, "auditors[3]");
@@ -133,6 +133,42 @@ static void test_other_subjects(void **state)
             LUCID_REFUSE_INVALID);
         assert_string_equal(why.param, "auditors[3]");
     }
+    chain_close(&chain);
+}
+
+/* Claims that would fit any request, the same claims twice, claims that are newer than the record:
+ * refused at their place. */
+static void test_not_of_this(void **state)
+{
+    (void)state;
+    static const char *const silent[] = {"", ",'subject':{'receiptHash':'" H32 "'}",
+                                         ",'subject':{'responseHash':'" H32 "'}"};
+    struct chain chain;
+    struct lucid_why why = {.code = NULL};
+    chain_open(&chain);
+    for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
+        chain_add(&chain, 3, 2, "execution", "proceed", silent[i]);
+        assert_int_equal(
+            interaction_make(&chain.form, chain.list, 5, &chain.arena, &chain.made, &why),
+            LUCID_REFUSE_INVALID);
+        assert_string_equal(why.param, "auditors[3]");
+    }
+    chain_add(&chain, 3, 2, "execution", "proceed", ",'subject':{'requestHash':'" H32 "'}");
+    assert_int_equal(interaction_make(&chain.form, chain.list, 5, &chain.arena, &chain.made, &why),
+                     LUCID_OK);
+    const struct claims_document *twice[] = {chain.list[0], chain.list[1], chain.list[1],
+                                             chain.list[3], chain.list[4]};
+    assert_int_equal(interaction_make(&chain.form, twice, 5, &chain.arena, &chain.made, &why),
+                     LUCID_REFUSE_INVALID);
+    assert_string_equal(why.param, "auditors[2].claimsDigest");
+    /* Clocks may differ by a minute. */
+    chain.form.issued_ms -= RULES_FUTURE_S * UINT64_C(1000);
+    assert_int_equal(interaction_make(&chain.form, chain.list, 5, &chain.arena, &chain.made, &why),
+                     LUCID_OK);
+    chain.form.issued_ms--;
+    assert_int_equal(interaction_make(&chain.form, chain.list, 5, &chain.arena, &chain.made, &why),
+                     LUCID_REFUSE_INVALID);
+    assert_string_equal(why.param, "auditors[0]");
     chain_close(&chain);
 }
 
@@ -289,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_made),           cmocka_unit_test(test_not_made),
         cmocka_unit_test(test_other_subjects), cmocka_unit_test(test_match),
         cmocka_unit_test(test_changes),        cmocka_unit_test(test_links_moved),
+        cmocka_unit_test(test_not_of_this),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
