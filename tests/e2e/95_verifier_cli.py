@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""lucid verifier: attest, appraise, read, replay, explain, policies, import; fetch from a stand-in
-for AMD's key distribution service that asks to wait."""
+"""lucid verifier: attest, appraise, read, replay, explain, policies, claims, interactions, import;
+fetch from a stand-in for AMD's key distribution service that asks to wait."""
 
 import hashlib
 import http.server
@@ -143,6 +143,107 @@ with kit.case("policies and reference sets: sign, put, list, show"):
     run("policy", "sign", "-k", secret, wrong, want=1)
     run("policy", "sign", want=2)
     run("policy", "erase", want=2)
+
+# --- auditors -------------------------------------------------------------------------------------
+
+SUBJECT = {"traceId": "t-1", "requestHash": "11" * 32, "responseHash": "22" * 32}
+
+
+def auditor_key(name):
+    """A key file as `lucid keygen` writes it, and what a policy says of its owner."""
+    seed = hashlib.sha256(b"cli auditor " + name.encode()).digest()
+    public = kit.ED25519.public(seed)
+    path = keep(f"{name}.key", (seed.hex() + public).encode())
+    os.chmod(path, 0o600)
+    return path, {"id": name, "publicKey": kit_attest.b64(bytes.fromhex(public))}
+
+
+def claims_file(name, phase, decision="proceed", more=None, **values):
+    """Claims as a person writes them: what is the same in all documents is left out."""
+    return keep(f"{name}.json", {
+        "auditor": {"id": name}, "phase": phase, "decision": decision, "subject": SUBJECT,
+        "claims": [{"name": claim, "type": "other", "value": value}
+                   for claim, value in values.items()], **(more or {})})
+
+
+with kit.case("claims: made and signed from the command line, appraised, read"):
+    keys, auditors = zip(*(auditor_key(name) for name in ("pii", "tone")))
+    rules = keep("rules.json", {
+        "type": "lucid.attestation.policy/v1", "name": "rules", "auditors": auditors, "rules": [
+            {"id": "no-pii", "phase": "request", "deny_when": {"claim": "found", "equals": True}},
+            {"id": "calm", "phase": "response",
+             "require": {"claim": "toxicity", "lessThan": "0.2"}}]})
+    rules_id = run_json("policy", "put", keep("rules.signed.json", run(
+        "policy", "sign", "-k", secret, rules)))["id"]
+    out = run("claims", "sign", "-k", keys[0], claims_file("pii", "request", found=False))
+    document = json.loads(out)
+    equal(out, canonical(document) + b"\n")
+    equal((document["type"], document["schemaVersion"], document["claims"][0]["timestamp"]),
+          ("lucid.attestation.claims/v1", "1.0", document["issuedAt"]))
+    pii = keep("pii.signed.json", out)
+    tone = keep("tone.signed.json", run("claims", "sign", "-k", keys[1], claims_file(
+        "tone", "response", toxicity="0.1")))
+    token = os.path.join(folder, "claims.jwt")
+    answer = run_json("claims", "submit", "-p", rules_id, "-o", token, pii, tone)
+    equal((answer["status"], answer["decision"]), ("affirming", "proceed"))
+    with open(token, encoding="ascii") as result:
+        equal(result.read(), answer["ear"])
+    text = run("claims", "submit", "-p", rules_id, pii, tone).decode()
+    for row in (["pii", "request", "proceed", "affirming", "false"], ["no-pii", "pass"]):
+        assert any(line.split()[:len(row)] == row for line in text.splitlines()), (row, text)
+    equal(run_json("claims", "show", answer["claimsId"])["record"], answer["record"])
+    assert b"no-pii" in run("show", answer["claimsId"])
+    assert answer["claimsId"] in [row["claimsId"] for row in run_json("claims", "list")["items"]]
+    equal(run_json("replay", answer["claimsId"])["outcome"], "same")
+    assert b"no-pii: pass" in run("explain", answer["claimsId"])
+    beside = run_json("claims", "submit", "-p", rules_id, "-A", made["appraisalId"], pii, tone)
+    equal((beside["status"], beside["mock"]), ("warning", True))
+
+with kit.case("claims: the exit code is the verdict's; a nonce; what is refused before it is sent"):
+    denied = keep("denied.json", run("claims", "sign", "-k", keys[0], claims_file(
+        "pii", "request", found=True)))
+    run("claims", "submit", "-p", rules_id, denied, want=1)
+    nothing = keep("nothing.json", run("claims", "sign", "-k", keys[0], claims_file(
+        "pii", "execution", steps=3)))
+    run("claims", "submit", "-p", rules_id, nothing, want=4)
+    run("claims", "submit", "-p", rules_id, claims_file("pii", "request", found=False), want=1)
+    session = keep("claims.session", run_json("challenge", "-a", "me", "-k", key))
+    fresh = keep("fresh.json", run("claims", "sign", "-s", session, "-k", keys[0], claims_file(
+        "pii", "request", found=False)))
+    run("claims", "submit", "-s", session, "-p", rules_id, pii, want=1)  # another's nonce
+    bound = run_json("claims", "submit", "-s", session, "-p", rules_id, fresh)
+    equal(bound["record"]["documents"][0]["steps"][3]["code"], "freshness.bound")
+    run("claims", "submit", "-s", session, "-p", rules_id, fresh, want=1)  # it is used up
+    for wrong in ({"phase": "input_gate"}, {"evidence_id": "x"}, {"claims": []}):
+        run("claims", "sign", "-k", keys[0], claims_file("pii", "request", found=1, more=wrong),
+            want=1)
+    run("claims", "sign", pii, want=2)
+    run("claims", "submit", want=2)
+    run("claims", "submit", *[pii] * 17, want=2)
+    run("claims", "erase", want=2)
+
+with kit.case("interaction: a chain made offline of signed claims, logged, read"):
+    record = run("interaction", "make", pii, tone)
+    chain = json.loads(record)
+    equal(record, canonical(chain) + b"\n")
+    equal((chain["id"], chain["traceId"], chain["requestHash"], chain["responseHash"]),
+          ("t-1", "t-1", "11" * 32, "22" * 32))
+    logged = run_json("interaction", "submit", keep("chain.json", record))
+    equal(logged["record"], chain)
+    assert b"tone" in run("interaction", "show", logged["interactionId"])
+    equal([row["traceId"] for row in run_json("interaction", "list")["items"]], ["t-1"])
+    named = json.loads(run("interaction", "make", "-i", "i-7", "-P", "pass-1", pii, tone))
+    equal((named["id"], named["passportId"], named["chainHash"]),
+          ("i-7", "pass-1", chain["chainHash"]))
+    run("interaction", "make", tone, pii, want=1)
+    run("interaction", "make", "-t", "t-2", pii, tone, want=1)
+    run("interaction", "make", "-r", "11", pii, tone, want=2)
+    untold = keep("untold.json", run("claims", "sign", "-k", keys[0], claims_file(
+        "pii", "request", found=False, more={"subject": {"traceId": "t-1"}})))
+    run("interaction", "make", "-R", "22" * 32, untold, want=2)
+    run("interaction", "make", "-r", "11" * 32, "-R", "22" * 32, untold)
+    del chain["auditors"][1]
+    run("interaction", "submit", keep("cut.json", chain), want=1)
 
 # --- collateral -----------------------------------------------------------------------------------
 

@@ -104,6 +104,8 @@ const struct cli_command *const cli_commands[] = {
     &command_verifier_explain,
     &command_verifier_policy,
     &command_verifier_reference,
+    &command_verifier_claims,
+    &command_verifier_interaction,
     &command_verifier_import,
     &command_verifier_collateral,
     &command_verifier_fetch,

@@ -29,22 +29,9 @@ const struct cli_command command_verifier_list = {
     .run = verifier_list,
 };
 
-static enum cli_exit verifier_show(struct cli *cli)
+static enum cli_exit show(struct cli *cli)
 {
-    char path[REMOTE_PATH_BYTES_MAX];
-    json_t *answer = NULL;
-    if (!remote_id_ok(cli, "ID", cli->arguments[0])) {
-        return CLI_USAGE;
-    }
-    (void)snprintf(path, sizeof(path), "/v1/attestation/appraisals/%s", cli->arguments[0]);
-    enum cli_exit code = remote_call(cli, "GET", path, NULL, &answer);
-    if (code == CLI_OK && cli->json) {
-        cli_print_json(answer);
-    } else if (code == CLI_OK) {
-        verifier_result_print(answer);
-    }
-    json_decref(answer);
-    return code;
+    return verifier_show(cli, "/v1/attestation/appraisals", cli->arguments[0]);
 }
 
 const struct cli_command command_verifier_show = {
@@ -57,7 +44,7 @@ const struct cli_command command_verifier_show = {
                 "'.items[0].appraisalId')\n",
     .arguments_min = 1,
     .arguments_max = 1,
-    .run = verifier_show,
+    .run = show,
 };
 
 /* --- bundle ----------------------------------------------------------------------------------- */
@@ -102,15 +89,10 @@ enum cli_exit verifier_import_bytes(struct cli *cli, struct lucid_span bytes, co
     json_t *answer = NULL;
     json_t *body = json_pack("{s:s, s:o, s:s*}", "type", type, "item", verifier_base64(bytes),
                              "product", product);
-    uint64_t time = 0;
     if (body == NULL) {
         return cli_fail(cli, CLI_REFUSED, NULL, NULL, "out of memory, or an option is not UTF-8");
     }
-    enum cli_exit code = CLI_OK;
-    if (cli_value(cli, "test-time", NULL) != NULL) {
-        code = cli_value_u64(cli, "test-time", 0, 0, 253402300799, &time) ? CLI_OK : CLI_USAGE;
-        json_object_set_new(body, "test_time", json_integer((json_int_t)time));
-    }
+    enum cli_exit code = verifier_test_load(cli, body);
     if (code == CLI_OK) {
         code = remote_call(cli, "POST", "/v1/attestation/collateral", body, &answer);
     }

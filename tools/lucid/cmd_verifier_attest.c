@@ -216,37 +216,6 @@ static enum cli_exit endorsements_load(struct cli *cli, json_t *evidence)
     return code;
 }
 
-/* What test stores take. */
-static enum cli_exit test_load(struct cli *cli, json_t *body)
-{
-    const char *bound = cli_value(cli, "test-bound-data", NULL);
-    uint64_t time = 0;
-    if (cli_value(cli, "test-time", NULL) != NULL) {
-        if (!cli_value_u64(cli, "test-time", 0, 0, 253402300799, &time)) {
-            return CLI_USAGE;
-        }
-        json_object_set_new(body, "test_time", json_integer((json_int_t)time));
-    }
-    if (bound != NULL) {
-        json_object_set_new(body, "test_bound_data", json_string(bound));
-    }
-    return CLI_OK;
-}
-
-/* Writes the result's token to --ear. */
-static enum cli_exit ear_keep(struct cli *cli, const json_t *answer)
-{
-    const char *name = cli_value(cli, "ear", NULL);
-    const char *ear = json_string_value(json_object_get(answer, "ear"));
-    FILE *file = name != NULL ? fopen(name, "we") : NULL;
-    if (name == NULL) {
-        return CLI_OK;
-    }
-    bool ok = file != NULL && ear != NULL && fputs(ear, file) >= 0;
-    ok = (file == NULL || fclose(file) == 0) && ok;
-    return ok ? CLI_OK : cli_fail(cli, CLI_USAGE, NULL, "ear", "%s cannot be written", name);
-}
-
 /* Sends evidence for a session and prints what came of it. */
 static enum cli_exit appraise_send(struct cli *cli, const json_t *session, struct lucid_span bytes,
                                    const char *type)
@@ -266,7 +235,7 @@ static enum cli_exit appraise_send(struct cli *cli, const json_t *session, struc
         code = endorsements_load(cli, evidence);
     }
     if (code == CLI_OK) {
-        code = test_load(cli, body);
+        code = verifier_test_load(cli, body);
     }
     if (code == CLI_OK) {
         code = remote_call(cli, "POST", "/v1/attestation/appraise", body, &answer);
@@ -274,15 +243,7 @@ static enum cli_exit appraise_send(struct cli *cli, const json_t *session, struc
     json_decref(evidence);
     json_decref(body);
     if (code == CLI_OK) {
-        code = ear_keep(cli, answer);
-    }
-    if (code == CLI_OK) {
-        if (cli->json) {
-            cli_print_json(answer);
-        } else {
-            verifier_result_print(answer);
-        }
-        code = verifier_status_exit(answer);
+        code = verifier_appraised(cli, answer);
     }
     json_decref(answer);
     return code;

@@ -6,6 +6,9 @@
 
 #include "base/base64url.h"
 #include "ledger/ed25519.h"
+#include "lucidd/datadir.h"
+#include "tools/lucid/remote.h"
+#include "tools/lucid/secret.h"
 
 enum { READ_BYTES = 64 * 1024 };
 
@@ -84,6 +87,134 @@ json_t *verifier_base64(struct lucid_span bytes)
     return value;
 }
 
+/* --- verbs ------------------------------------------------------------------------------------ */
+
+enum cli_exit verifier_verb_run(struct cli *cli, const struct verifier_verb *verbs, size_t count,
+                                const void *context)
+{
+    struct lucid_buf names = {0};
+    for (size_t i = 0; i < count; i++) {
+        const struct verifier_verb *verb = &verbs[i];
+        unsigned words = cli->argument_count - 1;
+        if (strcmp(verb->name, cli->arguments[0]) != 0) {
+            lucid_buf_printf(&names, "%s%s",
+                             i == 0          ? ""
+                             : i + 1 < count ? ", "
+                                             : " or ",
+                             verb->name);
+            continue;
+        }
+        lucid_buf_fini(&names);
+        if (words >= verb->words_min && words <= verb->words_max) {
+            return verb->run(cli, context);
+        }
+        return verb->words_max <= 1
+                   ? cli_fail(cli, CLI_USAGE, NULL, NULL, "%s needs %s", verb->name,
+                              verb->words_max == 0 ? "no more words" : "one more word")
+                   : cli_fail(cli, CLI_USAGE, NULL, NULL, "%s needs %u to %u more words",
+                              verb->name, verb->words_min, verb->words_max);
+    }
+    enum cli_exit code = cli_fail(cli, CLI_USAGE, NULL, NULL, "%.*s, not %s", (int)names.len,
+                                  (const char *)names.data, cli->arguments[0]);
+    lucid_buf_fini(&names);
+    return code;
+}
+
+/* --- signed documents ------------------------------------------------------------------------- */
+
+enum cli_exit verifier_document_print(struct cli *cli, struct lucid_span canonical)
+{
+    uint8_t id[LUCID_SHA256_BYTES];
+    char hex[2 * LUCID_SHA256_BYTES + 1] = "";
+    lucid_sha256(canonical, id);
+    lucid_hex_encode(id, sizeof(id), hex);
+    (void)fwrite(canonical.data, 1, canonical.len, stdout);
+    putchar('\n');
+    cli_note(cli, "its id is sha256:%s", hex);
+    return CLI_OK;
+}
+
+static enum lucid_error document_sign(struct lucid_span text, const uint8_t secret[SECRET_BYTES],
+                                      struct lucid_arena *arena, struct lucid_span *ret,
+                                      struct lucid_why *why)
+{
+    struct room {
+        struct ledger_ed25519_key key;
+    } *room = datadir_secret_new(sizeof(*room));
+    struct lucid_span input;
+    uint8_t signature[DOCUMENT_SIGNATURE_BYTES];
+    if (room == NULL) {
+        return LUCID_RETRY_MEMORY;
+    }
+    ledger_ed25519_key_init(secret, &room->key);
+    enum lucid_error error = document_signing_input(text, room->key.public_key, arena, &input, why);
+    if (error == LUCID_OK) {
+        ledger_ed25519_sign(&room->key, input, signature);
+        error = document_signed(text, room->key.public_key, signature, arena, ret, why);
+    }
+    datadir_secret_free(room, sizeof(*room));
+    return error;
+}
+
+enum cli_exit verifier_sign_print(struct cli *cli, struct lucid_span text, const char *name,
+                                  verifier_check_fn *check)
+{
+    uint8_t *secret = NULL;
+    struct lucid_arena arena;
+    struct lucid_span document;
+    struct lucid_why why = {.code = NULL};
+    enum cli_exit code = secret_load(cli, &secret);
+    if (code == CLI_OK && secret == NULL) {
+        code = cli_fail(cli, CLI_USAGE, "NO_KEY", "key-file",
+                        "neither " SECRET_ENVIRONMENT " nor --key-file is given");
+    }
+    if (code != CLI_OK) {
+        return code;
+    }
+    lucid_arena_init(&arena, VERIFIER_ARENA_BYTES_MAX);
+    enum lucid_error error = document_sign(text, secret, &arena, &document, &why);
+    datadir_secret_free(secret, SECRET_BYTES);
+    if (error == LUCID_OK) {
+        error = check(document, &arena, &why);
+    }
+    code = error == LUCID_OK ? verifier_document_print(cli, document)
+                             : cli_fail_why(cli, error, &why, name);
+    lucid_arena_fini(&arena);
+    return code;
+}
+
+/* --- requests and answers --------------------------------------------------------------------- */
+
+enum cli_exit verifier_test_load(struct cli *cli, json_t *body)
+{
+    const char *bound = cli_value(cli, "test-bound-data", NULL);
+    uint64_t time = 0;
+    if (cli_value(cli, "test-time", NULL) != NULL) {
+        if (!cli_value_u64(cli, "test-time", 0, 0, 253402300799, &time)) {
+            return CLI_USAGE;
+        }
+        json_object_set_new(body, "test_time", json_integer((json_int_t)time));
+    }
+    if (bound != NULL) {
+        json_object_set_new(body, "test_bound_data", json_string(bound));
+    }
+    return CLI_OK;
+}
+
+/* Writes the token of an answer to --ear, where it is given. */
+static enum cli_exit ear_keep(struct cli *cli, const json_t *answer)
+{
+    const char *name = cli_value(cli, "ear", NULL);
+    const char *ear = json_string_value(json_object_get(answer, "ear"));
+    FILE *file = name != NULL ? fopen(name, "we") : NULL;
+    if (name == NULL) {
+        return CLI_OK;
+    }
+    bool ok = file != NULL && ear != NULL && fputs(ear, file) >= 0;
+    ok = (file == NULL || fclose(file) == 0) && ok;
+    return ok ? CLI_OK : cli_fail(cli, CLI_USAGE, NULL, "ear", "%s cannot be written", name);
+}
+
 /* --- keys ------------------------------------------------------------------------------------- */
 
 static enum cli_exit jwks_load(struct cli *cli, const char *name, struct verifier_keys *ret)
@@ -157,19 +288,38 @@ enum cli_exit verifier_fail_peer(struct cli *cli, const char *url, enum lucid_er
                     why->text[0] != '\0' ? why->text : lucid_error_name(error));
 }
 
-void verifier_steps_print(const json_t *steps)
+/* A list as a table, a line before it. */
+static void list_print(const json_t *object, const char *name, const char *const *columns)
 {
-    static const char *const columns[] = {"evidence", "type",   "step", "outcome",
-                                          "code",     "detail", NULL};
-    if (json_array_size(steps) > 0) {
-        cli_print_table(steps, columns);
+    const json_t *list = json_object_get(object, name);
+    if (json_array_size(list) > 0) {
+        putchar('\n');
+        cli_print_table(list, columns);
     }
 }
 
-void verifier_result_print(const json_t *answer)
+/* What auditors said, what rules made of it, and who stands in a chain. */
+static void record_print(const json_t *record)
 {
-    json_t *plain = json_copy((json_t *)(uintptr_t)answer);
+    static const char *const documents[] = {"auditor", "phase", "decision",
+                                            "status",  "bound", NULL};
+    static const char *const rules[] = {"id",    "outcome", "action", "reason",
+                                        "claim", "message", NULL};
+    static const char *const required[] = {"name", "outcome", "reason", NULL};
+    static const char *const auditors[] = {"position", "phase",        "id",
+                                           "decision", "claimsDigest", NULL};
+    list_print(record, "documents", documents);
+    list_print(record, "rules", rules);
+    list_print(record, "required", required);
+    list_print(record, "auditors", auditors);
+}
+
+static void answer_print(const json_t *answer)
+{
+    static const char *const steps[] = {"evidence", "type",   "step", "outcome",
+                                        "code",     "detail", NULL};
     static const char *const elsewhere[] = {"steps", "record", "proof", "receipt", "ear"};
+    json_t *plain = json_copy((json_t *)(uintptr_t)answer);
     for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
         (void)json_object_del(plain, elsewhere[i]);
     }
@@ -177,15 +327,50 @@ void verifier_result_print(const json_t *answer)
     json_object_set(plain, "leaf_index", json_object_get(receipt, "leaf_index"));
     cli_print_object(plain);
     json_decref(plain);
-    putchar('\n');
-    verifier_steps_print(json_object_get(answer, "steps"));
+    list_print(answer, "steps", steps);
+    record_print(json_object_get(answer, "record"));
 }
 
-enum cli_exit verifier_status_exit(const json_t *answer)
+void verifier_result_print(const struct cli *cli, const json_t *answer)
+{
+    if (cli->json) {
+        cli_print_json(answer);
+    } else {
+        answer_print(answer);
+    }
+}
+
+enum cli_exit verifier_show(struct cli *cli, const char *path, const char *id)
+{
+    char whole[REMOTE_PATH_BYTES_MAX];
+    json_t *answer = NULL;
+    if (!remote_id_ok(cli, "ID", id)) {
+        return CLI_USAGE;
+    }
+    (void)snprintf(whole, sizeof(whole), "%s/%s", path, id);
+    enum cli_exit code = remote_call(cli, "GET", whole, NULL, &answer);
+    if (code == CLI_OK) {
+        verifier_result_print(cli, answer);
+    }
+    json_decref(answer);
+    return code;
+}
+
+static enum cli_exit status_exit(const json_t *answer)
 {
     const char *status = json_string_value(json_object_get(answer, "status"));
     if (status == NULL || strcmp(status, "none") == 0) {
         return CLI_UNDECIDED;
     }
     return strcmp(status, "contraindicated") == 0 ? CLI_REFUSED : CLI_OK;
+}
+
+enum cli_exit verifier_appraised(struct cli *cli, const json_t *answer)
+{
+    enum cli_exit code = ear_keep(cli, answer);
+    if (code == CLI_OK) {
+        verifier_result_print(cli, answer);
+        code = status_exit(answer);
+    }
+    return code;
 }

@@ -18,6 +18,31 @@ enum cli_exit verifier_json_read(struct cli *cli, const char *name, json_t **ret
 /* The bytes as a JSON string of padded base64; NULL: memory. */
 json_t *verifier_base64(struct lucid_span bytes);
 
+/* The commands whose first word is a verb. Other words are as many as it wants; context is passed
+ * on. */
+struct verifier_verb {
+    const char *name;
+    unsigned words_min;
+    unsigned words_max;
+    enum cli_exit (*run)(struct cli *cli, const void *context);
+};
+enum cli_exit verifier_verb_run(struct cli *cli, const struct verifier_verb *verbs, size_t count,
+                                const void *context);
+
+/* Prints a document of ours, canonical, and says its id. Prints its errors. */
+enum cli_exit verifier_document_print(struct cli *cli, struct lucid_span canonical);
+
+/* Signs a document with --key-file, or the environment's key, and prints it; name: what it is
+ * called in a message. check: whether a service would take it, so that what is misspelt is found
+ * before it is sent. Prints its errors. */
+typedef enum lucid_error verifier_check_fn(struct lucid_span text, struct lucid_arena *arena,
+                                           struct lucid_why *why);
+enum cli_exit verifier_sign_print(struct cli *cli, struct lucid_span text, const char *name,
+                                  verifier_check_fn *check) LUCID_WARN_UNUSED;
+
+/* What test stores take: --test-time and --test-bound-data into a request. Prints its errors. */
+enum cli_exit verifier_test_load(struct cli *cli, json_t *body) LUCID_WARN_UNUSED;
+
 /* The Ed25519 keys that the caller believes. */
 struct verifier_keys {
     uint8_t keys[RECORD_KEYS_MAX][DOCUMENT_KEY_BYTES];
@@ -41,11 +66,13 @@ enum cli_exit verifier_import_bytes(struct cli *cli, struct lucid_span bytes, co
 enum cli_exit verifier_fail_peer(struct cli *cli, const char *url, enum lucid_error error,
                                  const struct lucid_why *why);
 
-/* Steps as a table. */
-void verifier_steps_print(const json_t *steps);
-/* What came of an appraisal, for people: the answer of POST …/appraise, or of one that was read. */
-void verifier_result_print(const json_t *answer);
-/* The exit code that goes with a status: affirming and warning 0, contraindicated 1, none 4. */
-enum cli_exit verifier_status_exit(const json_t *answer);
+/* Prints the answer of POST …/appraise, …/claims or …/interactions, or one that was read: for
+ * people, or with --json as it came. */
+void verifier_result_print(const struct cli *cli, const json_t *answer);
+/* GET of one item of a list, printed. Prints its errors. */
+enum cli_exit verifier_show(struct cli *cli, const char *path, const char *id) LUCID_WARN_UNUSED;
+/* Keeps the token of an appraisal's answer (--ear) and prints it; the exit code of its status:
+ * affirming and warning 0, contraindicated 1, none 4. */
+enum cli_exit verifier_appraised(struct cli *cli, const json_t *answer) LUCID_WARN_UNUSED;
 
 #endif
