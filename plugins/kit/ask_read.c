@@ -57,6 +57,12 @@ enum lucid_error ask_members_only(const struct jcs_value *object, const char *wh
     return LUCID_OK;
 }
 
+static enum lucid_error too_large(struct lucid_why *why, const char *param, size_t max)
+{
+    return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_REQUEST", param,
+                        "it must have at most %zu bytes", max);
+}
+
 enum lucid_error ask_text(const struct jcs_value *object, const char *where, const char *name,
                           bool required, size_t max, struct lucid_span *ret, struct lucid_why *why)
 {
@@ -75,8 +81,7 @@ enum lucid_error ask_text(const struct jcs_value *object, const char *where, con
                             "it must be a text that is not empty");
     }
     if (jcs_string(value).len > max) {
-        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_REQUEST", param,
-                            "it must have at most %zu bytes", max);
+        return too_large(why, param, max);
     }
     *ret = jcs_string(value);
     return LUCID_OK;
@@ -87,8 +92,7 @@ enum lucid_error ask_base64(struct ask *ask, struct lucid_span text, size_t max,
 {
     size_t len = 0;
     if (text.len > lucid_base64_len(max)) {
-        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_REQUEST", param,
-                            "it must have at most %zu bytes", max);
+        return too_large(why, param, max);
     }
     uint8_t *bytes = ask->host->call_alloc(ask->call, text.len / 4 * 3 + 1);
     if (bytes == NULL) {
@@ -99,7 +103,7 @@ enum lucid_error ask_base64(struct ask *ask, struct lucid_span text, size_t max,
                             "it must be padded base64 of at least one byte");
     }
     *ret = lucid_span(bytes, len);
-    return LUCID_OK;
+    return len <= max ? LUCID_OK : too_large(why, param, max);
 }
 
 enum lucid_error ask_digest(struct lucid_span text, const char *param,
