@@ -4,10 +4,19 @@
 #ifndef LUCID_PLUGINS_VERIFIER_APPRAISE_H
 #define LUCID_PLUGINS_VERIFIER_APPRAISE_H
 
+#include "plugins/verifier/collateral.h"
 #include "plugins/verifier/module.h"
 #include "plugins/verifier/scheme.h"
 
 #define APPRAISE_BLOBS_MAX LUCID_PLUGIN_BLOBS_MAX
+
+/* An item of collateral that came with the request. */
+struct appraise_brought {
+    struct lucid_span bytes;
+    size_t evidence; /* with which: evidences[evidence].collateral[at] */
+    size_t at;
+    struct collateral_item item; /* what it is, once it was looked at */
+};
 
 /* A request while it is appraised. In the request's arena, but for what is said. */
 struct appraise {
@@ -16,6 +25,8 @@ struct appraise {
     struct reference_set references[POLICY_REFERENCES_MAX];
     struct lucid_span reference_bytes[POLICY_REFERENCES_MAX];
     struct appraisal_collateral collateral[APPRAISAL_COLLATERAL_MAX];
+    struct appraise_brought brought[APPRAISAL_COLLATERAL_MAX];
+    size_t brought_count;
     struct appraisal result;
 };
 
@@ -37,7 +48,9 @@ enum lucid_error appraise_policy(struct ask *ask, struct appraise *appraise,
 /* The id of the policy of whoever names none. */
 void appraise_policy_default(const struct verifier *verifier, uint8_t ret[LUCID_SHA256_BYTES]);
 
-/* What the schemes would use of what was imported or configured. */
+/* What the schemes would use of what was imported, configured or brought. What was brought is
+ * judged as at an import, and used unless something newer was imported; it is nobody else's.
+ * COLLATERAL_REFUSED with the item's place. */
 enum lucid_error appraise_collateral(struct ask *ask, struct appraise *appraise,
                                      struct lucid_why *why) LUCID_WARN_UNUSED;
 

@@ -1,5 +1,7 @@
 /* What an appraisal needs beside the request: policy, reference sets, collateral; and what of all
  * that is kept. */
+#include <stdio.h>
+
 #include "plugins/verifier/appraise.h"
 #include "plugins/verifier/gather.h"
 
@@ -120,16 +122,11 @@ static enum lucid_error anchor_find(const struct verifier *verifier, struct luci
     return ret->len > 0 ? LUCID_OK : LUCID_NOTE_END;
 }
 
-static enum lucid_error item_find(void *context, struct lucid_span key,
-                                  struct appraisal_collateral *ret)
+static enum lucid_error import_find(struct ask *ask, struct lucid_span key,
+                                    struct appraisal_collateral *ret)
 {
-    struct ask *ask = context;
     struct kind_import import;
-    enum lucid_error error = anchor_find(verifier_of(ask), key, &ret->bytes);
-    if (error != LUCID_NOTE_ABSENT) {
-        return error;
-    }
-    error = kind_collateral(ask->host, ask->view, key, &import);
+    enum lucid_error error = kind_collateral(ask->host, ask->view, key, &import);
     if (error == LUCID_OK) {
         ret->imported_s = import.imported_s;
         error = ask_blob(ask, import.sha256, &ret->bytes);
@@ -137,9 +134,93 @@ static enum lucid_error item_find(void *context, struct lucid_span key,
     return error;
 }
 
+/* Puts what was brought under a key in the place of what is there, which may be nothing (bytes.len
+ * 0), unless that is newer. It is as old as its maker says: nobody saw it before. */
+static enum lucid_error brought_take(const struct appraise *appraise, struct lucid_span key,
+                                     struct appraisal_collateral *ret)
+{
+    for (size_t i = 0; i < appraise->brought_count; i++) {
+        const struct appraise_brought *brought = &appraise->brought[i];
+        if (!lucid_span_is(key, brought->item.key)) {
+            continue;
+        }
+        enum lucid_error error =
+            ret->bytes.len == 0
+                ? LUCID_OK
+                : collateral_replaces(&brought->item, brought->bytes, ret->bytes, NULL);
+        if (error == LUCID_OK) {
+            ret->bytes = brought->bytes;
+            ret->imported_s = brought->item.valid_from_s;
+        } else if (lucid_category(error) != LUCID_CATEGORY_REFUSE) {
+            return error;
+        }
+    }
+    return ret->bytes.len > 0 ? LUCID_OK : LUCID_NOTE_ABSENT;
+}
+
+static enum lucid_error item_find(void *context, struct lucid_span key,
+                                  struct appraisal_collateral *ret)
+{
+    struct ask *ask = context;
+    enum lucid_error error = anchor_find(verifier_of(ask), key, &ret->bytes);
+    if (error == LUCID_NOTE_ABSENT) {
+        error = import_find(ask, key, ret);
+        if (error == LUCID_OK || lucid_category(error) == LUCID_CATEGORY_NOTE) {
+            error = brought_take(ask->context, key, ret);
+        }
+    }
+    return error;
+}
+
+/* The product that evidence names, for lists that do not name theirs; len 0: it names none. */
+static enum lucid_error product_of(struct ask *ask, const struct appraisal_input *input, size_t i,
+                                   struct lucid_span *ret)
+{
+    struct appraisal_result parsed = {.outcome = APPRAISAL_FAIL};
+    struct scheme_job job = {
+        .input = input, .evidence = &input->evidences[i], .arena = &ask->arena, .product = ""};
+    if (job.evidence->bytes.len <= scheme_snp.evidence_bytes_max) {
+        scheme_snp.parse(&job, &parsed);
+    }
+    *ret = lucid_span_str(parsed.outcome == APPRAISAL_PASS ? job.product : "");
+    return job.no_memory ? LUCID_RETRY_MEMORY : LUCID_OK;
+}
+
+/* Looks at what was brought as if it were imported. */
+static enum lucid_error brought_check(struct ask *ask, struct appraise *appraise,
+                                      struct lucid_why *why)
+{
+    enum lucid_error error = LUCID_OK;
+    for (size_t i = 0; i < appraise->brought_count && error == LUCID_OK; i++) {
+        struct appraise_brought *brought = &appraise->brought[i];
+        struct lucid_span type = appraise->input.evidences[brought->evidence].type;
+        struct lucid_span product;
+        if (lucid_span_is(type, scheme_snp.type)) {
+            error = product_of(ask, &appraise->input, brought->evidence, &product);
+            if (error == LUCID_OK) {
+                error = collateral_snp(brought->bytes, product, verifier_of(ask)->test_roots,
+                                       appraise->input.time_s, &brought->item, why);
+            }
+        } else if (scheme_find(type) != NULL) {
+            error = lucid_refuse(why, LUCID_REFUSE_INVALID, "COLLATERAL_REFUSED", NULL,
+                                 "none is taken with this kind of evidence");
+        }
+        if (lucid_category(error) == LUCID_CATEGORY_REFUSE) {
+            (void)snprintf(why->param, sizeof(why->param), "evidences[%zu].collateral[%zu]",
+                           brought->evidence, brought->at);
+        }
+    }
+    return error;
+}
+
 enum lucid_error appraise_collateral(struct ask *ask, struct appraise *appraise,
                                      struct lucid_why *why)
 {
+    enum lucid_error error = brought_check(ask, appraise, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    ask->context = appraise;
     appraise->input.collateral = appraise->collateral;
     return gather_collateral(&appraise->input, item_find, ask, &ask->arena, appraise->collateral,
                              &appraise->input.collateral_count, why);

@@ -5,8 +5,6 @@
 #include "plugins/verifier/challenge.h"
 #include "plugins/verifier/freshness.h"
 
-enum { JWS_BYTES_MAX = APPRAISAL_EVIDENCE_BYTES_MAX };
-
 static enum lucid_error invalid(struct lucid_why *why, const char *param, const char *text)
 {
     return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", param, "%s", text);
@@ -14,7 +12,13 @@ static enum lucid_error invalid(struct lucid_why *why, const char *param, const 
 
 /* --- one evidence ----------------------------------------------------------------------------- */
 
-/* A compact JWS has points, which base64 has not: it is the evidence itself. */
+/* Text that is the evidence itself: a compact JWS has points, an agent's JSON begins with a brace,
+ * and base64 has neither. */
+static bool is_evidence(struct lucid_span text)
+{
+    return text.data[0] == '{' || memchr(text.data, '.', text.len) != NULL;
+}
+
 static enum lucid_error bytes_read(struct ask *ask, const struct jcs_value *object,
                                    const char *where, struct lucid_span *ret, struct lucid_why *why)
 {
@@ -27,10 +31,10 @@ static enum lucid_error bytes_read(struct ask *ask, const struct jcs_value *obje
     if (error != LUCID_OK) {
         return error;
     }
-    if (memchr(text.data, '.', text.len) == NULL) {
+    if (!is_evidence(text)) {
         return ask_base64(ask, text, APPRAISAL_EVIDENCE_BYTES_MAX, param, ret, why);
     }
-    if (text.len > JWS_BYTES_MAX) {
+    if (text.len > APPRAISAL_EVIDENCE_BYTES_MAX) {
         return invalid(why, param, "it is too long");
     }
     error = ask_keep(ask, text, &kept);
@@ -40,44 +44,53 @@ static enum lucid_error bytes_read(struct ask *ask, const struct jcs_value *obje
     return error;
 }
 
-/* Certificates as PEM text or base64 of DER. */
-static enum lucid_error endorsements_read(struct ask *ask, const struct jcs_value *list,
-                                          const char *where, struct appraisal_evidence *ret,
-                                          struct lucid_why *why)
+/* A list of certificates or of revocation lists, each of at most max bytes. */
+static enum lucid_error items_read(struct ask *ask, const struct jcs_value *object,
+                                   const char *where, const char *name, size_t max,
+                                   struct lucid_span ret[APPRAISAL_CHAIN_MAX], size_t *ret_count,
+                                   struct lucid_why *why)
 {
     char param[64];
-    if (list == NULL) {
-        return LUCID_OK;
-    }
-    (void)snprintf(param, sizeof(param), "%sendorsements", where);
-    if (jcs_type(list) != JCS_ARRAY || jcs_count(list) > APPRAISAL_CHAIN_MAX) {
-        return invalid(why, param, "it must be a list of at most 8 certificates");
+    const struct jcs_value *list = jcs_member(object, name);
+    size_t count = 0;
+    (void)snprintf(param, sizeof(param), "%s%s", where, name);
+    if (list != NULL && (jcs_type(list) != JCS_ARRAY || jcs_count(list) > APPRAISAL_CHAIN_MAX)) {
+        return invalid(why, param, "it must be a list of at most 8");
     }
     for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
-        static const char pem[] = "-----BEGIN";
-        struct lucid_span *out = &ret->endorsements[ret->endorsement_count];
-        struct lucid_plugin_bytes kept;
-        enum lucid_error error = LUCID_OK;
-        (void)snprintf(param, sizeof(param), "%sendorsements[%zu]", where, ret->endorsement_count);
+        (void)snprintf(param, sizeof(param), "%s%s[%zu]", where, name, count);
         if (jcs_type(at) != JCS_STRING) {
             return invalid(why, param, "it must be base64 of DER, or PEM text");
         }
-        struct lucid_span text = jcs_string(at);
-        if (text.len > sizeof(pem) && memcmp(text.data, pem, sizeof(pem) - 1) == 0) {
-            if (text.len > APPRAISAL_EVIDENCE_BYTES_MAX) {
-                return invalid(why, param, "it is too long");
-            }
-            error = ask_keep(ask, text, &kept);
-            *out = error == LUCID_OK ? kit_span(kept) : *out;
-        } else {
-            error = ask_base64(ask, text, APPRAISAL_EVIDENCE_BYTES_MAX, param, out, why);
-        }
+        enum lucid_error error = ask_pem(ask, jcs_string(at), max, param, &ret[count], why);
         if (error != LUCID_OK) {
             return error;
         }
-        ret->endorsement_count++;
+        count++;
     }
+    *ret_count = count;
     return LUCID_OK;
+}
+
+/* What the attester brings of what would else be looked up among what was imported. */
+static enum lucid_error collateral_read(struct ask *ask, const struct jcs_value *object,
+                                        const char *where, struct appraise *appraise,
+                                        struct lucid_why *why)
+{
+    struct lucid_span items[APPRAISAL_CHAIN_MAX];
+    size_t count = 0;
+    enum lucid_error error = items_read(ask, object, where, "collateral",
+                                        APPRAISAL_COLLATERAL_BYTES_MAX, items, &count, why);
+    for (size_t i = 0; error == LUCID_OK && i < count; i++) {
+        if (appraise->brought_count == APPRAISAL_COLLATERAL_MAX) {
+            char param[64];
+            (void)snprintf(param, sizeof(param), "%scollateral[%zu]", where, i);
+            return invalid(why, param, "that is more than 64 items in all");
+        }
+        appraise->brought[appraise->brought_count++] = (struct appraise_brought){
+            .bytes = items[i], .evidence = appraise->input.evidence_count, .at = i};
+    }
+    return error;
 }
 
 static enum lucid_error event_log_read(struct ask *ask, const struct jcs_value *object,
@@ -95,11 +108,13 @@ static enum lucid_error event_log_read(struct ask *ask, const struct jcs_value *
     return ask_base64(ask, text, APPRAISAL_EVENT_LOG_BYTES_MAX, param, ret, why);
 }
 
-static enum lucid_error evidence_read(struct ask *ask, const struct jcs_value *object, size_t i,
-                                      struct appraisal_evidence *ret, struct lucid_why *why)
+static enum lucid_error evidence_read(struct ask *ask, const struct jcs_value *object,
+                                      struct appraise *appraise, struct lucid_why *why)
 {
-    static const char *const members[] = {"type",     "evidence", "endorsements",
-                                          "eventLog", "name",     NULL};
+    static const char *const members[] = {
+        "type", "evidence", "endorsements", "collateral", "eventLog", "name", NULL};
+    size_t i = appraise->input.evidence_count;
+    struct appraisal_evidence *ret = &appraise->input.evidences[i];
     char where[32];
     struct lucid_span name;
     struct lucid_plugin_bytes type;
@@ -113,41 +128,44 @@ static enum lucid_error evidence_read(struct ask *ask, const struct jcs_value *o
         error = ask_text(object, where, "type", true, APPRAISAL_NAME_BYTES_MAX, &ret->type, why);
     }
     if (error == LUCID_OK) {
-        char param[64];
-        (void)snprintf(param, sizeof(param), "%stype", where);
-        error = ask_scheme(ask, ret->type, param, why);
-    }
-    if (error == LUCID_OK) {
         error = ask_keep(ask, ret->type, &type);
     }
     if (error == LUCID_OK) {
         ret->type = kit_span(type);
         error = ask_text(object, where, "name", false, APPRAISAL_NAME_BYTES_MAX, &name, why);
     }
+    if (error == LUCID_OK && name.len > 0 && memchr(name.data, '\0', name.len) != NULL) {
+        char param[64];
+        (void)snprintf(param, sizeof(param), "%sname", where);
+        return invalid(why, param, "it must not hold control characters");
+    }
     if (error == LUCID_OK) {
         memcpy(ret->name, name.len > 0 ? name.data : (const uint8_t *)"", name.len);
         error = bytes_read(ask, object, where, &ret->bytes, why);
     }
     if (error == LUCID_OK) {
-        error = endorsements_read(ask, jcs_member(object, "endorsements"), where, ret, why);
+        error = items_read(ask, object, where, "endorsements", APPRAISAL_EVIDENCE_BYTES_MAX,
+                           ret->endorsements, &ret->endorsement_count, why);
+    }
+    if (error == LUCID_OK) {
+        error = collateral_read(ask, object, where, appraise, why);
     }
     return error == LUCID_OK ? event_log_read(ask, object, where, &ret->event_log, why) : error;
 }
 
 static enum lucid_error evidences_read(struct ask *ask, const struct jcs_value *list,
-                                       struct appraisal_input *ret, struct lucid_why *why)
+                                       struct appraise *appraise, struct lucid_why *why)
 {
     if (list == NULL || jcs_type(list) != JCS_ARRAY || jcs_count(list) == 0 ||
         jcs_count(list) > APPRAISAL_EVIDENCES_MAX) {
         return invalid(why, "evidences", "it must be a list of 1 to 16 evidences");
     }
     for (const struct jcs_value *at = jcs_next(list, NULL); at != NULL; at = jcs_next(list, at)) {
-        enum lucid_error error =
-            evidence_read(ask, at, ret->evidence_count, &ret->evidences[ret->evidence_count], why);
+        enum lucid_error error = evidence_read(ask, at, appraise, why);
         if (error != LUCID_OK) {
             return error;
         }
-        ret->evidence_count++;
+        appraise->input.evidence_count++;
     }
     return LUCID_OK;
 }
@@ -219,13 +237,17 @@ static enum lucid_error test_read(const struct ask *ask, const struct jcs_value 
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "TEST_ONLY", "test_bound_data",
                             "only a store made by `lucid log init --test` takes it");
     }
-    struct lucid_span hex =
+    struct lucid_span text =
         jcs_type(bound) == JCS_STRING ? jcs_string(bound) : (struct lucid_span){0};
-    if (hex.len < 2 || hex.len > 2 * sizeof(ret->test_bound_data) ||
-        !lucid_hex_decode(hex, ret->test_bound_data, hex.len / 2)) {
-        return invalid(why, "test_bound_data", "it must be 1 to 64 bytes as lower-case hex");
+    if (text.len >= 2 && text.len <= 2 * sizeof(ret->test_bound_data) &&
+        lucid_hex_decode(text, ret->test_bound_data, text.len / 2)) {
+        ret->test_bound_len = text.len / 2;
+    } else if (!lucid_base64_decode(text, ret->test_bound_data, sizeof(ret->test_bound_data),
+                                    &ret->test_bound_len) ||
+               ret->test_bound_len == 0) {
+        return invalid(why, "test_bound_data",
+                       "it must be 1 to 64 bytes as lower-case hex, or as base64");
     }
-    ret->test_bound_len = hex.len / 2;
     ret->has_test_bound_data = true;
     return LUCID_OK;
 }
@@ -252,7 +274,7 @@ enum lucid_error appraise_read(struct ask *ask, struct appraise *appraise,
         error = policy.len > 0 ? ask_digest(policy, "policyId", ret_policy, why) : LUCID_OK;
     }
     if (error == LUCID_OK) {
-        error = evidences_read(ask, jcs_member(body, "evidences"), input, why);
+        error = evidences_read(ask, jcs_member(body, "evidences"), appraise, why);
     }
     if (error == LUCID_OK) {
         error = runtime_read(ask, jcs_member(body, "runtimeData"), &input->runtime_data, why);

@@ -1,20 +1,37 @@
 /* What the verifier's routes share beyond plugins/kit/ask.h. */
+#include "plugins/verifier/field.h"
 #include "plugins/verifier/module.h"
 #include "plugins/verifier/scheme.h"
 
-enum lucid_error ask_scheme(const struct ask *ask, struct lucid_span type, const char *param,
-                            struct lucid_why *why)
+enum lucid_error ask_pem(struct ask *ask, struct lucid_span text, size_t max, const char *param,
+                         struct lucid_span *ret, struct lucid_why *why)
 {
-    const struct scheme *scheme = type.data == NULL ? NULL : scheme_find(type);
-    if (scheme == NULL) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "EVIDENCE_TYPE_UNKNOWN", param,
-                            "this kind of evidence is not known here");
+    static const char pem[] = "-----BEGIN";
+    struct lucid_plugin_bytes kept;
+    if (text.len < sizeof(pem) || memcmp(text.data, pem, sizeof(pem) - 1) != 0) {
+        return ask_base64(ask, text, max, param, ret, why);
     }
-    if (scheme->is_mock && !verifier_of(ask)->allow_mock) {
-        return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "MOCK_NOT_ALLOWED", param,
-                            "this verifier takes no mock evidence");
+    if (text.len > max) {
+        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_REQUEST", param,
+                            "it must have at most %zu bytes", max);
     }
-    return LUCID_OK;
+    enum lucid_error error = ask_keep(ask, text, &kept);
+    *ret = error == LUCID_OK ? kit_span(kept) : *ret;
+    return error;
+}
+
+/* As times stand in JSON elsewhere, or as they stand in records. */
+static bool time_take(const struct jcs_value *value, uint64_t *ret_s)
+{
+    uint64_t ms = 0;
+    if (jcs_type(value) == JCS_NUMBER) {
+        return jcs_uint(value, ret_s) && *ret_s <= ASK_TIME_MAX_S;
+    }
+    if (jcs_type(value) != JCS_STRING || !field_time_read(jcs_string(value), &ms)) {
+        return false;
+    }
+    *ret_s = ms / 1000;
+    return true;
 }
 
 enum lucid_error ask_test_time(const struct ask *ask, const struct jcs_value *body, uint64_t *ret,
@@ -26,9 +43,10 @@ enum lucid_error ask_test_time(const struct ask *ask, const struct jcs_value *bo
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "TEST_ONLY", "test_time",
                             "only a store made by `lucid log init --test` takes it");
     }
-    if (time != NULL && (!jcs_uint(time, &time_s) || time_s > ASK_TIME_MAX_S)) {
+    if (time != NULL && !time_take(time, &time_s)) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "test_time",
-                            "it must be a whole number of Unix seconds");
+                            "it must be a time in UTC such as 2026-11-21T10:00:00Z, or a whole "
+                            "number of Unix seconds");
     }
     *ret = time_s;
     return LUCID_OK;

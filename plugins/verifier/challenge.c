@@ -1,5 +1,5 @@
 /* Challenges without memory: the session id is issued and expiry time, randomness and a MAC; the
- * nonce another MAC of the same. */
+ * nonce another MAC of the same and the audience. */
 #include "plugins/verifier/challenge.h"
 
 #include "base/assert.h"
@@ -23,6 +23,12 @@ static void mac_make(const uint8_t key[32], const char *label, const uint8_t raw
     const struct lucid_span parts[] = {lucid_span_str(label), lucid_span(raw, SIGNED_BYTES),
                                        audience};
     lucid_hmac_sha256_parts(lucid_span(key, 32), parts, 3, ret);
+}
+
+static void session_mac(const uint8_t key[32], const uint8_t raw[SIGNED_BYTES],
+                        uint8_t ret[LUCID_SHA256_BYTES])
+{
+    mac_make(key, "lucid/attest/session/v2\n", raw, (struct lucid_span){.data = NULL}, ret);
 }
 
 /* Everything of a challenge that follows from its first 32 bytes. */
@@ -50,7 +56,7 @@ void challenge_make(const uint8_t key[32], const uint8_t random[16], struct luci
     lucid_put_be64(raw + ISSUED_AT, now_s);
     lucid_put_be64(raw + EXPIRES_AT, now_s + lifetime_s);
     memcpy(raw + RANDOM_AT, random, RANDOM_BYTES);
-    mac_make(key, "lucid/attest/session/v1\n", raw, audience, mac);
+    session_mac(key, raw, mac);
     memcpy(raw + SIGNED_BYTES, mac, MAC_BYTES);
     /* 48 bytes need no padding: base64url is base64 with two other characters. */
     lucid_base64_encode(raw, sizeof(raw), session);
@@ -72,10 +78,11 @@ enum lucid_error challenge_read(const uint8_t key[32], struct lucid_span session
         return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "CHALLENGE_UNKNOWN", "sessionId",
                             "this is no session of this service: ask for a challenge");
     }
-    mac_make(key, "lucid/attest/session/v1\n", raw, audience, mac);
+    session_mac(key, raw, mac);
     if (!lucid_secret_equal(mac, raw + SIGNED_BYTES, MAC_BYTES)) {
         return lucid_refuse(why, LUCID_REFUSE_FORBIDDEN, "CHALLENGE_UNKNOWN", "sessionId",
-                            "this session is not of this service and this audience");
+                            "this session is not of this service, or was before its key: ask for "
+                            "a challenge");
     }
     challenge_fill(key, raw, session_id, audience, ret);
     return LUCID_OK;

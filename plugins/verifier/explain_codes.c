@@ -72,7 +72,7 @@ static const struct {
     {"freshness.claim_after_document", "the claim is dated after the document that holds it"},
     {"freshness.early", "the challenge is dated in the future"},
     {"freshness.expired", "the challenge was answered too late"},
-    {"freshness.nonce", "the nonce is not the one of the challenge"},
+    {"freshness.nonce", "the nonce is not the one of the challenge for this audience"},
     {"freshness.not_reached", "freshness was not checked, because an earlier step failed"},
     {"freshness.recent", "it is recent; no nonce was asked for"},
     {"freshness.test_bound_data",

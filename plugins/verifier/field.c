@@ -365,7 +365,7 @@ static uint64_t days_before(uint32_t year, uint32_t month, uint32_t day)
     return days + (month > 2 && is_leap(year) ? 1 : 0) - 719162;
 }
 
-static bool time_read(struct lucid_span text, uint64_t *ret_ms)
+bool field_time_read(struct lucid_span text, uint64_t *ret_ms)
 {
     static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     static const char form[] = "dddd-dd-ddTdd:dd:dd";
@@ -401,7 +401,7 @@ bool field_time(const struct field *at, uint64_t *ret_ms)
     if (!is_there(at) || !field_text(at, 0, 24, &text)) {
         return is_good(at);
     }
-    return time_read(text, ret_ms) ||
+    return field_time_read(text, ret_ms) ||
            field_refuse(at, "must be a time in UTC such as 2026-11-21T10:00:00Z");
 }
 

@@ -74,6 +74,8 @@ bool field_base64(const struct field *at, size_t len, uint8_t *ret);
 /* RFC 3339 UTC, seconds or milliseconds ("2026-11-21T10:00:00Z", "…00.000Z"), from 1970 to 9999;
  * Unix ms. */
 bool field_time(const struct field *at, uint64_t *ret_ms);
+/* The same of text. False: it is no such time. */
+bool field_time_read(struct lucid_span text, uint64_t *ret_ms) LUCID_WARN_UNUSED;
 
 /* Members that must be there: their place, and what the functions above read. */
 struct field field_must(const struct field *object, const char *name);

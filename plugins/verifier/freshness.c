@@ -36,20 +36,29 @@ static enum lucid_error object_check(const struct jcs_value *value, const char *
     return LUCID_OK;
 }
 
-/* A string of 1 … max bytes without control characters; {NULL, 0}: it is none. */
+/* 1 … max bytes without control characters. */
+static bool is_text(struct lucid_span text, size_t max)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < ' ' || text.data[i] == 0x7f) {
+            return false;
+        }
+    }
+    return text.len >= 1 && text.len <= max;
+}
+
+bool freshness_audience_ok(struct lucid_span text)
+{
+    return is_text(text, FRESHNESS_AUDIENCE_BYTES_MAX);
+}
+
+/* {NULL, 0}: it is no such string. */
 static struct lucid_span text_get(const struct jcs_value *value, size_t max)
 {
     struct lucid_span none = {NULL, 0};
-    if (value == NULL || jcs_type(value) != JCS_STRING) {
-        return none;
-    }
-    struct lucid_span text = jcs_string(value);
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < ' ' || text.data[i] == 0x7f) {
-            return none;
-        }
-    }
-    return text.len >= 1 && text.len <= max ? text : none;
+    return value != NULL && jcs_type(value) == JCS_STRING && is_text(jcs_string(value), max)
+               ? jcs_string(value)
+               : none;
 }
 
 static bool is_digest(const struct jcs_value *value)

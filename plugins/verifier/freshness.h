@@ -34,6 +34,9 @@ struct freshness_runtime {
     uint8_t sha512[64];
 };
 
+/* Whether an audience may be called that: 1 … 255 bytes without control characters. */
+bool freshness_audience_ok(struct lucid_span text);
+
 /* Reads runtime data. *ret points into text and the arena. LUCID_REFUSE_INVALID:
  * INVALID_RUNTIME_DATA with param "runtimeData.…"; LUCID_REFUSE_TOO_LARGE; LUCID_RETRY_MEMORY. */
 enum lucid_error freshness_read(struct lucid_span text, struct lucid_arena *arena,

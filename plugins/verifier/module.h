@@ -59,10 +59,10 @@ static inline struct verifier *verifier_of(const struct ask *ask)
     return ask->self;
 }
 
-/* Evidence of this type is taken here: it is known, and no mock where none is allowed. type.data
- * NULL: no text. EVIDENCE_TYPE_UNKNOWN, MOCK_NOT_ALLOWED. */
-enum lucid_error ask_scheme(const struct ask *ask, struct lucid_span type, const char *param,
-                            struct lucid_why *why) LUCID_WARN_UNUSED;
+/* A certificate or revocation list of at most max bytes, in the request's memory: PEM text as it
+ * is, else base64 of DER. param: its dotted name. */
+enum lucid_error ask_pem(struct ask *ask, struct lucid_span text, size_t max, const char *param,
+                         struct lucid_span *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 /* The time to appraise at: the log's, or on a test store what test_time says. TEST_ONLY. */
 enum lucid_error ask_test_time(const struct ask *ask, const struct jcs_value *body, uint64_t *ret,
                                struct lucid_why *why) LUCID_WARN_UNUSED;

@@ -21,7 +21,6 @@ const struct lucid_plugin_code verifier_codes[] = {
     {"INVALID_REFERENCE", 422},
     {"INVALID_REQUEST", 422},
     {"INVALID_RUNTIME_DATA", 422},
-    {"MOCK_NOT_ALLOWED", 403},
     {"NONCE_USED", 409},
     {"POLICY_UNKNOWN", 422},
     {"REFERENCE_UNKNOWN", 422},

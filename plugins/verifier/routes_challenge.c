@@ -4,48 +4,78 @@
 #include "base/base64url.h"
 #include "plugins/verifier/appraise.h"
 #include "plugins/verifier/challenge.h"
+#include "plugins/verifier/freshness.h"
 
 enum { TYPES_MAX = 16 };
 
-/* Whether every kind of evidence that the caller means to send would be taken. */
-static enum lucid_error types_check(const struct ask *ask, const struct jcs_value *types,
-                                    struct lucid_why *why)
+/* The kinds of evidence that the caller can send; NULL: whatever is taken. */
+static enum lucid_error types_check(const struct jcs_value *types, struct lucid_why *why)
 {
     size_t i = 0;
     if (types == NULL) {
         return LUCID_OK;
     }
-    if (jcs_type(types) != JCS_ARRAY || jcs_count(types) == 0 || jcs_count(types) > TYPES_MAX) {
+    if (jcs_type(types) != JCS_ARRAY || jcs_count(types) > TYPES_MAX) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "types",
-                            "it must be a list of 1 to %d kinds of evidence", TYPES_MAX);
+                            "it must be a list of at most %d kinds of evidence", TYPES_MAX);
     }
     for (const struct jcs_value *at = jcs_next(types, NULL); at != NULL;
          at = jcs_next(types, at), i++) {
-        char param[32];
-        (void)snprintf(param, sizeof(param), "types[%zu]", i);
-        struct lucid_span type = {.data = NULL};
-        if (jcs_type(at) == JCS_STRING) {
-            type = jcs_string(at);
-        }
-        enum lucid_error error = ask_scheme(ask, type, param, why);
-        if (error != LUCID_OK) {
-            return error;
+        if (jcs_type(at) != JCS_STRING) {
+            char param[32];
+            (void)snprintf(param, sizeof(param), "types[%zu]", i);
+            return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", param,
+                                "it must be a text");
         }
     }
     return LUCID_OK;
+}
+
+static bool is_named(const struct jcs_value *types, const char *type)
+{
+    for (const struct jcs_value *at = jcs_next(types, NULL); at != NULL; at = jcs_next(types, at)) {
+        if (lucid_span_is(jcs_string(at), type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `"types":[…]`: the kinds of evidence that are taken here; of those alone that were named, if any
+ * were. */
+static void types_write(const struct verifier *verifier, const struct jcs_value *named,
+                        struct lucid_buf *out)
+{
+    bool any = named == NULL || jcs_count(named) == 0;
+    bool first = true;
+    canonical_open(out, "types", '[');
+    for (size_t i = 0; schemes[i] != NULL; i++) {
+        const char *type = schemes[i]->type;
+        if ((!schemes[i]->is_mock || verifier->allow_mock) && (any || is_named(named, type))) {
+            lucid_buf_printf(out, "%s\"%s\"", first ? "" : ",", type);
+            first = false;
+        }
+    }
+    lucid_buf_char(out, ']');
 }
 
 static enum lucid_error challenge(struct ask *ask, struct lucid_why *why)
 {
     static const char *const members[] = {"audience", "types", NULL};
     const struct jcs_value *body;
+    const struct jcs_value *types = NULL;
     struct lucid_span audience;
     enum lucid_error error = ask_document(ask, members, &body, why);
     if (error == LUCID_OK) {
         error = ask_text(body, "", "audience", true, CHALLENGE_AUDIENCE_BYTES_MAX, &audience, why);
     }
+    if (error == LUCID_OK && !freshness_audience_ok(audience)) {
+        error = lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "audience",
+                             "it must not hold control characters");
+    }
     if (error == LUCID_OK) {
-        error = types_check(ask, jcs_member(body, "types"), why);
+        types = jcs_member(body, "types");
+        error = types_check(types, why);
     }
     if (error != LUCID_OK) {
         return error;
@@ -63,6 +93,7 @@ static enum lucid_error challenge(struct ask *ask, struct lucid_why *why)
     lucid_base64url_write(&ask->out, lucid_span(made.nonce, sizeof(made.nonce)));
     lucid_buf_char(&ask->out, '"');
     lucid_json_member_cstr(&ask->out, "hash", "sha384");
+    types_write(verifier_of(ask), types, &ask->out);
     lucid_json_member_str(&ask->out, "audience", audience);
     lucid_json_member_time(&ask->out, "issuedAt", made.issued_s * 1000);
     lucid_json_member_time(&ask->out, "expiresAt", made.expires_s * 1000);
@@ -108,16 +139,7 @@ static enum lucid_error about(struct ask *ask, struct lucid_why *why)
     lucid_json_member(out, "eat_profiles");
     lucid_buf_str(out, verifier->spelling == EAR_DRAFT_04 ? "[\"" EAR_PROFILE "\"]"
                                                           : "[\"" EAR_PROFILE_OLD "\"]");
-    lucid_json_member(out, "types");
-    lucid_buf_char(out, '[');
-    bool first = true;
-    for (size_t i = 0; schemes[i] != NULL; i++) {
-        if (!schemes[i]->is_mock || verifier->allow_mock) {
-            lucid_buf_printf(out, "%s\"%s\"", first ? "" : ",", schemes[i]->type);
-            first = false;
-        }
-    }
-    lucid_buf_char(out, ']');
+    types_write(verifier, NULL, out);
     lucid_json_member_str(out, "developer", verifier->developer);
     lucid_json_member_cstr(out, "build", verifier_version);
     uint8_t policy[LUCID_SHA256_BYTES];

@@ -13,28 +13,14 @@ struct import {
 
 /* --- import ----------------------------------------------------------------------------------- */
 
-/* PEM text, or base64 of DER. */
 static enum lucid_error item_read(struct ask *ask, const struct jcs_value *body,
                                   struct lucid_span *ret, struct lucid_why *why)
 {
-    static const char pem[] = "-----BEGIN";
     struct lucid_span text;
-    struct lucid_plugin_bytes kept;
     enum lucid_error error = ask_text(body, "", "item", true,
                                       lucid_base64_len(APPRAISAL_COLLATERAL_BYTES_MAX), &text, why);
-    if (error != LUCID_OK) {
-        return error;
-    }
-    if (text.len < sizeof(pem) || memcmp(text.data, pem, sizeof(pem) - 1) != 0) {
-        return ask_base64(ask, text, APPRAISAL_COLLATERAL_BYTES_MAX, "item", ret, why);
-    }
-    if (text.len > APPRAISAL_COLLATERAL_BYTES_MAX) {
-        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_REQUEST", "item",
-                            "it must have at most %zu bytes", APPRAISAL_COLLATERAL_BYTES_MAX);
-    }
-    error = ask_keep(ask, text, &kept);
-    *ret = error == LUCID_OK ? kit_span(kept) : *ret;
-    return error;
+    return error == LUCID_OK ? ask_pem(ask, text, APPRAISAL_COLLATERAL_BYTES_MAX, "item", ret, why)
+                             : error;
 }
 
 static enum lucid_error submit(struct ask *ask, struct import *import, struct lucid_span bytes)

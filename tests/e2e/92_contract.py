@@ -233,8 +233,8 @@ class Suite:
         """Nonces that are none: of another session, too old, of another audience."""
         one, other = (service.challenge(types=(self.scheme.kind,)) for _ in range(2))
         self.refused("foreign nonce", "freshness", self.appraise("ok", one, runtime_data(other)))
-        answer = self.appraise("ok", one, runtime_data(one, audience="https://other.example"))
-        equal(self.keep("foreign audience", answer, 403)["code"], "CHALLENGE_UNKNOWN")
+        self.refused("foreign audience", "freshness", self.appraise(
+            "ok", one, runtime_data(one, audience="https://other.example")))
         Suite.later_ms += 400 * 1000  # never back: a log's time does not go back either
         clock.set(Suite.later_ms)
         self.refused("stale nonce", "freshness", self.appraise("ok", one, runtime_data(one)))
@@ -304,7 +304,6 @@ for pair in ((MockRecorded, SnpRecorded), (MockLive, SnpSynthetic),
 with kit.case("same members with and without what stands in for a challenge"):
     mine, theirs = (suites[one].said for one in (SnpRecorded, SnpSynthetic))
     found = {name: differences(mine[name], theirs[name]) for name in mine}
-    # A recorded report answers no challenge of ours: its result names no nonce and no key.
     # A recorded report answers no challenge of ours: its result names neither nonce nor key.
     equal({path.removeprefix(".body") for what in found.values() for path, _, _ in what},
           {".record.testBoundData", ".lucid.appraisal.binding.otherData[]",
@@ -341,7 +340,8 @@ def mock_said(name, value):
 
 
 with kit.case("every view of a mock appraisal says mock, and none of another"):
-    VIEWS = ("ok", "debug", "signature", "parse", "foreign nonce", "stale nonce", "other data",
+    VIEWS = ("ok", "debug", "signature", "parse", "foreign nonce", "foreign audience",
+             "stale nonce", "other data",
              *(f"{name}: {what}" for name in ("ok", "debug") for what in (
                  "ear", "read", "bundle", "row", "replay by id", "replay by bundle",
                  "replay of a change", "lucid show", "lucid explain", "lucid list")))
@@ -371,13 +371,14 @@ service.stop()
 
 with kit.case("mock is refused by a store with defaults, before anything is logged"):
     service = kit_attest.Verifier(allow_mock=False)
-    answer = service.post("/v1/attestation/challenge", {"audience": "a", "types": ["mock"]})
-    problem(answer, 403, "MOCK_NOT_ALLOWED", "types[0]")
-    challenge = service.challenge(types=("snp",))
+    challenge = service.challenge(types=("mock",))
+    equal(challenge["types"], [])
     runtime = runtime_data(challenge)
     good, _ = MockLive().evidence("ok", binding(runtime))
-    problem(service.appraise(challenge, runtime, [good]), 403, "MOCK_NOT_ALLOWED",
-            "evidences[0].type")
+    body = problem(service.appraise(challenge, runtime, [good]), 422, "EVIDENCE_REFUSED",
+                   "evidences[0].parse")
+    equal((body["step"], body["steps"][0]["code"], body["mock"]),
+          ("parse", "parse.mock_not_allowed", True))
     equal((service.size(), service.ok("/.well-known/lucid-verifier")["types"]), (0, ["snp"]))
     service.stop()
 

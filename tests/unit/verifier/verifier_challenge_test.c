@@ -47,19 +47,29 @@ static void test_form(void **state)
     lucid_put_be64(raw, 5);
     lucid_put_be64(raw + 8, 12);
     memcpy(raw + 16, seed, 16);
-    const struct lucid_span parts[] = {lucid_span_str("lucid/attest/nonce/v1\n"),
-                                       lucid_span(raw, 32), audience()};
+    struct lucid_span parts[] = {lucid_span_str("lucid/attest/nonce/v1\n"), lucid_span(raw, 32),
+                                 audience()};
     lucid_hmac_sha256_parts(lucid_span(key, 32), parts, 3, mac);
     assert_memory_equal(made.nonce, mac, 32);
+    parts[0] = lucid_span_str("lucid/attest/session/v2\n");
+    lucid_hmac_sha256_parts(lucid_span(key, 32), parts, 2, mac);
+    char text[CHALLENGE_SESSION_BYTES + 1];
+    uint8_t whole[48];
+    memcpy(whole, raw, 32);
+    memcpy(whole + 32, mac, 16);
+    lucid_base64_encode(whole, sizeof(whole), text);
+    for (size_t i = 0; i < CHALLENGE_SESSION_BYTES; i++) {
+        assert_int_equal(session[i], text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i]);
+    }
     /* The first 24 characters are issue and expiry time and two bytes of the random ones. */
     assert_memory_equal(session, "AAAAAAAAAAUAAAAAAAAADAkJ", 24);
 }
 
-static void refused(struct lucid_span session, struct lucid_span to, const uint8_t by[32])
+static void refused(struct lucid_span session, const uint8_t by[32])
 {
     struct appraisal_challenge read = {.issued_s = 77};
     struct lucid_why why = {.code = NULL};
-    assert_int_equal(challenge_read(by, session, to, &read, &why), LUCID_REFUSE_FORBIDDEN);
+    assert_int_equal(challenge_read(by, session, audience(), &read, &why), LUCID_REFUSE_FORBIDDEN);
     assert_string_equal(why.code, "CHALLENGE_UNKNOWN");
     assert_string_equal(why.param, "sessionId");
     assert_int_equal(read.issued_s, 77);
@@ -71,19 +81,35 @@ static void test_others_refused(void **state)
     char session[CHALLENGE_SESSION_BYTES + 1] = {0};
     struct appraisal_challenge made;
     challenge_make(key, seed, audience(), 1763800000, 300, session, &made);
-    refused(made.session_id, audience(), other_key);
-    refused(made.session_id, lucid_span_str("https://relying.examplf"), key);
-    refused(made.session_id, lucid_span_str(""), key);
-    refused(lucid_span(session, CHALLENGE_SESSION_BYTES - 1), audience(), key);
-    refused(lucid_span(session, CHALLENGE_SESSION_BYTES + 1), audience(), key);
-    refused(lucid_span_str(""), audience(), key);
+    refused(made.session_id, other_key);
+    refused(lucid_span(session, CHALLENGE_SESSION_BYTES - 1), key);
+    refused(lucid_span(session, CHALLENGE_SESSION_BYTES + 1), key);
+    refused(lucid_span_str(""), key);
     for (size_t i = 0; i < CHALLENGE_SESSION_BYTES; i++) {
         char was = session[i];
         session[i] = was == 'A' ? 'B' : 'A';
-        refused(made.session_id, audience(), key);
+        refused(made.session_id, key);
         session[i] = '=';
-        refused(made.session_id, audience(), key);
+        refused(made.session_id, key);
         session[i] = was;
+    }
+}
+
+/* In the same session every audience has another nonce. */
+static void test_another_audience(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"https://relying.examplf", "https://relying.example/",
+                                         "https://relying.exampl", ""};
+    char session[CHALLENGE_SESSION_BYTES];
+    struct appraisal_challenge made;
+    challenge_make(key, seed, audience(), 1763800000, 300, session, &made);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct appraisal_challenge read;
+        struct lucid_span to = lucid_span_str(others[i]);
+        assert_int_equal(challenge_read(key, made.session_id, to, &read, NULL), LUCID_OK);
+        assert_memory_not_equal(made.nonce, read.nonce, sizeof(made.nonce));
+        assert_true(lucid_span_equal(read.audience, to));
     }
 }
 
@@ -93,6 +119,7 @@ int main(void)
         cmocka_unit_test(test_made_and_read),
         cmocka_unit_test(test_form),
         cmocka_unit_test(test_others_refused),
+        cmocka_unit_test(test_another_audience),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
