@@ -95,6 +95,12 @@ with case("what is asked for wrongly is refused as the real one does"):
                        {"runtime_data": b"\xff\xfe"}):
         for path in ("/aa/evidence", "/aa/additional-evidence"):
             equal(said(agent.get(path, **parameters)), (400, "BAD REQUEST", None), parameters)
+    for query in ("runtime_data=a&runtime_data=b", "runtime_data=a&encoding=base64&encoding=base64",
+                  "runtime_data&runtime_data=a", "x=1&runtime_data=YQ&encoding&encoding=base64"):
+        equal(said(agent.client.get(f"/aa/evidence?{query}")), (400, "BAD REQUEST", None), query)
+    equal(agent.client.get("/aa/evidence?runtime_data=runtime_data&x=runtime_data").status, 200)
+    for query in ("runtime_data=%zz", "runtime_data=%00", "runtime_data=%"):
+        equal(agent.client.get(f"/aa/evidence?{query}").status, 400, query)
     equal(said(agent.get("/aa/token")), (400, "BAD REQUEST", None))
     equal(said(agent.get("/aa/token", token_type="kbs")), (500, "ttrpc request error", None))
     for path in ("/aa/nothing", "/aa/aael", "/aa", "/evidence", "/aa/evidence/more"):

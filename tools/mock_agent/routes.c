@@ -52,6 +52,23 @@ static bool is_utf8(struct lucid_span text)
     return ok;
 }
 
+/* Whether the query, as it was sent, has a parameter of that name at two places. */
+static bool is_repeated(const struct http_request *request, const char *name)
+{
+    struct lucid_span target = http_target(request);
+    const uint8_t *mark = memchr(target.data, '?', target.len);
+    size_t begin = mark == NULL ? target.len : (size_t)(mark - target.data) + 1;
+    size_t len = strlen(name);
+    unsigned found = 0;
+    for (size_t i = begin; i + len <= target.len; i++) {
+        const uint8_t *at = target.data + i;
+        bool starts = i == begin || at[-1] == '&';
+        bool ends = i + len == target.len || at[len] == '=' || at[len] == '&';
+        found += starts && ends && memcmp(at, name, len) == 0;
+    }
+    return found > 1;
+}
+
 /* The bytes that the quote is to bind. False: answered. */
 static bool runtime_data_read(struct http_request *request, uint8_t *ret, size_t max,
                               size_t *ret_len)
@@ -60,7 +77,8 @@ static bool runtime_data_read(struct http_request *request, uint8_t *ret, size_t
     struct lucid_span encoding = http_query(request, "encoding");
     size_t len = text.len;
     bool coded = encoding.data != NULL;
-    if (text.data == NULL || (coded && !lucid_span_is(encoding, "base64")) ||
+    if (text.data == NULL || is_repeated(request, "runtime_data") ||
+        is_repeated(request, "encoding") || (coded && !lucid_span_is(encoding, "base64")) ||
         (coded ? !lucid_base64url_is(text, &len) : !is_utf8(text))) {
         bad_request(request);
         return false;

@@ -15,8 +15,9 @@
  * the agent behind refuses, as runtime data over 64 bytes. They are padded with zeros to 64, as the
  * SEV-SNP attester does.
  *
- * One difference is meant: runtime_data that are not UTF-8 are refused with 400, where the real one
- * replaces what is wrong and has other bytes bound than were asked for. Use encoding=base64.
+ * What could bind other bytes than were meant is refused with 400: runtime_data that are not UTF-8,
+ * where the real one replaces what is wrong (use encoding=base64), a broken percent escape or %00,
+ * which it takes as it stands, and a parameter that is there twice, of which it takes the last.
  *
  * Thread: the loop's. */
 #ifndef LUCID_TOOLS_MOCK_AGENT_ROUTES_H
