@@ -120,6 +120,9 @@ static enum lucid_error hardware_load(struct ask *ask, const struct jcs_value *b
         error = record_read(ret->input.hardware_record, &ask->arena, &record, NULL);
         error = lucid_category(error) == LUCID_CATEGORY_REFUSE ? LUCID_FATAL_CORRUPT : error;
     }
+    if (error == LUCID_OK && record->mock && !verifier_of(ask)->allow_mock) {
+        return invalid(why, "appraisalId", "it is of mock evidence, which is not allowed here");
+    }
     if (error == LUCID_OK) {
         error = ask_blob(ask, record->runtime_data, &ret->input.hardware_runtime);
     }

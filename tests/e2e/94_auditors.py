@@ -477,6 +477,15 @@ with case("a new policy, and another build of the module, change no verdict of b
     assert appraised(claims("pii", pii_found=False))["record"]["verifier"] != \
         MADE["record"]["verifier"]
 
+with case("an environment of mock evidence counts no more once mock is not allowed"):
+    known = claims("pii", more={"auditor": {"id": "pii", "digest": IMAGE}}, pii_found=False)
+    equal(appraised(known, appraisalId=place["appraisalId"])["mock"], True)
+    service.settings["verifier_allow_mock"] = "false"
+    service.restart()
+    problem(post(known, appraisalId=place["appraisalId"]), 422, "INVALID_REQUEST", "appraisalId")
+    equal(appraised(known)["mock"], False)
+    all_same("without mock")
+
 service.stop()
 agent.stop()
 kit.done()
