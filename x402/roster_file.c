@@ -343,6 +343,7 @@ static enum lucid_error root_read(const struct jcs_value *root, struct x402_rost
     if (jcs_member(root, "order") != NULL) {
         e = order_read(&place, jcs_member(root, "order"), file, common);
     } else {
+        lucid_assert(file->member_count <= X402_MEMBERS_MAX);
         for (; common->count < file->member_count; common->count++) {
             common->members[common->count] = (uint8_t)common->count;
         }

@@ -114,13 +114,13 @@ static enum lucid_error run_reserve(struct store_lmdb_view *view, enum store_log
     lucid_put_be64(number, first);
     MDB_val key = {.mv_size = sizeof(number), .mv_data = number};
     MDB_val value = {.mv_size = bytes};
-    int result = mdb_put(view->txn, view->lmdb->log[log], &key, &value, MDB_APPEND | MDB_RESERVE);
-    if (result != MDB_SUCCESS) {
-        return store_lmdb_error(result);
+    enum lucid_error error = store_lmdb_error(
+        mdb_put(view->txn, view->lmdb->log[log], &key, &value, MDB_APPEND | MDB_RESERVE));
+    if (error == LUCID_OK) {
+        lucid_assert(value.mv_size == bytes && value.mv_data != NULL);
+        *ret = value.mv_data;
     }
-    lucid_assert(value.mv_size == bytes && value.mv_data != NULL);
-    *ret = value.mv_data;
-    return LUCID_OK;
+    return error;
 }
 
 static enum lucid_error events_write(struct store_lmdb_batch *batch)

@@ -208,7 +208,7 @@ static enum lucid_error status_check(const struct jcs_value *root, struct ear *r
 {
     const char *name = submod_names[0][ret->spelling];
     const struct jcs_value *value = jcs_member(root, name);
-    enum appraisal_tier status;
+    enum appraisal_tier status = APPRAISAL_NONE;
     if (value == NULL) {
         return LUCID_OK;
     }
