@@ -593,22 +593,6 @@ with kit.case("recheck: a revocation list that came later, and names the machine
     equal(json.loads(run("recheck", "-a", "other", "-j", env=env))["checked"], 0)
     service.stop()
 
-def terminal(*arguments, env):
-    """What the command writes to a terminal."""
-    master, slave = os.openpty()
-    with subprocess.Popen([kit.LUCID, "passport", *arguments], stdin=subprocess.DEVNULL,
-                          stdout=slave, stderr=slave, env=kit.environment(**env)) as process:
-        os.close(slave)
-        seen = b""
-        try:
-            while more := os.read(master, 65536):
-                seen += more
-        except OSError:  # the other end is closed
-            pass
-        equal(process.wait(60), 0, seen)
-    os.close(master)
-    return seen.replace(b"\r\n", b"\n").decode()
-
 
 class Stranger(http.server.BaseHTTPRequestHandler):
     """A service whose passport is made to steer terminals."""
@@ -639,7 +623,7 @@ with kit.case("no document steers a terminal, or turns what it shows"):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     env = {"LUCID_URL": f"http://127.0.0.1:{server.server_port}"}
     for options in ((), ("--json",), ("--document",), ("--bundle",)):
-        text = terminal("show", OK["passportId"], *options, env=env)
+        text = kit.terminal("passport", "show", OK["passportId"], *options, env=env)
         assert "cilbup" in text and "é" in text, text
         equal([c for c in text if UNSEEN.match(c)], [], repr(text))
     piped = run("show", OK["passportId"], "--document", env=env)
@@ -650,8 +634,8 @@ with kit.case("no document steers a terminal, or turns what it shows"):
     named["version"] = "\u202e\x9b"
     file = keep("steering.json", json.dumps(kit_passport.resign(named, SEED), ensure_ascii=False))
     for options in ((), ("--json",)):
-        text = terminal("verify", file, "--key", JWKS, "--at", str(INSIDE), "--status", FRESH,
-                        "--require", "signature", *options, env={})
+        text = kit.terminal("passport", "verify", file, "--key", JWKS, "--at", str(INSIDE),
+                            "--status", FRESH, "--require", "signature", *options)
         equal([c for c in text if UNSEEN.match(c)], [], repr(text))
 
 with kit.case("the page's commands with a recorded SEV-SNP report"):

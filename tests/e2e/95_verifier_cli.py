@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import threading
 
 import kit
@@ -146,6 +147,7 @@ with kit.case("policies and reference sets: sign, put, list, show"):
 
 # --- auditors -------------------------------------------------------------------------------------
 
+STEERS = "a\x9b2J\u202e"
 SUBJECT = {"traceId": "t-1", "requestHash": "11" * 32, "responseHash": "22" * 32}
 
 
@@ -170,7 +172,8 @@ with kit.case("claims: made and signed from the command line, appraised, read"):
     keys, auditors = zip(*(auditor_key(name) for name in ("pii", "tone")))
     rules = keep("rules.json", {
         "type": "lucid.attestation.policy/v1", "name": "rules", "auditors": auditors, "rules": [
-            {"id": "no-pii", "phase": "request", "deny_when": {"claim": "found", "equals": True}},
+            {"id": "no-pii", "phase": "request", "deny_when": {"claim": "found", "equals": True},
+             "message": STEERS},
             {"id": "calm", "phase": "response",
              "require": {"claim": "toxicity", "lessThan": "0.2"}}]})
     rules_id = run_json("policy", "put", keep("rules.signed.json", run(
@@ -244,6 +247,20 @@ with kit.case("interaction: a chain made offline of signed claims, logged, read"
     run("interaction", "make", "-r", "11" * 32, "-R", "22" * 32, untold)
     del chain["auditors"][1]
     run("interaction", "submit", keep("cut.json", chain), want=1)
+
+with kit.case("no document of a stranger steers a terminal"):
+    unseen = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+    steers = claims_file("pii", "request", found=True, text=STEERS)
+    out = run("claims", "sign", "-k", keys[0], steers)
+    assert STEERS in out.decode(), "to a file it goes as it was signed"
+    steered = run_json("claims", "submit", "-p", rules_id, keep("steers.signed.json", out), want=1)
+    env = {**TOKEN, "LUCID_URL": f"http://127.0.0.1:{service.port}"}
+    for words in (("claims", "sign", "-k", keys[0], steers), ("bundle", steered["claimsId"]),
+                  ("claims", "show", steered["claimsId"], "--json"),
+                  ("claims", "show", steered["claimsId"]), ("policy", "show", rules_id)):
+        text = kit.terminal("verifier", *words, env=env)
+        assert not unseen.search(text), (words, text)
+        assert "2J" in text, words
 
 # --- collateral -----------------------------------------------------------------------------------
 

@@ -488,6 +488,23 @@ def run_lucid(*arguments, **more):
     return out
 
 
+def terminal(*arguments, env=None):
+    """What a command that succeeds writes to a terminal."""
+    master, slave = os.openpty()
+    with subprocess.Popen([LUCID, *arguments], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
+                          env=environment(**(env or {}))) as process:
+        os.close(slave)
+        seen = b""
+        try:
+            while more := os.read(master, 65536):
+                seen += more
+        except OSError:  # the other end is closed
+            pass
+        equal(process.wait(60 * SLOW), 0, seen)
+    os.close(master)
+    return seen.replace(b"\r\n", b"\n").decode()
+
+
 def problem(answer, status, code, param=None):
     """An RFC 9457 document as CONTRACT 3 wants it."""
     equal(answer.status, status, repr(answer))

@@ -59,7 +59,7 @@ static enum cli_exit verifier_bundle(struct cli *cli)
     (void)snprintf(path, sizeof(path), "/v1/attestation/appraisals/%s?bundle=1", cli->arguments[0]);
     enum cli_exit code = remote_get_text(cli, path, 3, &text);
     if (code == CLI_OK) {
-        (void)fwrite(text.data, 1, text.len, stdout);
+        cli_print_bytes(lucid_buf_span(&text));
         putchar('\n');
     }
     lucid_buf_fini(&text);

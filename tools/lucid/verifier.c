@@ -128,7 +128,7 @@ enum cli_exit verifier_document_print(struct cli *cli, struct lucid_span canonic
     char hex[2 * LUCID_SHA256_BYTES + 1] = "";
     lucid_sha256(canonical, id);
     lucid_hex_encode(id, sizeof(id), hex);
-    (void)fwrite(canonical.data, 1, canonical.len, stdout);
+    cli_print_bytes(canonical);
     putchar('\n');
     cli_note(cli, "its id is sha256:%s", hex);
     return CLI_OK;
