@@ -212,10 +212,19 @@ static bool gate_run(struct appraisal_submod *submod, struct scheme_job *job,
     return steps[APPRAISAL_FRESHNESS].outcome == APPRAISAL_PASS;
 }
 
-/* A claim that is to be at least this bad. */
+/* A claim that is to be of no better tier than this one. Its number says nothing: negative claims
+ * (AR4SI: of the verifier's own making) are in the same tiers. */
 static void at_least(int8_t *claim, int8_t least)
 {
-    *claim = *claim < least ? least : *claim;
+    *claim = appraisal_claim_tier(*claim) < appraisal_claim_tier(least) ? least : *claim;
+}
+
+/* The claim of a failed step: the scheme's own, if it warns at least. */
+static void failed_claim(const struct appraisal_result *step, int8_t *claim)
+{
+    if (step->outcome == APPRAISAL_FAIL && appraisal_claim_tier(*claim) < APPRAISAL_WARNING) {
+        *claim = 96;
+    }
 }
 
 /* CRLs and the like that are older than the policy allows are as good as none: not bad, but nothing
@@ -253,12 +262,8 @@ static void rest_run(struct appraisal_submod *submod, struct scheme_job *job)
         at_least(&job->hardware,
                  revoked || job->input->policy->require_crl ? 96 : 32); /* too old: 32 */
     }
-    if (steps[APPRAISAL_TCB].outcome == APPRAISAL_FAIL && job->hardware < 32) {
-        job->hardware = 96;
-    }
-    if (steps[APPRAISAL_CONFIGURATION].outcome == APPRAISAL_FAIL && job->configuration < 32) {
-        job->configuration = 96;
-    }
+    failed_claim(&steps[APPRAISAL_TCB], &job->hardware);
+    failed_claim(&steps[APPRAISAL_CONFIGURATION], &job->configuration);
     if (scheme->is_mock) {
         at_least(&job->hardware, 32); /* a mock is never genuine */
     }
