@@ -157,8 +157,9 @@ bool claims_confidence_read(const struct field *at, uint32_t *ret)
         return confidence_split(jcs_string(at->value), ret) ||
                field_refuse(at, "must be a decimal of 0 to 1 with at most six digits");
     }
-    if (!field_uint(at, 0, 1000, &per_mille)) {
-        return false;
+    if (jcs_type(at->value) != JCS_NUMBER || !jcs_uint(at->value, &per_mille) || per_mille > 1000) {
+        return field_refuse(at, "must be a decimal string such as \"0.95\", or a whole number per "
+                                "mille");
     }
     *ret = (uint32_t)per_mille * (CLAIMS_CONFIDENCE_ONE / 1000);
     return true;

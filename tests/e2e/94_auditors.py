@@ -146,6 +146,10 @@ with case("who is not listened to, and at which step"):
           "phase: must be one of: artifact, request, execution, response")
     equal(refused("parse", "parse.malformed", {**good, "schema_version": "2.0.0"}),
           "schema_version: no such member is known")
+    sure = {**good["claims"][0], "confidence": 0.95}
+    equal(refused("parse", "parse.malformed", {**good, "claims": [sure]}),
+          'claims[0].confidence: must be a decimal string such as "0.95", or a whole number per '
+          'mille')
     refused("chain", "chain.auditor_unknown", good, claims("stranger", pii_found=False))
     plain = service.put("policies", policy(name="no auditors"))
     refused("chain", "chain.auditor_unknown", good, policy_id=plain)

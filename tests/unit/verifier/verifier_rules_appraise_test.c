@@ -324,6 +324,110 @@ static void test_together(void **state)
     world_close(&world);
 }
 
+/* --- orders ----------------------------------------------------------------------------------- */
+
+static uint32_t next_of(uint32_t *seed, uint32_t below)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return (*seed >> 16) % below;
+}
+
+static const char *const orders_rules[] = {
+    "{'id':'r0','require':{'claim':'a','equals':true}}",
+    "{'id':'r1','deny_when':{'claim':'c','in':['y',1]},'action':'warn'}",
+    "{'id':'r2','phase':'request','require':{'claim':'b','atMost':'0.5'},'action':'redact'}",
+    "{'id':'r3','require':{'any':[{'claim':'c','exists':false},{'claim':'c','in':[1,'x']}]}}",
+    "{'id':'r4','deny_when':{'all':[{'claim':'b','lessThan':1},{'not':{'claim':'a',"
+    "'equals':true}}]},'action':'warn'}",
+    "{'id':'r5','phase':'response','deny_when':{'claim':'a','auditor':'a2','notEquals':false}}"};
+enum { ORDERS_RULES = sizeof(orders_rules) / sizeof(orders_rules[0]), ORDERS_DOCUMENTS = 3 };
+
+/* What came of it, without regard to the order of rules and documents. */
+struct orders_said {
+    enum claims_decision decision;
+    enum appraisal_tier status;
+    enum rules_outcome rules[ORDERS_RULES];
+    enum rules_outcome required;
+};
+
+static void orders_judge(struct world *world, uint32_t first, struct orders_said *ret)
+{
+    struct lucid_buf rules = {.bytes_max = 0};
+    lucid_buf_str(&rules, ",'requiredClaims':[{'name':'a'}],'rules':[");
+    for (uint32_t i = 0; i < ORDERS_RULES; i++) {
+        lucid_buf_printf(&rules, "%s%s", i == 0 ? "" : ",",
+                         orders_rules[(first + i) % ORDERS_RULES]);
+    }
+    lucid_buf_str(&rules, "]");
+    lucid_buf_char(&rules, '\0');
+    kit_policy((const char *)rules.data, &world->arena, &world->policy);
+    lucid_buf_fini(&rules);
+    world_run(world);
+    const struct rules_appraisal *all = world->appraisal;
+    assert_true(all->appraised);
+    *ret = (struct orders_said){
+        .decision = all->decision, .status = all->status, .required = all->required[0].outcome};
+    for (uint32_t i = 0; i < ORDERS_RULES; i++) {
+        uint32_t rule = (first + i) % ORDERS_RULES;
+        const struct rules_verdict *verdict = &all->rules[i];
+        bool counts = verdict->outcome == RULES_ERROR || verdict->outcome == RULES_TRIGGERED;
+        ret->rules[rule] = verdict->outcome;
+        assert_true(!counts || all->decision >= world->policy.rules->rules[i].action);
+        assert_true(!counts || all->status >= APPRAISAL_WARNING);
+    }
+}
+
+/* Whatever auditors say: neither the order of rules nor that of documents changes what comes of it,
+ * and nothing that could not be told, or was triggered, passes. */
+static void test_orders(void **state)
+{
+    (void)state;
+    static const char *const phases[] = {"request", "response"};
+    static const char *const values[] = {"true", "false", "1", "'0.50'", "'x'", "{}"};
+    static const char *const names[] = {"a", "b", "c"};
+    static const char *const agreed[] = {"true", "'0.50'", "'x'"}; /* what all rules let pass */
+    static const uint8_t orders[6][ORDERS_DOCUMENTS] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                                        {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    uint32_t seed = 7;
+    unsigned seen[2] = {0, 0};
+    for (unsigned round = 0; round < 60; round++) {
+        struct world world;
+        struct lucid_span documents[ORDERS_DOCUMENTS];
+        struct orders_said base;
+        const bool calm = round % 2 != 0;
+        world_open(&world, "");
+        world.input.document_count = ORDERS_DOCUMENTS;
+        for (uint8_t i = 0; i < ORDERS_DOCUMENTS; i++) {
+            struct lucid_buf claims = {.bytes_max = 0};
+            lucid_buf_str(&claims, KIT_CLAIM("z", "1"));
+            for (size_t n = 0; n < 3; n++) {
+                if (next_of(&seed, 3) != 0) {
+                    lucid_buf_printf(
+                        &claims,
+                        ",{'name':'%s','type':'other','value':%s,'timestamp':'" KIT_TIME "'}",
+                        names[n], calm ? agreed[n] : values[next_of(&seed, 6)]);
+                }
+            }
+            lucid_buf_char(&claims, '\0');
+            documents[i] = kit_claims((uint8_t)(i + 1), phases[calm ? 0 : next_of(&seed, 2)],
+                                      "proceed", (const char *)claims.data, "", &world.arena);
+            lucid_buf_fini(&claims);
+        }
+        for (uint32_t order = 0; order < 6; order++) {
+            struct orders_said said;
+            for (size_t i = 0; i < ORDERS_DOCUMENTS; i++) {
+                world.documents[i] = documents[orders[order][i]];
+            }
+            orders_judge(&world, order, &said);
+            base = order == 0 ? said : base;
+            assert_memory_equal(&said, &base, sizeof(said));
+        }
+        seen[base.decision != CLAIMS_PROCEED]++;
+        world_close(&world);
+    }
+    assert_true(seen[0] > 10 && seen[1] > 10);
+}
+
 static void test_record(void **state)
 {
     (void)state;
@@ -414,7 +518,8 @@ int main(void)
         cmocka_unit_test(test_affirming),   cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_refusals),    cmocka_unit_test(test_freshness),
         cmocka_unit_test(test_measurement), cmocka_unit_test(test_together),
-        cmocka_unit_test(test_record),      cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_orders),      cmocka_unit_test(test_record),
+        cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
