@@ -1,6 +1,6 @@
 #!/bin/bash
 # The two commands of the README on a machine that has nothing: an empty Debian 12 (debootstrap,
-# minbase) in DIR/root, a clean clone in it, tools/run --once and tools/test inside. As root.
+# minbase) in DIR/root, what git has (HEAD) in it, tools/run --once and tools/test inside. As root.
 # Package sources, proxy settings and certificates are those of this machine.
 #
 # usage: tools/check_fresh.sh DIR      DIR/root is made anew, DIR/base kept for the next time
@@ -12,13 +12,16 @@ project=$(cd "$(dirname "$0")/.." && pwd) || exit 2
 
 [ "$(id -u)" -eq 0 ] || fresh_fail "needs root (chroot)"
 "$project/tools/packages.sh" fresh </dev/null || exit 2
-git -C "$project" rev-parse -q --verify HEAD >/dev/null || fresh_fail "no commit to clone yet"
+# The tree may be somebody else's than root's.
+git=(git -c 'safe.directory=*' -C "$project")
+head=$("${git[@]}" rev-parse -q --short --verify HEAD) || fresh_fail "no commit to take yet"
 mkdir -p "$dir" || fresh_fail "cannot make $dir"
 dir=$(cd "$dir" && pwd)
 fresh_root "$dir"
-git clone -q "$project" "$root/srv/lucid" || fresh_fail "git clone failed"
-echo "check_fresh: $(git -C "$root/srv/lucid" rev-parse --short HEAD) in $root/srv/lucid," \
-    "$(chroot "$root" dpkg-query -W | wc -l) packages installed"
+clone=$root/srv/lucid
+mkdir "$clone" && "${git[@]}" archive "$head" | tar -x --no-same-owner -C "$clone"
+[ "${PIPESTATUS[*]}" = "0 0" ] || fresh_fail "git archive failed"
+echo "check_fresh: $head in $clone, $(chroot "$root" dpkg-query -W | wc -l) packages installed"
 
 inside() {
     fresh_inside "cd /srv/lucid && $1"

@@ -62,7 +62,8 @@ fresh_root() {
     mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm" || fresh_fail "cannot mount /dev/shm"
 }
 
-# A bare environment, but for the settings by which this machine reaches the network.
+# A bare environment, but for the settings by which this machine reaches the network. An hour at
+# most.
 fresh_inside() {
     local network=() name
     for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
@@ -71,5 +72,5 @@ fresh_inside() {
         fi
     done
     env -i HOME=/root LANG=C PATH=/usr/sbin:/usr/bin:/sbin:/bin "${network[@]}" \
-        chroot "$root" /bin/bash -c "$1" </dev/null
+        timeout --kill-after=60 3600 chroot "$root" /bin/bash -c "$1" </dev/null
 }
