@@ -52,11 +52,12 @@ try "installs" install_new
 verify_units() {
     local unit
     rm -rf "$dir/units" && mkdir "$dir/units" || return 1
-    for unit in lucidd lucid-witness; do
-        sed "s#=/usr/sbin/#=$root/usr/sbin/#" "$root/lib/systemd/system/$unit.service" \
-            >"$dir/units/$unit.service"
+    for unit in lucidd.service lucid-witness.service lucid-verifier-fetch@.service \
+        lucid-verifier-fetch@.timer; do
+        sed "s#=/usr/\\(s\\?bin\\)/#=$root/usr/\\1/#" "$root/lib/systemd/system/$unit" \
+            >"$dir/units/$unit"
     done
-    systemd-analyze verify --man=no "$dir"/units/*.service || return 1
+    systemd-analyze verify --man=no "$dir"/units/* || return 1
     [ ! -s "$dir/said" ]
 }
 try "systemd-analyze verify takes the units" verify_units
@@ -64,7 +65,7 @@ security_of() {
     systemd-analyze security --offline=true --threshold=15 --no-pager \
         "$root/lib/systemd/system/$1"
 }
-for unit in lucidd.service lucid-witness.service; do
+for unit in lucidd.service lucid-witness.service lucid-verifier-fetch@.service; do
     try "systemd-analyze security: $unit at most 1.5" security_of "$unit"
     grep 'Overall exposure' "$dir/said" | sed 's/^[^O]*/    /'
 done
@@ -76,9 +77,10 @@ owned() {
 }
 try "its user owns its directory" owned /var/lib/lucid "lucid 750"
 try "the witness's user owns its directory" owned /var/lib/lucid-witness "lucid-witness 700"
-try "the service is enabled, the witness is not" inside "
+try "the service is enabled, the witness and the timer are not" inside "
     test -e /etc/systemd/system/multi-user.target.wants/lucidd.service
-    test ! -e /etc/systemd/system/multi-user.target.wants/lucid-witness.service"
+    test ! -e /etc/systemd/system/multi-user.target.wants/lucid-witness.service
+    ! ls /etc/systemd/system/timers.target.wants | grep lucid"
 try "the packaged configuration is good" inside \
     "lucidd --config /etc/lucid/lucidd.conf --check | grep -q 'configuration ok'"
 refuses() {
@@ -143,6 +145,79 @@ try "log init as the service's user" inside "
         lucid log init --data /var/lib/lucid/log --origin package.example/log"
 try "starts, takes 250 receipts, proves one offline, stops" inside "bash /srv/life 0"
 
+# --- plugins ----------------------------------------------------------------------------------
+
+# The same with both plugins, on a log of its own: what the unit starts, settings from the
+# environment. $1: `first` appraises mock evidence and issues a passport of it; then, and later, what
+# is on the log verifies, replays and is found whole, without the service too.
+cat >"$root/srv/passports" <<'LIFE'
+set -eu
+cd /tmp
+home=/var/lib/lucid
+as="setpriv --reuid=lucid --regid=lucid --init-groups --"
+agent= server=
+trap 'kill $agent $server 2>/dev/null || true' EXIT
+until_says() {
+    for i in $(seq 100); do
+        url=$(sed -n 's/^listening on \(http:.*\)$/\1/p' "$1" 2>/dev/null || true)
+        [ -z "$url" ] || return 0
+        sleep 0.1
+    done
+    cat "$1" "${1%.out}.err"
+    return 1
+}
+rm -f agent.out server.out
+$as lucid-mock-agent --key-dir $home/mock --listen 127.0.0.1:0 >agent.out 2>agent.err &
+agent=$!
+until_says agent.out
+agent_url=$url
+applications=/usr/share/doc/lucid-ledger/examples/passport/application.yaml
+$as env LUCID_PLUGINS=verifier,passport LUCID_VERIFIER_ALLOW_MOCK=true \
+    LUCID_VERIFIER_MOCK_ROOTS=$home/mock/root.pem LUCID_PASSPORT_ALLOW_MOCK=true \
+    LUCID_PASSPORT_APPLICATIONS=$applications \
+    $(sed -n 's/^ExecStart=//p' /lib/systemd/system/lucidd.service) --data $home/passports \
+    --listen 127.0.0.1:0 >server.out 2>server.err &
+server=$!
+until_says server.out
+export LUCID_URL=$url
+lucid() {
+    $as env HOME=$home lucid "$@"
+}
+admin="--data $home/passports"
+if [ "$1" = first ]; then
+    lucid plugin list | grep -q "^passport "
+    lucid verifier attest $admin -a https://app.example -k $home/key -T mock --agent $agent_url \
+        --keep $home/evidence.json
+    lucid verifier appraise $admin --session $home/evidence.json --json >appraisal.json
+    lucid passport issue $admin -a my-app -A appraisal.json -k $home/key
+fi
+lucid passport open $admin my-app | grep "^$LUCID_URL/passport/"
+lucid passport show $admin my-app --bundle >package.json
+appraisal=$(lucid verifier list $admin --json | grep -oE '"appraisalId": ?"[0-9a-f]{64}"' |
+    grep -oE '[0-9a-f]{64}' | head -n 1)
+lucid verifier replay $admin $appraisal
+lucid verifier bundle $admin $appraisal >bundle.json
+keys=$(lucid plugin list --json | grep -oE '"key": ?"[0-9a-f]{64}"' | grep -oE '[0-9a-f]{64}')
+kill -TERM $server
+wait $server
+export LUCID_URL=http://127.0.0.1:1
+set -- $keys
+lucid passport verify -k $2 -k $1 -f $home/passports/vkey -m package.json
+lucid verifier replay -k $1 --vkey-file $home/passports/vkey --require-logged bundle.json
+lucid verifier explain bundle.json | grep -qi mock
+lucid log fsck --plugins verifier,passport $admin
+rm -rf $home/copy $home/copied
+lucid log backup --plugins verifier,passport $admin --to $home/copy
+lucid log restore $home/copy --plugins verifier,passport --data $home/copied
+rm -rf $home/copy $home/copied
+LIFE
+try "log init for passports" inside "
+    cd /
+    runuser -u lucid -- \
+        lucid log init --data /var/lib/lucid/passports --origin package.example/passports"
+try "both plugins: attested, appraised, issued, opened, verified, replayed; backed up" \
+    inside "bash /srv/passports first"
+
 # --- the witness ------------------------------------------------------------------------------
 
 try "a witness is made, starts and stops" inside '
@@ -173,6 +248,7 @@ newer() {
 }
 try "upgrades and keeps a changed configuration" newer
 try "the log goes on after the upgrade" inside "bash /srv/life 250"
+try "passport and appraisal hold after the upgrade" inside "bash /srv/passports again"
 try "removed: configuration and log stay" inside "
     apt-get remove -y lucid-ledger
     test ! -e /usr/sbin/lucidd

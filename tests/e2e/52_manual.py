@@ -14,6 +14,7 @@ from kit import case, equal
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
 import manual  # noqa: E402
 
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 MADE = os.path.join(kit.BUILD, "packaging")
 PAGES = ("lucid-mock-agent.1", "lucid.1", "lucid-witness.8", "lucidd.8", "lucidd.conf.5")
 if not os.path.exists(os.path.join(MADE, "lucid.1")):
@@ -23,6 +24,11 @@ if not os.path.exists(os.path.join(MADE, "lucid.1")):
 
 def read(name):
     with open(os.path.join(MADE, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def source(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
         return file.read()
 
 
@@ -65,14 +71,38 @@ with case("the pages name every command, option and key"):
         assert default in section, name
 
 with case("docs/CLI.md names every command"):
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/CLI.md")
-    with open(path, encoding="utf-8") as file:
-        document = file.read()
-    table = "\n".join(line for line in document.splitlines() if line.startswith("| `"))
+    table = "\n".join(line for line in source("docs/CLI.md").splitlines() if line.startswith("| `"))
     missing = [c.name for c in commands
                if not re.search(rf"`(?:{c.name.split(' ')[0]} )?[^|]*\b{c.name.split(' ')[-1]}\b",
                                 table)]
     equal(missing, [])
+
+with case("docs/OPERATIONS.md: every setting of our plugins, its default, its bounds"):
+    loaded = ["--plugins", "verifier,passport", "--plugins-dir", os.path.join(kit.BUILD, "plugins")]
+    status, out, err = lucidd(*loaded, "--help")
+    equal((status, err), (0, ""))
+    said = dict(re.findall(r"^  --((?:verifier|passport)-[a-z-]+) +(.*)$", out, re.M))
+    settings = {re.sub("-", ".", name, count=1).replace("-", "_"):
+                (re.findall(r" \[(.*)\]$", about) or [""])[0] for name, about in said.items()}
+    rows = re.findall(r"^\| `((?:verifier|passport)\.[a-z_]+)`(?: \(`?([^)`]*)`?\))? \| (.*) \|$",
+                      source("docs/OPERATIONS.md"), re.M)
+    equal({name: default for name, default, _ in rows}, settings)
+    assert len(settings) >= 16, settings
+    for name, default, text in rows:
+        if default.isdigit():
+            status, out, err = lucidd(*loaded, "--check", "--data", "x",
+                                      "--" + re.sub(r"[._]", "-", name), "1.5")
+            bounds = re.search(r"from (\d+) to (\d+)", err)
+            equal((status, text.startswith(f"{bounds[1]} to {bounds[2]}: ")), (2, True), name)
+
+with case("the package is built from what tools/packages.sh installs for a build"):
+    listed = subprocess.run([os.path.join(ROOT, "tools/packages.sh"), "--list", "run"],
+                            capture_output=True, check=True, timeout=30).stdout.decode().split()
+    control = source("debian/control").split("Build-Depends:\n")[1].split("\nStandards")[0]
+    depends = {re.match(r" ([a-z0-9.+-]+)", line)[1] for line in control.splitlines()}
+    # What every build of a package has; what programs need when they run.
+    equal({p for p in listed if p not in ("gcc", "libc6-dev", "ninja-build", "ca-certificates")},
+          depends - {"debhelper-compat"})
 
 if shutil.which("mandoc"):
     with case("mandoc has nothing to say"):

@@ -22,10 +22,11 @@ key = kit_attest.Workload().public.hex()
 TOKEN = {"LUCID_TOKEN": service.token}
 
 
-def run(*arguments, want=0, **more):
+def run(*arguments, want=0, env=None, **more):
     """Standard output of `lucid verifier …` against the service."""
     status, out, err = kit.lucid("verifier", *arguments, "--url",
-                                 f"http://127.0.0.1:{service.port}", env=TOKEN, **more)
+                                 f"http://127.0.0.1:{service.port}", env={**TOKEN, **(env or {})},
+                                 **more)
     equal(status, want, f"{arguments}: {out!r} {err!r}")
     return out
 
@@ -315,6 +316,14 @@ with kit.case("fetch: the certificate of a report, waiting as it is asked to"):
     run("fetch", "-p", "Genoa", "--crl", "--kds", KDS, want=1)
     Kds.seen.clear()
     run("fetch", "-p", "Milan", "--crl", "--tries", "1", "--kds", KDS, "-o", folder, want=3)
+
+with kit.case("fetch through the environment's proxy, which never sees what goes to the service"):
+    far = "http://kds.example"
+    Kds.FILES = {far + Kds.VCEK: Kds.FILES[Kds.VCEK]}  # a proxy is asked for the whole address
+    Kds.seen.clear()
+    run("fetch", report, "-p", "Milan", "--kds", far, "--import",
+        env={"http_proxy": KDS, "no_proxy": "", "NO_PROXY": ""})
+    equal(Kds.seen, [far + Kds.VCEK] * 2)
 
 server.shutdown()
 service.stop()
