@@ -148,8 +148,8 @@ try "starts, takes 250 receipts, proves one offline, stops" inside "bash /srv/li
 # --- plugins ----------------------------------------------------------------------------------
 
 # The same with both plugins, on a log of its own: what the unit starts, settings from the
-# environment. $1: `first` appraises mock evidence and issues a passport of it; then, and later, what
-# is on the log verifies, replays and is found whole, without the service too.
+# environment. $1: `first` appraises mock evidence and issues a passport of it; then, and later,
+# what is on the log verifies, replays and is found whole, without the service too.
 cat >"$root/srv/passports" <<'LIFE'
 set -eu
 cd /tmp

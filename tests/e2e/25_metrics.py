@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import kit
+import kit_attest
 import kit_chain
 import kit_pay
 from kit import case, equal
@@ -221,7 +222,8 @@ with case("money: what was charged, paid in, paid, refused and overdrawn"):
         equal(value(got, name), want, name)
     service.stop()
     chain = kit_chain.chain()
-    selling = {"price_class.batch": "bulk", "price_class.match": "matches",
+    selling = {"plugins": "verifier,passport", "plugins_dir": kit_attest.PLUGINS,
+               "price_class.batch": "bulk", "price_class.match": "matches",
                "x402_networks_file": kit_pay.networks_file(
                    kit.scratch(), chain.network(gas_key=kit_chain.FACILITATOR,
                                                 treasury_key=kit_chain.TREASURY))}
@@ -255,6 +257,17 @@ with case("the process: memory, descriptors, start"):
 with case("what is configured and cannot be sold is told at the start"):
     assert "price_class.match" in service.log_text() and "config.sales" in service.log_text()
     assert "price_class.batch is" not in service.log_text()
+
+with case("docs/OPERATIONS.md has every metric of our plugins, with its labels"):
+    path = os.path.join(os.path.dirname(__file__), "../../docs/OPERATIONS.md")
+    with open(path, encoding="utf-8") as file:
+        rows = [line.split(" | ")[0] for line in file if line.startswith("| `lucid_")]
+    listed = {name: set(keys.split(",")) - {""} for row in rows for name, keys in
+              re.findall(r"`(lucid_(?:verifier|passport)_[a-z_]+)(?:\{([a-z,]*)\})?`", row)}
+    equal(listed, {name: {key for _, pairs in samples for key, _ in pairs}
+                   for name, (_, samples) in after.items()
+                   if name.startswith(("lucid_verifier_", "lucid_passport_"))})
+    assert len(listed) >= 8, listed
 
 with case("the dashboard asks for nothing that is not there"):
     path = os.path.join(os.path.dirname(__file__), "../../packaging/grafana-dashboard.json")
