@@ -130,7 +130,7 @@ static enum lucid_error events_write(struct store_lmdb_batch *batch)
         size_t rows;
         size_t bytes;
         store_run_events_fit(row, batch->events_count - at, &rows, &bytes);
-        uint8_t *out;
+        uint8_t *out = NULL;
         enum lucid_error error =
             run_reserve(&batch->view, STORE_LOG_EVENTS, row->event.sequence, bytes, &out);
         if (error != LUCID_OK) {
@@ -151,7 +151,7 @@ static enum lucid_error bodies_write(struct store_lmdb_batch *batch)
         uint64_t first = 0;
         store_run_bodies_fit(row, batch->events_count - at, &rows, &bytes, &first);
         if (bytes > 0) {
-            uint8_t *out;
+            uint8_t *out = NULL;
             enum lucid_error error =
                 run_reserve(&batch->view, STORE_LOG_BODIES, first, bytes, &out);
             if (error != LUCID_OK) {
@@ -181,7 +181,7 @@ static enum lucid_error leaves_write(struct store_lmdb_batch *batch)
         size_t rows;
         size_t bytes;
         store_run_leaves_fit(row, batch->leaves_count - at, &rows, &bytes);
-        uint8_t *out;
+        uint8_t *out = NULL;
         enum lucid_error error = run_reserve(&batch->view, STORE_LOG_LEAVES,
                                              batch->view.counts.leaves + at, bytes, &out);
         if (error != LUCID_OK) {
