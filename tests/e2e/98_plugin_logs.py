@@ -107,19 +107,50 @@ with case("it goes on: another appraisal, entries after those of before"):
     made.append(later)
     same_verdicts(service)
 
+
+
+def mirror(want, *more):
+    """Brings the copy up to date."""
+    status, out, err = kit.lucid("log", "mirror", at("mirror"), "--url",
+                                 f"http://127.0.0.1:{service.port}", "--vkey",
+                                 os.path.join(service.data, "vkey"), "--json", *more,
+                                 env={"LUCID_TOKEN": service.token})
+    equal(status, want, repr((out, err)))
+    return out, err
+
+
 with case("mirror: a verified copy, also of entries and bodies that a plugin made"):
     service.covered(size + 1)
-    url = f"http://127.0.0.1:{service.port}"
-    status, out, err = kit.lucid("log", "mirror", at("mirror"), "--url", url, "--vkey",
-                                 os.path.join(service.data, "vkey"), "--json",
-                                 env={"LUCID_TOKEN": service.token})
-    equal(status, 0, repr((out, err)))
+    mirror(0)
     equal(run(0, "info", "--data", at("mirror"))["size"], size + 1)
     # It keeps the events of plugins; their tables nobody has folded there.
     for more in ((), WITH):
         report = run(4, "fsck", "--data", at("mirror"), *more)
         equal(report["damage"], 0, str(report))
-    run(0, "replay", "--data", at("mirror"), "--to", at("rebuilt"), *WITH)
+
+with case("mirror with the plugin: its tables are folded too, those of before among them"):
+    mirror(1, "--plugins", "nobody", "--plugins-dir", kit_attest.PLUGINS)
+    mirror(0, *WITH)
+    report = run(0, "fsck", "--data", at("mirror"), *WITH)
+    equal((report["damage"], report["undecided"], report["leaves"]), (0, 0, size + 1))
+    equal(run(0, "replay", "--data", at("mirror"), "--check", *WITH)["equal"], True)
+    made.append(recorded(policy_id))
+    size += 1
+    service.covered(size + 1)
+    mirror(0, *WITH)
+    run(0, "fsck", "--data", at("mirror"), *WITH)
+
+with case("and goes on without it: then nobody says that its tables are good"):
+    made.append(recorded(policy_id))
+    size += 1
+    service.covered(size + 1)
+    mirror(0)
+    equal(run(4, "fsck", "--data", at("mirror"), *WITH)["damage"], 0)
+    rested = run(4, "replay", "--data", at("mirror"), "--to", at("rebuilt"), *WITH)
+    equal((rested["resting_kinds"], rested["equal"]), ("attestation", False))
+    status, out, err = kit.lucid("log", "replay", "--data", at("mirror"), "--check", *WITH)
+    equal(status, 4, repr((out, err)))
+    assert b"to be folded anew" in out and b"attestation" in err and b"DIFFERS" not in out, out
     report = run(0, "fsck", "--data", at("rebuilt"), *WITH)
     equal((report["damage"], report["undecided"], report["leaves"]), (0, 0, size + 1))
 

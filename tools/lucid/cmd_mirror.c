@@ -123,6 +123,7 @@ static const struct cli_option mirror_options[] = {
     {"once", 0, NULL, "bring the copy up to date and end (the default)"},
     {"follow", 'f', NULL, "go on until Ctrl-C"},
     {"interval", 'i', "SECONDS", "with --follow: how often to ask (2)"},
+    CLI_PLUGINS_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 
@@ -139,7 +140,8 @@ const struct cli_command command_log_mirror = {
         "\n"
         "What contradicts the copy (a fork, a rollback) is reported with exit code 1, both\n"
         "signed heads are saved in DIR/evidence, and the copy stays as it is. The copy is read\n"
-        "with --data DIR by log info and its like; it holds no keys and cannot be served.\n",
+        "with --data DIR by log info and its like; it holds no keys and cannot be served. What\n"
+        "plugins logged is copied in any case, and folded into their tables with --plugins.\n",
     .examples = "  lucid log mirror ./copy --url https://log.example.org --vkey vkey\n"
                 "  lucid log mirror ./copy --url https://log.example.org --follow --json\n",
     .options = mirror_options,

@@ -22,7 +22,7 @@ struct run {
     struct ledger *ledger;
     struct replay_digests was;
     struct replay_digests is;
-    struct lucid_buf unknown; /* kinds of `from` that are not known here */
+    struct replay_folds folds; /* of `from` */
     bool made;
     bool bar;
 };
@@ -90,6 +90,8 @@ static bool parts_equal(const struct replay_digest *a, const struct replay_diges
 /* The last line of a comparison. */
 static enum cli_exit verdict(struct run *run, bool equal, bool undecided)
 {
+    const struct lucid_buf *unknown = &run->folds.unknown;
+    const struct lucid_buf *resting = &run->folds.resting;
     if (equal && !undecided) {
         if (!run->cli->json) {
             puts("equal");
@@ -102,18 +104,47 @@ static enum cli_exit verdict(struct run *run, bool equal, bool undecided)
         }
         return CLI_REFUSED;
     }
-    if (run->cli->json) { /* it says which: unknown_kinds */
+    if (run->cli->json) { /* it says which: unknown_kinds, resting_kinds */
         return CLI_UNDECIDED;
+    }
+    if (unknown->len == 0) {
+        return cli_fail(run->cli, CLI_UNDECIDED, "KIND_RESTS", NULL,
+                        "nothing differs that can be compared, but tables of the store wait to be "
+                        "folded anew (%.*s): the service does it at its next start with that "
+                        "plugin or program",
+                        (int)resting->len, (const char *)resting->data);
     }
     return cli_fail(run->cli, CLI_UNDECIDED, "KIND_UNKNOWN", NULL,
                     "nothing differs that can be compared, but the store has tables of kinds that "
                     "are not known here (%.*s): they are of plugins that are not loaded "
                     "(--plugins), or of a newer program",
-                    (int)run->unknown.len, (const char *)run->unknown.data);
+                    (int)unknown->len, (const char *)unknown->data);
 }
 
-/* The comparison, part by part. A table that no kind here makes cannot be compared; it counts as a
- * difference where all kinds are known. */
+static void kinds_put(json_t *out, const char *name, const struct lucid_buf *kinds)
+{
+    if (kinds->len > 0) {
+        (void)json_object_set_new(out, name, json_stringn((const char *)kinds->data, kinds->len));
+    }
+}
+
+static void parts_print(struct run *run, json_t *parts, bool equal, bool undecided)
+{
+    if (!run->cli->json) {
+        json_decref(parts);
+        return;
+    }
+    json_t *out = json_pack("{s:b, s:o}", "equal", equal && !undecided, "parts", parts);
+    if (undecided) {
+        kinds_put(out, "unknown_kinds", &run->folds.unknown);
+        kinds_put(out, "resting_kinds", &run->folds.resting);
+    }
+    cli_print_json(out);
+    json_decref(out);
+}
+
+/* The comparison, part by part. A table that no kind here makes, or that has to be folded anew,
+ * cannot be compared; a missing one counts as a difference where all kinds are known. */
 static enum cli_exit digests_print(struct run *run)
 {
     bool equal = run->was.count == run->is.count;
@@ -124,9 +155,10 @@ static enum cli_exit digests_print(struct run *run)
         const struct replay_digest *is = &run->is.part[i];
         char hex[2][65] = {"", ""};
         bool same = parts_equal(was, is);
-        bool unknown = !same && is->missing && run->unknown.len > 0;
-        equal = equal && (same || unknown);
-        undecided = undecided || unknown;
+        bool unknown = !same && is->missing && run->folds.unknown.len > 0;
+        bool rests = !same && was->rests;
+        equal = equal && (same || unknown || rests);
+        undecided = undecided || unknown || rests;
         lucid_hex_encode(was->hash, 32, hex[0]);
         lucid_hex_encode(is->hash, 32, hex[1]);
         json_array_append_new(parts, json_pack("{s:s, s:I, s:I, s:s, s:s, s:b}", "part", was->name,
@@ -138,21 +170,11 @@ static enum cli_exit digests_print(struct run *run)
                    hex[0],
                    same      ? "equal"
                    : unknown ? "not known here"
+                   : rests   ? "to be folded anew"
                              : "DIFFERS");
         }
     }
-    if (run->cli->json) {
-        json_t *out = json_pack("{s:b, s:o}", "equal", equal && !undecided, "parts", parts);
-        if (undecided) {
-            (void)json_object_set_new(
-                out, "unknown_kinds",
-                json_stringn((const char *)run->unknown.data, run->unknown.len));
-        }
-        cli_print_json(out);
-        json_decref(out);
-    } else {
-        json_decref(parts);
-    }
+    parts_print(run, parts, equal, undecided);
     return verdict(run, equal, undecided);
 }
 
@@ -196,7 +218,8 @@ static enum lucid_error replay(struct run *run, const char *to, struct lucid_why
     };
     error = replay_run(&options, &run->was, &run->is, why);
     if (error == LUCID_OK) {
-        error = replay_unknown_kinds(run->from, run->kinds.uses, run->kinds.count, &run->unknown);
+        error =
+            replay_folds_read(run->from, run->kinds.uses, run->kinds.count, &run->was, &run->folds);
     }
     if (run->bar) {
         fputc('\n', stderr);
@@ -253,7 +276,8 @@ static enum cli_exit log_replay(struct cli *cli)
         code = run_go(run, to);
     }
     plugins_unload(&run->plugins);
-    lucid_buf_fini(&run->unknown);
+    lucid_buf_fini(&run->folds.unknown);
+    lucid_buf_fini(&run->folds.resting);
     free(run);
     return code;
 }
@@ -277,7 +301,8 @@ const struct cli_command command_log_replay = {
         "a comparison that differs it is the one that follows from the log. DIR then holds\n"
         "store/ and vkey; keys and other files are not copied.\n\n"
         "Exit: 0 equal, 1 differs or an event is damaged, 2 usage, 3 cannot be read or written,\n"
-        "4 events of a newer program, or tables of plugins that --plugins does not name.\n",
+        "4 events of a newer program, tables of plugins that --plugins does not name, or tables\n"
+        "that wait to be folded anew, as those of a plugin do that the service last ran without.\n",
     .examples = "  lucid log replay --data /var/lib/lucid --check\n"
                 "  lucid log replay --data ./broken --to ./mended --verify\n",
     .options = replay_options,

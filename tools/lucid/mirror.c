@@ -129,8 +129,8 @@ static enum lucid_error open_steps(struct mirror *mirror, const char *path, cons
         error = store_open(mirror, why);
     }
     if (error == LUCID_OK) {
-        error =
-            offline_ledger_open(mirror->store, NULL, NULL, &mirror->kinds, &mirror->ledger, why);
+        error = offline_ledger_open(mirror->store, NULL, &mirror->plugins, &mirror->kinds,
+                                    &mirror->ledger, why);
     }
     if (error == LUCID_OK) {
         error = ledger_replica_init(&mirror->replica, mirror->ledger, lucid_span_str(pinned), why);
@@ -155,6 +155,10 @@ enum cli_exit mirror_open(struct mirror *mirror, struct cli *cli, const char *pa
     lucid_arena_init(&mirror->scratch, LEDGER_EVENT_JSON_ARENA_BYTES_MAX);
     lucid_arena_init(&mirror->kept, KEPT_BYTES_MAX);
     mirror->queue = malloc(QUEUE_EVENTS_MAX * sizeof(*mirror->queue));
+    enum cli_exit code = cli_plugins_load(cli, &mirror->plugins);
+    if (code != CLI_OK) {
+        return code;
+    }
     enum lucid_error error =
         mirror->queue == NULL ? LUCID_RETRY_MEMORY : open_steps(mirror, path, vkey, &why);
     if (error == LUCID_REFUSE_INVALID && strcmp(why.param, "vkey") == 0) {
@@ -171,6 +175,7 @@ void mirror_close(struct mirror *mirror)
     ledger_view_close(mirror->view);
     ledger_close(mirror->ledger);
     store_close(mirror->store);
+    plugins_unload(&mirror->plugins);
     lucid_buf_fini(&mirror->published.note);
     lucid_buf_fini(&mirror->seen.note);
     lucid_buf_fini(&mirror->line);

@@ -13,7 +13,7 @@
 #include "ledger/replica.h"
 #include "lucidd/datadir.h"
 #include "lucidd/kinds.h"
-#include "tools/lucid/cli.h"
+#include "tools/lucid/plugins.h"
 
 /* A head as it was published: the note, and what it says. size UINT64_MAX: none. */
 struct mirror_head {
@@ -35,6 +35,7 @@ enum mirror_fault {
 struct mirror {
     struct cli *cli;
     struct datadir dir;
+    struct plugins plugins;
     struct kinds kinds;
     struct store *store;
     struct ledger *ledger;
@@ -67,8 +68,8 @@ struct mirror {
     struct lucid_buf line; /* the event as it was told */
 };
 
-/* Opens the copy, or makes one. vkey: the pinned key's text, NULL: the one pinned before. Prints
- * errors. mirror_close in any case. */
+/* Opens the copy, or makes one, with the plugins that the options name. vkey: the pinned key's
+ * text, NULL: the one pinned before. Prints errors. mirror_close in any case. */
 enum cli_exit mirror_open(struct mirror *mirror, struct cli *cli, const char *path,
                           const char *vkey) LUCID_WARN_UNUSED;
 void mirror_close(struct mirror *mirror);

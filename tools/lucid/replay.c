@@ -9,6 +9,7 @@
 enum { CHUNK_EVENTS = 1000 };
 
 static const char table_folds[] = "folds"; /* a row by the name of each kind */
+static const char table_prefix[] = "table ";
 
 struct job {
     const struct replay_options *options;
@@ -204,7 +205,7 @@ static enum lucid_error digests_take(struct store *store, struct store *order,
         const char *name = store_table_name(order, t);
         uint32_t table;
         if (table_counts(name)) {
-            struct replay_digest *digest = digest_new(ret, "table ", name);
+            struct replay_digest *digest = digest_new(ret, table_prefix, name);
             digest->missing = store_table_find(store, name, &table) != LUCID_OK;
             error = digest->missing ? LUCID_OK : table_digest(view, table, digest);
         }
@@ -231,18 +232,47 @@ static enum lucid_error to_digests(const struct replay_options *options, struct 
 
 /* --- kinds ------------------------------------------------------------------------------------ */
 
-static bool kind_known(struct lucid_span name, const struct ledger_use *uses, size_t count)
+enum { FOLD_ROW_BYTES = 5, FOLD_LIVE = 1 }; /* version u32, state u8: ledger/fold.c */
+
+static const struct ledger_kind *kind_find(struct lucid_span name, const struct ledger_use *uses,
+                                           size_t count)
 {
-    bool known = lucid_span_is(name, LEDGER_TREE_FOLD);
     for (size_t u = 0; u < count; u++) {
-        known = known || lucid_span_is(name, uses[u].kind->name);
+        if (lucid_span_is(name, uses[u].kind->name)) {
+            return uses[u].kind;
+        }
     }
-    return known;
+    return NULL;
 }
 
-static enum lucid_error unknown_scan(struct store_view *view, uint32_t folds,
-                                     const struct ledger_use *uses, size_t count,
-                                     struct lucid_buf *ret)
+static bool fold_rests(const struct ledger_kind *kind, struct lucid_span row)
+{
+    return row.len == FOLD_ROW_BYTES &&
+           (row.data[4] != FOLD_LIVE || lucid_get_be32(row.data) < kind->fold_version);
+}
+
+static void tables_mark(const struct ledger_kind *kind, struct replay_digests *digests)
+{
+    for (const char *const *table = kind->tables; table != NULL && *table != NULL; table++) {
+        for (size_t i = 0; i < digests->count; i++) {
+            const char *name = digests->part[i].name;
+            if (strncmp(name, table_prefix, sizeof(table_prefix) - 1) == 0 &&
+                strcmp(name + sizeof(table_prefix) - 1, *table) == 0) {
+                digests->part[i].rests = true;
+            }
+        }
+    }
+}
+
+static void name_add(struct lucid_buf *list, struct lucid_span name)
+{
+    lucid_buf_str(list, list->len > 0 ? ", " : "");
+    lucid_buf_span_put(list, name);
+}
+
+static enum lucid_error folds_scan(struct store_view *view, uint32_t folds,
+                                   const struct ledger_use *uses, size_t count,
+                                   struct replay_digests *digests, struct replay_folds *ret)
 {
     uint8_t at[STORE_KEY_BYTES_MAX];
     struct lucid_span from = lucid_span("", 0);
@@ -256,17 +286,20 @@ static enum lucid_error unknown_scan(struct store_view *view, uint32_t folds,
         if (key.len > sizeof(at)) {
             return LUCID_FATAL_CORRUPT;
         }
-        if (!kind_known(key, uses, count)) {
-            lucid_buf_str(ret, ret->len > 0 ? ", " : "");
-            lucid_buf_span_put(ret, key);
+        const struct ledger_kind *kind = kind_find(key, uses, count);
+        if (kind != NULL && fold_rests(kind, value)) {
+            name_add(&ret->resting, key);
+            tables_mark(kind, digests);
+        } else if (kind == NULL && !lucid_span_is(key, LEDGER_TREE_FOLD)) {
+            name_add(&ret->unknown, key);
         }
         memcpy(at, key.data, key.len);
         from = lucid_span(at, key.len);
     }
 }
 
-enum lucid_error replay_unknown_kinds(struct store *store, const struct ledger_use *uses,
-                                      size_t count, struct lucid_buf *ret)
+enum lucid_error replay_folds_read(struct store *store, const struct ledger_use *uses, size_t count,
+                                   struct replay_digests *digests, struct replay_folds *ret)
 {
     uint32_t folds;
     struct store_view *view;
@@ -279,7 +312,7 @@ enum lucid_error replay_unknown_kinds(struct store *store, const struct ledger_u
     }
     error = store_view_begin(view);
     if (error == LUCID_OK) {
-        error = unknown_scan(view, folds, uses, count, ret);
+        error = folds_scan(view, folds, uses, count, digests, ret);
         store_view_end(view);
     }
     store_view_close(view);

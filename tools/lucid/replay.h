@@ -13,6 +13,7 @@ struct replay_digest {
     uint64_t rows;
     uint8_t hash[32];
     bool missing; /* the store has no such table: no kind of it is known */
+    bool rests;   /* the store says that this table has to be folded anew before it is good */
 };
 struct replay_digests {
     struct replay_digest part[REPLAY_DIGESTS_MAX];
@@ -34,9 +35,17 @@ struct replay_options {
 enum lucid_error replay_run(const struct replay_options *options, struct replay_digests *ret_from,
                             struct replay_digests *ret_to, struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* Names of the kinds whose tables a store has and which are none of those given: "a, b"; "": none.
- */
-enum lucid_error replay_unknown_kinds(struct store *store, const struct ledger_use *uses,
-                                      size_t count, struct lucid_buf *ret) LUCID_WARN_UNUSED;
+/* What the table of folds says of the kinds whose tables a store has. */
+struct replay_folds {
+    struct lucid_buf unknown; /* names of those that are none of the ones given: "a, b" */
+    struct lucid_buf resting; /* and of those whose tables wait to be folded anew, as a plugin's do
+                                 after the service has run without it */
+};
+
+/* Reads it, and marks in `digests` (of that store) the tables that rest. The caller frees both
+ * texts, also after an error. */
+enum lucid_error replay_folds_read(struct store *store, const struct ledger_use *uses, size_t count,
+                                   struct replay_digests *digests,
+                                   struct replay_folds *ret) LUCID_WARN_UNUSED;
 
 #endif
