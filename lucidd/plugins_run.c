@@ -4,21 +4,29 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/prom.h"
+#include "lucidd/kinds.h"
 #include "lucidd/plugin_keys.h"
 #include "plugins/host/record.h"
 
 enum { METRICS_BYTES_MAX = 64 << 10 };
+
+static enum lucid_error key_new(struct plugins *plugins, size_t at, struct lucid_why *why)
+{
+    plugins->keys[at] = datadir_secret_new(sizeof(*plugins->keys[at]));
+    return plugins->keys[at] != NULL
+               ? LUCID_OK
+               : lucid_refuse(why, LUCID_RETRY_MEMORY, "NO_MEMORY", NULL, "no memory for keys");
+}
 
 static enum lucid_error key_open(struct plugins *plugins, size_t at, const struct datadir *dir,
                                  struct lucid_why *why)
 {
     const char *name = plugins->all[at]->module->name;
     bool is_new = false;
-    plugins->keys[at] = datadir_secret_new(sizeof(*plugins->keys[at]));
-    if (plugins->keys[at] == NULL) {
-        return lucid_refuse(why, LUCID_RETRY_MEMORY, "NO_MEMORY", NULL, "no memory for keys");
+    enum lucid_error error = key_new(plugins, at, why);
+    if (error == LUCID_OK) {
+        error = plugin_key_open(dir, name, plugins->keys[at], &is_new, why);
     }
-    enum lucid_error error = plugin_key_open(dir, name, plugins->keys[at], &is_new, why);
     if (error == LUCID_OK && is_new) {
         lucid_log(LUCID_LOG_INFO, "plugin.key", "made a key for the plugin %s", name);
     }
@@ -66,6 +74,16 @@ static enum lucid_error started_log(const struct plugins *plugins, struct ledger
                               lucid_error_name(error));
 }
 
+/* Tells each who is there, before the first opens. */
+static void names_give(struct plugins *plugins)
+{
+    for (size_t p = 0; p < plugins->count; p++) {
+        plugins->names[p] = plugins->all[p]->module->name;
+        plugins->all[p]->host.plugins = plugins->names;
+    }
+    plugins->names[plugins->count] = NULL;
+}
+
 enum lucid_error plugins_open(struct plugins *plugins, const struct datadir *dir,
                               struct ledger *ledger, const char *service_version,
                               struct lucid_why *why)
@@ -76,13 +94,9 @@ enum lucid_error plugins_open(struct plugins *plugins, const struct datadir *dir
     }
     lucid_assert(ledger_identity(ledger, &identity));
     enum lucid_error error = LUCID_OK;
-    for (size_t p = 0; p < plugins->count; p++) {
-        plugins->names[p] = plugins->all[p]->module->name;
-    }
-    plugins->names[plugins->count] = NULL;
+    names_give(plugins);
     for (size_t p = 0; error == LUCID_OK && p < plugins->count; p++) {
         struct plugin *plugin = plugins->all[p];
-        plugin->host.plugins = plugins->names;
         error = key_open(plugins, p, dir, why);
         if (error == LUCID_OK) {
             error = plugin_open(plugin, identity, service_version, plugins->keys[p], why);
@@ -93,6 +107,26 @@ enum lucid_error plugins_open(struct plugins *plugins, const struct datadir *dir
         }
     }
     return error == LUCID_OK ? started_log(plugins, ledger, why) : error;
+}
+
+enum lucid_error plugins_check(struct plugins *plugins, const char *service_version,
+                               struct lucid_why *why)
+{
+    static const struct ledger_identity nobody = {.test = false};
+    struct kinds kinds;
+    kinds_init(&kinds, NULL);
+    enum lucid_error error = kinds_add_plugins(&kinds, plugins, why);
+    names_give(plugins);
+    for (size_t p = 0; error == LUCID_OK && p < plugins->count; p++) {
+        plugins->all[p]->host.checking = true;
+        error = key_new(plugins, p, why);
+        if (error == LUCID_OK) {
+            ledger_ed25519_key_generate(plugins->keys[p]);
+            error = plugin_open(plugins->all[p], &nobody, service_version, plugins->keys[p], why);
+        }
+    }
+    plugins_close(plugins);
+    return error;
 }
 
 void plugins_close(struct plugins *plugins)

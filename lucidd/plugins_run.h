@@ -14,6 +14,11 @@ enum lucid_error plugins_open(struct plugins *plugins, const struct datadir *dir
                               struct ledger *ledger, const char *service_version,
                               struct lucid_why *why) LUCID_WARN_UNUSED;
 
+/* Whether they would open: opens them with keys that nobody keeps, and closes them. Nothing is
+ * written, and no log is looked at. Errors: those of plugin_open and kinds_add_plugins. */
+enum lucid_error plugins_check(struct plugins *plugins, const char *service_version,
+                               struct lucid_why *why) LUCID_WARN_UNUSED;
+
 /* In reverse order; when no thread uses them any more. */
 void plugins_close(struct plugins *plugins);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/log.h"
+#include "lucidd/plugins_run.h"
 #include "lucidd/shop.h"
 #include "lucidd/version.h"
 
@@ -34,8 +36,7 @@ int start_say(const char *text, enum lucid_error error)
     return final ? EXIT_USAGE : EXIT_FAILURE;
 }
 
-int start_print(const struct config *config, const struct plugins *plugins,
-                enum config_action action)
+int start_print(const struct config *config, struct plugins *plugins, enum config_action action)
 {
     struct lucid_why why = {.code = NULL};
     struct lucid_buf out;
@@ -51,7 +52,9 @@ int start_print(const struct config *config, const struct plugins *plugins,
         config_print(config, plugins, &out);
         break;
     case CONFIG_CHECK:
-        if (shop_check(config, &why) != LUCID_OK) {
+        lucid_log_set_level(LUCID_LOG_WARN);
+        if (shop_check(config, &why) != LUCID_OK ||
+            plugins_check(plugins, LUCID_VERSION, &why) != LUCID_OK) {
             return start_say(why.text, LUCID_REFUSE_INVALID);
         }
         lucid_buf_str(&out, "configuration ok\n");

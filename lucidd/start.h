@@ -14,8 +14,7 @@ void start_signals(sigset_t *ret);
 int start_say(const char *text, enum lucid_error error);
 
 /* Prints what --help, --version, --check or --print-config ask for; the exit status. */
-int start_print(const struct config *config, const struct plugins *plugins,
-                enum config_action action);
+int start_print(const struct config *config, struct plugins *plugins, enum config_action action);
 
 /* "listening on …", a line per listener. */
 void start_say_listening(const struct config *config, const struct http_server *server);

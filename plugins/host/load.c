@@ -250,8 +250,7 @@ enum lucid_error plugin_open(struct plugin *plugin, const struct ledger_identity
     plugin->host.test = identity->test;
     struct lucid_plugin_why said = {.status = 0};
     enum lucid_plugin_result result = plugin->module->open(&plugin->host, &plugin->self, &said);
-    said.param[sizeof(said.param) - 1] = 0;
-    said.text[sizeof(said.text) - 1] = 0;
+    plugin_why_mend(&said);
     if (result != LUCID_PLUGIN_OK) {
         keys_forget(plugin);
         return open_refused(plugin, result, &said, why);

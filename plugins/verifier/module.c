@@ -29,7 +29,11 @@ static enum lucid_plugin_result verifier_open(const struct lucid_plugin_host *ho
         return LUCID_PLUGIN_BUSY;
     }
     verifier->host = host;
-    enum lucid_error error = verifier_settings_read(verifier, &inner);
+    enum lucid_error error =
+        host->bytes < sizeof(*host)
+            ? lucid_refuse(&inner, LUCID_REFUSE_INVALID, "INVALID_CONFIG", "plugins",
+                           "this build of the plugin needs a newer service")
+            : verifier_settings_read(verifier, &inner);
     if (error != LUCID_OK) {
         why->code = "INVALID_CONFIG";
         (void)snprintf(why->param, sizeof(why->param), "%s", inner.param);

@@ -252,6 +252,34 @@ with case("modules that are none stop the start and say why"):
     kit.refuses_to_start(service.data, "plugins names notes twice", "--plugins", "notes, notes",
                          "--plugins-dir", MODULES)
 
+with case("--check hears of what would stop the start: open, kinds, and files that settings name"):
+    def check(want, *flags, folder=None):
+        nowhere = os.path.join(WORK, "nowhere")
+        ended = subprocess.run([LUCIDD, "--check", "--data", nowhere, "--plugins-dir",
+                                folder or os.path.join(kit.BUILD, "plugins"), *flags],
+                               capture_output=True, check=False, timeout=30 * SLOW,
+                               env=kit.environment())
+        said = (ended.stdout + ended.stderr).decode()
+        equal(ended.returncode, 2 if want else 0, said)
+        assert (want or "configuration ok\n") in said, said
+        assert not os.path.exists(nowhere)
+    for fault in ("open", "kind", "type", "abi"):
+        check({"open": "the plugin rogue does not open: the moon is in the wrong phase",
+               "kind": "there is a kind receipt already", "type": "receipt.erased",
+               "abi": "it was built for plugin ABI 7"}[fault], "--plugins", "rogue",
+              folder=os.path.join(WORK, f"modules-{fault}-rogue"))
+    applications = os.path.join(WORK, "applications.yaml")
+    both = ("--plugins", "verifier,passport", "--passport-applications", applications)
+    check("passport.applications: the file cannot be read", *both)
+    shutil.copy(os.path.join(ROOT, "examples/passport/application.yaml"), applications)
+    check(None, *both)
+    with open(applications, "a", encoding="ascii") as file:
+        file.write("no_such_member: 1\n")
+    check("passport.applications: ", *both)
+    check("passport rests on the plugin verifier", "--plugins", "passport")
+    check("verifier.ear_spelling", "--plugins", "verifier", "--verifier-ear-spelling", "old")
+    check(None, "--plugins", "verifier", "--verifier-test-roots", applications)
+
 PLAIN = rogue("plain")
 shutil.copy(os.path.join(MODULES, "notes.so"), PLAIN)
 

@@ -11,7 +11,8 @@
  *
  * Where its functions run
  *
- *   - open, close: the main thread, before and after all others
+ *   - open, close: the main thread, before and after all others; in `lucidd --check` as well (see
+ *     `checking`)
  *   - handle, answered: one of the service's workers, several at a time: heavy work belongs here
  *   - decide: the writer, inside its transaction: refuses, or drafts events; writes nothing
  *   - apply: the writer and every replay (also of programs that never call open): folds one event
@@ -411,6 +412,10 @@ struct lucid_plugin_host {
     /* The names of the plugins that the service has loaded, NULL at the end; NULL in programs
      * without a service. There from open on: who rests on another says so there. */
     const char *const *plugins;
+    /* `lucidd --check` opens the plugin too, and closes it again, to hear whether it would open:
+     * what its settings name is to be looked at, and nothing left behind. There is no log then:
+     * origin is "", test false whatever the store is, and the key one for the occasion. */
+    bool checking;
 };
 
 #ifdef __cplusplus
