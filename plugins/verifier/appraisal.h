@@ -24,7 +24,7 @@
 #include "base/sha256.h"
 #include "plugins/verifier/policy.h"
 
-#define APPRAISAL_RULES_VERSION 1
+#define APPRAISAL_RULES_VERSION 2
 
 #define APPRAISAL_EVIDENCE_BYTES_MAX   ((size_t)64 * 1024)
 #define APPRAISAL_EVENT_LOG_BYTES_MAX  ((size_t)1024 * 1024)

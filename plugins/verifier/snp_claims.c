@@ -80,6 +80,7 @@ static void platform_member(struct lucid_buf *out, uint64_t platform)
         {SNP_PLATFORM_RAPL_DISABLED, "raplDisabled"},
         {SNP_PLATFORM_CIPHERTEXT_HIDING, "ciphertextHiding"},
         {SNP_PLATFORM_ALIAS_CHECK, "aliasCheckComplete"},
+        {SNP_PLATFORM_IOMMU_WRITE_SAFE, "iommuWriteSafe"},
         {SNP_PLATFORM_TIO, "tio"},
     };
     lucid_json_member(out, "platform");

@@ -45,9 +45,10 @@ enum snp_platform_bit {
     SNP_PLATFORM_RAPL_DISABLED = 3,
     SNP_PLATFORM_CIPHERTEXT_HIDING = 4,
     SNP_PLATFORM_ALIAS_CHECK = 5,
+    SNP_PLATFORM_IOMMU_WRITE_SAFE = 6, /* Turin */
     SNP_PLATFORM_TIO = 7,
 };
-#define SNP_PLATFORM_KNOWN UINT64_C(0xbf)
+#define SNP_PLATFORM_KNOWN UINT64_C(0xff)
 
 enum snp_signing_key {
     SNP_VCEK = 0, /* the chip's own */

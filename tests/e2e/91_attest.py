@@ -17,6 +17,7 @@ from kit_receipts import canonical
 
 MOCK_TIME = 1800000000  # 2027-01-15: the mock certificates are good
 VLEK_TIME = 1740000000  # 2025-02-19: the VLEK of the samples is
+NEWER_TIME = 1775000000  # 2026-03-31: the VCEKs of 2026 are
 REPORT_DATA = slice(0x50, 0x90)
 MEASUREMENT = slice(0x90, 0xC0)
 SIGNED_BYTES = 0x2A0
@@ -34,7 +35,7 @@ def synthetic_roots():
 service = kit_attest.Verifier(test=True, roots=(kit_attest.MOCK_ROOT,),
                               verifier_test_roots=synthetic_roots())
 measured = [vector(f"snp/{name}.report.bin")[MEASUREMENT].hex()
-            for name in ("milan-v2-vcek", "gosev-milan", "v3-vlek")]
+            for name in ("milan-v2-vcek", "gosev-milan", "v3-vlek", "turin-v5-vcek")]
 FITTING = service.put("policies", kit_attest.policy("fitting", allowMeasurements=measured))
 
 
@@ -138,6 +139,21 @@ with kit.case("reports of Azure with their own certificates"):
         answer = recorded(f"snp-azure-vtpm/{name}.report.bin",
                           [f"snp-azure-vtpm/{certificate}"], policy=None)
         equal(answer.status, 201, repr(answer))
+
+with kit.case("reports of machines of 2026: Milan, Genoa, Zen 4c, Turin"):
+    NEWER = {"milan-v3-vcek": "pem", "genoa-v3-vcek": "pem", "zen4c-v5-vcek": "der",
+             "turin-v5-vcek": "pem"}
+    for name, form in NEWER.items():
+        body = appraised(recorded(f"snp/{name}.report.bin", [f"snp/{name}.vcek.{form}"],
+                                  test_time=NEWER_TIME),
+                         "affirming" if name == "turin-v5-vcek" else "warning",
+                         None if name == "turin-v5-vcek" else "measurement")
+        equal((steps_of(body)["chain"]["code"], steps_of(body)["configuration"]["code"]),
+              ("chain.ok", "configuration.ok"), name)
+        for other, form_of_other in NEWER.items():
+            if other != name:
+                refused(recorded(f"snp/{name}.report.bin", [f"snp/{other}.vcek.{form_of_other}"],
+                                 test_time=NEWER_TIME), "chain")
 
 with kit.case("swapped and missing certificates are refused at the chain"):
     for certificates in (["snp/gosev-milan.vcek.der"], ["snp/neg-vcek-invalid-new.der"],

@@ -246,7 +246,7 @@ static void test_replay(void **state)
     /* The verifier's build is in the claims: another one is another result. */
     world.record = changed(&world, record, "build 1", "build 2");
     expect_replay(&world, REPLAY_DIFFERS_CLAIMS);
-    world.record = changed(&world, record, "\"rulesVersion\":1", "\"rulesVersion\":7");
+    world.record = changed(&world, record, "\"rulesVersion\":2", "\"rulesVersion\":7");
     expect_replay(&world, REPLAY_DIFFERS_RULES);
     world.record = record;
 

@@ -337,9 +337,9 @@ static void test_rules_differ(void **state)
     (void)state;
     struct replay replay;
     struct lucid_span kept = record;
-    record = edited(kept, "\"rulesVersion\":1", "\"rulesVersion\":2");
+    record = edited(kept, "\"rulesVersion\":2", "\"rulesVersion\":3");
     assert_int_equal(replayed(&replay), REPLAY_DIFFERS_RULES);
-    assert_int_equal(replay.rules_version, 2);
+    assert_int_equal(replay.rules_version, 3);
     /* Even where our rules do not take what theirs did. */
     policy_bytes = lucid_span_str("{\"later\":true}");
     uint8_t hash[LUCID_SHA256_BYTES];

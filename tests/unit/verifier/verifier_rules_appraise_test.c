@@ -452,7 +452,7 @@ static void test_record(void **state)
         "{\"action\":\"warn\",\"id\":\"pii\",\"message\":\"no PII\",\"outcome\":\"triggered\"}",
         "{\"id\":\"r\",\"outcome\":\"skipped\"}",
         "\"required\":[{\"name\":\"pii\",\"outcome\":\"pass\"}]",
-        "\"rulesVersion\":1",
+        "\"rulesVersion\":2",
         "\"time\":1790000000",
         ("{\"code\":\"configuration.auditor_decided\",\"detail\":\"redact\",\"outcome\":\"fail\","
          "\"step\":\"configuration\"}")};

@@ -7,19 +7,33 @@
 #include "plugins/verifier/x509.h"
 
 #define VLEK_END_S UINT64_C(1765404861) /* 2025-12-10T22:14:21Z */
+#define NEWER_S    UINT64_C(1775000000) /* 2026-03-31: certificates of 2026 are valid */
 
 static const struct {
     const char *report;
     const char *leaf;
     const char *product;
+    uint64_t time_s;
+    size_t bits; /* of the platform */
 } good[] = {
-    {"snp/milan-v2-vcek.report.bin", "snp/milan-v2-vcek.vcek.der", "Milan"},
-    {"snp/gosev-milan.report.bin", "snp/gosev-milan.vcek.der", "Milan"},
-    {"snp/v3-vlek.report.bin", "snp/v3-vlek.vlek.der", "Milan"},
-    {"snp-azure-vtpm/azure-milan.report.bin", "snp-azure-vtpm/vcek.pem", "Milan"},
-    {"snp-azure-vtpm/azure-genoa.report.bin", "snp-azure-vtpm/vcek-genoa.pem", "Genoa"},
+    {"snp/milan-v2-vcek.report.bin", "snp/milan-v2-vcek.vcek.der", "Milan", TIME_S, 0x01},
+    {"snp/gosev-milan.report.bin", "snp/gosev-milan.vcek.der", "Milan", TIME_S, 0x01},
+    {"snp/v3-vlek.report.bin", "snp/v3-vlek.vlek.der", "Milan", TIME_S, 0x27},
+    {"snp-azure-vtpm/azure-milan.report.bin", "snp-azure-vtpm/vcek.pem", "Milan", TIME_S, 0x01},
+    {"snp-azure-vtpm/azure-genoa.report.bin", "snp-azure-vtpm/vcek-genoa.pem", "Genoa", TIME_S,
+     0x24},
+    {"snp/milan-v3-vcek.report.bin", "snp/milan-v3-vcek.vcek.pem", "Milan", NEWER_S, 0x25},
+    {"snp/genoa-v3-vcek.report.bin", "snp/genoa-v3-vcek.vcek.pem", "Genoa", NEWER_S, 0x27},
+    {"snp/turin-v5-vcek.report.bin", "snp/turin-v5-vcek.vcek.pem", "Turin", NEWER_S, 0x65},
+    {"snp/zen4c-v5-vcek.report.bin", "snp/zen4c-v5-vcek.vcek.der", "Genoa", NEWER_S, 0x25},
 };
 #define GOOD (sizeof(good) / sizeof(good[0]))
+
+static void good_init(struct snp_world *world, size_t report, size_t leaf)
+{
+    snp_world_init(world, good[report].report, good[leaf].leaf);
+    world->input.time_s = good[report].time_s;
+}
 
 static const struct jcs_value *index_read(struct lucid_arena *arena, struct lucid_buf *text)
 {
@@ -65,7 +79,7 @@ static void test_digests(void **state)
         lucid_buf_fini(&content);
         count++;
     }
-    assert_int_equal(count, 22);
+    assert_int_equal(count, 30);
     lucid_buf_fini(&text);
     lucid_arena_fini(&arena);
 }
@@ -132,7 +146,7 @@ static void test_good(void **state)
     const struct jcs_value *vectors = index_read(&arena, &text);
     for (size_t i = 0; i < GOOD; i++) {
         struct snp_world world;
-        snp_world_init(&world, good[i].report, good[i].leaf);
+        good_init(&world, i, i);
         snp_world_ends(&world, APPRAISAL_FRESHNESS, "chain.ok");
         assert_string_equal(world.job.product, good[i].product);
         assert_int_equal(world.job.bound.len, 64);
@@ -175,7 +189,7 @@ static void test_swapped(void **state)
     for (size_t i = 0; i < GOOD; i++) {
         for (size_t k = 0; k < GOOD; k++) {
             struct snp_world world;
-            snp_world_init(&world, good[i].report, good[k].leaf);
+            good_init(&world, i, k);
             enum appraisal_step step = snp_world_gate(&world);
             assert_int_equal(step == APPRAISAL_FRESHNESS, i == k);
             assert_true(i == k || step == APPRAISAL_CHAIN || step == APPRAISAL_SIGNATURE);
@@ -329,6 +343,27 @@ static void test_verdicts(void **state)
     snp_world_fini(&world);
 }
 
+/* The bits of the platform that machines of today set are known. */
+static void test_platform(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GOOD; i++) {
+        struct snp_world world;
+        good_init(&world, i, i);
+        world.policy.config.vmpl_max = 1;
+        world.policy.config.debug_allowed = true;
+        assert_int_equal(snp_world_gate(&world), APPRAISAL_FRESHNESS);
+        assert_int_equal(world.report.data[0x40], good[i].bits);
+        snp_world_rest(&world);
+        const struct appraisal_result *result = &world.steps[APPRAISAL_CONFIGURATION];
+        if (result->outcome != APPRAISAL_PASS) {
+            fail_msg("%s: %s", good[i].report, result->code);
+        }
+        assert_string_equal(world.steps[APPRAISAL_TCB].code, "tcb.no_floor");
+        snp_world_fini(&world);
+    }
+}
+
 /* The claims are one JSON object with what the report says. */
 static void test_claims(void **state)
 {
@@ -336,7 +371,7 @@ static void test_claims(void **state)
     static const struct jcs_limits limits = {.depth_max = 8, .values_max = 256};
     for (size_t i = 0; i < GOOD; i++) {
         struct snp_world world;
-        snp_world_init(&world, good[i].report, good[i].leaf);
+        good_init(&world, i, i);
         assert_int_equal(snp_world_gate(&world), APPRAISAL_FRESHNESS);
         struct lucid_buf out;
         lucid_buf_init(&out, 0);
@@ -352,6 +387,15 @@ static void test_claims(void **state)
         assert_int_equal(number, world.report.data[0x187]);
         assert_int_equal(jcs_type(jcs_member(jcs_member(root, "policy"), "debug")),
                          world.job.debug ? JCS_TRUE : JCS_FALSE);
+        const struct jcs_value *platform = jcs_member(root, "platform");
+        assert_non_null(jcs_member(platform, "iommuWriteSafe"));
+        assert_int_equal(jcs_type(jcs_member(platform, "iommuWriteSafe")),
+                         (good[i].bits & 0x40) != 0 ? JCS_TRUE : JCS_FALSE);
+        if (strcmp(good[i].report, "snp/turin-v5-vcek.report.bin") == 0) {
+            assert_true(lucid_span_is(jcs_string(jcs_member(root, "launchMitigations")), "0x3f"));
+            assert_true(jcs_uint(jcs_member(jcs_member(root, "launchTcb"), "fmc"), &number));
+            assert_int_equal(number, 1);
+        }
         if (i == 2) {
             assert_true(lucid_span_is(jcs_string(jcs_member(root, "cspId")),
                                       "CN=cc-us-east-2.amazonaws.com"));
@@ -369,7 +413,7 @@ int main(void)
         cmocka_unit_test(test_good),       cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_bad),        cmocka_unit_test(test_clock),
         cmocka_unit_test(test_collateral), cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_platform),   cmocka_unit_test(test_claims),
     };
     return cmocka_run_group_tests_name("verifier snp", tests, NULL, NULL);
 }
