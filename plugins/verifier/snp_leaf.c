@@ -58,7 +58,7 @@ static bool tcb_read(const struct x509_cert *cert, enum snp_product product, str
     return true;
 }
 
-/* "Milan-B0" and "Milan" are Milan. */
+/* "Milan-B0" and "Milan" are Milan; Bergamo and Siena are endorsed by Genoa's keys. */
 static bool product_read(const struct x509_cert *cert, enum snp_product *ret)
 {
     struct lucid_span value;
@@ -68,8 +68,11 @@ static bool product_read(const struct x509_cert *cert, enum snp_product *ret)
         return false;
     }
     const uint8_t *dash = memchr(name.data, '-', name.len);
-    *ret =
-        snp_product_find(dash == NULL ? name : lucid_span(name.data, (size_t)(dash - name.data)));
+    if (dash != NULL) {
+        name.len = (size_t)(dash - name.data);
+    }
+    *ret = lucid_span_is(name, "Bergamo") || lucid_span_is(name, "Siena") ? SNP_GENOA
+                                                                          : snp_product_find(name);
     return *ret != SNP_UNKNOWN;
 }
 

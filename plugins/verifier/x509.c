@@ -114,6 +114,9 @@ void x509_cert_free(struct x509_cert *cert)
 
 static enum x509_status cert_decode(struct lucid_span der, struct x509_cert **ret)
 {
+    if (!x509_form_ok(der)) {
+        return X509_IS_MALFORMED;
+    }
     struct x509_cert *cert = calloc(1, sizeof(*cert));
     if (cert == NULL) {
         return X509_IS_NO_MEMORY;
@@ -327,19 +330,6 @@ enum x509_status x509_cert_extension(const struct x509_cert *cert, struct lucid_
 
 /* --- chains ----------------------------------------------------------------------------------- */
 
-unsigned x509_algorithm_of(int digest_nid, int key_nid)
-{
-    if (key_nid == NID_rsassaPss && digest_nid == NID_sha384) {
-        return X509_RSA_PSS_SHA384;
-    }
-    if (key_nid == NID_X9_62_id_ecPublicKey) {
-        return digest_nid == NID_sha256   ? (unsigned)X509_ECDSA_SHA256
-               : digest_nid == NID_sha384 ? (unsigned)X509_ECDSA_SHA384
-                                          : 0;
-    }
-    return 0;
-}
-
 static bool extensions_twice(const X509 *x)
 {
     int count = X509_get_ext_count(x);
@@ -387,14 +377,13 @@ static enum x509_status path_check(STACK_OF(X509) * path, const struct x509_cert
     int count = sk_X509_num(path);
     for (int i = 0; i < count; i++) {
         X509 *x = sk_X509_value(path, i);
-        int digest = 0;
-        int key = 0;
+        const X509_ALGOR *algorithm = NULL;
         if (X509_get_ext_count(x) > EXTENSIONS_MAX || extensions_twice(x) ||
             (X509_get_extension_flags(x) & EXFLAG_INVALID) != 0) {
             return X509_IS_BAD_EXTENSION;
         }
-        if (i < count - 1 && (X509_get_signature_info(x, &digest, &key, NULL, NULL) != 1 ||
-                              (x509_algorithm_of(digest, key) & rules->algorithms) == 0)) {
+        X509_get0_signature(NULL, &algorithm, x);
+        if (i < count - 1 && (x509_algorithm_of(algorithm) & rules->algorithms) == 0) {
             return X509_IS_BAD_ALGORITHM;
         }
         enum x509_status status = time_check(x, time_s);

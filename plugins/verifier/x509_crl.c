@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include <openssl/err.h>
-#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "plugins/verifier/x509_internal.h"
@@ -13,6 +12,9 @@ struct x509_crl {
 
 static enum x509_status der_read(struct lucid_span der, struct x509_crl **ret)
 {
+    if (!x509_form_ok(der)) {
+        return X509_IS_MALFORMED;
+    }
     struct x509_crl *crl = calloc(1, sizeof(*crl));
     if (crl == NULL) {
         return X509_IS_NO_MEMORY;
@@ -58,38 +60,6 @@ void x509_crl_free(struct x509_crl *crl)
         X509_CRL_free(crl->list);
         free(crl);
     }
-}
-
-/* Which of our algorithms signed it; 0: none of them. */
-static unsigned algorithm_of(const X509_CRL *list)
-{
-    switch (X509_CRL_get_signature_nid(list)) {
-    case NID_ecdsa_with_SHA256:
-        return X509_ECDSA_SHA256;
-    case NID_ecdsa_with_SHA384:
-        return X509_ECDSA_SHA384;
-    case NID_rsassaPss:
-        break;
-    default:
-        return 0;
-    }
-    const X509_ALGOR *algorithm = NULL;
-    X509_CRL_get0_signature(list, NULL, &algorithm);
-    const ASN1_OBJECT *object = NULL;
-    int type = 0;
-    const void *value = NULL;
-    X509_ALGOR_get0(&object, &type, &value, algorithm);
-    if (type != V_ASN1_SEQUENCE) {
-        return 0;
-    }
-    RSA_PSS_PARAMS *pss = ASN1_item_unpack(value, ASN1_ITEM_rptr(RSA_PSS_PARAMS));
-    const ASN1_OBJECT *hash = NULL;
-    if (pss != NULL && pss->hashAlgorithm != NULL) {
-        X509_ALGOR_get0(&hash, NULL, NULL, pss->hashAlgorithm);
-    }
-    unsigned found = hash == NULL ? 0 : x509_algorithm_of(OBJ_obj2nid(hash), NID_rsassaPss);
-    RSA_PSS_PARAMS_free(pss);
-    return found;
 }
 
 /* A distribution point that takes nothing away from what the list covers. */
@@ -142,7 +112,9 @@ static enum x509_status crl_check(const struct x509_crl *crl, const struct x509_
         (X509_get_key_usage(issuer->x) & KU_CRL_SIGN) == 0) {
         return X509_IS_BAD_CA;
     }
-    if ((algorithm_of(crl->list) & algorithms) == 0) {
+    const X509_ALGOR *algorithm = NULL;
+    X509_CRL_get0_signature(crl->list, NULL, &algorithm);
+    if ((x509_algorithm_of(algorithm) & algorithms) == 0) {
         return X509_IS_BAD_ALGORITHM;
     }
     EVP_PKEY *key = X509_get0_pubkey(issuer->x);
@@ -202,7 +174,8 @@ bool x509_crl_is_older(const struct x509_crl *crl, const struct x509_crl *than)
 bool x509_crl_revokes(const struct x509_crl *crl, const struct x509_cert *cert)
 {
     X509_REVOKED *entry = NULL;
-    bool revoked = X509_CRL_get0_by_cert(crl->list, &entry, cert->x) == 1;
+    /* Not 0: also one with removeFromCRL, which has no meaning but in a delta. */
+    bool revoked = X509_CRL_get0_by_cert(crl->list, &entry, cert->x) != 0;
     ERR_clear_error();
     return revoked;
 }

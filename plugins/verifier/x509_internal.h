@@ -34,7 +34,11 @@ void x509_memo_keep(struct x509_cert *cert);
 /* Unix seconds of an ASN.1 time, 0 for one before 1970. False: it is none. */
 bool x509_time_s(const ASN1_TIME *time, uint64_t *ret) LUCID_WARN_UNUSED;
 
-/* The bit of enum x509_algorithm for a digest and a kind of key; 0: neither. */
-unsigned x509_algorithm_of(int digest_nid, int key_nid);
+/* Whether it is SEQUENCE { body, algorithm, signature } in DER, nothing behind it, and the body
+ * names the same algorithm (RFC 5280 4.1.1.2, 5.1.1.2). What the body holds is its signer's. */
+bool x509_form_ok(struct lucid_span der) LUCID_WARN_UNUSED;
+
+/* The bit of enum x509_algorithm; 0: none of them, or with other parameters. */
+unsigned x509_algorithm_of(const X509_ALGOR *algorithm);
 
 #endif

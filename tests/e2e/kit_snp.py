@@ -3,7 +3,7 @@
 
 Nothing here is hardware, and nothing that trusts AMD takes it: the root is another, and its private
 keys are public (they come from the fixed texts below). What has no public sample is tested with it:
-report versions 4 and 5, Turin, revocation lists, every single fault of a certificate.
+report version 4, VLEKs of Genoa and Turin, revocation lists, every single fault of a certificate.
 
 Everything is a function of its arguments: keys by seeded search, salts and nonces by hashing, so
 the same call gives the same bytes. Python's standard library only.
@@ -133,8 +133,15 @@ PRIMES = {
 }
 
 
+def pss_parts(how):
+    """HASH[/HASH of the mask[/salt's length]] as (hash, mask, salt)."""
+    hash_name, *rest = how.split("/")
+    mask = rest[0] if rest else hash_name
+    return hash_name, mask, int(rest[1]) if len(rest) > 1 else hashlib.new(hash_name).digest_size
+
+
 class Rsa:
-    """An RSA-4096 key that signs RSASSA-PSS with SHA-384, salt 48."""
+    """An RSA-4096 key that signs RSASSA-PSS, as AMD does with SHA-384 and a salt of 48."""
 
     def __init__(self, seed):
         p = self.prime(seed + " p")
@@ -155,13 +162,14 @@ class Rsa:
         a, b = pow(m, self.dp, self.p), pow(m, self.dq, self.q)
         return b + (a - b) * self.qi % self.p * self.q
 
-    def sign(self, message, hash_name="sha384"):
+    def sign(self, message, how="sha384"):
+        hash_name, mask_name, salt_size = pss_parts(how)
         size = hashlib.new(hash_name).digest_size
-        salt = stream("salt " + hashlib.sha384(message).hexdigest(), size)
+        salt = stream("salt " + hashlib.sha384(message).hexdigest(), salt_size)
         digest = hashlib.new(hash_name, message).digest()
         h = hashlib.new(hash_name, bytes(8) + digest + salt).digest()
-        db = bytes(512 - size - 1 - size - 1) + b"\1" + salt
-        mask = b"".join(hashlib.new(hash_name, h + struct.pack(">I", i)).digest()
+        db = bytes(512 - size - 1 - salt_size - 1) + b"\1" + salt
+        mask = b"".join(hashlib.new(mask_name, h + struct.pack(">I", i)).digest()
                         for i in range(16))[:len(db)]
         masked = bytearray(x ^ y for x, y in zip(db, mask))
         masked[0] &= 0x7f
@@ -226,13 +234,13 @@ def name(common_name):
                attribute("3", common_name))
 
 
-def pss(hash_name="sha384"):
+def pss(how="sha384"):
     hashes = {"sha256": "2.16.840.1.101.3.4.2.1", "sha384": "2.16.840.1.101.3.4.2.2"}
-    algorithm = seq(oid(hashes[hash_name]), tlv(5, b""))
-    size = hashlib.new(hash_name).digest_size
+    hash_name, mask, salt = pss_parts(how)
+    algorithm, of_mask = (seq(oid(hashes[name]), tlv(5, b"")) for name in (hash_name, mask))
     return seq(oid("1.2.840.113549.1.1.10"),
-               seq(tlv(0xa0, algorithm), tlv(0xa1, seq(oid("1.2.840.113549.1.1.8"), algorithm)),
-                   tlv(0xa2, integer(size))))
+               seq(tlv(0xa0, algorithm), tlv(0xa1, seq(oid("1.2.840.113549.1.1.8"), of_mask)),
+                   tlv(0xa2, integer(salt))))
 
 
 def extension(which, value, critical=False):
@@ -249,30 +257,34 @@ def ca_extensions(path_length=None, usage=0x06, is_ca=True):
 
 
 def certificate(subject, issuer, key, signer, serial, extensions, start="20200101000000Z",
-                end="20450101000000Z", hash_name="sha384"):
-    algorithm = pss(hash_name)
+                end="20450101000000Z", how="sha384", outside=None):
+    """outside: what the certificate says of its signature where only its reader looks."""
+    algorithm = pss(how)
     body = seq(tlv(0xa0, integer(2)), integer(serial), algorithm, name(issuer),
                seq(time(start), time(end)), name(subject), key.spki(),
                tlv(0xa3, seq(*extensions)))
-    return seq(body, algorithm, bits(signer.sign(body, hash_name)))
+    return seq(body, outside or algorithm, bits(signer.sign(body, how)))
 
 
 def crl(issuer, signer, revoked=(), start="20250101000000Z", end="20260101000000Z",
-        extensions=(), hash_name="sha384", number=1):
-    """revoked: (serial, common name of another issuer or None); number: None for none."""
+        extensions=(), how="sha384", number=1, outside=None):
+    """revoked: (serial, common name of another issuer, extension or None); number: None for none.
+    """
     if number is not None:
         extensions = [extension("2.5.29.20", integer(number)), *extensions]
     entries = b""
     for serial, other in revoked:
         entry = b""
-        if other is not None:
+        if isinstance(other, bytes):
+            entry = seq(other)
+        elif other is not None:
             entry = seq(extension("2.5.29.29", seq(tlv(0xa4, name(other))), True))
         entries += seq(integer(serial), time("20250101000000Z"), entry)
-    algorithm = pss(hash_name)
+    algorithm = pss(how)
     body = seq(integer(1), algorithm, name(issuer), time(start), time(end) if end else b"",
                seq(entries) if entries else b"",
                tlv(0xa0, seq(*extensions)))
-    return seq(body, algorithm, bits(signer.sign(body, hash_name)))
+    return seq(body, outside or algorithm, bits(signer.sign(body, how)))
 
 
 def pem(der, label="CERTIFICATE"):
@@ -340,8 +352,8 @@ class Root:
                            ca_extensions(path_length, usage, is_ca), **rest)
 
     def leaf(self, vlek=False, tcb=None, key=None, serial=0, signer=None, issuer=None, more=(),
-             extensions=None, start="20240101000000Z", end="20310101000000Z",
-             hash_name="sha384", **rest):
+             extensions=None, start="20240101000000Z", end="20310101000000Z", how="sha384",
+             outside=None, **rest):
         own_key, own_signer = ((self.vlek_key, self.asvk_key) if vlek
                                else (self.vcek_key, self.ask_key))
         if extensions is None:
@@ -349,7 +361,7 @@ class Root:
         return certificate("SEV-VLEK" if vlek else "SEV-VCEK",
                            issuer or self.names["asvk" if vlek else "ask"], key or own_key,
                            signer or own_signer, serial, list(extensions) + list(more), start, end,
-                           hash_name)
+                           how, outside)
 
     def crl(self, revoked=(), **rest):
         return crl(self.names["ark"], rest.pop("signer", self.ark_key), revoked, **rest)
@@ -479,7 +491,10 @@ def faulty_leaves(root):
         "is-ca": root.leaf(more=ca_extensions()),
         "no-signing": root.leaf(more=[extension("2.5.29.15", bits(b"\x20", 5), True)]),
         "p256": root.leaf(key=P256Spki()),
-        "sha256": root.leaf(hash_name="sha256"),
+        "sha256": root.leaf(how="sha256"),
+        "mask-sha256": root.leaf(how="sha384/sha256"),
+        "salt-32": root.leaf(how="sha384/sha384/32"),
+        "two-algorithms": root.leaf(outside=pss("sha256")),
         "by-ark": root.leaf(signer=root.ark_key, issuer=root.names["ark"]),
         "by-asvk": root.leaf(signer=root.asvk_key, issuer=root.names["asvk"]),
         "short-life": root.leaf(start="20250101000000Z", end="20250201000000Z"),
@@ -498,7 +513,7 @@ def faulty_roots(root):
         "path-length": with_ask(ask, ark_short),
         "expired": with_ask(root.ca("ask", root.ask_key, 2, 0, usage=0x04,
                                     end="20240101000000Z")),
-        "sha256": with_ask(root.ca("ask", root.ask_key, 2, 0, usage=0x04, hash_name="sha256")),
+        "sha256": with_ask(root.ca("ask", root.ask_key, 2, 0, usage=0x04, how="sha256")),
         "other-key": with_ask(root.ca("ask", root.asvk_key, 2, 0, usage=0x04)),
     }
 
@@ -520,7 +535,11 @@ def lists(root):
         "serial-only": root.crl([(0, None)]),  # the ARK's own serial 0, not a VCEK's
         "other-key": root.crl(signer=root.ask_key),
         "other-issuer": crl("ARK-Rome", root.ark_key),
-        "sha256": root.crl(hash_name="sha256"),
+        "sha256": root.crl(how="sha256"),
+        "mask-sha256": root.crl(how="sha384/sha256"),
+        "salt-32": root.crl(how="sha384/sha384/32"),
+        "two-algorithms": root.crl(outside=pss("sha256")),
+        "remove": root.crl([(2, extension("2.5.29.21", tlv(0x0a, b"\x08")))]),
         "no-end": root.crl(end=None),
         "delta": root.crl(extensions=[delta]),
         "only-user": root.crl(extensions=[only_user]),
@@ -537,6 +556,8 @@ def files():
         out["root-%s.pem" % low] = root.pem().encode()
         out["%s.vcek.der" % low] = root.leaf()
         out["%s.vlek.der" % low] = root.leaf(vlek=True)
+    for label in ("Bergamo-A0", "Siena"):
+        out["genoa-%s.vcek.der" % label.lower()] = roots["Genoa"].leaf(label=label)
     for product, version, vlek in REPORTS:
         file = "%s-v%d-%s.report.bin" % (product.lower(), version, "vlek" if vlek else "vcek")
         data = hashlib.sha384(file.encode()).digest()

@@ -3,6 +3,7 @@
  * same bytes as a certificate and as a list: refused, or readable to the end. */
 #include "base/assert.h"
 #include "plugins/verifier/der.h"
+#include "plugins/verifier/snp_roots.h"
 #include "plugins/verifier/x509.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -63,6 +64,21 @@ static void certificates(struct lucid_span bytes)
     x509_certs_fini(&certs);
 }
 
+/* All that looks at a list before its signature is known to be good, and what is asked of a good
+ * one: who is on it. Nothing here is signed by that root. */
+static void list(const struct x509_crl *crl)
+{
+    struct x509_certs roots = {.count = 0};
+    lucid_assert(x509_certs_read(snp_roots_of(SNP_MILAN)->ark, &roots) == X509_IS_OK);
+    lucid_assert(!x509_crl_is_older(crl, crl));
+    (void)x509_crl_this_update(crl);
+    (void)x509_crl_next_update(crl);
+    (void)x509_crl_revokes(crl, roots.items[0]);
+    lucid_assert(x509_crl_verify(crl, roots.items[0], 1740000000, X509_RSA_PSS_SHA384) !=
+                 X509_IS_OK);
+    x509_certs_fini(&roots);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lucid_span bytes = lucid_span(data, size);
@@ -70,8 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     certificates(bytes);
     struct x509_crl *crl = NULL;
     if (x509_crl_read(bytes, &crl) == X509_IS_OK) {
-        (void)x509_crl_this_update(crl);
-        (void)x509_crl_next_update(crl);
+        list(crl);
         x509_crl_free(crl);
     }
     return 0;

@@ -146,6 +146,9 @@ static const struct {
     {"synthetic/leaf-no-signing.der", "synthetic/root-milan.pem", "chain.bad_leaf"},
     {"synthetic/leaf-p256.der", "synthetic/root-milan.pem", "chain.bad_key"},
     {"synthetic/leaf-sha256.der", "synthetic/root-milan.pem", "chain.bad_algorithm"},
+    {"synthetic/leaf-mask-sha256.der", "synthetic/root-milan.pem", "chain.bad_algorithm"},
+    {"synthetic/leaf-salt-32.der", "synthetic/root-milan.pem", "chain.bad_algorithm"},
+    {"synthetic/leaf-two-algorithms.der", "synthetic/root-milan.pem", "chain.malformed"},
     {"synthetic/leaf-by-ark.der", "synthetic/root-milan.pem", "chain.no_issuer"},
     {"synthetic/leaf-by-asvk.der", "synthetic/root-milan.pem", "chain.no_issuer"},
     {"synthetic/milan.vcek.der", "synthetic/root-not-ca.pem", "chain.bad_ca"},
@@ -173,6 +176,22 @@ static void test_faults(void **state)
     }
 }
 
+/* Bergamo and Siena have Genoa's keys, whatever their certificates call them. */
+static void test_product_names(void **state)
+{
+    (void)state;
+    static const char *const leaves[] = {"synthetic/genoa-bergamo-a0.vcek.der",
+                                         "synthetic/genoa-siena.vcek.der"};
+    for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
+        struct snp_world world;
+        snp_world_init(&world, "synthetic/genoa-v3-vcek.report.bin", leaves[i]);
+        snp_world_test_root(&world, genoa.root_key, genoa.root);
+        snp_world_ends(&world, APPRAISAL_FRESHNESS, "chain.test_root");
+        assert_string_equal(world.job.product, "Genoa");
+        snp_world_fini(&world);
+    }
+}
+
 static const struct {
     const char *list;
     uint64_t time_s;
@@ -189,6 +208,10 @@ static const struct {
     {"synthetic/crl-other-key.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_signature"},
     {"synthetic/crl-other-issuer.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_issuer"},
     {"synthetic/crl-sha256.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
+    {"synthetic/crl-mask-sha256.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
+    {"synthetic/crl-salt-32.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
+    {"synthetic/crl-two-algorithms.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
+    {"synthetic/crl-remove.der", TIME_S, APPRAISAL_FAIL, "revocation.issuer_revoked"},
     {"synthetic/crl-no-end.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_expired"},
     {"synthetic/crl-delta.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
     {"synthetic/crl-only-user.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
@@ -508,7 +531,7 @@ int main(void)
         cmocka_unit_test(test_revocation),  cmocka_unit_test(test_tcb_order),
         cmocka_unit_test(test_tcb_floor),   cmocka_unit_test(test_configuration),
         cmocka_unit_test(test_masked_chip), cmocka_unit_test(test_reserved),
-        cmocka_unit_test(test_turin),
+        cmocka_unit_test(test_turin),       cmocka_unit_test(test_product_names),
     };
     return cmocka_run_group_tests_name("verifier snp synthetic", tests, NULL, NULL);
 }

@@ -320,6 +320,52 @@ static void test_reading(void **state)
     lucid_buf_fini(&many);
 }
 
+/* The same certificate or list with the length of its outermost element in one octet more than it
+ * needs, with a constructed element of unknown length around it, with a signature of a bit less. */
+static void not_der(struct lucid_span der, enum x509_status (*status)(struct lucid_span))
+{
+    uint8_t other[4096];
+    assert_in_range(der.len, 4, sizeof(other) - 8);
+    assert_memory_equal(der.data, "\x30\x82", 2);
+    assert_int_equal(status(der), X509_IS_OK);
+    memcpy(other, "\x30\x83\x00", 3);
+    memcpy(other + 3, der.data + 2, der.len - 2);
+    assert_int_equal(status(lucid_span(other, der.len + 1)), X509_IS_MALFORMED);
+    memcpy(other, "\x30\x80", 2);
+    memcpy(other + 2, der.data + 4, der.len - 4);
+    memset(other + der.len - 2, 0, 2);
+    assert_int_equal(status(lucid_span(other, der.len)), X509_IS_MALFORMED);
+    memcpy(other, der.data, der.len);
+    other[der.len - 513] = 1; /* unused bits of an RSA-4096 signature */
+    assert_int_equal(status(lucid_span(other, der.len)), X509_IS_MALFORMED);
+}
+
+static enum x509_status list_status(struct lucid_span bytes)
+{
+    struct x509_crl *crl = NULL;
+    enum x509_status status = x509_crl_read(bytes, &crl);
+    assert_int_equal(crl != NULL, status == X509_IS_OK);
+    assert_int_equal(ERR_peek_error(), 0);
+    x509_crl_free(crl);
+    return status;
+}
+
+static void test_not_der(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        enum x509_status (*status)(struct lucid_span);
+    } files[] = {{"snp/gosev-milan.vcek.der", read_status},
+                 {"snp/v3-vlek.vlek.der", read_status},
+                 {"synthetic/crl-good.der", list_status}};
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        struct lucid_buf der = file_read(files[i].file);
+        not_der(lucid_buf_span(&der), files[i].status);
+        lucid_buf_fini(&der);
+    }
+}
+
 /* --- which list is older ---------------------------------------------------------------------- */
 
 /* A list as its issuer would sign it; number < 0: none. */
@@ -389,7 +435,8 @@ int main(void)
         cmocka_unit_test(test_chains),  cmocka_unit_test(test_clock),
         cmocka_unit_test(test_rules),   cmocka_unit_test(test_any_anchor),
         cmocka_unit_test(test_access),  cmocka_unit_test(test_ecdsa),
-        cmocka_unit_test(test_reading), cmocka_unit_test(test_older),
+        cmocka_unit_test(test_reading), cmocka_unit_test(test_not_der),
+        cmocka_unit_test(test_older),
     };
     return cmocka_run_group_tests_name("verifier x509", tests, NULL, NULL);
 }
