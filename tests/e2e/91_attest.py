@@ -216,10 +216,10 @@ with kit.case("several evidences: one submodule each, the worst of them is the s
     debug = evidence_of("snp", vector("snp/gosev-milan.report.bin"), name="other",
                         endorsements=[endorsement("snp/gosev-milan.vcek.der")])
 
-    def together(*evidences):
+    def together(*evidences, **more):
         challenge = service.challenge(types=("snp",))
         return service.appraise(challenge, runtime_data(challenge), list(evidences),
-                                policyId=FITTING, test_bound_data=report[REPORT_DATA].hex())
+                                policyId=FITTING, test_bound_data=report[REPORT_DATA].hex(), **more)
     body = together(one, {**one, "name": "gpu-host"})
     equal(body.status, 201, repr(body))
     claims = json.loads(kit_attest.jws_parts(body.json()["ear"])[1])
@@ -228,6 +228,10 @@ with kit.case("several evidences: one submodule each, the worst of them is the s
     problem(together(one, {**one, "name": "cpu0"}), 422, "INVALID_EVIDENCE", "evidences[1].name")
     equal(together(*[one] * 16).status, 201)
     problem(together(*[one] * 17), 422, "INVALID_REQUEST", "evidences")
+    report = vector("snp/turin-v5-vcek.report.bin")  # a version with more to tell
+    newer = evidence_of("snp", report, endorsements=[endorsement("snp/turin-v5-vcek.vcek.pem")])
+    sixteen = together(*[newer] * 16, test_time=NEWER_TIME)
+    equal(sixteen.status, 201, repr(sixteen)[:1000])
 
 # --- challenges -----------------------------------------------------------------------------------
 
