@@ -96,6 +96,11 @@ struct rules {
     uint64_t max_age_s;
 };
 
+/* What no new policy may say, though one that is on the log may have: a minConfidence of one per
+ * mille, which asks for nothing and was meant as certain. rules NULL: nothing is said.
+ * INVALID_POLICY. */
+enum lucid_error rules_admit(const struct rules *rules, struct lucid_why *why) LUCID_WARN_UNUSED;
+
 /* --- judging ---------------------------------------------------------------------------------- */
 
 enum rules_outcome {

@@ -133,6 +133,21 @@ with case("a rule that cannot be told never passes"):
     equal((rule["outcome"], rule["reason"], rule["claim"], record["decision"]),
           ("error", "type", "toxicity", "deny"))
 
+with case("how sure a claim must be: a bare 1 is not taken for certain"):
+    def sure(value):
+        return policy(name="sure", auditors=AUDITORS,
+                      requiredClaims=[{"name": "pii_found", "minConfidence": value}])
+    for value in (1, "0.001"):
+        answer = service.client.request("PUT", "/v1/attestation/policies", canonical(signed(
+            sure(value), service.document_seed)), token=service.token)
+        problem(answer, 422, "INVALID_POLICY", "requiredClaims[0].minConfidence")
+    certain = service.put("policies", sure("1"))
+    document = claims("pii", pii_found=False)
+    equal(verdict(document, policy_id=certain), ("affirming", "proceed"))
+    del document["signature"]
+    document["claims"][0]["confidence"] = 999
+    equal(verdict(signed(document, SEEDS["pii"]), policy_id=certain), ("contraindicated", "deny"))
+
 with case("who is not listened to, and at which step"):
     good = claims("pii", pii_found=False)
     refused("chain", "chain.auditor_unknown", claims("stranger", pii_found=False))

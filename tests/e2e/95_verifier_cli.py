@@ -143,6 +143,9 @@ with kit.case("policies and reference sets: sign, put, list, show"):
     wrong = keep("wrong.json", {"type": "lucid.attestation.policy/v1", "name": "x",
                                 "requireCRL": True})
     run("policy", "sign", "-k", secret, wrong, want=1)
+    unsure = keep("unsure.json", {"type": "lucid.attestation.policy/v1", "name": "x",
+                                  "requiredClaims": [{"name": "a", "minConfidence": 1}]})
+    run("policy", "sign", "-k", secret, unsure, want=1)
     run("policy", "sign", want=2)
     run("policy", "erase", want=2)
 
