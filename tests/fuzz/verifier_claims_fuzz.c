@@ -64,9 +64,39 @@ static void appraise(const struct policy *policy, struct lucid_span document,
     free(all);
 }
 
+/* A chain of what was read, twice for the link between: one that is made is one that is taken. */
+static void chain_check(const struct claims_document *claims, struct lucid_arena *arena)
+{
+    struct claims_document later = *claims;
+    const struct claims_document *const list[] = {claims, &later};
+    struct interaction made;
+    struct interaction again;
+    struct lucid_why why = {.code = NULL};
+    const struct interaction form = {
+        .id = claims->auditor,
+        .trace_id = claims->trace_id.len != 0 ? claims->trace_id : claims->auditor,
+        .request_hash = claims->hashes[1].len != 0 ? claims->hashes[1]
+                                                   : lucid_span(claims->id, LUCID_SHA256_BYTES),
+        .response_hash = claims->hashes[2],
+        .issued_ms = claims->issued_ms};
+    later.id[0] ^= 1; /* another document of the same auditor */
+    for (size_t count = 1; count <= 2; count++) {
+        if (interaction_make(&form, list, count, arena, &made, &why) != LUCID_OK) {
+            lucid_assert(why.code != NULL);
+            continue;
+        }
+        lucid_assert(claims->phase == CLAIMS_ARTIFACT || claims->trace_id.len != 0 ||
+                     claims->hashes[1].len != 0);
+        lucid_assert(interaction_parse(made.canonical, arena, &again, NULL) == LUCID_OK);
+        lucid_assert(interaction_match(&again, list, count, NULL) == LUCID_OK);
+        lucid_assert(interaction_match(&again, list, 3 - count, NULL) != LUCID_OK);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lucid_arena arena;
+    struct claims_document claims;
     struct policy policy;
     struct interaction interaction;
     struct interaction again;
@@ -79,6 +109,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         lucid_assert(policy_parse(lucid_span_str(policy_text), &arena, &policy, NULL) == LUCID_OK);
     }
     appraise(&policy, second, &arena);
+    if (claims_parse(second, &arena, &claims, NULL) == LUCID_OK) {
+        chain_check(&claims, &arena);
+    }
     if (interaction_parse(rest, &arena, &interaction, &why) == LUCID_OK) {
         lucid_assert(interaction_parse(interaction.canonical, &arena, &again, NULL) == LUCID_OK);
         lucid_assert(memcmp(interaction.record_id, again.record_id, LUCID_SHA256_BYTES) == 0);
