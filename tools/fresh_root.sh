@@ -16,7 +16,7 @@ fresh_mirror() {
 
 fresh_umount() {
     local at
-    for at in dev/shm dev proc; do
+    for at in dev/shm dev/pts dev proc; do
         if mountpoint -q "$root/$at"; then
             umount "$root/$at" 2>/dev/null || umount -l "$root/$at"
         fi
@@ -58,7 +58,10 @@ fresh_root() {
     trap fresh_umount EXIT
     trap 'exit 130' INT TERM
     mount -t proc proc "$root/proc" || fresh_fail "cannot mount /proc"
-    mount --bind /dev "$root/dev" || fresh_fail "cannot bind /dev"
+    # Private: else what is mounted in it would be mounted in this machine's /dev as well.
+    mount --bind /dev "$root/dev" && mount --make-private "$root/dev" ||
+        fresh_fail "cannot bind /dev"
+    mount --bind /dev/pts "$root/dev/pts" || fresh_fail "cannot bind /dev/pts"
     mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm" || fresh_fail "cannot mount /dev/shm"
 }
 
