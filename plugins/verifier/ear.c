@@ -9,7 +9,8 @@
 
 /* What the verifier, not the attester, says of one evidence. The evidence is named by digest: it is
  * kept in the log, is larger than a header may be, and names a machine. */
-static void verifier_claims_write(const struct appraisal_submod *submod, struct lucid_buf *out)
+static void verifier_claims_write(const struct appraisal_submod *submod, bool steps,
+                                  struct lucid_buf *out)
 {
     canonical_open(out, "ear_verifier_claims", '{');
     canonical_open(out, "lucid.evidence", '{');
@@ -20,13 +21,15 @@ static void verifier_claims_write(const struct appraisal_submod *submod, struct 
     canonical_digest_of(out, "digest", submod->evidence->bytes);
     lucid_buf_char(out, '}');
     lucid_json_member_bool(out, "lucid.bound", submod->bound);
-    lucid_json_member(out, "lucid.steps");
-    appraisal_submod_steps_write(submod, out);
+    if (steps) {
+        lucid_json_member(out, "lucid.steps");
+        appraisal_submod_steps_write(submod, out);
+    }
     lucid_buf_char(out, '}');
 }
 
 static void submod_write(const struct appraisal_input *input, const struct appraisal *appraisal,
-                         const struct appraisal_submod *submod, struct lucid_buf *out)
+                         const struct appraisal_submod *submod, bool steps, struct lucid_buf *out)
 {
     const struct freshness_runtime *runtime = appraisal->runtime;
     canonical_open(out, submod->name, '{');
@@ -46,7 +49,7 @@ static void submod_write(const struct appraisal_input *input, const struct appra
     }
     lucid_json_member(out, "ear_attester_claims");
     submod->scheme->claims_write(submod->job, out);
-    verifier_claims_write(submod, out);
+    verifier_claims_write(submod, steps, out);
     lucid_buf_char(out, '}');
 }
 
@@ -134,7 +137,7 @@ enum lucid_error ear_finish(struct lucid_buf *out, const char *code, const char 
 }
 
 static void claims_write(const struct appraisal_input *input, const struct appraisal *appraisal,
-                         struct lucid_buf *out)
+                         bool steps, struct lucid_buf *out)
 {
     const struct ear_head head = {
         .iat_s = input->received_s != 0 ? input->received_s : input->time_s,
@@ -147,7 +150,7 @@ static void claims_write(const struct appraisal_input *input, const struct appra
     own_claims_write(input, appraisal, out);
     canonical_open(out, "submods", '{');
     for (size_t i = 0; i < appraisal->submod_count; i++) {
-        submod_write(input, appraisal, &appraisal->submods[i], out);
+        submod_write(input, appraisal, &appraisal->submods[i], steps, out);
     }
     lucid_buf_str(out, "}}");
 }
@@ -158,6 +161,11 @@ enum lucid_error ear_claims_write(const struct appraisal_input *input,
 {
     struct lucid_buf out = {0};
     lucid_assert(appraisal->appraised);
-    claims_write(input, appraisal, &out);
+    claims_write(input, appraisal, true, &out);
+    /* Sixteen evidences say more than a token may: then the record alone has the steps. */
+    if (lucid_buf_ok(&out) && out.len > RESULT_BYTES_MAX) {
+        lucid_buf_clear(&out);
+        claims_write(input, appraisal, false, &out);
+    }
     return ear_finish(&out, "INVALID_EVIDENCE", "evidences", arena, ret, why);
 }

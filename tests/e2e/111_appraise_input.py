@@ -452,6 +452,106 @@ with case("collateral with the evidence: it takes no revocation back that was im
     equal(revocation(reported(DEMANDS, [b64(root.crl(number=7))])), "revocation.ok")
     equal(revocation(reported(DEMANDS)), "revocation.leaf_revoked")
 
+with case("sixteen reports of one challenge are one result, which replays"):
+    challenge = tests.challenge(types=("snp",))
+    runtime = members(challenge)
+    many = [evidence_of("snp", root.report(5, report_data=binding(canonical(runtime)),
+                                           host_data=bytes([i]) * 32),
+                        endorsements=[b64(leaf)], name=f"machine-{i}-".ljust(31, "x"))
+            for i in range(16)]
+    answer = ask({"sessionId": challenge["sessionId"], "runtimeData": runtime, "evidences": many,
+                  "test_time": NOW}, to=tests)
+    equal((answer.status, len(answer.json()["steps"])), (201, 16 * 9), repr(answer))
+    claims = tests.result(answer.json()["ear"])
+    equal(len(claims["lucid.appraisal"]["binding"]["sameChallenge"]), 16)
+    equal(claims["lucid.appraisal"]["binding"]["coLocation"], "not shown")
+    made = answer.json()["appraisalId"]
+    replayed = tests.post("/v1/attestation/replay", {"appraisalId": made}, token=tests.token)
+    equal(replayed.json()["outcome"], "same", repr(replayed))
+    said = kit.run_lucid("verifier", "explain", made, "--url", f"http://127.0.0.1:{tests.port}",
+                         env={"LUCID_TOKEN": tests.token})
+    equal(said.count(b" (snp): "), 16, said.decode())
+
+# --- documents ------------------------------------------------------------------------------------
+
+
+def put(document, kind="policies", seed=None, token="", spaced=False):
+    whole = kit_attest.signed(document, seed or tests.document_seed) if seed != b"" else document
+    body = json.dumps(whole, indent=3).encode() if spaced else canonical(whole)
+    return tests.client.request("PUT", f"/v1/attestation/{kind}", body,
+                                token=tests.token if token == "" else token)
+
+
+SET = {"type": "lucid.attestation.reference/v1", "name": "images",
+       "environment": {"type": "snp", "model": "Milan"},
+       "measurements": [{"mkey": "launch", "alg": "sha384",
+                         "digest": [kit_snp.stream("measurement Milan", 48).hex()]}]}
+
+with case("documents: put twice is known, in any spelling; other bytes are another document"):
+    for kind, document in (("references", SET), ("policies", kit_attest.policy("twice"))):
+        before = tests.size()
+        first, again, spaced = (put(document, kind), put(document, kind),
+                                put(document, kind, spaced=True))
+        equal([answer.status for answer in (first, again, spaced)], [201, 200, 200])
+        equal({answer.json()["id"] for answer in (first, again, spaced)}, {first.json()["id"]})
+        equal(tests.size(), before + 1)
+        other = put({**document, "name": document["name"] + "!"}, kind)
+        assert other.status == 201 and other.json()["id"] != first.json()["id"], other
+    known = put(SET, "references").json()["id"]
+    fitting = put(kit_attest.policy("fitting", references=[known])).json()["id"]
+    answer = reported(fitting, [b64(root.crl(number=7))])
+    equal((answer.status, answer.json()["status"]), (201, "affirming"), repr(answer))
+
+with case("documents: unsigned, by a stranger, changed afterwards, of the other sort: refused"):
+    before = tests.size()
+    plain = kit_attest.policy("plain")
+    problem(put(plain, seed=b""), 422, "INVALID_DOCUMENT", "signature")
+    problem(put(plain, seed=bytes(32)), 403, "DOCUMENT_KEY_UNKNOWN", "signature.publicKey")
+    whole = kit_attest.signed(plain, tests.document_seed)
+    problem(put({**whole, "types": ["snp"]}, seed=b""), 422, "SIGNATURE_INVALID",
+            "signature.value")
+    for name, value in (("algorithm", "ES256"), ("algorithm", None), ("publicKey", "AA=="),
+                        ("value", None), ("value", whole["signature"]["value"][:-4]),
+                        ("kid", "x")):
+        broken = at(whole, ("signature", name), value)
+        problem(put(broken, seed=b""), 422, "INVALID_DOCUMENT", f"signature.{name}")
+    equal(put(plain, "references").json()["code"], "INVALID_REFERENCE")
+    equal(put(SET).json()["code"], "INVALID_POLICY")
+    problem(put(plain, token=None), 401, "UNAUTHORIZED")
+    made = tests.post("/v1/tokens", {"name": "attest", "scopes": ["attest", "audit"]},
+                      token=tests.token).json()["token"]
+    problem(put(plain, token=made), 403, "FORBIDDEN")
+    problem(put(kit_attest.policy("none", references=["sha256:" + "0" * 64])), 422,
+            "REFERENCE_UNKNOWN", "references[0]")
+    equal(tests.size(), before)
+
+with case("documents: a policy that says what nobody means is refused by the member's name"):
+    before = tests.size()
+    for more, param in (
+            ({"types": []}, "types"), ({"types": ["snp", "snp"]}, "types[1]"),
+            ({"types": ["tdx"]}, "types[0]"), ({"types": {"snp": {}}}, "types"),
+            ({"acceptedStatus": ["Revoked"]}, "acceptedStatus[0]"),
+            ({"acceptedStatus": ["NoLevel"]}, "acceptedStatus[0]"),
+            ({"acceptedStatus": []}, "acceptedStatus"), ({"minTCB": {}}, "minTCB"),
+            ({"minTcb": {"snp": {"Milan": {}}}}, "minTcb.snp.Milan"),
+            ({"minTcb": {"snp": {"Milan": {"snp": 256}}}}, "minTcb.snp.Milan.snp"),
+            ({"minTcb": {"snp": {"Milan": {"snp": "8"}}}}, "minTcb.snp.Milan.snp"),
+            ({"minTcb": {"snp": {"Milan": {"snp": -1}}}}, "minTcb.snp.Milan.snp"),
+            ({"minTcb": {"snp": {"Milan": {"from": "2026-01-01T00:00:00Z"}}}},
+             "minTcb.snp.Milan"),
+            ({"minTcb": {"snp": {"milan": {"snp": 1}}}}, "minTcb.snp.milan"),
+            ({"graceDays": 3651}, "graceDays"), ({"graceDays": 1.5}, "graceDays"),
+            ({"requireCrl": "true"}, "requireCrl"), ({"config": {"debug": 0}}, "config.debug"),
+            ({"config": {"vmpl": 0}}, "config.vmpl"), ({"config": {"vmplMax": 4}},
+                                                       "config.vmplMax"),
+            ({"enrolment": [""]}, "enrolment[0]"), ({"enrolment": None}, "enrolment"),
+            ({"denyMeasurements": ["AB" * 48]}, "denyMeasurements[0]"),
+            ({"denyMeasurements": ["ab" * 31]}, "denyMeasurements[0]"),
+            ({"resultSeconds": 59}, "resultSeconds"), ({"name": "a\0b"}, "name"),
+            ({"name": "a" * 129}, "name"), ({"allowMock": True}, "allowMock")):
+        problem(put({**kit_attest.policy("odd"), **more}), 422, "INVALID_POLICY", param)
+    equal(tests.size(), before)
+
 with case("test stores: the time as number or text, what is bound as hex or base64"):
     bound = bytes(range(64))
     equal(reported(DEMANDS, bound=bound).status, 201)

@@ -79,6 +79,44 @@ static void test_members(void **state)
     assert_true(is(AT(own, "binding", "publicKey", "crv"), "Ed25519"));
 }
 
+/* As many evidences as a request may have, with as much as can be said of each: a result still. The
+ * steps are then in the record only. */
+static void test_many(void **state)
+{
+    (void)state;
+    struct lucid_buf text = {0};
+    static const enum appraisal_step told[] = {APPRAISAL_PARSE,     APPRAISAL_CHAIN,
+                                               APPRAISAL_SIGNATURE, APPRAISAL_REVOCATION,
+                                               APPRAISAL_TCB,       APPRAISAL_CONFIGURATION};
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        answers.steps[told[i]] = (struct appraisal_result){APPRAISAL_PASS, "parse.ok", ""};
+        memset(answers.steps[told[i]].detail, 'd', sizeof(answers.steps[told[i]].detail) - 1);
+    }
+    lucid_buf_put(&text, world_runtime_text, strlen(world_runtime_text) - 2);
+    lucid_buf_str(&text, ",\"auditors\":[");
+    for (size_t i = 0; i < FRESHNESS_AUDITORS_MAX; i++) {
+        lucid_buf_printf(&text, "%s{\"id\":\"%0120zu\",\"digest\":\"sha256:%064zu\"}",
+                         i == 0 ? "" : ",", i, i);
+    }
+    lucid_buf_str(&text, "]}}");
+    assert_true(lucid_buf_ok(&text));
+    world.input.runtime_data = lucid_buf_span(&text);
+    world.input.evidence_count = 0;
+    for (size_t i = 0; i < APPRAISAL_EVIDENCES_MAX; i++) {
+        char name[APPRAISAL_NAME_BYTES_MAX + 1];
+        (void)snprintf(name, sizeof(name), "%031zu", i);
+        world_evidence_add(&world, "snp", name);
+    }
+    world_run(&world);
+    const struct jcs_value *root = parsed(world.appraisal.claims);
+    const struct jcs_value *submods = jcs_member(root, "submods");
+    assert_int_equal(jcs_count(submods), APPRAISAL_EVIDENCES_MAX);
+    assert_null(AT(jcs_next(submods, NULL), "ear_verifier_claims", "lucid.steps"));
+    assert_non_null(AT(jcs_next(submods, NULL), "ear_verifier_claims", "lucid.bound"));
+    assert_true(world.appraisal.claims.len < EAR_TOKEN_BYTES_MAX / 4 * 3);
+    lucid_buf_fini(&text);
+}
+
 /* What binds other data vouches neither for our nonce nor for the key. */
 static void test_not_bound(void **state)
 {
@@ -285,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_members, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mock_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(test_canonical, setup, teardown),
