@@ -1,4 +1,5 @@
-/* POST /v1/passports/verify: a document, a package, or the id of one that is on this log. */
+/* POST /v1/passports/verify: a document or a package, as an object or as text, or the id of one
+ * that is on this log. */
 #include <stdio.h>
 
 #include "plugins/passport/evidence.h"
@@ -282,7 +283,7 @@ static enum lucid_error by_id(struct ask *ask, struct lucid_span id, struct subj
     return error == LUCID_OK ? answer_document(ask, &row, &ret->package.passport) : error;
 }
 
-/* "passport" of a request: an object, its text, or an id. */
+/* "passport" of a request, or a request that is a string: an object, its text, or an id. */
 static enum lucid_error member_read(struct ask *ask, const struct jcs_value *value,
                                     struct subject *ret, struct lucid_why *why)
 {
@@ -350,6 +351,9 @@ static enum lucid_error request_read(struct ask *ask, struct subject *ret, struc
     enum lucid_error error = jcs_parse(body, &limits, &ask->arena, &root, NULL);
     if (error == LUCID_OK && is_wrapped(root)) {
         return wrapped_read(ask, root, ret, why);
+    }
+    if (error == LUCID_OK && jcs_type(root) == JCS_STRING) {
+        return member_read(ask, root, ret, why);
     }
     return lucid_category(error) == LUCID_CATEGORY_RETRY
                ? error

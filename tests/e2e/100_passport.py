@@ -242,11 +242,13 @@ with case("verification by id, document, text, package: valid, in the log, amber
         checks = verdict(what, "valid", "valid")
         equal((checks["log"]["code"], checks["evidence"]["code"], checks["evidence"]["outcome"]),
               ("log.logged", "evidence.mock", "warn"))
-    for body in (DOCUMENT, package, {"passportId": ID}, {"passport": ID}):
+    texts = (json.dumps(json.dumps(body)) for body in (DOCUMENT, package))
+    for body in (DOCUMENT, package, {"passportId": ID}, {"passport": ID}, json.dumps(ID), *texts):
         answer = service.post("/v1/passports/verify", body)
         equal((answer.status, answer.json()["verdict"], answer.json()["level"]),
               (200, "valid", "transparent"))
-    equal(service.post("/v1/passports/verify", {"passportId": "pass-" + "b" * 32}).status, 404)
+    for body in ({"passportId": "pass-" + "b" * 32}, json.dumps("pass-" + "b" * 32)):
+        problem(service.post("/v1/passports/verify", body), 404, "NOT_FOUND")
     problem(service.post("/v1/passports/verify", {"passport": ID, "passportId": ID}), 422,
             "INVALID_REQUEST", "passportId")
     problem(service.post("/v1/passports/verify", {"passport": ID, "more": 1}), 422,

@@ -434,7 +434,8 @@ with case("documents: not read at all"):
         malformed(what, "parse", what)
     deep = text[:-1] + ',"x":' + "[" * 15 + "]" * 15 + "}"
     equal(checks_of(service.verify(deep))["parse"]["outcome"], "pass")
-    for body in (b"", b"[]", b"null", b"7", b"{}", {"passport": 7}, {"passport": None},
+    for body in (b"", b"[]", b"null", b"7", b"{}", b'"x"', b'"{"', b'"7"',
+                 {"passport": 7}, {"passport": None},
                  {"passport": []}, {"passportId": 7}, {"passportId": "x"}, {"origin": "x"},
                  {"passport": text, "passportId": "pass-abc123def456"}, {"passport": text, "x": 1},
                  {"passport": text, "origin": 7}):
