@@ -41,6 +41,10 @@ static bool judge_checkpoint(struct ledger_report *report, unsigned step, struct
         ledger_report_set(report, step, LEDGER_SKIPPED, "no checkpoint was given");
         return false;
     }
+    if (vkey_text.len == 0) {
+        ledger_report_set(report, step, LEDGER_SKIPPED, "the log's key was not given");
+        return false;
+    }
     if (ledger_vkey_parse(vkey_text, &vkey, &why) != LUCID_OK) {
         ledger_report_set(report, step, LEDGER_SKIPPED, "the log's key cannot be used: %.120s",
                           why.text);

@@ -77,7 +77,7 @@ enum lucid_error ask_list(struct ask *ask, ask_row_fn *row,
 
 /* --- ask_read.c ------------------------------------------------------------------------------- */
 
-/* The body as a JSON object with no member but those named (ends with NULL). */
+/* The body as a JSON object with no member but those named (ends with NULL; members NULL: any). */
 enum lucid_error ask_document(struct ask *ask, const char *const *members,
                               const struct jcs_value **ret,
                               struct lucid_why *why) LUCID_WARN_UNUSED;

@@ -20,7 +20,7 @@ enum lucid_error ask_document(struct ask *ask, const char *const *members,
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_JSON", NULL,
                             "the body must be a JSON object");
     }
-    error = ask_members_only(root, "", members, why);
+    error = members != NULL ? ask_members_only(root, "", members, why) : LUCID_OK;
     if (error == LUCID_OK) {
         *ret = root;
     }

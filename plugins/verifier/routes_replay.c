@@ -67,12 +67,20 @@ static enum lucid_error replay_with(struct ask *ask, struct replay *replay, stru
 {
     static const char *const members[] = {"bundle", "appraisalId", NULL};
     const struct jcs_value *body;
+    const struct jcs_value *bundle;
     uint8_t keys[RECORD_KEYS_MAX][DOCUMENT_KEY_BYTES];
     struct replay_trust trust = {.keys = (const uint8_t(*)[DOCUMENT_KEY_BYTES])keys,
                                  .verify = verify,
                                  .context = (void *)(uintptr_t)ask->host};
     struct lucid_span id;
-    enum lucid_error error = ask_document(ask, members, &body, why);
+    enum lucid_error error = ask_document(ask, NULL, &body, why);
+    if (error != LUCID_OK) {
+        return error;
+    }
+    /* A bundle as it was served has a record; a request around one has none. */
+    bool is_bare = jcs_member(body, "record") != NULL;
+    bundle = is_bare ? body : jcs_member(body, "bundle");
+    error = is_bare ? LUCID_OK : ask_members_only(body, "", members, why);
     if (error == LUCID_OK) {
         error = ask_text(body, "", "appraisalId", false, 128, &id, why);
     }
@@ -85,7 +93,6 @@ static enum lucid_error replay_with(struct ask *ask, struct replay *replay, stru
     if (error != LUCID_OK) {
         return error;
     }
-    const struct jcs_value *bundle = jcs_member(body, "bundle");
     if ((bundle == NULL) == (id.len == 0)) {
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "bundle",
                             "exactly one of bundle and appraisalId must be given");

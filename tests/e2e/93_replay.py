@@ -11,7 +11,7 @@ import os
 import kit
 import kit_attest
 import kit_tree
-from kit import equal
+from kit import equal, problem
 from kit_attest import b64, evidence_of, runtime_data, vector
 from kit_receipts import canonical
 
@@ -141,8 +141,10 @@ with kit.case("bundles replay offline: 0 with the key, 4 without"):
         equal(json.loads(out)["recordId"], appraisal["appraisalId"])
         status, out, _ = offline(text)
         equal((status, json.loads(out)["outcome"]), (4, "unknown-key"))
-    report = replay(bundle=json.loads(bundle(made[0])))
-    equal(report["outcome"], "same")
+    for body in ({"bundle": json.loads(bundle(made[0]))}, json.loads(bundle(made[0]))):
+        equal(replay(**body)["outcome"], "same")
+    problem(service.post("/v1/attestation/replay", {**body, "type": "x"}, token=service.token), 422,
+            "INVALID_BUNDLE", "type")
 
 vkey = os.path.join(service.data, "vkey")
 
@@ -168,6 +170,11 @@ with kit.case("offline: that the record was logged, by its proof and the log's k
     with open(vkey, encoding="utf-8") as key:
         equal(logged(whole, "--vkey", key.read().strip(), "-R"), (0, (GOOD,) * 3))
     equal(logged(whole), (0, (GOOD, OPEN, OPEN)))
+    path = os.path.join(kit.scratch(), "whole.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(whole, file)
+    _, _, said = kit.lucid("verifier", "replay", path, "-k", jwks)
+    assert b"checkpoint not checked: the log's key was not given" in said, said
     equal(logged(whole, "--require-logged"), (4, (GOOD, OPEN, OPEN)))
     equal(logged(json.loads(bundle(made[1])), "--vkey-file", vkey), (0, (GOOD,) * 3))
 
