@@ -83,9 +83,6 @@ static enum lucid_error evidence_check(const struct appraisal_evidence *evidence
     if (!is_name(evidence->type)) {
         return refuse(why, i, ".type", "it is to be 1 to 31 of a-z, 0-9, - and _");
     }
-    if (evidence->bytes.len == 0) {
-        return refuse(why, i, ".evidence", "it is empty");
-    }
     if (evidence->endorsement_count > APPRAISAL_CHAIN_MAX) {
         return refuse(why, i, ".endorsements", "there are more than 8 of them");
     }

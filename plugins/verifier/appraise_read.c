@@ -4,6 +4,7 @@
 #include "plugins/verifier/appraise.h"
 #include "plugins/verifier/challenge.h"
 #include "plugins/verifier/freshness.h"
+#include "plugins/verifier/scheme.h"
 
 static enum lucid_error invalid(struct lucid_why *why, const char *param, const char *text)
 {
@@ -12,39 +13,40 @@ static enum lucid_error invalid(struct lucid_why *why, const char *param, const 
 
 /* --- one evidence ----------------------------------------------------------------------------- */
 
-/* Text that is the evidence itself: a compact JWS has points, an agent's JSON begins with a brace,
- * and base64 has neither. */
-static bool is_evidence(struct lucid_span text)
-{
-    return text.data[0] == '{' || memchr(text.data, '.', text.len) != NULL;
-}
-
+/* Base64 of the bytes. What is none is the evidence itself: a compact JWS, which has points, an
+ * agent's JSON, which begins with a brace; anything else fails at parse, as evidence does, and not
+ * as a request. */
 static enum lucid_error bytes_read(struct ask *ask, const struct jcs_value *object,
                                    const char *where, struct lucid_span *ret, struct lucid_why *why)
 {
     char param[64];
-    struct lucid_span text;
-    struct lucid_plugin_bytes kept;
-    enum lucid_error error = ask_text(object, where, "evidence", true,
-                                      lucid_base64_len(APPRAISAL_EVIDENCE_BYTES_MAX), &text, why);
+    const struct jcs_value *value = jcs_member(object, "evidence");
     (void)snprintf(param, sizeof(param), "%sevidence", where);
-    if (error != LUCID_OK) {
-        return error;
+    if (value == NULL || jcs_type(value) != JCS_STRING) {
+        return invalid(why, param, "it must be base64, or a compact JWS");
     }
-    if (!is_evidence(text)) {
-        return ask_base64(ask, text, APPRAISAL_EVIDENCE_BYTES_MAX, param, ret, why);
+    struct lucid_span text = jcs_string(value);
+    size_t len = 0;
+    uint8_t *bytes = text.len <= lucid_base64_len(APPRAISAL_EVIDENCE_BYTES_MAX)
+                         ? ask->host->call_alloc(ask->call, text.len + 1)
+                         : NULL;
+    if (bytes != NULL && !lucid_base64_decode(text, bytes, text.len, &len)) {
+        len = text.len;
+        memcpy(bytes, text.len > 0 ? text.data : (const uint8_t *)"", len);
     }
-    if (text.len > APPRAISAL_EVIDENCE_BYTES_MAX) {
-        return invalid(why, param, "it is too long");
+    if (bytes == NULL && text.len <= lucid_base64_len(APPRAISAL_EVIDENCE_BYTES_MAX)) {
+        return LUCID_RETRY_MEMORY;
     }
-    error = ask_keep(ask, text, &kept);
-    if (error == LUCID_OK) {
-        *ret = kit_span(kept);
+    if (bytes == NULL || len > APPRAISAL_EVIDENCE_BYTES_MAX) {
+        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_REQUEST", param,
+                            "it must have at most %zu bytes", APPRAISAL_EVIDENCE_BYTES_MAX);
     }
-    return error;
+    *ret = lucid_span(bytes, len);
+    return LUCID_OK;
 }
 
-/* A list of certificates or of revocation lists, each of at most max bytes. */
+/* A list of certificates or of revocation lists, each of at most max bytes; one alone may stand as
+ * text. */
 static enum lucid_error items_read(struct ask *ask, const struct jcs_value *object,
                                    const char *where, const char *name, size_t max,
                                    struct lucid_span ret[APPRAISAL_CHAIN_MAX], size_t *ret_count,
@@ -54,6 +56,10 @@ static enum lucid_error items_read(struct ask *ask, const struct jcs_value *obje
     const struct jcs_value *list = jcs_member(object, name);
     size_t count = 0;
     (void)snprintf(param, sizeof(param), "%s%s", where, name);
+    if (list != NULL && jcs_type(list) == JCS_STRING) {
+        *ret_count = 1;
+        return ask_pem(ask, jcs_string(list), max, param, &ret[0], why);
+    }
     if (list != NULL && (jcs_type(list) != JCS_ARRAY || jcs_count(list) > APPRAISAL_CHAIN_MAX)) {
         return invalid(why, param, "it must be a list of at most 8");
     }
@@ -128,6 +134,8 @@ static enum lucid_error evidence_read(struct ask *ask, const struct jcs_value *o
         error = ask_text(object, where, "type", true, APPRAISAL_NAME_BYTES_MAX, &ret->type, why);
     }
     if (error == LUCID_OK) {
+        const struct scheme *scheme = scheme_named(ret->type);
+        ret->type = scheme != NULL ? lucid_span_str(scheme->type) : ret->type;
         error = ask_keep(ask, ret->type, &type);
     }
     if (error == LUCID_OK) {

@@ -67,11 +67,12 @@ static bool payload_read(const struct field *payload, struct mock_quote *quote)
     static const char *const tees[] = {"MOCK", NULL};
     struct field tee = field_member(payload, "tee");
     struct field debug = field_member(payload, "debug");
-    uint64_t version = 0;
+    struct field version = field_member(payload, "version");
+    uint64_t number = 0;
     size_t index = 0;
     return field_object(payload, names) && field_required(&tee) &&
            field_choice(&tee, tees, &index) &&
-           number_read(payload, "version", MOCK_QUOTE_VERSION, MOCK_QUOTE_VERSION, &version) &&
+           field_uint(&version, MOCK_QUOTE_VERSION, MOCK_QUOTE_VERSION, &number) &&
            number_read(payload, "svn", 0, MOCK_SVN_MAX, &quote->svn) && field_required(&debug) &&
            field_bool(&debug, &quote->debug) &&
            bytes_read(payload, "measurement", quote->measurement, sizeof(quote->measurement)) &&

@@ -3,9 +3,9 @@
  *
  * Evidence: a compact JWS, alg ES256, typ "lucid-mock-quote+jwt", x5c from the attestation key up
  * to, not necessarily with, the root; or that in a JSON object {"quote": JWS}, which is what
- * lucid-mock-agent answers. Payload, every member required and no other:
+ * lucid-mock-agent answers. Payload, every member but version (then it is 1) required and no other:
  *
- *   {"tee":"MOCK","version":1,"svn","debug","measurement":hex 48,"hostData":hex 32,
+ *   {"tee":"MOCK","version"?:1,"svn","debug","measurement":hex 48,"hostData":hex 32,
  *    "reportData":hex 64,"instanceId":hex 32,"iat": Unix s}
  *
  * Thread: pure functions. */

@@ -31,10 +31,10 @@ static enum lucid_error types_check(const struct jcs_value *types, struct lucid_
     return LUCID_OK;
 }
 
-static bool is_named(const struct jcs_value *types, const char *type)
+static bool is_asked(const struct jcs_value *types, const struct scheme *scheme)
 {
     for (const struct jcs_value *at = jcs_next(types, NULL); at != NULL; at = jcs_next(types, at)) {
-        if (lucid_span_is(jcs_string(at), type)) {
+        if (scheme_named(jcs_string(at)) == scheme) {
             return true;
         }
     }
@@ -50,9 +50,9 @@ static void types_write(const struct verifier *verifier, const struct jcs_value 
     bool first = true;
     canonical_open(out, "types", '[');
     for (size_t i = 0; schemes[i] != NULL; i++) {
-        const char *type = schemes[i]->type;
-        if ((!schemes[i]->is_mock || verifier->allow_mock) && (any || is_named(named, type))) {
-            lucid_buf_printf(out, "%s\"%s\"", first ? "" : ",", type);
+        const struct scheme *scheme = schemes[i];
+        if ((!scheme->is_mock || verifier->allow_mock) && (any || is_asked(named, scheme))) {
+            lucid_buf_printf(out, "%s\"%s\"", first ? "" : ",", scheme->type);
             first = false;
         }
     }

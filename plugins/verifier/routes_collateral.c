@@ -93,7 +93,7 @@ static enum lucid_error post(struct ask *ask, struct lucid_why *why)
     if (error == LUCID_OK) {
         error = ask_text(body, "", "type", true, APPRAISAL_NAME_BYTES_MAX, &type, why);
     }
-    if (error == LUCID_OK && !lucid_span_is(type, scheme_snp.type)) {
+    if (error == LUCID_OK && scheme_named(type) != &scheme_snp) {
         error = lucid_refuse(why, LUCID_REFUSE_INVALID, "EVIDENCE_TYPE_UNKNOWN", "type",
                              "nothing is imported for this kind of evidence");
     }

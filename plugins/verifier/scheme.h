@@ -52,7 +52,8 @@ struct scheme_job {
 };
 
 struct scheme {
-    const char *type;       /* as in requests and policies: "snp" */
+    const char *type;       /* as in requests, policies and records: "snp" */
+    const char *also;       /* what else it is called in requests: "sev-snp"; NULL: nothing */
     const char *media_type; /* "application/vnd.amd.sev.snp.report" … for ear_raw_evidence */
     const char *tee;        /* as in passports: "AMD_SEV_SNP", "MOCK" */
     bool is_mock;
@@ -84,6 +85,9 @@ struct scheme {
 
 /* The schemes that are built in (schemes.c); NULL: unknown type. */
 const struct scheme *scheme_find(struct lucid_span type);
+/* The same by any of its names, type, also or tee, in capitals or not, with _ or -: for requests;
+ * what is kept has the type. */
+const struct scheme *scheme_named(struct lucid_span name);
 extern const struct scheme *const schemes[]; /* ends with NULL */
 
 /* Whether a scheme may be used: it has a type, a parser, a chain, a signature, and bound data that

@@ -129,6 +129,7 @@ static size_t snp_needs(const struct scheme_job *job,
 
 const struct scheme scheme_snp = {
     .type = "snp",
+    .also = "sev-snp",
     .media_type = "application/vnd.amd.sev.snp.report",
     .tee = "AMD_SEV_SNP",
     .is_mock = false,

@@ -102,7 +102,7 @@ with case("challenges: what is wrong with a request for one is named"):
 
 with case("challenges: of the kinds that an attester can send, those that are taken are named"):
     for asked, said in ((None, ["mock", "snp"]), ([], ["mock", "snp"]), (["snp", "tdx"], ["snp"]),
-                        (["mock"], ["mock"]), (["sgx", "Mock"], [])):
+                        (["Mock"], ["mock"]), (["sgx", "mocks"], [])):
         more = {} if asked is None else {"types": asked}
         answer = ask({"audience": "a", **more}, path=CHALLENGE)
         equal((answer.status, answer.json()["types"]), (200, said))
@@ -121,7 +121,8 @@ with case("requests: every member missing, null or of another type is named"):
                  ("evidences", 0, "evidence")):
         refused(at(GOOD, path, drop=True), "INVALID_REQUEST", dotted(path))
         for value in OTHERS:
-            if path == ("runtimeData",) and value in ({}, ""):
+            if path == ("runtimeData",) and value in ({}, "") or path[-1] == "evidence" and \
+                    value == "":
                 continue  # below
             refused(at(GOOD, path, value), "INVALID_REQUEST", dotted(path))
     for path, values in (
@@ -141,7 +142,7 @@ with case("requests: every member missing, null or of another type is named"):
     refused(at(GOOD, ("evidences", 0, "name"), "a\0b"), "INVALID_REQUEST", "evidences[0].name")
     for name in ("CPU", "-a", "a b", "‮evil", "a.b", "é"):
         refused(at(GOOD, ("evidences", 0, "name"), name), "INVALID_EVIDENCE", "evidences[0].name")
-    for kind in ("SNP", "sn p", "snp\0", "‮", "a/b"):
+    for kind in ("SNPS", "sn p", "snp\0", "‮", "a/b"):
         refused(at(GOOD, ("evidences", 0, "type"), kind), "INVALID_EVIDENCE", "evidences[0].type")
 
 with case("requests: unknown and doubled members, no JSON, what is too deep or too long"):
@@ -268,7 +269,14 @@ with case("evidence: base64, a compact JWS, or an agent's answer as text"):
         answer = ask({"sessionId": challenge["sessionId"], "runtimeData": runtime,
                       "evidences": [evidence]})
         equal(answer.status, 201, repr(answer))
-    refused(at(GOOD, ("evidences", 0, "evidence"), "{"), "EVIDENCE_REFUSED", "evidences[0].parse")
+    for text in ("{", "", "A", "AA=A", "AAAA=", "AA_-", "%", "a b", "\0", "‮"):
+        body = refused(at(GOOD, ("evidences", 0, "evidence"), text), "EVIDENCE_REFUSED",
+                       "evidences[0].parse")
+        equal(body["step"], "parse", text)
+    whole = json.loads(agent.evidence(bytes(48)))["quote"]
+    for length in range(0, len(whole), 23):
+        refused(at(GOOD, ("evidences", 0, "evidence"), whole[:length]), "EVIDENCE_REFUSED",
+                "evidences[0].parse")
     body = refused(at(GOOD, ("evidences", 0, "type"), "tdx"), "EVIDENCE_REFUSED",
                    "evidences[0].parse")
     equal((body["step"], body["steps"][0]["code"], body["mock"]),

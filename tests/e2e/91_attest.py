@@ -331,8 +331,8 @@ with kit.case("a request's faults are named"):
             ({"evidences": []}, 422, "INVALID_REQUEST", "evidences"),
             ({"evidences": [{"type": "sgx", "evidence": "AA=="}]}, 422, "EVIDENCE_REFUSED",
              "evidences[0].parse"),
-            ({"evidences": [{"type": "mock", "evidence": "A"}]}, 422, "INVALID_REQUEST",
-             "evidences[0].evidence"),
+            ({"evidences": [{"type": "mock", "evidence": "A"}]}, 422, "EVIDENCE_REFUSED",
+             "evidences[0].parse"),
             ({"evidences": [{"type": "mock", "evidence": "AA==", "cert": 1}]}, 422,
              "INVALID_REQUEST", "evidences[0].cert"),
             ({"runtimeData": {"nonce": "x"}}, 422, "INVALID_RUNTIME_DATA", None),
@@ -353,6 +353,26 @@ with kit.case("runtime data as an object are bound by their canonical form"):
     answer = live.post("/v1/attestation/appraise", {
         "sessionId": challenge["sessionId"], "runtimeData": members, "evidences": [
             evidence_of("mock", agent.evidence(binding(canonical(members))))]}, token=live.token)
+    equal(answer.status, 201, repr(answer))
+
+with kit.case("kinds by the names that others give them; one certificate as text"):
+    report = vector("snp/milan-v2-vcek.report.bin")
+    for kind in ("snp", "SNP", "SEV-SNP", "sev_snp", "AMD_SEV_SNP"):
+        challenge = service.challenge(types=(kind, "tdx"))
+        equal(challenge["types"], ["snp"])
+        evidence = evidence_of(kind, report, endorsements=endorsement("snp/milan-v2-vcek.vcek.der"))
+        body = appraised(service.appraise(
+            challenge, runtime_data(challenge), [evidence], policyId=FITTING,
+            test_bound_data=report[REPORT_DATA].hex()), "affirming")
+        equal({step["type"] for step in body["steps"]}, {"snp"})
+        record = service.ok(f"/v1/attestation/appraisals/{body['appraisalId']}",
+                            token=service.token)["record"]
+        equal(record["evidences"][0]["type"], "snp")
+    challenge = live.challenge(types=("MOCK",))
+    equal(challenge["types"], ["mock"])
+    runtime = runtime_data(challenge)
+    answer = live.appraise(challenge, runtime,
+                           [evidence_of("MOCK", agent.evidence(binding(runtime)))])
     equal(answer.status, 201, repr(answer))
 
 # --- reading --------------------------------------------------------------------------------------
@@ -418,10 +438,10 @@ with kit.case("collateral: what ends in a pinned root is kept and used"):
     assert answer.json()["key"].startswith("snp/vcek/Milan/c38427a3"), answer
     appraised(recorded("snp/milan-v2-vcek.report.bin"), "affirming")  # no endorsement now
     answer = service.post("/v1/attestation/collateral", {
-        "type": "snp", "product": "Milan", "item": endorsement("synthetic/crl-good.der")},
-                          token=service.token)
-    if answer.status == 201:
-        equal((answer.json()["key"], answer.json()["test_root"]), ("snp/crl/Milan", True))
+        "type": "AMD_SEV_SNP", "product": "Milan", "item": endorsement("synthetic/crl-good.der"),
+        "test_time": "2025-06-01T00:00:00Z"}, token=service.token)
+    equal(answer.status, 201, repr(answer))
+    equal((answer.json()["key"], answer.json()["test_root"]), ("snp/crl/Milan", True))
     rows = service.ok("/v1/attestation/collateral", token=service.token)["items"]
     assert all(row["current"] for row in rows), rows
     problem(live.post("/v1/attestation/collateral", {
