@@ -4,7 +4,10 @@ OpenSSL's command sees them."""
 
 import json
 import os
+import pty
+import select
 import shutil
+import signal
 import stat
 import subprocess
 import time
@@ -193,6 +196,29 @@ with case("a directory that is not whole is refused, and left as it is"):
     with open(os.path.join(copy, "ak.pem"), "w", encoding="utf-8") as file:
         file.write("nothing\n")
     fails("are not a P-256 key and a certificate", 1, *keys, copy)
+
+with case("a key that wants a pass phrase is refused, and nobody is asked for one"):
+    copy = shutil.copytree(agent.keys, os.path.join(kit.scratch(), "copy"))
+    for name in ("ak.key", "root.key"):
+        path = os.path.join(copy, name)
+        subprocess.run(["openssl", "pkcs8", "-topk8", "-in", os.path.join(agent.keys, name),
+                        "-passout", "pass:x", "-out", path], check=True, timeout=30)
+        os.chmod(path, 0o600)
+    child, terminal = pty.fork()  # a terminal of its own, which a prompt would be written to
+    if child == 0:
+        os.execve(AGENT, [AGENT, *keys, copy], kit.environment())
+    seen = b""
+    while select.select([terminal], [], [], 30 * kit.SLOW)[0]:
+        try:
+            seen += os.read(terminal, 4096)
+        except OSError:  # it has ended
+            break
+        if b"pass phrase" in seen:
+            os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert b"are not a P-256 key and a certificate" in seen, seen
+    equal(os.waitstatus_to_exitcode(status), 1)
 
 with case("options"):
     at = ["--key-dir", os.path.join(kit.scratch(), "none")]

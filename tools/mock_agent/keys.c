@@ -116,10 +116,20 @@ bool keys_certificate_pem(X509 *certificate, struct lucid_buf *out)
     return ok;
 }
 
+/* An encrypted one would have OpenSSL ask at the terminal. */
+static int no_password(char *buffer, int size, int writing, void *context)
+{
+    (void)buffer;
+    (void)size;
+    (void)writing;
+    (void)context;
+    return -1;
+}
+
 EVP_PKEY *keys_key_read(struct lucid_span pem)
 {
     BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
     BIO_free(bio);
     return key;
 }
@@ -127,7 +137,7 @@ EVP_PKEY *keys_key_read(struct lucid_span pem)
 X509 *keys_certificate_read(struct lucid_span pem)
 {
     BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_password, NULL);
     BIO_free(bio);
     return certificate;
 }
