@@ -28,6 +28,11 @@ void lucid_prom_histogram(struct lucid_buf *out, const char *name, const uint32_
                           const uint64_t *cumulative, size_t count, uint64_t micros,
                           const char *help);
 
+/* Whether a text of somebody else may stand on our page: empty, or whole lines of families that are
+ * called by the prefix and more, each with one TYPE line before its samples. A page on which one
+ * line is malformed is lost whole to who reads it. */
+bool lucid_prom_judge(struct lucid_span text, const char *prefix) LUCID_WARN_UNUSED;
+
 /* A label's value with its quotes; quote, backslash and line end are escaped. text must be UTF-8.
  */
 void lucid_prom_label(struct lucid_buf *out, const char *text);

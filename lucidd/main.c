@@ -20,7 +20,7 @@
 #include "lucidd/version.h"
 #include "migrations/migrations.h"
 
-enum { WRITER_IDLE_ROUND_MS = 1000, SCRUB_FIRST_MS = 1000 };
+enum { WRITER_IDLE_ROUND_MS = 1000, SCRUB_FIRST_MS = 1000, WORKERS_GRACE_MS_MIN = 1000 };
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
@@ -436,7 +436,8 @@ static bool signal_obeyed(struct service *service, int number)
     return false;
 }
 
-static void service_run(struct service *service, const sigset_t *signals)
+/* False: a handler of a plugin runs still, and may use anything: nothing can be closed. */
+static bool service_run(struct service *service, const sigset_t *signals)
 {
     pthread_t second;
     threads_start(service);
@@ -459,7 +460,9 @@ static void service_run(struct service *service, const sigset_t *signals)
     /* Only now: loops and cosigner waited for their answers, which the writer gave. */
     cosigner_stop(service->cosigner);
     cashier_stop(service->cashier, service->config.stop_grace_ms);
-    workers_stop(service->workers);
+    uint64_t grace_ms = service->config.stop_grace_ms;
+    bool whole = workers_stop(service->workers,
+                              grace_ms > WORKERS_GRACE_MS_MIN ? grace_ms : WORKERS_GRACE_MS_MIN);
     writer_stop(service->writer);
     lucid_assert(pthread_join(service->writer_thread, NULL) == 0);
     /* After the writer: its last head is among what tasks with at_stop look at. */
@@ -469,6 +472,7 @@ static void service_run(struct service *service, const sigset_t *signals)
         lucid_assert(pthread_cancel(second) == 0);
         lucid_assert(pthread_join(second, NULL) == 0);
     }
+    return whole;
 }
 
 int main(int argc, char **argv)
@@ -502,7 +506,12 @@ int main(int argc, char **argv)
     if (error != LUCID_OK) {
         status = start_say(why.text, error);
     } else {
-        service_run(&service, &signals);
+        if (!service_run(&service, &signals)) {
+            lucid_log(LUCID_LOG_ERROR, "service.abandoned",
+                      "a handler of a plugin does not end: it is left behind, all that was "
+                      "committed is kept");
+            _exit(EXIT_FAILURE);
+        }
         lucid_log(LUCID_LOG_INFO, "service.stopped", "goodbye");
         status = atomic_load(&service.store_failed) ? EXIT_FAILURE : EXIT_SUCCESS;
     }

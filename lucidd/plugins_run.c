@@ -1,5 +1,7 @@
 #include "lucidd/plugins_run.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -171,26 +173,22 @@ static uint64_t suspended_of(const struct plugin *plugin)
     return atomic_load_explicit(&plugin->suspended, memory_order_relaxed) ? 1 : 0;
 }
 
-/* Whether a text is whole lines of printable characters: whatever a plugin writes, the rest of the
- * page stays readable. */
-static bool lines_are_good(struct lucid_span text)
+/* Whatever a plugin writes, the rest of the page stays readable. */
+static void own_write(struct plugin *plugin, struct lucid_buf *out)
 {
-    bool good = text.len == 0 || text.data[text.len - 1] == '\n';
-    for (size_t i = 0; good && i < text.len; i++) {
-        good = text.data[i] == '\n' || text.data[i] >= 0x20;
-    }
-    return good;
-}
-
-static void own_write(const struct plugin *plugin, struct lucid_buf *out)
-{
+    char prefix[sizeof("lucid__") + LUCID_PLUGIN_NAME_BYTES_MAX];
+    (void)snprintf(prefix, sizeof(prefix), "lucid_%s_", plugin->module->name);
     if (plugin->module->metrics == NULL) {
         return;
     }
     struct lucid_plugin_out own = {.buf = {.bytes_max = METRICS_BYTES_MAX}};
     plugin->module->metrics(plugin->self, &plugin->host, &own);
-    if (lucid_buf_ok(&own.buf) && lines_are_good(lucid_buf_span(&own.buf))) {
+    if (lucid_buf_ok(&own.buf) && lucid_prom_judge(lucid_buf_span(&own.buf), prefix)) {
         lucid_buf_span_put(out, lucid_buf_span(&own.buf));
+    } else if (!atomic_exchange(&plugin->metrics_told, true)) {
+        lucid_log(LUCID_LOG_WARN, "plugin.metrics",
+                  "the metrics of %s are left out: not of the form, not called %s…, or too many",
+                  plugin->module->name, prefix);
     }
     lucid_buf_fini(&own.buf);
 }
@@ -205,7 +203,7 @@ void plugins_metrics_write(const struct plugins *plugins, struct lucid_buf *out)
     family_write(plugins, out, "lucid_plugin_refusals_total", "counter",
                  "Requests and commands that a plugin refused, or was stopped in.", refusals_of);
     family_write(plugins, out, "lucid_plugin_slow_decides_total", "counter",
-                 "Commands that a plugin held the writer with for too long.", slow_of);
+                 "How often a plugin held the writer for too long.", slow_of);
     family_write(plugins, out, "lucid_plugin_suspended", "gauge",
                  "1: the plugin was too slow again and again; it answers 503 until the next start.",
                  suspended_of);

@@ -22,8 +22,8 @@ enum lucid_error plugins_check(struct plugins *plugins, const char *service_vers
 /* In reverse order; when no thread uses them any more. */
 void plugins_close(struct plugins *plugins);
 
-/* Appends what the host counts of each, and what they have to say themselves: of that only whole
- * lines of text, at most 64 KiB a plugin. */
+/* Appends what the host counts of each, and what they have to say themselves: of that only what
+ * lucid_prom_judge finds good, at most 64 KiB a plugin. */
 void plugins_metrics_write(const struct plugins *plugins, struct lucid_buf *out);
 
 #endif

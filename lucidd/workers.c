@@ -1,7 +1,9 @@
 #include "lucidd/workers.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -32,6 +34,7 @@ struct workers {
     uint64_t done;
     uint64_t refused;
     size_t count;
+    size_t ended; /* that stop has joined */
     struct worker items[WORKERS_MAX];
 };
 
@@ -129,19 +132,36 @@ void workers_start(struct workers *workers)
     }
 }
 
-void workers_stop(struct workers *workers)
+static struct timespec time_after(uint64_t timeout_ms)
+{
+    struct timespec end;
+    lucid_assert(clock_gettime(CLOCK_MONOTONIC, &end) == 0);
+    uint64_t ns = (uint64_t)end.tv_nsec + timeout_ms % 1000 * 1000000;
+    end.tv_sec += (time_t)(timeout_ms / 1000 + ns / 1000000000);
+    end.tv_nsec = (long)(ns % 1000000000);
+    return end;
+}
+
+bool workers_stop(struct workers *workers, uint64_t timeout_ms)
 {
     if (workers == NULL || !workers->running) {
-        return;
+        return true;
     }
+    struct timespec end = time_after(timeout_ms);
     lock(workers);
     workers->stop = true;
     lucid_assert(pthread_cond_broadcast(&workers->wake) == 0);
     unlock(workers);
-    for (size_t i = 0; i < workers->count; i++) {
-        lucid_assert(pthread_join(workers->items[i].thread, NULL) == 0);
+    for (; workers->ended < workers->count; workers->ended++) {
+        pthread_t thread = workers->items[workers->ended].thread;
+        int result = pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end);
+        if (result == ETIMEDOUT) {
+            return false;
+        }
+        lucid_assert(result == 0);
     }
     workers->running = false;
+    return true;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

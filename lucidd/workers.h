@@ -19,10 +19,11 @@ enum lucid_error workers_open(struct ledger *ledger, uint32_t count,
                               struct workers **ret) LUCID_WARN_UNUSED;
 void workers_close(struct workers *workers);
 
-/* Both: NULL is allowed. Stop returns when all that was taken is done; nothing is taken any more.
- */
+/* Both: NULL is allowed. Stop: nothing is taken any more; returns when all that was taken is done,
+ * or after that time. False: something runs still. Until a stop says otherwise nothing that it
+ * might use can be freed or closed. */
 void workers_start(struct workers *workers);
-void workers_stop(struct workers *workers);
+bool workers_stop(struct workers *workers, uint64_t timeout_ms) LUCID_WARN_UNUSED;
 
 /* For struct api_options; context is the pool. LUCID_RETRY_BUSY. Thread: any. */
 enum lucid_error workers_give(void *context, struct api_work *work, bool begun) LUCID_WARN_UNUSED;

@@ -111,6 +111,7 @@ struct lucid_plugin_call *plugin_call_open(struct http_request *request,
         return NULL;
     }
     call->work.run = call_work;
+    call->outs_left = PLUGIN_CALL_BYTES_MAX;
     call->api = about->api;
     call->loop = http_loop_user(http_request_loop(request));
     call->plugin = about->plugin;
@@ -264,15 +265,18 @@ void plugin_call_refused(struct lucid_plugin_call *call, struct http_request *re
     const struct plugin_command *command = call->command;
     const struct lucid_plugin_why *why = &command->why;
     struct api_code code;
-    const char *text;
     if (why->code == NULL || lucid_category(command->command.error) != LUCID_CATEGORY_REFUSE) {
         api_refuse(request, command->command.error, &command->command.why);
         return;
     }
-    api_code_of(command->command.error, &command->command.why, &code, &text);
-    int status = why->status >= 400 && why->status <= 599 ? why->status
-                                                          : plugin_code_status(call, why->code);
-    api_problem(request, status != 0 ? status : code.status, why->code, why->param, why->text);
+    const char *wrong = plugin_refusal_fault(call, why, &code);
+    if (wrong != NULL) {
+        plugin_fault_log(call, "decide", wrong);
+        api_problem(request, 500, "PLUGIN_FAULT", NULL,
+                    "this part of the service failed; nothing was written");
+        return;
+    }
+    api_problem(request, code.status, code.code, why->param, why->text);
 }
 
 /* --- the way ---------------------------------------------------------------------------------- */

@@ -116,6 +116,7 @@ static struct lucid_plugin_out *out_new(struct lucid_plugin_call *call)
         call->out_count < PLUGIN_OUTS_MAX ? calloc(1, sizeof(*out)) : NULL;
     if (out != NULL) {
         lucid_buf_init(&out->buf, PLUGIN_CALL_BYTES_MAX);
+        out->left = &call->outs_left;
         call->outs[call->out_count++] = out;
     }
     return out;
@@ -264,7 +265,8 @@ static void call_respond_tagged(struct lucid_plugin_call *call, const char *type
     respond(call, PLUGIN_SAID_TAGGED, 200, type, body);
 }
 
-int plugin_code_status(const struct lucid_plugin_call *call, const char *code)
+/* 0: the code is neither the plugin's nor ours. */
+static int code_status(const struct lucid_plugin_call *call, const char *code)
 {
     const struct lucid_plugin_code *own = call->plugin->module->codes;
     for (; own != NULL && own->code != NULL; own++) {
@@ -275,22 +277,31 @@ int plugin_code_status(const struct lucid_plugin_call *call, const char *code)
     return api_code_status(code);
 }
 
+const char *plugin_refusal_fault(const struct lucid_plugin_call *call,
+                                 const struct lucid_plugin_why *why, struct api_code *ret)
+{
+    int usual = why == NULL || why->code == NULL ? 0 : code_status(call, why->code);
+    if (usual == 0) {
+        return "refuses with a code that it has not declared";
+    }
+    int status = why->status == 0 ? usual : why->status;
+    if (status < 400 || status > 599) {
+        return "refuses with a status that is none of a refusal";
+    }
+    *ret = (struct api_code){.code = why->code, .status = status};
+    return NULL;
+}
+
 static void refuse(struct lucid_plugin_call *call, const struct lucid_plugin_why *why)
 {
     if (!says(call, PLUGIN_SAID_PROBLEM)) {
         return;
     }
-    int usual = why == NULL || why->code == NULL ? 0 : plugin_code_status(call, why->code);
-    if (usual == 0) {
-        fault(call, "refuses with a code that it has not declared");
+    const char *wrong = plugin_refusal_fault(call, why, &call->code);
+    if (wrong != NULL) {
+        fault(call, wrong);
         return;
     }
-    int status = why->status == 0 ? usual : why->status;
-    if (status < 400 || status > 599) {
-        fault(call, "refuses with a status that is none of a refusal");
-        return;
-    }
-    call->code = (struct api_code){.code = why->code, .status = status};
     call->why = *why;
     plugin_why_mend(&call->why);
     atomic_fetch_add_explicit(&call->plugin->refusals, 1, memory_order_relaxed);
@@ -434,12 +445,11 @@ static void command_prepare(struct lucid_plugin_call *call)
     }
 }
 
-static void fault_log(struct lucid_plugin_call *call)
+void plugin_fault_log(const struct lucid_plugin_call *call, const char *function, const char *text)
 {
     const struct api_options *options = &call->api->options;
     lucid_log(LUCID_LOG_ERROR, "plugin.fault", "%s: %s of %s %s %s", call->plugin->module->name,
-              call->begun ? "answered" : "handle", call->row->method, call->row->pattern,
-              call->fault);
+              function, call->row->method, call->row->pattern, text);
     for (size_t i = 0; i < options->plugin_count; i++) {
         if (options->plugins[i] == call->plugin) {
             atomic_fetch_add_explicit(&call->api->metrics.plugin_faults[i], 1,
@@ -478,7 +488,7 @@ void plugin_call_run(struct lucid_plugin_call *call, struct ledger_view *view)
     }
     call->worker_view = NULL;
     if (call->fault != NULL) {
-        fault_log(call);
+        plugin_fault_log(call, call->begun ? "answered" : "handle", call->fault);
         say_instead(call, 500, "PLUGIN_FAULT",
                     call->begun ? "this part of the service failed after it had written"
                                 : "this part of the service failed; nothing was written");

@@ -71,6 +71,7 @@ struct lucid_plugin_call {
     struct lucid_arena arena;
     struct lucid_plugin_out *outs[PLUGIN_OUTS_MAX];
     size_t out_count;
+    size_t outs_left; /* bytes that all of them may still take */
     uint64_t charged; /* of api->metrics.plugin_bytes */
 
     /* While a function of the plugin runs. */
@@ -115,8 +116,11 @@ void plugin_call_committed(struct lucid_plugin_call *call, struct http_request *
 void plugin_call_functions(struct lucid_plugin_host *host);
 /* On a worker: runs handle or answered, and judges what it said. */
 void plugin_call_run(struct lucid_plugin_call *call, struct ledger_view *view);
-/* The status of a code of the plugin's or of ours; 0: it is neither's. */
-int plugin_code_status(const struct lucid_plugin_call *call, const char *code);
+/* What is wrong with a refusal, as text for the log; NULL: nothing, and *ret is what to answer. */
+const char *plugin_refusal_fault(const struct lucid_plugin_call *call,
+                                 const struct lucid_plugin_why *why, struct api_code *ret);
+/* Logs and counts what a function of the plugin did wrong. */
+void plugin_fault_log(const struct lucid_plugin_call *call, const char *function, const char *text);
 /* Counts what the call holds; false: too much is held over all calls. */
 bool plugin_call_charge(struct lucid_plugin_call *call) LUCID_WARN_UNUSED;
 

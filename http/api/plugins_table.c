@@ -125,6 +125,42 @@ static void row_add(struct api *api, struct plugin *plugin, const struct lucid_p
     api_route_add(api, &route, &about);
 }
 
+/* --- codes ------------------------------------------------------------------------------------ */
+
+static const struct lucid_plugin_code *code_find(const struct lucid_plugin *module,
+                                                 const char *code)
+{
+    const struct lucid_plugin_code *row = module->codes;
+    while (row != NULL && row->code != NULL && strcmp(row->code, code) != 0) {
+        row++;
+    }
+    return row == NULL || row->code == NULL ? NULL : row;
+}
+
+/* A code has one status, whoever answers with it: clients go by either. */
+static enum lucid_error codes_judge(const struct api_options *options, size_t at,
+                                    struct lucid_why *why)
+{
+    const struct lucid_plugin *module = options->plugins[at]->module;
+    const struct lucid_plugin_code *row = module->codes;
+    for (; row != NULL && row->code != NULL; row++) {
+        int ours = api_code_status(row->code);
+        const char *whose = ours != 0 && ours != row->status ? "the service" : NULL;
+        for (size_t i = 0; i < at && whose == NULL; i++) {
+            const struct lucid_plugin *other = options->plugins[i]->module;
+            const struct lucid_plugin_code *its = code_find(other, row->code);
+            whose = its != NULL && its->status != row->status ? other->name : NULL;
+        }
+        if (whose != NULL) {
+            return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "PLUGIN_CONFLICT", "plugins",
+                                "the plugin %s has the code %s with status %d: with %s it has "
+                                "another",
+                                module->name, row->code, row->status, whose);
+        }
+    }
+    return LUCID_OK;
+}
+
 /* --- all of them ------------------------------------------------------------------------------ */
 
 static enum lucid_error routes_add(struct api *api, struct plugin *plugin, struct lucid_why *why)
@@ -149,7 +185,10 @@ enum lucid_error api_plugins_open(struct api *api, struct lucid_why *why)
     lucid_assert(options->plugin_count == 0 || options->work != NULL);
     for (size_t i = 0; i < options->plugin_count; i++) {
         plugin_call_functions(&options->plugins[i]->host);
-        enum lucid_error error = routes_add(api, options->plugins[i], why);
+        enum lucid_error error = codes_judge(options, i, why);
+        if (error == LUCID_OK) {
+            error = routes_add(api, options->plugins[i], why);
+        }
         if (error != LUCID_OK) {
             return error;
         }

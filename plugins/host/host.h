@@ -24,7 +24,7 @@
 #define PLUGIN_SETTING_KEY_BYTES_MAX 32
 #define PLUGIN_SETTING_BYTES_MAX     1000 /* of a value */
 
-/* A decide over this is slow; so many within that time suspend the plugin. */
+/* A decide, apply or react over this is slow; so many within that time suspend the plugin. */
 #define PLUGIN_SLOW_DECIDE_MS 50
 #define PLUGIN_SLOW_MAX       3
 #define PLUGIN_SLOW_WITHIN_MS 600000
@@ -51,7 +51,8 @@ struct plugin {
     _Atomic uint64_t refusals;
     _Atomic uint64_t slow_decides;
     _Atomic bool suspended;
-    /* The writer's: when decide was slow, boot ms; a ring. */
+    _Atomic bool metrics_told; /* that what it writes there is left out */
+    /* The writer's: when a verb was slow, boot ms; a ring. */
     uint64_t slow_at_ms[PLUGIN_SLOW_MAX];
     unsigned slow_next;
     uint32_t reactions; /* the writer's: to the event that is running, so far */
@@ -147,6 +148,7 @@ void plugin_host_init(struct plugin *plugin, struct lucid_plugin_host *host);
 
 struct lucid_plugin_out {
     struct lucid_buf buf;
+    size_t *left; /* bytes that it and others of one request may still take; NULL: its own bound */
 };
 
 #endif

@@ -48,6 +48,7 @@ struct pace {
     uint64_t cpu_us;
     long yields;
     long faults;
+    long writes;
 };
 
 static uint64_t clock_us(clockid_t clock)
@@ -67,17 +68,20 @@ static struct pace pace_now(void)
         .cpu_us = clock_us(CLOCK_THREAD_CPUTIME_ID),
         .yields = usage.ru_nvcsw,
         .faults = usage.ru_majflt,
+        .writes = usage.ru_oublock,
     };
 }
 
 /* Slow by its own doing: it computed that long, or it waited for something that was not a page of
- * the store. A thread that the system let wait is not the plugin's fault. */
+ * the store, read or (of a large batch) written. A thread that the system let wait is not the
+ * plugin's fault. */
 static bool pace_is_slow(const struct pace *from, const struct pace *to)
 {
     enum { SLOW_US = PLUGIN_SLOW_DECIDE_MS * 1000 };
     return to->wall_us - from->wall_us > SLOW_US &&
            (to->cpu_us - from->cpu_us > SLOW_US ||
-            (to->yields > from->yields && to->faults == from->faults));
+            (to->yields > from->yields && to->faults == from->faults &&
+             to->writes == from->writes));
 }
 
 static void slow_note(struct plugin *plugin, uint64_t took_us)
@@ -94,6 +98,15 @@ static void slow_note(struct plugin *plugin, uint64_t took_us)
         lucid_log(LUCID_LOG_ERROR, "plugin.suspended",
                   "%s was slow %d times: its commands are refused until the next start",
                   plugin->module->name, PLUGIN_SLOW_MAX);
+    }
+}
+
+/* After a verb that began at `from`. */
+static void pace_judge(struct plugin *plugin, const struct pace *from)
+{
+    struct pace to = pace_now();
+    if (pace_is_slow(from, &to)) {
+        slow_note(plugin, to.wall_us - from->wall_us);
     }
 }
 
@@ -186,10 +199,7 @@ static enum lucid_error kind_decide(struct ledger_txn *base, struct ledger_comma
     enum lucid_plugin_result result = kind->module->decide(plugin->self, &plugin->host, &txn,
                                                            command->asked->data, &command->why);
     plugin_txn_leave(&txn);
-    struct pace to = pace_now();
-    if (pace_is_slow(&from, &to)) {
-        slow_note(plugin, to.wall_us - from.wall_us);
-    }
+    pace_judge(plugin, &from);
     enum lucid_error error = decide_judge(&txn, command, why);
     if (error == LUCID_OK) {
         error = decide_answer(command, why, result);
@@ -232,9 +242,17 @@ static enum lucid_error kind_apply(struct ledger_txn *base, const struct ledger_
     const struct plugin_kind *kind = kind_of_txn(base);
     const struct lucid_plugin_event seen = event_give(event);
     struct lucid_plugin_txn txn = {.txn = base, .kind = kind, .verb = PLUGIN_VERB_APPLY};
+    bool live = kind->plugin->opened; /* nobody waits for a replay */
+    struct pace from = {.wall_us = 0};
+    if (live) {
+        from = pace_now();
+    }
     plugin_txn_enter(&txn);
     enum lucid_plugin_result result = kind->module->apply(&kind->plugin->host, &txn, &seen);
     plugin_txn_leave(&txn);
+    if (live) {
+        pace_judge(kind->plugin, &from);
+    }
     if (txn.error != LUCID_OK) {
         return txn.error;
     }
@@ -271,10 +289,7 @@ static enum lucid_error kind_react(struct ledger_txn *base, const struct ledger_
     plugin_txn_enter(&txn);
     enum lucid_plugin_result result = kind->module->react(plugin->self, &plugin->host, &txn, &seen);
     plugin_txn_leave(&txn);
-    struct pace to = pace_now();
-    if (pace_is_slow(&from, &to)) {
-        slow_note(plugin, to.wall_us - from.wall_us);
-    }
+    pace_judge(plugin, &from);
     if (txn.error != LUCID_OK) {
         return txn.error;
     }
@@ -305,7 +320,7 @@ static enum lucid_error kind_upcast(const struct ledger_event_type *type, uint16
     const struct plugin_kind *kind = type->context;
     const struct lucid_plugin_event_type *module = &kind->module->types[type - kind->types];
     struct lucid_plugin_txn txn = {.kind = kind, .verb = PLUGIN_VERB_PURE};
-    struct lucid_plugin_out out;
+    struct lucid_plugin_out out = {.left = NULL};
     struct lucid_span kept = {NULL, 0};
     lucid_buf_init(&out.buf, LUCID_PLUGIN_PAYLOAD_BYTES_MAX);
     plugin_txn_enter(&txn);

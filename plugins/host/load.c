@@ -97,8 +97,21 @@ enum lucid_error plugin_set(struct plugin *plugin, const char *key, const char *
 
 /* --- modules ---------------------------------------------------------------------------------- */
 
+/* Not everybody may put another file there: also where only the owner may take one away (sticky),
+ * since it may be gone when we look. */
+static enum lucid_error folder_check(const char *directory, struct lucid_why *why)
+{
+    struct stat info;
+    if (stat(directory, &info) == 0 && (info.st_mode & S_IWOTH) != 0) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "PLUGIN_INVALID", "plugins_dir",
+                            "%s: everybody may write this folder: chmod o-w it first",
+                            plugin_path_short(directory));
+    }
+    return LUCID_OK; /* what is not there is told of the file */
+}
+
 /* The file is there, and not everybody can have written it: what is in it runs in this process. Who
- * its owner and group are, and who may write its folder, is the operator's affair. */
+ * its owner and group are is the operator's affair. */
 static enum lucid_error file_check(const char *path, struct lucid_why *why)
 {
     struct stat info;
@@ -184,7 +197,10 @@ enum lucid_error plugin_load(const char *directory, const char *name, struct plu
     }
     plugin->settings = calloc(1, sizeof(*plugin->settings));
     enum lucid_error error =
-        plugin->settings == NULL ? no_memory(why) : module_load(plugin, path, name, why);
+        plugin->settings == NULL ? no_memory(why) : folder_check(directory, why);
+    if (error == LUCID_OK) {
+        error = module_load(plugin, path, name, why);
+    }
     if (error != LUCID_OK) {
         plugin_unload(plugin);
         return error;

@@ -7,7 +7,7 @@
 #define ENTRY_PREFIX  "lucid/entry/v1\n"
 #define SECRET_PREFIX "lucid/plugin-secret/v1\n"
 
-enum { EVENT_BYTES_MAX = 48, TEXT_BYTES_MAX = 256, HASH_PARTS_MAX = 16 };
+enum { EVENT_BYTES_MAX = 48, TEXT_BYTES_MAX = 256 };
 
 static const struct plugin *plugin_of(const struct lucid_plugin_host *host)
 {
@@ -88,13 +88,13 @@ static void host_sha256(const struct lucid_plugin_host *host,
                         uint8_t ret[LUCID_PLUGIN_HASH_BYTES])
 {
     (void)host;
+    _Static_assert(sizeof(struct lucid_span) == sizeof(struct lucid_plugin_bytes) &&
+                       offsetof(struct lucid_span, data) ==
+                           offsetof(struct lucid_plugin_bytes, data) &&
+                       offsetof(struct lucid_span, len) == offsetof(struct lucid_plugin_bytes, len),
+                   "a list of the one is a list of the other");
     (void)plugin_util_step(NULL);
-    struct lucid_span spans[HASH_PARTS_MAX];
-    lucid_assert(count <= HASH_PARTS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        spans[i] = plugin_span(parts[i]);
-    }
-    lucid_sha256_parts(spans, count, ret);
+    lucid_sha256_parts((const struct lucid_span *)(const void *)parts, count, ret);
 }
 
 static bool host_verify(const struct lucid_plugin_host *host,
@@ -159,6 +159,13 @@ static void host_entry(const struct lucid_plugin_host *host, struct lucid_plugin
 
 static void out_put(struct lucid_plugin_out *out, const void *data, size_t len)
 {
+    if (out->left != NULL && len > *out->left) {
+        out->buf.failed = true;
+        return;
+    }
+    if (out->left != NULL) {
+        *out->left -= len;
+    }
     lucid_buf_put(&out->buf, data, len);
 }
 

@@ -307,7 +307,9 @@ with case("a decide that breaks rules or budgets is refused, and nothing of it i
     problem(post("put", 500), 500, "PLUGIN_FAULT")
     problem(post("other", 500), 500, "PLUGIN_FAULT")
     equal(logged(), 1)
-    assert "lucid_rogue_half" not in service.get("/metrics").body.decode()
+    for _ in range(2):
+        assert "lucid_rogue_half" not in service.get("/metrics").body.decode()
+    equal(service.log_text().count("the metrics of rogue are left out"), 1)
 
 with case("a decide that is slow again and again suspends the plugin, and nobody else"):
     for _ in range(3):
@@ -319,6 +321,22 @@ with case("a decide that is slow again and again suspends the plugin, and nobody
     service.register(service.new_signer("unhurt"))
     service.restart()
     post("fine", 201)
+
+with case("a handle that never ends: a stop leaves it behind, and all that was committed is there"):
+    service.restart(stop_grace_ms=200)
+    post("fine", 201)
+    count = logged()
+    raw = service.raw()
+    raw.send((f"POST /v1/rogue HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {service.token}\r\n"
+              "Content-Type: text/plain\r\nContent-Length: 4\r\n\r\nhang").encode())
+    kit.wait_for(lambda: "\nlucid_workers_busy 1\n" in service.get("/metrics").body.decode(),
+                 what="the handle")
+    post("fine", 201)
+    service.stop(want=1)
+    assert "a handler of a plugin does not end" in service.log_text(), service.log_text()
+    raw.close()
+    service.start()
+    equal(logged(), count + 1)
 
 with case("an apply that writes where it may not ends the service; the event was never there"):
     count = logged()

@@ -24,9 +24,9 @@
  *
  * The writer waits for nobody: decide, apply and react are given nothing that waits, and the calls
  * they make are counted. A command that exceeds LUCID_PLUGIN_STEPS_MAX calls or
- * LUCID_PLUGIN_DRAFTS_MAX events is refused; a plugin whose decide is slow again and again is
- * suspended (503) until the next start. The module is trusted code all the same: whoever loads one
- * lets it into the process.
+ * LUCID_PLUGIN_DRAFTS_MAX events is refused; a plugin whose decide, apply or react is slow (over 50
+ * ms of its own making) again and again is suspended (503) until the next start. The module is
+ * trusted code all the same: whoever loads one lets it into the process.
  *
  * Memory: what a function is given is good until it returns, what call_alloc gives until the
  * request is over. Text is UTF-8; what is written to events is canonical JSON (RFC 8785) by
@@ -121,7 +121,8 @@ struct lucid_plugin_event_type {
 
 struct lucid_plugin_kind {
     const char *name;      /* unique in the service; ends the list when NULL */
-    uint32_t fold_version; /* raise it when apply writes something else: tables are folded anew */
+    uint32_t fold_version; /* raise it when apply writes something else: tables are folded anew.
+                              Never lower it: a store that was folded by a newer one is refused */
     const struct lucid_plugin_event_type *types; /* ends with name NULL */
     const char *const *tables;  /* its own, in the store as NAME.TABLE (together at most 31 bytes);
                                    ends with NULL */
@@ -233,8 +234,10 @@ struct lucid_plugin {
     enum lucid_plugin_result (*open)(const struct lucid_plugin_host *host, void **ret_self,
                                      struct lucid_plugin_why *why);
     void (*close)(void *self);
-    void (*metrics)(void *self, const struct lucid_plugin_host *host,
-                    struct lucid_plugin_out *out); /* Prometheus text; may be NULL */
+    /* Prometheus text (0.0.4), at most 64 KiB: families that are called lucid_NAME_…, each with its
+     * TYPE line before its samples. Asked often, by a thread that serves others too: it says what
+     * was counted and computes nothing. May be NULL. */
+    void (*metrics)(void *self, const struct lucid_plugin_host *host, struct lucid_plugin_out *out);
 };
 
 /* The one symbol that a module exports; seen also where all else is hidden. */
@@ -266,7 +269,7 @@ struct lucid_plugin_host {
     void (*log)(const struct lucid_plugin_host *host, enum lucid_plugin_log_level level,
                 const char *event, const char *text);
     void (*random)(const struct lucid_plugin_host *host, void *ret, size_t len);
-    /* Of at most 16 parts, one behind the other. */
+    /* Of all parts, one behind the other. */
     void (*sha256)(const struct lucid_plugin_host *host, const struct lucid_plugin_bytes *parts,
                    size_t count, uint8_t ret[LUCID_PLUGIN_HASH_BYTES]);
     /* Ed25519 by the ledger's one rule (strict: no small order, reduced S, canonical). */
@@ -287,8 +290,8 @@ struct lucid_plugin_host {
      * "lucid/entry/v1\n" ‖ SHA-256(record). */
     void (*entry)(const struct lucid_plugin_host *host, struct lucid_plugin_bytes record,
                   uint8_t ret[LUCID_PLUGIN_ENTRY_BYTES]);
-    /* A setting's value as text, never NULL for a declared key; UINT is checked decimal, BOOL
-     * "true" or "false". */
+    /* A setting's value as text, never NULL for a declared key, and NULL for others; UINT is
+     * checked decimal, BOOL "true" or "false". Good until close. */
     const char *(*setting)(const struct lucid_plugin_host *host, const char *key);
 
     /* --- text: appends; a failure is kept and becomes a BUSY answer --- */
@@ -296,7 +299,8 @@ struct lucid_plugin_host {
     void (*out_put)(struct lucid_plugin_out *out, const void *data, size_t len);
     /* What is there so far; data NULL after a failure. */
     struct lucid_plugin_bytes (*out_bytes)(const struct lucid_plugin_out *out);
-    /* A new, empty one in the memory of a request; NULL: no more. */
+    /* A new, empty one in the memory of a request; NULL: no more (at most 32, and 16 MiB in all of
+     * them together). */
     struct lucid_plugin_out *(*out_new)(struct lucid_plugin_call *call);
 
     /* --- requests: handle and answered --- */

@@ -116,6 +116,10 @@ static enum lucid_plugin_result handle(void *self, struct lucid_plugin_call *cal
         return LUCID_PLUGIN_BUSY;
     }
     asked->mode = used->call_body(call);
+    while (mode_is(asked->mode, "hang")) {
+        const struct timespec second = {.tv_sec = 1};
+        (void)nanosleep(&second, NULL);
+    }
     const struct lucid_plugin_command command = {.kind = KIND, .data = asked};
     used->call_submit(call, &command);
     return LUCID_PLUGIN_OK;

@@ -92,7 +92,26 @@ static result tagged_handle(void *self, call_t *call, why_t *why)
     return LUCID_PLUGIN_OK;
 }
 
+static void answer(call_t *call, int status, const char *type)
+{
+    host_of(call)->call_respond(call, status, type, text_of("{}"));
+}
+
 /* --- what goes wrong on purpose --------------------------------------------------------------- */
+
+/* Says far more in texts than a request may hold, and that all is well. */
+static result texts_handle(call_t *call)
+{
+    static const char some[1 << 16];
+    struct lucid_plugin_out *out;
+    for (unsigned o = 0; o < 32 && (out = host_of(call)->out_new(call)) != NULL; o++) {
+        for (unsigned i = 0; i < 16; i++) {
+            host_of(call)->out_put(out, some, sizeof(some));
+        }
+    }
+    answer(call, 200, NULL);
+    return LUCID_PLUGIN_OK;
+}
 
 static result fails_handle(void *self, call_t *call, why_t *why)
 {
@@ -100,6 +119,9 @@ static result fails_handle(void *self, call_t *call, why_t *why)
     struct lucid_plugin_bytes how = host_of(call)->call_param(call, "how");
     if (bytes_are(how, "code")) {
         return refuse(why, 0, "NOTE_REFUSED", "note.text", "the note is no good");
+    }
+    if (bytes_are(how, "texts")) {
+        return texts_handle(call);
     }
     if (bytes_are(how, "cut")) { /* in the middle of a character */
         (void)refuse(why, 0, "NOTE_REFUSED", "a\xe2\x82", "no good: \xc3");
@@ -129,11 +151,6 @@ static result fails_handle(void *self, call_t *call, why_t *why)
         }
     }
     return LUCID_PLUGIN_OK;
-}
-
-static void answer(call_t *call, int status, const char *type)
-{
-    host_of(call)->call_respond(call, status, type, text_of("{}"));
 }
 
 /* Everything that a handler may do wrong; each is a 500. */
@@ -296,6 +313,12 @@ static result notes_decide(void *self, const struct lucid_plugin_host *host,
     struct note *note = command;
     struct lucid_plugin_bytes row;
     (void)self;
+    if (strcmp(note->id, "odd code") == 0) {
+        return refuse(why, 422, "NEVER_HEARD_OF", "", "x");
+    }
+    if (strcmp(note->id, "odd status") == 0) {
+        return refuse(why, 200, "NOTE_REFUSED", "", "x");
+    }
     if (note->refuse) {
         return refuse(why, 418, "NOTE_REFUSED", "body", "the writer has refused it");
     }

@@ -40,7 +40,7 @@ static enum lucid_error give(void *context, struct api_work *work, bool begun)
 static void work_stop(void *context)
 {
     struct world *self = context;
-    workers_stop(self->workers);
+    assert_true(workers_stop(self->workers, 60000));
     workers_close(self->workers); /* its views end before the ledger */
     self->workers = NULL;
 }
@@ -249,7 +249,7 @@ static void refusals_are_answered(void **state)
         {"ours", 400, "INVALID_PARAMETER", "q"},    {"problem", 409, "NOTE_REFUSED", "a.b"},
         {"absent", 404, "NOT_FOUND", NULL},         {"erased", 410, "ERASED", NULL},
         {"busy", 503, "OVERLOADED", NULL},          {"corrupt", 500, "CORRUPT", NULL},
-        {"cut", 409, "NOTE_REFUSED", "a??"},
+        {"cut", 409, "NOTE_REFUSED", "a??"},        {"texts", 503, "OVERLOADED", NULL},
     };
     uint64_t before = world.plugin.refusals;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -358,6 +358,14 @@ static void the_writers_refusals_are_answered(void **state)
     assert_string_equal(text_in(json, "detail"), "the writer has refused it");
     json_decref(json);
     json_decref(ask("POST", "/v1/notes", NULL, "", "", 409));
+    static const char *const odd[] = {"odd code", "odd status"};
+    uint64_t faults = world.h.api->metrics.plugin_faults[0];
+    for (size_t i = 0; i < 2; i++) { /* as of handle */
+        json = ask("POST", "/v1/notes", NULL, "", odd[i], 500);
+        assert_string_equal(text_in(json, "code"), "PLUGIN_FAULT");
+        json_decref(json);
+    }
+    assert_int_equal(world.h.api->metrics.plugin_faults[0] - faults, 2);
     world.h.refuse_all = LUCID_RETRY_BUSY;
     json_decref(ask("POST", "/v1/notes", NULL, "", "third", 503));
     world.h.refuse_all = LUCID_RETRY_FULL;
@@ -566,6 +574,38 @@ static void routes_meet_nobodys(void **state)
     }
 }
 
+/* One code, one status, whoever says it. */
+static void codes_have_one_status(void **state)
+{
+    (void)state;
+    static const struct {
+        struct lucid_plugin_code code;
+        const char *whose; /* NULL: it is fine */
+    } rows[] = {
+        {{"OTHER_REFUSED", 422}, NULL},
+        {{"NOTE_REFUSED", 409}, NULL},
+        {{"NOTE_REFUSED", 422}, "with notes it has another"},
+        {{"NOT_FOUND", 404}, NULL},
+        {{"NOT_FOUND", 500}, "with the service it has another"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct lucid_plugin_code codes[] = {rows[i].code, {.code = NULL}};
+        const struct lucid_plugin other = {.abi = LUCID_PLUGIN_ABI,
+                                           .name = "other",
+                                           .version = "1",
+                                           .summary = "some",
+                                           .codes = codes};
+        struct lucid_why why = {0};
+        enum lucid_error error = start(&notes_plugin, &other, &why);
+        assert_int_equal(error, rows[i].whose == NULL ? LUCID_OK : LUCID_REFUSE_CONFLICT);
+        if (rows[i].whose != NULL) {
+            assert_string_equal(why.code, "PLUGIN_CONFLICT");
+            assert_non_null(strstr(why.text, "the plugin other"));
+            assert_non_null(strstr(why.text, rows[i].whose));
+        }
+    }
+}
+
 static void documents_say_what_is_served(void **state)
 {
     (void)state;
@@ -644,6 +684,7 @@ int main(void)
         cmocka_unit_test(a_stop_cuts_what_runs),
         cmocka_unit_test(public_reads_open),
         cmocka_unit_test(routes_meet_nobodys),
+        cmocka_unit_test(codes_have_one_status),
         cmocka_unit_test(documents_say_what_is_served),
         cmocka_unit_test(routes_are_described),
     };

@@ -107,7 +107,7 @@ static void order_bound_and_stop(void **state)
     assert_non_null(strstr((const char *)text.data, "\nlucid_workers_refused_total 1\n"));
     lucid_buf_fini(&text);
     sem_post(&world.go_on);
-    workers_stop(world.workers);
+    assert_true(workers_stop(world.workers, 60000));
     assert_int_equal(world.done, ALL);
     for (unsigned i = 0; i < BEGUN; i++) {
         assert_int_equal(world.order[1 + i], WORKERS_QUEUE_MAX + 1 + i);
@@ -116,7 +116,7 @@ static void order_bound_and_stop(void **state)
         assert_int_equal(world.order[1 + BEGUN + i], 1 + i);
     }
     assert_false(give(&items[ALL], true));
-    workers_stop(world.workers);
+    assert_true(workers_stop(world.workers, 60000));
     world_close();
 }
 
@@ -144,7 +144,7 @@ static void many_at_once(void **state)
     for (size_t i = 0; i < 4; i++) {
         lucid_assert(pthread_join(threads[i], NULL) == 0);
     }
-    workers_stop(world.workers);
+    assert_true(workers_stop(world.workers, 60000));
     assert_int_equal(world.done, 4 * 500);
     world_close();
 }
@@ -166,8 +166,30 @@ static void several_run_beside_each_other(void **state)
     for (unsigned i = 0; i < 3; i++) {
         sem_post(&world.go_on);
     }
-    workers_stop(world.workers);
+    assert_true(workers_stop(world.workers, 60000));
     assert_int_equal(world.done, 3);
+    world_close();
+}
+
+/* One that does not end keeps nobody from stopping. */
+static void a_stop_does_not_wait_for_ever(void **state)
+{
+    static struct item items[2];
+    (void)state;
+    world_open(2);
+    workers_start(world.workers);
+    for (unsigned i = 0; i < 2; i++) {
+        items[i] = (struct item){.work.run = wait_run, .number = i};
+        assert_true(give(&items[i], false));
+        while (sem_wait(&world.begun) != 0) {
+        }
+    }
+    assert_false(workers_stop(world.workers, 0));
+    sem_post(&world.go_on);
+    assert_false(workers_stop(world.workers, 50));
+    sem_post(&world.go_on);
+    assert_true(workers_stop(world.workers, 60000));
+    assert_int_equal(world.done, 2);
     world_close();
 }
 
@@ -177,6 +199,7 @@ int main(void)
         cmocka_unit_test(order_bound_and_stop),
         cmocka_unit_test(many_at_once),
         cmocka_unit_test(several_run_beside_each_other),
+        cmocka_unit_test(a_stop_does_not_wait_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

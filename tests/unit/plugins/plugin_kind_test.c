@@ -413,6 +413,29 @@ static void test_suspension(void **state)
                 !atomic_load(&world.plugin.suspended));
 }
 
+/* Apply that is slow suspends as decide does, for events to come: those that are there are folded.
+ * Nobody waits for a replay. */
+static void test_suspension_by_apply(void **state)
+{
+    (void)state;
+    struct plugin_command *command;
+    world.plugin.opened = false;
+    assert_int_equal(plugin_world_note(&world, "a=~replayed"), LUCID_OK);
+    assert_int_equal(atomic_load(&world.plugin.slow_decides), 0);
+    world.plugin.opened = true;
+    for (size_t i = 0; i < PLUGIN_SLOW_MAX; i++) {
+        assert_false(atomic_load(&world.plugin.suspended));
+        assert_int_equal(plugin_world_note(&world, "a=~slow"), LUCID_OK);
+        assert_int_equal(atomic_load(&world.plugin.slow_decides), i + 1);
+    }
+    assert_true(atomic_load(&world.plugin.suspended));
+    struct note_command note = {.payload = "a=more"};
+    assert_int_equal(plugin_world_submit(&world, "note", &note, NULL, 0, &command),
+                     LUCID_RETRY_BUSY);
+    assert_string_equal(command->why.code, "PLUGIN_SUSPENDED");
+    assert_string_equal(row_in("note", NOTE_TEXTS, "a"), "~slow");
+}
+
 /* --- a plugin that comes, goes and changes ------------------------------------------------------
  */
 
@@ -518,11 +541,17 @@ static void test_gas_and_bodies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD_TEST(test_model),           WORLD_TEST(test_seeks),
-        WORLD_TEST(test_refusals),        WORLD_TEST(test_kind_is_the_plugins),
-        WORLD_TEST(test_conflicts),       WORLD_TEST(test_apply_that_fails),
-        WORLD_TEST(test_reactions),       WORLD_TEST(test_suspension),
-        WORLD_TEST(test_absent_and_back), WORLD_TEST(test_fold_raised_and_upcast),
+        WORLD_TEST(test_model),
+        WORLD_TEST(test_seeks),
+        WORLD_TEST(test_refusals),
+        WORLD_TEST(test_kind_is_the_plugins),
+        WORLD_TEST(test_conflicts),
+        WORLD_TEST(test_apply_that_fails),
+        WORLD_TEST(test_reactions),
+        WORLD_TEST(test_suspension),
+        WORLD_TEST(test_suspension_by_apply),
+        WORLD_TEST(test_absent_and_back),
+        WORLD_TEST(test_fold_raised_and_upcast),
         WORLD_TEST(test_gas_and_bodies),
     };
     return cmocka_run_group_tests_name("plugin kind", tests, NULL, NULL);

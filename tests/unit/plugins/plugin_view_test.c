@@ -291,7 +291,7 @@ static void test_utilities(void **state)
     host->random(host, random[1], 32);
     assert_memory_not_equal(random[0], random[1], 32);
     /* Text: a failure is kept. */
-    struct lucid_plugin_out out;
+    struct lucid_plugin_out out = {.left = NULL};
     lucid_buf_init(&out.buf, 10);
     assert_non_null(host->out_bytes(&out).data);
     assert_int_equal(host->out_bytes(&out).len, 0);
@@ -300,6 +300,26 @@ static void test_utilities(void **state)
     host->out_put(&out, "678901", 6);
     assert_null(host->out_bytes(&out).data);
     lucid_buf_fini(&out.buf);
+    /* Several together have what one of them may have. */
+    size_t left = 8;
+    struct lucid_plugin_out two[2] = {{.left = &left}, {.left = &left}};
+    host->out_put(&two[0], "12345", 5);
+    host->out_put(&two[1], "1234", 4);
+    assert_int_equal(host->out_bytes(&two[0]).len, 5);
+    assert_null(host->out_bytes(&two[1]).data);
+    lucid_buf_fini(&two[0].buf);
+    lucid_buf_fini(&two[1].buf);
+    /* A hash of as many parts as it likes. */
+    struct lucid_plugin_bytes parts[40];
+    uint8_t hash[2][LUCID_PLUGIN_HASH_BYTES];
+    char whole[41] = "";
+    for (size_t i = 0; i < 40; i++) {
+        parts[i] = bytes_of("a");
+        whole[i] = 'a';
+    }
+    host->sha256(host, parts, 40, hash[0]);
+    lucid_sha256(lucid_span_str(whole), hash[1]);
+    assert_memory_equal(hash[0], hash[1], sizeof(hash[0]));
     /* A line cannot be made to look like two. */
     host->log(host, LUCID_PLUGIN_LOG_ERROR, "note\nevent", "text\n{\"fake\":1}\x7f");
     /* Offline there is nothing to sign with, and nothing that looks like a signature. */

@@ -223,7 +223,9 @@ static inline enum lucid_plugin_result note_apply(const struct lucid_plugin_host
     struct lucid_plugin_bytes key = {event->payload.data, key_len};
     struct lucid_plugin_bytes text = {at + 1, event->payload.len - key_len - 1};
     struct lucid_plugin_bytes before = {NULL, 0};
-    if (text.len > 1 && text.data[0] == '!') {
+    if (text.len > 1 && text.data[0] == '~') {
+        note_loop();
+    } else if (text.len > 1 && text.data[0] == '!') {
         return note_spoil(host, txn, text.data[1]);
     }
     enum lucid_plugin_result result = host->txn_get(txn, NOTE_TEXTS, key, &before);

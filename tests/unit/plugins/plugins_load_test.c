@@ -340,6 +340,13 @@ static void files_that_are_no_plugins(void **state)
     assert_int_equal(mkdir(path, 0700), 0);
     refused(directory, "text", LUCID_REFUSE_INVALID, "PLUGIN_INVALID", "it is not a file");
     assert_int_equal(rmdir(path), 0);
+    /* Where everybody may put a file, also where only its owner may take it away. */
+    static const mode_t modes[] = {0777, 01777, 0703};
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        assert_int_equal(chmod(directory, modes[i]), 0);
+        refused(directory, "text", LUCID_REFUSE_INVALID, "PLUGIN_INVALID",
+                "everybody may write this folder");
+    }
     assert_int_equal(rmdir(directory), 0);
 }
 
