@@ -7,7 +7,8 @@
 #   run.sh build OUT          only builds the program, for repeated use
 #
 # Exits 77 with "SKIP: reason" when go or the package is missing. GO names another go command,
-# LUCID_GOPATH another root than /usr/share/gocode.
+# LUCID_GOPATH another root than /usr/share/gocode, LUCID_GOCACHE a folder that keeps what go has
+# compiled (half a minute's worth).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 go=${GO:-go}
