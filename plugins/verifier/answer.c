@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "plugins/verifier/appraise.h"
+#include "plugins/verifier/explain.h"
 
 enum { DEPTH_MAX = 16, VALUES_MAX = 65536 };
 
@@ -140,7 +141,9 @@ enum lucid_error answer_problem(struct ask *ask, const char *list, size_t at,
     lucid_json_member_cstr(out, "title", "Unprocessable Content");
     lucid_json_member_u64(out, "status", 422);
     lucid_json_member(out, "detail");
-    lucid_buf_printf(out, "\"%s[%zu] fails at %s (%s): nothing was logged\"", list, at, step, code);
+    const char *sentence = explain_code(lucid_span_str(code));
+    lucid_buf_printf(out, "\"%s[%zu] fails at %s (%s): %s; nothing was logged\"", list, at, step,
+                     code, sentence != NULL ? sentence : "it is not accepted");
     lucid_json_member_cstr(out, "code", "EVIDENCE_REFUSED");
     lucid_json_member(out, "param");
     lucid_buf_printf(out, "\"%s[%zu].%s\"", list, at, step);

@@ -1,39 +1,41 @@
-/* Appraisals in words, from what was just appraised or from a record. */
+/* Appraisals in words, from their records. */
 #include "plugins/verifier/explain.h"
 
 #include <stdio.h>
 
-#include "base/assert.h"
+#include "base/visible.h"
 
-void explain_step(struct lucid_span code, struct lucid_span detail, struct lucid_buf *out)
+#define STEP_COLUMNS 13
+
+/* Text of others: what a terminal would obey, or a line that it would forge, is a question mark. */
+static void shown_put(struct lucid_buf *out, struct lucid_span text)
+{
+    for (size_t i = 0; i < text.len;) {
+        uint32_t point;
+        size_t len = lucid_unseen(lucid_span(text.data + i, text.len - i), &point);
+        lucid_buf_char(out, len > 0 ? '?' : (char)text.data[i]);
+        i += len > 0 ? len : 1;
+    }
+}
+
+/* A sentence, and the facts behind a colon. A code that is not known is shown as it is. */
+static void step_write(struct lucid_span code, struct lucid_span detail, struct lucid_buf *out)
 {
     const char *sentence = explain_code(code);
     if (sentence != NULL) {
         lucid_buf_str(out, sentence);
     } else {
-        lucid_buf_span_put(out, code);
+        shown_put(out, code);
     }
     if (detail.len > 0) {
         lucid_buf_str(out, ": ");
-        lucid_buf_span_put(out, detail);
+        shown_put(out, detail);
     }
-}
-
-void explain_failure(const struct appraisal *appraisal, struct lucid_buf *out)
-{
-    lucid_assert(!appraisal->appraised && appraisal->failed_evidence < appraisal->submod_count);
-    const struct appraisal_submod *submod = &appraisal->submods[appraisal->failed_evidence];
-    const struct appraisal_result *result = &submod->steps[appraisal->failed_step];
-    lucid_buf_str(out, submod->name);
-    lucid_buf_str(out, ", ");
-    lucid_buf_str(out, appraisal_step_name(appraisal->failed_step));
-    lucid_buf_str(out, ": ");
-    explain_step(lucid_span_str(result->code), lucid_span_str(result->detail), out);
 }
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-/* One step, whoever told it. */
+/* One step. */
 struct line {
     struct lucid_span step;
     struct lucid_span outcome;
@@ -54,15 +56,20 @@ static void line_write(struct lucid_span submod, const struct line *line, struct
                        : lucid_span_is(line->outcome, "fail") ? "FAILED"
                        : skipped                              ? "not checked"
                                                               : "-";
-    lucid_buf_printf(out, "  %-13.*s %-11s ", (int)line->step.len, (const char *)line->step.data,
-                     mark);
-    explain_step(line->code, line->detail, out);
+    lucid_buf_str(out, "  ");
+    shown_put(out, line->step);
+    for (size_t i = line->step.len; i < STEP_COLUMNS; i++) {
+        lucid_buf_char(out, ' ');
+    }
+    lucid_buf_printf(out, " %-11s ", mark);
+    step_write(line->code, line->detail, out);
     lucid_buf_char(out, '\n');
-    if (skipped) {
+    /* A step that passed because the policy asks for nothing has compared nothing. */
+    if (skipped || lucid_span_is(line->code, "tcb.no_floor")) {
         lucid_buf_str(&gaps->text, "  ");
-        lucid_buf_span_put(&gaps->text, submod);
+        shown_put(&gaps->text, submod);
         lucid_buf_str(&gaps->text, ", ");
-        lucid_buf_span_put(&gaps->text, line->step);
+        shown_put(&gaps->text, line->step);
         lucid_buf_char(&gaps->text, '\n');
     }
 }
@@ -70,18 +77,18 @@ static void line_write(struct lucid_span submod, const struct line *line, struct
 static void submod_head(struct lucid_span name, struct lucid_span type, struct lucid_span status,
                         struct lucid_buf *out)
 {
-    lucid_buf_span_put(out, name);
+    shown_put(out, name);
     lucid_buf_str(out, " (");
-    lucid_buf_span_put(out, type);
+    shown_put(out, type);
     lucid_buf_str(out, "): ");
-    lucid_buf_span_put(out, status);
+    shown_put(out, status);
     lucid_buf_char(out, '\n');
 }
 
 static void verdict_write(struct lucid_span status, bool mock, bool test, struct lucid_buf *out)
 {
     lucid_buf_str(out, "verdict: ");
-    lucid_buf_span_put(out, status);
+    shown_put(out, status);
     if (mock) {
         lucid_buf_str(out, " (mock: no hardware stands behind it)");
     }
@@ -107,45 +114,13 @@ static void limits_write(struct gaps *gaps, size_t submods, struct lucid_buf *ou
     lucid_buf_fini(&gaps->text);
 }
 
-void explain_appraisal(const struct appraisal *appraisal, bool test, struct lucid_buf *out)
-{
-    struct gaps gaps = {0};
-    const char *status =
-        appraisal->appraised ? appraisal_tier_name(appraisal->status) : "not appraised";
-    verdict_write(lucid_span_str(status), appraisal->is_mock, test, out);
-    for (size_t i = 0; i < appraisal->submod_count; i++) {
-        const struct appraisal_submod *submod = &appraisal->submods[i];
-        struct lucid_span name = lucid_span_str(submod->name);
-        submod_head(name, submod->evidence->type,
-                    lucid_span_str(appraisal_tier_name(submod->status)), out);
-        for (unsigned step = 0; step < APPRAISAL_STEPS; step++) {
-            const struct appraisal_result *result = &submod->steps[step];
-            const struct line line = {
-                lucid_span_str(appraisal_step_name((enum appraisal_step)step)),
-                lucid_span_str(appraisal_outcome_name(result->outcome)),
-                lucid_span_str(result->code), lucid_span_str(result->detail)};
-            line_write(name, &line, &gaps, out);
-        }
-    }
-    limits_write(&gaps, appraisal->submod_count, out);
-}
-
 /* --- records ---------------------------------------------------------------------------------- */
 
-/* Its text; {NULL, 0}: none. Control characters are not let through to a terminal. */
+/* Its text; {NULL, 0}: none. */
 static struct lucid_span text_of(const struct jcs_value *value)
 {
     struct lucid_span none = {NULL, 0};
-    if (value == NULL || jcs_type(value) != JCS_STRING) {
-        return none;
-    }
-    struct lucid_span text = jcs_string(value);
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < ' ' || text.data[i] > '~') {
-            return none;
-        }
-    }
-    return text;
+    return value != NULL && jcs_type(value) == JCS_STRING ? jcs_string(value) : none;
 }
 
 static bool is_true(const struct jcs_value *value)
@@ -183,13 +158,13 @@ static void claims_submod(const struct jcs_value *document, size_t index, struct
     const struct jcs_value *at = NULL;
     (void)snprintf(name, sizeof(name), "claims%zu", index);
     lucid_buf_printf(out, "%s (", name);
-    lucid_buf_span_put(out, text_of(jcs_member(document, "auditor")));
+    shown_put(out, text_of(jcs_member(document, "auditor")));
     lucid_buf_str(out, ", ");
-    lucid_buf_span_put(out, text_of(jcs_member(document, "phase")));
+    shown_put(out, text_of(jcs_member(document, "phase")));
     lucid_buf_str(out, "): ");
-    lucid_buf_span_put(out, text_of(jcs_member(document, "status")));
+    shown_put(out, text_of(jcs_member(document, "status")));
     lucid_buf_str(out, ", decided ");
-    lucid_buf_span_put(out, text_of(jcs_member(document, "decision")));
+    shown_put(out, text_of(jcs_member(document, "decision")));
     lucid_buf_str(out, is_true(jcs_member(document, "bound"))
                            ? ", named by the appraised environment\n"
                            : ", declared only: no hardware names this auditor\n");
@@ -206,14 +181,14 @@ static void verdict_line(const struct jcs_value *verdict, const char *name, stru
 {
     static const char *const members[] = {"reason", "claim", "action", "message"};
     lucid_buf_str(out, "  ");
-    lucid_buf_span_put(out, text_of(jcs_member(verdict, name)));
+    shown_put(out, text_of(jcs_member(verdict, name)));
     lucid_buf_str(out, ": ");
-    lucid_buf_span_put(out, text_of(jcs_member(verdict, "outcome")));
+    shown_put(out, text_of(jcs_member(verdict, "outcome")));
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         struct lucid_span text = text_of(jcs_member(verdict, members[i]));
         if (text.len > 0) {
             lucid_buf_printf(out, ", %s ", members[i]);
-            lucid_buf_span_put(out, text);
+            shown_put(out, text);
         }
     }
     lucid_buf_char(out, '\n');
@@ -234,13 +209,17 @@ static void verdict_lines(const struct jcs_value *list, const char *title, const
 static void claims_record(const struct jcs_value *root, struct lucid_buf *out)
 {
     const struct jcs_value *documents = jcs_member(root, "documents");
+    struct lucid_span environment = text_of(jcs_member(jcs_member(root, "hardware"), "record"));
     const struct jcs_value *at = NULL;
     struct gaps gaps = {0};
     size_t index = 0;
     verdict_write(text_of(jcs_member(root, "status")), is_true(jcs_member(root, "mock")),
                   is_true(jcs_member(root, "test")), out);
     lucid_buf_str(out, "decision: ");
-    lucid_buf_span_put(out, text_of(jcs_member(root, "decision")));
+    shown_put(out, text_of(jcs_member(root, "decision")));
+    lucid_buf_str(out, "\nenvironment: ");
+    lucid_buf_str(out, environment.len > 0 ? "appraisal " : "none was appraised beside it");
+    shown_put(out, environment);
     lucid_buf_char(out, '\n');
     while ((at = jcs_next(documents, at)) != NULL) {
         claims_submod(at, index++, &gaps, out);
