@@ -193,7 +193,9 @@ static enum lucid_error submods_read(const struct jcs_value *root, struct ear *r
         if (e != LUCID_OK) {
             return e;
         }
-        ret->status = submod->status > ret->status ? submod->status : ret->status;
+        enum appraisal_tier worst = appraisal_vector_tier(submod->vector);
+        worst = submod->status > worst ? submod->status : worst;
+        ret->status = worst > ret->status ? worst : ret->status;
         none = none || submod->status == APPRAISAL_NONE;
     }
     if (none && ret->status == APPRAISAL_AFFIRMING) {
@@ -220,7 +222,10 @@ static enum lucid_error status_check(const struct jcs_value *root, struct ear *r
                                                               ret->status == APPRAISAL_NONE))) {
         return refuse(why, name, "the status is better than that of a submod");
     }
-    ret->status = status;
+    /* "none" says nothing: it hides no warning of a part. */
+    if (status != APPRAISAL_NONE || ret->status == APPRAISAL_AFFIRMING) {
+        ret->status = status;
+    }
     return LUCID_OK;
 }
 

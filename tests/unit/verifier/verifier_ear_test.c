@@ -319,6 +319,34 @@ static void test_refusals(void **state)
     assert_false(ear.submods[1].has_vector);
 }
 
+/* Who says "none" of the whole, or of a part, hides nothing that a part says. */
+static void test_none_hides_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum appraisal_tier status;
+    } cases[] = {
+        {HEAD "\"ear_status\":\"none\",\"submods\":{\"a\":{\"ear_status\":\"contraindicated\"}}}",
+         APPRAISAL_CONTRAINDICATED},
+        {HEAD "\"ear_status\":\"none\",\"submods\":{\"a\":{\"ear_status\":\"affirming\"}}}",
+         APPRAISAL_NONE},
+        {HEAD "\"submods\":{\"a\":{\"ear_status\":\"none\","
+              "\"ear_trustworthiness_vector\":{\"hardware\":96}},"
+              "\"b\":{\"ear_status\":\"affirming\"}}}",
+         APPRAISAL_CONTRAINDICATED},
+        {HEAD "\"submods\":{\"a\":{\"ear_status\":\"none\","
+              "\"ear_trustworthiness_vector\":{\"hardware\":2}}}}",
+         APPRAISAL_NONE},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ear ear;
+        assert_int_equal(ear_read(lucid_span_str(cases[i].text), &world.arena, &ear, &world.why),
+                         LUCID_OK);
+        assert_int_equal(ear.status, cases[i].status);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +359,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_respell, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_foreign, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_none_hides_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
