@@ -105,7 +105,7 @@ with kit.case("a key is believed only if it is named; without one it is never va
     answer, checks = verify(forged, "-s", FRESH, want=4)
     equal((checks["key"], checks["signature"][0]), (("unknown", "key.unknown"), "unknown"))
     empty = kit.lucid("passport", "verify", GOOD, "-k", keep("empty.json", ""))
-    assert empty[0] == 1 and b"near end of file" in empty[2], empty
+    assert empty[0] == 1 and b"the document ends" in empty[2], empty
     verify(forged, "-s", FRESH, key=bytes.fromhex(ED25519.public(OTHER)).hex(), want=4)
     for name, text in (("appName", "Another"), ("endpoints", ["https://evil.example"])):
         answer, checks = verify(keep("changed.json", {**OK, name: text}), "-s", FRESH, want=1)

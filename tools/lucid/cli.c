@@ -102,6 +102,7 @@ const struct cli_command *const cli_commands[] = {
     &command_verifier_bundle,
     &command_verifier_replay,
     &command_verifier_explain,
+    &command_verifier_ear,
     &command_verifier_policy,
     &command_verifier_reference,
     &command_verifier_claims,

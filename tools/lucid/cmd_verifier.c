@@ -49,6 +49,17 @@ const struct cli_command command_verifier_show = {
 
 /* --- bundle ----------------------------------------------------------------------------------- */
 
+/* What is kept is believed to be a bundle for years: nothing else is handed on. */
+static enum cli_exit bundle_check(struct cli *cli, struct lucid_span text)
+{
+    json_t *bundle = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+    bool ok = json_is_object(json_object_get(bundle, "record"));
+    json_decref(bundle);
+    return ok ? CLI_OK
+              : cli_fail(cli, CLI_REFUSED, NULL, NULL, "the answer is no bundle: is %s a verifier?",
+                         cli->url);
+}
+
 static enum cli_exit verifier_bundle(struct cli *cli)
 {
     char path[REMOTE_PATH_BYTES_MAX];
@@ -58,6 +69,9 @@ static enum cli_exit verifier_bundle(struct cli *cli)
     }
     (void)snprintf(path, sizeof(path), "/v1/attestation/appraisals/%s?bundle=1", cli->arguments[0]);
     enum cli_exit code = remote_get_text(cli, path, 3, &text);
+    if (code == CLI_OK) {
+        code = bundle_check(cli, lucid_buf_span(&text));
+    }
     if (code == CLI_OK) {
         cli_print_bytes(lucid_buf_span(&text));
         putchar('\n');
@@ -97,10 +111,16 @@ enum cli_exit verifier_import_bytes(struct cli *cli, struct lucid_span bytes, co
         code = remote_call(cli, "POST", "/v1/attestation/collateral", body, &answer);
     }
     json_decref(body);
-    if (code == CLI_OK && cli->json) {
+    const char *key = code == CLI_OK ? verifier_answer_text(cli, answer, "key") : NULL;
+    if (code == CLI_OK && key == NULL) {
+        code = CLI_REFUSED;
+    } else if (code == CLI_OK && cli->json) {
         cli_print_json(answer);
     } else if (code == CLI_OK) {
-        printf("%s\t%s\n", name, json_string_value(json_object_get(answer, "key")));
+        cli_print_text(stdout, name);
+        putchar('\t');
+        cli_print_text(stdout, key);
+        putchar('\n');
     }
     json_decref(answer);
     return code;

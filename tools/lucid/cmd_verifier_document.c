@@ -50,6 +50,9 @@ static enum cli_exit put(struct cli *cli, const void *context)
         code = remote_call(cli, "PUT", sort->path, document, &answer);
     }
     json_decref(document);
+    if (code == CLI_OK && verifier_answer_text(cli, answer, "id") == NULL) {
+        code = CLI_REFUSED;
+    }
     return remote_object_print(cli, code, answer);
 }
 
@@ -70,9 +73,13 @@ static enum cli_exit show(struct cli *cli, const void *context)
     }
     (void)snprintf(path, sizeof(path), "%s/%s", sort->path, cli->arguments[1]);
     enum cli_exit code = remote_call(cli, "GET", path, NULL, &answer);
-    if (code == CLI_OK) {
+    const json_t *document = json_object_get(answer, "document");
+    if (code == CLI_OK && !json_is_object(document)) {
+        code = cli_fail(cli, CLI_REFUSED, NULL, NULL,
+                        "the answer has no document: is %s a verifier?", cli->url);
+    } else if (code == CLI_OK) {
         /* Where and when it was logged is beside it: people ask for the document. */
-        cli_print_json(cli->json ? answer : json_object_get(answer, "document"));
+        cli_print_json(cli->json ? answer : document);
     }
     json_decref(answer);
     return code;

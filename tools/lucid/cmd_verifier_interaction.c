@@ -142,7 +142,9 @@ static enum cli_exit submit(struct cli *cli, const void *context)
         code = remote_call(cli, "POST", INTERACTIONS_PATH, record, &answer);
     }
     json_decref(record);
-    if (code == CLI_OK) {
+    if (code == CLI_OK && verifier_answer_text(cli, answer, "interactionId") == NULL) {
+        code = CLI_REFUSED;
+    } else if (code == CLI_OK) {
         verifier_result_print(cli, answer);
     }
     json_decref(answer);

@@ -79,6 +79,7 @@ extern const struct cli_command command_verifier_attest, command_verifier_challe
 extern const struct cli_command command_verifier_appraise, command_verifier_list;
 extern const struct cli_command command_verifier_show, command_verifier_bundle;
 extern const struct cli_command command_verifier_replay, command_verifier_explain;
+extern const struct cli_command command_verifier_ear;
 extern const struct cli_command command_verifier_policy, command_verifier_reference;
 extern const struct cli_command command_verifier_import, command_verifier_collateral;
 extern const struct cli_command command_verifier_fetch, command_verifier_claims;

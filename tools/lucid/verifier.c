@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/base64url.h"
 #include "ledger/ed25519.h"
 #include "lucidd/datadir.h"
 #include "tools/lucid/remote.h"
@@ -217,60 +216,101 @@ static enum cli_exit ear_keep(struct cli *cli, const json_t *answer)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-static enum cli_exit jwks_load(struct cli *cli, const char *name, struct verifier_keys *ret)
+/* Ed25519 as text: 64 hex digits, or base64 of 32 bytes. */
+static bool key_read(struct lucid_span text, struct jose_key *ret)
 {
-    json_t *set = NULL;
-    size_t i;
-    const json_t *jwk;
-    enum cli_exit code = verifier_json_read(cli, name, &set);
-    json_array_foreach(json_object_get(set, "keys"), i, jwk)
-    {
-        const char *crv = json_string_value(json_object_get(jwk, "crv"));
-        const char *x = json_string_value(json_object_get(jwk, "x"));
-        size_t len = 0;
-        if (crv != NULL && strcmp(crv, "Ed25519") == 0 && x != NULL &&
-            ret->count < RECORD_KEYS_MAX &&
-            lucid_base64url_read(lucid_span_str(x), ret->keys[ret->count], DOCUMENT_KEY_BYTES,
-                                 &len) &&
-            len == DOCUMENT_KEY_BYTES) {
-            ret->count++;
+    uint8_t key[DOCUMENT_KEY_BYTES];
+    size_t len = sizeof(key);
+    if (!lucid_hex_decode(text, key, sizeof(key)) &&
+        !(lucid_base64_decode(text, key, sizeof(key), &len) && len == sizeof(key))) {
+        return false;
+    }
+    *ret = (struct jose_key){.alg = JOSE_EDDSA};
+    memcpy(ret->x, key, sizeof(key));
+    return true;
+}
+
+/* The keys of a JWK set, or one JWK. Those of other kinds, or not for signatures, are read over. */
+static bool jwks_walk(const struct jcs_value *root, size_t option, verifier_key_fn *take,
+                      void *context, size_t *count)
+{
+    const struct jcs_value *list = jcs_member(root, "keys");
+    const struct jcs_value *at = list != NULL ? jcs_next(list, NULL) : root;
+    for (; at != NULL; at = list != NULL ? jcs_next(list, at) : NULL) {
+        struct jose_key key;
+        if (jose_key_read(at, &key, NULL) == LUCID_OK) {
+            (*count)++;
+            if (!take(context, option, &key, jcs_member(at, "kid"))) {
+                return false;
+            }
         }
     }
-    json_decref(set);
+    return true;
+}
+
+static enum cli_exit jwks_load(struct cli *cli, size_t option, verifier_key_fn *take, void *context)
+{
+    static const struct jcs_limits limits = {.depth_max = 8, .values_max = 65536};
+    const char *name = cli_value_at(cli, "key", option);
+    const struct jcs_value *root;
+    struct lucid_buf text = {0};
+    struct lucid_arena arena;
+    struct lucid_why why = {.code = NULL};
+    size_t count = 0;
+    enum cli_exit code = verifier_file_read(cli, name, &text);
+    if (code != CLI_OK) {
+        return code;
+    }
+    lucid_arena_init(&arena, VERIFIER_ARENA_BYTES_MAX);
+    enum lucid_error error = jcs_parse(lucid_buf_span(&text), &limits, &arena, &root, &why);
+    if (error != LUCID_OK) {
+        code = cli_fail_why(cli, error, &why, name);
+    } else if (!jwks_walk(root, option, take, context, &count)) {
+        code = cli_fail(cli, CLI_USAGE, NULL, "key", "%s: too many keys", name);
+    } else if (count == 0) {
+        code = cli_fail(cli, CLI_REFUSED, "INVALID_KEY", "key",
+                        "%s has no public key for signatures: a JWK set is wanted, or a JWK", name);
+    }
+    lucid_arena_fini(&arena);
+    lucid_buf_fini(&text);
     return code;
 }
 
-static bool key_read(struct lucid_span text, uint8_t ret[DOCUMENT_KEY_BYTES])
+enum cli_exit verifier_keys_each(struct cli *cli, verifier_key_fn *take, void *context)
 {
-    uint8_t key[DOCUMENT_KEY_BYTES];
-    size_t len = 0;
-    if (lucid_hex_decode(text, ret, DOCUMENT_KEY_BYTES)) {
+    enum cli_exit code = CLI_OK;
+    for (size_t i = 0; code == CLI_OK && cli_value_at(cli, "key", i) != NULL; i++) {
+        const char *text = cli_value_at(cli, "key", i);
+        struct jose_key key;
+        if (!key_read(lucid_span_str(text), &key)) {
+            code = jwks_load(cli, i, take, context);
+        } else if (!take(context, i, &key, NULL)) {
+            code = cli_fail(cli, CLI_USAGE, NULL, "key", "too many keys");
+        }
+    }
+    return code;
+}
+
+static bool ed25519_take(void *context, size_t option, const struct jose_key *key,
+                         const struct jcs_value *kid)
+{
+    struct verifier_keys *keys = context;
+    (void)kid;
+    if (key->alg != JOSE_EDDSA) {
         return true;
     }
-    if (!lucid_base64_decode(text, key, sizeof(key), &len) || len != sizeof(key)) {
+    if (keys->count == RECORD_KEYS_MAX) {
         return false;
     }
-    memcpy(ret, key, sizeof(key));
+    memcpy(keys->keys[keys->count], key->x, DOCUMENT_KEY_BYTES);
+    keys->issuers[keys->count] = (uint8_t)option;
+    keys->count++;
     return true;
 }
 
 enum cli_exit verifier_keys_load(struct cli *cli, struct verifier_keys *ret)
 {
-    enum cli_exit code = CLI_OK;
-    for (size_t i = 0; code == CLI_OK && cli_value_at(cli, "key", i) != NULL; i++) {
-        const char *text = cli_value_at(cli, "key", i);
-        size_t first = ret->count;
-        if (ret->count == RECORD_KEYS_MAX) {
-            return cli_fail(cli, CLI_USAGE, NULL, "key", "too many keys");
-        }
-        if (key_read(lucid_span_str(text), ret->keys[ret->count])) {
-            ret->count++;
-        } else {
-            code = jwks_load(cli, text, ret);
-        }
-        memset(ret->issuers + first, (int)first, ret->count - first);
-    }
-    return code;
+    return verifier_keys_each(cli, ed25519_take, ret);
 }
 
 bool verifier_signature_ok(const uint8_t key[DOCUMENT_KEY_BYTES], struct lucid_span message,
@@ -286,6 +326,16 @@ enum cli_exit verifier_fail_peer(struct cli *cli, const char *url, enum lucid_er
     bool away = error == LUCID_RETRY_IO || error == LUCID_REFUSE_FORBIDDEN;
     return cli_fail(cli, away ? CLI_UNREACHABLE : CLI_REFUSED, NULL, NULL, "%s: %s", url,
                     why->text[0] != '\0' ? why->text : lucid_error_name(error));
+}
+
+const char *verifier_answer_text(struct cli *cli, const json_t *answer, const char *name)
+{
+    const char *text = json_string_value(json_object_get(answer, name));
+    if (text == NULL) {
+        (void)cli_fail(cli, CLI_REFUSED, NULL, NULL, "the answer has no %s: is %s a verifier?",
+                       name, cli->url);
+    }
+    return text;
 }
 
 /* A list as a table, a line before it. */
@@ -350,27 +400,34 @@ enum cli_exit verifier_show(struct cli *cli, const char *path, const char *id)
     (void)snprintf(whole, sizeof(whole), "%s/%s", path, id);
     enum cli_exit code = remote_call(cli, "GET", whole, NULL, &answer);
     if (code == CLI_OK) {
+        code = json_is_object(json_object_get(answer, "record"))
+                   ? CLI_OK
+                   : cli_fail(cli, CLI_REFUSED, NULL, NULL,
+                              "the answer has no record: is %s a verifier?", cli->url);
+    }
+    if (code == CLI_OK) {
         verifier_result_print(cli, answer);
     }
     json_decref(answer);
     return code;
 }
 
-static enum cli_exit status_exit(const json_t *answer)
+enum cli_exit verifier_tier_exit(const char *status)
 {
-    const char *status = json_string_value(json_object_get(answer, "status"));
-    if (status == NULL || strcmp(status, "none") == 0) {
-        return CLI_UNDECIDED;
+    if (strcmp(status, "affirming") == 0 || strcmp(status, "warning") == 0) {
+        return CLI_OK;
     }
-    return strcmp(status, "contraindicated") == 0 ? CLI_REFUSED : CLI_OK;
+    return strcmp(status, "contraindicated") == 0 ? CLI_REFUSED : CLI_UNDECIDED;
 }
 
 enum cli_exit verifier_appraised(struct cli *cli, const json_t *answer)
 {
-    enum cli_exit code = ear_keep(cli, answer);
-    if (code == CLI_OK) {
-        verifier_result_print(cli, answer);
-        code = status_exit(answer);
+    const char *status = verifier_answer_text(cli, answer, "status");
+    if (status == NULL) {
+        return CLI_REFUSED;
     }
-    return code;
+    /* It is logged and its nonce spent, whatever becomes of the file: it is told in any case. */
+    verifier_result_print(cli, answer);
+    enum cli_exit code = ear_keep(cli, answer);
+    return code == CLI_OK ? verifier_tier_exit(status) : code;
 }

@@ -3,6 +3,7 @@
 #define LUCID_TOOLS_VERIFIER_H
 
 #include "plugins/verifier/bundle.h"
+#include "plugins/verifier/jose.h"
 #include "tools/lucid/cli.h"
 
 #define VERIFIER_FILE_BYTES_MAX  ((size_t)24 << 20)
@@ -43,15 +44,24 @@ enum cli_exit verifier_sign_print(struct cli *cli, struct lucid_span text, const
 /* What test stores take: --test-time and --test-bound-data into a request. Prints its errors. */
 enum cli_exit verifier_test_load(struct cli *cli, json_t *body) LUCID_WARN_UNUSED;
 
+/* Called with every key of --key, in their order; option: of which --key, from 0. kid: the JWK's
+ * own, which may be of any type; NULL: none. False: that is one too many. */
+typedef bool verifier_key_fn(void *context, size_t option, const struct jose_key *key,
+                             const struct jcs_value *kid);
+/* All of --key: an Ed25519 key as 64 hex digits or base64, or a file with a JWK set or one JWK, in
+ * which keys of other kinds are read over. Prints its errors, of which a file without any key is
+ * one. */
+enum cli_exit verifier_keys_each(struct cli *cli, verifier_key_fn *take,
+                                 void *context) LUCID_WARN_UNUSED;
+
 /* The Ed25519 keys that the caller believes. */
 struct verifier_keys {
     uint8_t keys[RECORD_KEYS_MAX][DOCUMENT_KEY_BYTES];
-    uint8_t issuers[RECORD_KEYS_MAX]; /* of each: the place of the first of the same --key */
+    uint8_t issuers[RECORD_KEYS_MAX]; /* of each: which --key it came by */
     size_t count;
 };
 
-/* All of --key: 64 hex digits, base64 of 32 bytes, or a file with a JWK set, whose other kinds of
- * keys are read over. Prints its errors. */
+/* All of --key that are of Ed25519. Prints its errors. */
 enum cli_exit verifier_keys_load(struct cli *cli, struct verifier_keys *ret) LUCID_WARN_UNUSED;
 
 /* The ledger's one rule for Ed25519. */
@@ -71,8 +81,11 @@ enum cli_exit verifier_fail_peer(struct cli *cli, const char *url, enum lucid_er
 void verifier_result_print(const struct cli *cli, const json_t *answer);
 /* GET of one item of a list, printed. Prints its errors. */
 enum cli_exit verifier_show(struct cli *cli, const char *path, const char *id) LUCID_WARN_UNUSED;
-/* Keeps the token of an appraisal's answer (--ear) and prints it; the exit code of its status:
- * affirming and warning 0, contraindicated 1, none 4. */
+/* A text that the service's answer must have; NULL: after a message. */
+const char *verifier_answer_text(struct cli *cli, const json_t *answer, const char *name);
+/* The exit code of a status: affirming and warning 0, contraindicated 1, else 4. */
+enum cli_exit verifier_tier_exit(const char *status);
+/* Prints an appraisal's answer and keeps its token (--ear); the exit code of its status. */
 enum cli_exit verifier_appraised(struct cli *cli, const json_t *answer) LUCID_WARN_UNUSED;
 
 #endif
