@@ -275,7 +275,12 @@ class Kds(http.server.BaseHTTPRequestHandler):
     seen = []
     VCEK = ("/vcek/v1/Milan/" + vector("snp/milan-v2-vcek.report.bin")[0x1A0:0x1E0].hex() +
             "?blSPL=03&teeSPL=00&snpSPL=08&ucodeSPL=115")
-    FILES = {VCEK: "snp/milan-v2-vcek.vcek.der", "/vcek/v1/Milan/crl": "synthetic/crl-good.der"}
+    TURIN = ("/vcek/v1/Turin/59790fb1c39f35c1"
+             "?fmcSPL=01&blSPL=01&teeSPL=01&snpSPL=04&ucodeSPL=81")
+    ZEN4C = ("/vcek/v1/Genoa/" + vector("snp/zen4c-v5-vcek.report.bin")[0x1A0:0x1E0].hex() +
+             "?blSPL=10&teeSPL=00&snpSPL=27&ucodeSPL=27")
+    FILES = {VCEK: "snp/milan-v2-vcek.vcek.der", "/vcek/v1/Milan/crl": "synthetic/crl-good.der",
+             TURIN: "snp/turin-v5-vcek.vcek.pem", ZEN4C: "snp/zen4c-v5-vcek.vcek.der"}
 
     def do_GET(self):  # pylint: disable=invalid-name
         Kds.seen.append(self.path)
@@ -319,6 +324,19 @@ with kit.case("fetch: the certificate of a report, waiting as it is asked to"):
     run("fetch", "-p", "Genoa", "--crl", "--kds", KDS, want=1)
     Kds.seen.clear()
     run("fetch", "-p", "Milan", "--crl", "--tries", "1", "--kds", KDS, "-o", folder, want=3)
+
+with kit.case("fetch for Turin, by its own address, and for Zen 4c, which is Genoa"):
+    for name, asked in (("turin-v5", Kds.TURIN), ("zen4c-v5", Kds.ZEN4C)):
+        Kds.seen.clear()
+        report = keep("newer.bin", vector(f"snp/{name}-vcek.report.bin"))
+        product = asked.split("/")[3]
+        said = run("fetch", report, "--kds", KDS, "--import", "--test-time", "1775000000")
+        assert f"snp/vcek/{product}/".encode() in said, said
+        equal(Kds.seen, [asked] * 2)
+    said = run_json("collateral")["items"][1]["key"]
+    chip = vector("snp/turin-v5-vcek.report.bin")[0x1A0:0x1E0].hex()
+    equal(said, f"snp/vcek/Turin/{chip}/0101010400000051")
+    report = keep("report.bin", vector("snp/milan-v2-vcek.report.bin"))
 
 with kit.case("fetch through the environment's proxy, which never sees what goes to the service"):
     far = "http://kds.example"
