@@ -73,13 +73,15 @@ enum x509_status x509_pem_next(struct lucid_span *text, const char *label, struc
     }
     /* The base64 text without its line ends, then decoded in place of itself. */
     lucid_buf_clear(der);
-    size_t used = 0;
-    for (; used < text->len && text->data[used] != '-'; used++) {
-        if (!is_space(text->data[used])) {
-            lucid_buf_put(der, text->data + used, 1);
+    while (text->len > 0 && text->data[0] != '-') {
+        size_t run = 0;
+        while (run < text->len && text->data[run] != '-' && !is_space(text->data[run])) {
+            run++;
         }
+        lucid_buf_put(der, text->data, run);
+        *text = lucid_span(text->data + run, text->len - run);
+        space_skip(text);
     }
-    *text = lucid_span(text->data + used, text->len - used);
     if (!marker_skip(text, "END ", label)) {
         return X509_IS_MALFORMED;
     }
