@@ -1,6 +1,5 @@
 /* The claims of a SEV-SNP report as JSON. Numbers of 64 bits are hex, so that every reader keeps
- * them. The report data are no claim: they are the binding, which the core tells; and sixteen
- * reports are to fit into one result. */
+ * them. */
 #include <stdio.h>
 
 #include "plugins/verifier/snp_internal.h"
@@ -105,6 +104,7 @@ static void identity_write(struct lucid_buf *out, const struct snp_report *repor
     span_member(out, "hostData", report->host_data);
     span_member(out, "idKeyDigest", report->id_key_digest);
     span_member(out, "authorKeyDigest", report->author_key_digest);
+    span_member(out, "reportData", report->report_data);
 }
 
 void snp_claims_write(const struct scheme_job *job, struct lucid_buf *out)
