@@ -4,21 +4,6 @@
 #include "plugins/verifier/collateral.h"
 #include "plugins/verifier/snp_internal.h"
 
-static const struct x509_rules leaf_rules = {.algorithms = X509_RSA_PSS_SHA384,
-                                             .leaf_keys = X509_P384};
-
-/* Whom the item may come from. */
-struct makers {
-    struct x509_certs anchors;
-    struct x509_certs between;
-};
-
-static void makers_fini(struct makers *makers)
-{
-    x509_certs_fini(&makers->anchors);
-    x509_certs_fini(&makers->between);
-}
-
 static enum lucid_error refuse(struct lucid_why *why, const char *what, const char *reason)
 {
     return lucid_refuse(why, LUCID_REFUSE_INVALID, "COLLATERAL_REFUSED", "item",
@@ -30,26 +15,6 @@ static enum lucid_error refuse_status(struct lucid_why *why, const char *what,
 {
     return status == X509_IS_NO_MEMORY ? LUCID_RETRY_MEMORY
                                        : refuse(why, what, x509_status_name(status));
-}
-
-static enum x509_status pinned_read(enum snp_product product, struct makers *ret)
-{
-    const struct snp_roots *pinned = snp_roots_of(product);
-    enum x509_status status = x509_certs_read(pinned->ark, &ret->anchors);
-    status = status == X509_IS_OK ? x509_certs_read(pinned->ask, &ret->between) : status;
-    return status == X509_IS_OK ? x509_certs_read(pinned->asvk, &ret->between) : status;
-}
-
-static enum x509_status test_read(struct lucid_span pem, struct makers *ret)
-{
-    struct x509_certs all = {.count = 0};
-    enum x509_status status = x509_certs_read(pem, &all);
-    for (size_t i = 0; i < all.count && status == X509_IS_OK; i++) {
-        bool root = x509_cert_issued_by(all.items[i], all.items[i]);
-        status = x509_certs_read(x509_cert_der(all.items[i]), root ? &ret->anchors : &ret->between);
-    }
-    x509_certs_fini(&all);
-    return status;
 }
 
 /* --- certificates ----------------------------------------------------------------------------- */
@@ -87,29 +52,6 @@ static void leaf_key(const struct snp_leaf *leaf, bool is_vlek, char ret[SCHEME_
     snp_key_leaf(&report, leaf->product, ret);
 }
 
-static enum x509_status leaf_verify(const struct x509_cert *cert, enum snp_product product,
-                                    struct lucid_span test_roots, uint64_t time_s, bool *ret_test)
-{
-    struct makers makers = {.anchors = {.count = 0}};
-    *ret_test = false;
-    enum x509_status status = pinned_read(product, &makers);
-    if (status == X509_IS_OK) {
-        status =
-            x509_chain_verify(cert, &makers.between, &makers.anchors, time_s, &leaf_rules, NULL);
-    }
-    makers_fini(&makers);
-    if (status == X509_IS_NO_ISSUER && test_roots.len > 0) {
-        status = test_read(test_roots, &makers);
-        if (status == X509_IS_OK) {
-            status = x509_chain_verify(cert, &makers.between, &makers.anchors, time_s, &leaf_rules,
-                                       NULL);
-        }
-        *ret_test = status == X509_IS_OK;
-        makers_fini(&makers);
-    }
-    return status;
-}
-
 static bool product_fits(enum snp_product product, struct lucid_span wanted)
 {
     return wanted.len == 0 || lucid_span_is(wanted, snp_product_name(product));
@@ -133,10 +75,17 @@ static enum lucid_error leaf_take(const struct x509_cert *cert, struct lucid_spa
     if (!product_fits(leaf.product, product)) {
         return refuse(why, what, "it is of another product");
     }
-    if (is_vlek ? leaf.hwid.len != 0 : leaf.hwid.len == 0) {
-        return refuse(why, what, "it must name a chip if and only if it is a VCEK");
+    const struct snp_trust trust = {.product = leaf.product,
+                                    .kind = is_vlek ? SNP_VLEK : SNP_VCEK,
+                                    .test_roots = test_roots,
+                                    .time_s = time_s};
+    struct snp_path path;
+    wrong = snp_leaf_kind_wrong(&leaf, trust.kind);
+    if (wrong != NULL) {
+        return refuse(why, what, wrong);
     }
-    enum x509_status status = leaf_verify(cert, leaf.product, test_roots, time_s, &ret->test_root);
+    enum x509_status status = snp_trust_leaf(cert, &trust, &path);
+    ret->test_root = path.test_root;
     if (status != X509_IS_OK) {
         return refuse_status(why, what, status);
     }
@@ -149,27 +98,6 @@ static enum lucid_error leaf_take(const struct x509_cert *cert, struct lucid_spa
 
 /* --- revocation lists ------------------------------------------------------------------------- */
 
-/* By any of the anchors. */
-static enum x509_status crl_verify(const struct x509_crl *crl, const struct x509_certs *anchors,
-                                   uint64_t time_s)
-{
-    enum x509_status status = X509_IS_NO_ISSUER;
-    for (size_t i = 0; i < anchors->count && status == X509_IS_NO_ISSUER; i++) {
-        status = x509_crl_verify(crl, anchors->items[i], time_s, X509_RSA_PSS_SHA384);
-    }
-    return status;
-}
-
-static enum x509_status crl_verify_product(const struct x509_crl *crl, enum snp_product product,
-                                           uint64_t time_s)
-{
-    struct makers makers = {.anchors = {.count = 0}};
-    enum x509_status status = pinned_read(product, &makers);
-    status = status == X509_IS_OK ? crl_verify(crl, &makers.anchors, time_s) : status;
-    makers_fini(&makers);
-    return status;
-}
-
 static enum lucid_error crl_take(const struct x509_crl *crl, struct lucid_span product,
                                  struct lucid_span test_roots, uint64_t time_s,
                                  struct collateral_item *ret, struct lucid_why *why)
@@ -178,20 +106,17 @@ static enum lucid_error crl_take(const struct x509_crl *crl, struct lucid_span p
     enum snp_product found = SNP_UNKNOWN;
     for (unsigned i = SNP_MILAN; i < SNP_PRODUCTS && status == X509_IS_NO_ISSUER; i++) {
         if (product_fits((enum snp_product)i, product)) {
-            status = crl_verify_product(crl, (enum snp_product)i, time_s);
+            status = snp_trust_list(crl, (enum snp_product)i, time_s);
             found = (enum snp_product)i;
         }
     }
     ret->test_root = status == X509_IS_NO_ISSUER && test_roots.len > 0;
     if (ret->test_root) {
-        struct makers makers = {.anchors = {.count = 0}};
         found = snp_product_find(product);
         if (found == SNP_UNKNOWN) {
             return refuse(why, "the revocation list", "of a test root, product must be given");
         }
-        status = test_read(test_roots, &makers);
-        status = status == X509_IS_OK ? crl_verify(crl, &makers.anchors, time_s) : status;
-        makers_fini(&makers);
+        status = snp_trust_test_list(crl, test_roots, time_s);
     }
     if (status != X509_IS_OK) {
         return refuse_status(why, "the revocation list", status);

@@ -1,18 +1,7 @@
 /* The steps chain, signature and revocation of AMD SEV-SNP. */
-#include <openssl/crypto.h>
-
 #include "base/assert.h"
 #include "plugins/verifier/scheme_x509.h"
 #include "plugins/verifier/snp_internal.h"
-
-/* Certificates of one attempt. */
-struct roots {
-    struct x509_certs anchors;
-    struct x509_certs between;
-    /* Pinned: the ARK, above an anchor that it is known to have issued. NULL: the anchors are roots
-     * themselves. */
-    const struct x509_cert *above;
-};
 
 static void say_status(struct scheme_job *job, enum x509_status status, const char *what,
                        struct appraisal_result *ret)
@@ -91,156 +80,23 @@ static struct x509_cert *leaf_find(struct scheme_job *job, struct x509_certs *ce
     return leaf;
 }
 
-/* --- roots ------------------------------------------------------------------------------------ */
-
-static struct {
-    CRYPTO_ONCE once;
-    struct x509_certs certs[SNP_PRODUCTS]; /* ARK, ASK, ASVK; empty: there was no memory */
-} pinned = {.once = CRYPTO_ONCE_STATIC_INIT};
-
-/* Whether the ARK issued all three; they are constants, so once is as good as each time. */
-static bool ark_issued(const struct x509_certs *certs)
-{
-    bool all = true;
-    for (size_t i = 0; i < certs->count; i++) {
-        all = all && x509_cert_issued_by(certs->items[i], certs->items[0]);
-    }
-    return all;
-}
-
-static void pinned_read(void)
-{
-    for (unsigned i = SNP_MILAN; i < SNP_PRODUCTS; i++) {
-        const struct snp_roots *roots = snp_roots_of((enum snp_product)i);
-        struct x509_certs *certs = &pinned.certs[i];
-        if (x509_certs_read(roots->ark, certs) != X509_IS_OK ||
-            x509_certs_read(roots->ask, certs) != X509_IS_OK ||
-            x509_certs_read(roots->asvk, certs) != X509_IS_OK || !ark_issued(certs)) {
-            x509_certs_fini(certs);
-        }
-    }
-}
-
-/* The module may be unloaded: what it kept goes with it. */
-static __attribute__((destructor)) void pinned_free(void)
-{
-    for (unsigned i = SNP_MILAN; i < SNP_PRODUCTS; i++) {
-        x509_certs_fini(&pinned.certs[i]);
-    }
-}
-
-/* AMD's own, borrowed. They are constants: they are read, and their signatures checked, once, and
- * only looked at afterwards, from any thread. What time says of them is asked each time. */
-static enum x509_status pinned_get(enum snp_product product, enum snp_signing_key kind,
-                                   struct roots *ret)
-{
-    if (CRYPTO_THREAD_run_once(&pinned.once, pinned_read) != 1 ||
-        pinned.certs[product].count != 3) {
-        return X509_IS_NO_MEMORY;
-    }
-    struct x509_cert *const *items = pinned.certs[product].items;
-    ret->anchors = (struct x509_certs){.items = {items[kind == SNP_VLEK ? 2 : 1]}, .count = 1};
-    ret->above = items[0];
-    return X509_IS_OK;
-}
-
-/* A root for tests: PEM of its ARK, ASK and ASVK in any order, told apart as AMD's: the root is its
- * own issuer, and who issues VLEKs is called SEV-VLEK-… */
-static enum x509_status test_read(const struct appraisal_collateral *item,
-                                  enum snp_signing_key kind, struct roots *ret)
-{
-    struct x509_certs all = {.count = 0};
-    enum x509_status status = x509_certs_read(item->bytes, &all);
-    for (size_t i = 0; i < all.count && status == X509_IS_OK; i++) {
-        char name[X509_NAME_BYTES_MAX + 1] = "";
-        struct lucid_span der = x509_cert_der(all.items[i]);
-        bool root = x509_cert_issued_by(all.items[i], all.items[i]);
-        bool named = x509_cert_subject(all.items[i], name);
-        bool vlek = named && strncmp(name, "SEV-VLEK-", strlen("SEV-VLEK-")) == 0;
-        if (root) {
-            status = x509_certs_read(der, &ret->anchors);
-        } else if (vlek == (kind == SNP_VLEK)) {
-            status = x509_certs_read(der, &ret->between);
-        }
-    }
-    x509_certs_fini(&all);
-    return status;
-}
-
 /* --- the chain -------------------------------------------------------------------------------- */
 
-static bool keep(struct scheme_job *job, const struct x509_cert *cert, struct lucid_span *ret)
-{
-    *ret = lucid_arena_copy(job->arena, x509_cert_der(cert));
-    job->no_memory = job->no_memory || ret->data == NULL;
-    return ret->data != NULL;
-}
-
-/* Keeps what later steps need of a good chain. */
-static bool chain_keep(struct scheme_job *job, const struct x509_cert *leaf,
-                       const struct roots *roots, size_t anchor)
-{
-    struct snp_claims *claims = snp_claims_of(job);
-    const struct x509_cert *end = roots->anchors.items[anchor];
-    if (!keep(job, leaf, &claims->leaf) ||
-        !keep(job, roots->above != NULL ? roots->above : end, &claims->root)) {
-        return false;
-    }
-    if (roots->above != NULL) {
-        return keep(job, end, &claims->issuer);
-    }
-    for (size_t i = 0; i < roots->between.count; i++) {
-        if (x509_cert_names_issuer(leaf, roots->between.items[i])) {
-            return keep(job, roots->between.items[i], &claims->issuer);
-        }
-    }
-    return false; /* issued by the root itself: AMD's never are */
-}
-
-static enum x509_status roots_verify(struct scheme_job *job, const struct x509_cert *leaf,
-                                     const struct roots *roots)
-{
-    const struct x509_rules rules = {.algorithms = X509_RSA_PSS_SHA384,
-                                     .leaf_keys = X509_P384,
-                                     .any_anchor = roots->above != NULL};
-    uint64_t time_s = job->input->time_s;
-    size_t anchor = 0;
-    enum x509_status status =
-        x509_chain_verify(leaf, &roots->between, &roots->anchors, time_s, &rules, &anchor);
-    if (status == X509_IS_OK && roots->above != NULL) {
-        status = x509_cert_time_check(roots->above, time_s);
-    }
-    if (status == X509_IS_OK && !chain_keep(job, leaf, roots, anchor)) {
-        return job->no_memory ? X509_IS_NO_MEMORY : X509_IS_NO_ISSUER;
-    }
-    return status;
-}
-
-/* By AMD's roots; and where those do not know the leaf, on a test store, by a root for tests. */
+/* On a test store there may be a root for tests, which AMD's roots go before. */
 static enum x509_status leaf_verify(struct scheme_job *job, const struct x509_cert *leaf)
 {
     struct snp_claims *claims = snp_claims_of(job);
-    enum snp_signing_key kind = claims->report.signing_key;
-    struct roots roots = {.anchors = {.count = 0}};
-    enum x509_status status = pinned_get(claims->product, kind, &roots);
-    if (status == X509_IS_OK) {
-        status = roots_verify(job, leaf, &roots);
-    }
-    roots = (struct roots){.anchors = {.count = 0}};
+    struct snp_trust trust = {.product = claims->product,
+                              .kind = claims->report.signing_key,
+                              .time_s = job->input->time_s,
+                              .arena = job->arena};
     char key[SCHEME_KEY_BYTES_MAX + 1];
     snp_key("test-root", claims->product, key);
-    const struct appraisal_collateral *item =
-        job->input->test && status == X509_IS_NO_ISSUER ? scheme_collateral(job, key) : NULL;
+    const struct appraisal_collateral *item = job->input->test ? scheme_collateral(job, key) : NULL;
     if (item != NULL) {
-        status = test_read(item, kind, &roots);
-        if (status == X509_IS_OK) {
-            status = roots_verify(job, leaf, &roots);
-        }
-        claims->test_root = status == X509_IS_OK;
-        x509_certs_fini(&roots.anchors);
-        x509_certs_fini(&roots.between);
+        trust.test_roots = item->bytes;
     }
-    return status;
+    return snp_trust_leaf(leaf, &trust, &claims->path);
 }
 
 /* --- what the leaf says of the machine -------------------------------------------------------- */
@@ -268,7 +124,6 @@ static bool binding_check(const struct snp_claims *claims, const struct snp_leaf
                           struct appraisal_result *ret)
 {
     const struct snp_report *report = &claims->report;
-    bool is_vlek = report->signing_key == SNP_VLEK;
     for (unsigned i = 0; i < SNP_COMPONENTS; i++) {
         if (leaf->tcb.parts[i] != claims->reported.parts[i]) {
             scheme_say(ret, APPRAISAL_FAIL, "chain.tcb_mismatch", "%s %u != %u",
@@ -277,13 +132,13 @@ static bool binding_check(const struct snp_claims *claims, const struct snp_leaf
             return false;
         }
     }
-    if (is_vlek ? leaf->hwid.len != 0 || leaf->csp.len == 0
-                : leaf->hwid.len == 0 || leaf->csp.len != 0) {
-        scheme_say(ret, APPRAISAL_FAIL, "chain.bad_leaf", "%s",
-                   is_vlek ? "a VLEK names its operator and no chip" : "a VCEK names its chip");
+    const char *wrong = snp_leaf_kind_wrong(leaf, report->signing_key);
+    if (wrong != NULL) {
+        scheme_say(ret, APPRAISAL_FAIL, "chain.bad_leaf", "%s", wrong);
         return false;
     }
-    if (!is_vlek && !report->chip_masked && !hwid_is(leaf, report->chip_id)) {
+    if (report->signing_key == SNP_VCEK && !report->chip_masked &&
+        !hwid_is(leaf, report->chip_id)) {
         scheme_say(ret, APPRAISAL_FAIL, "chain.chip_mismatch", NULL);
         return false;
     }
@@ -354,8 +209,8 @@ static void chain_with(struct scheme_job *job, const struct x509_cert *cert,
     if (wrong != NULL) {
         scheme_say(ret, APPRAISAL_FAIL, "chain.bad_leaf", "%s", wrong);
     } else if (leaf_check(job, &leaf, ret)) {
-        scheme_say(ret, APPRAISAL_PASS, claims->test_root ? "chain.test_root" : "chain.ok", "%s %s",
-                   job->product, claims->report.signing_key == SNP_VLEK ? "VLEK" : "VCEK");
+        scheme_say(ret, APPRAISAL_PASS, claims->path.test_root ? "chain.test_root" : "chain.ok",
+                   "%s %s", job->product, claims->report.signing_key == SNP_VLEK ? "VLEK" : "VCEK");
     }
 }
 
@@ -375,7 +230,7 @@ void snp_signature(struct scheme_job *job, struct appraisal_result *ret)
 {
     struct snp_claims *claims = snp_claims_of(job);
     struct x509_certs leaf = {.count = 0};
-    enum x509_status status = x509_certs_read(claims->leaf, &leaf);
+    enum x509_status status = x509_certs_read(claims->path.leaf, &leaf);
     if (status == X509_IS_OK) {
         status = x509_cert_ecdsa_verify(
             leaf.items[0], X509_P384, X509_SHA384, lucid_span(claims->bytes.data, SNP_SIGNED_BYTES),
@@ -435,9 +290,9 @@ void snp_revocation(struct scheme_job *job, struct appraisal_result *ret)
     }
     struct x509_certs chain = {.count = 0};
     struct x509_crl *crl = NULL;
-    enum x509_status status = x509_certs_read(claims->leaf, &chain);
-    status = status == X509_IS_OK ? x509_certs_read(claims->issuer, &chain) : status;
-    status = status == X509_IS_OK ? x509_certs_read(claims->root, &chain) : status;
+    enum x509_status status = x509_certs_read(claims->path.leaf, &chain);
+    status = status == X509_IS_OK ? x509_certs_read(claims->path.issuer, &chain) : status;
+    status = status == X509_IS_OK ? x509_certs_read(claims->path.root, &chain) : status;
     status = status == X509_IS_OK ? x509_crl_read(item->bytes, &crl) : status;
     job->no_memory = job->no_memory || status == X509_IS_NO_MEMORY;
     if (status != X509_IS_OK) {

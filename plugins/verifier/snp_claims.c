@@ -123,8 +123,8 @@ void snp_claims_write(const struct scheme_job *job, struct lucid_buf *out)
     if (claims->csp.len > 0) {
         lucid_json_member_str(out, "cspId", claims->csp);
     }
-    lucid_json_member_cstr(out, "root", claims->test_root ? "test" : "amd");
-    if (claims->test_root) {
+    lucid_json_member_cstr(out, "root", claims->path.test_root ? "test" : "amd");
+    if (claims->path.test_root) {
         lucid_json_member_bool(out, "test", true);
     }
     lucid_json_member_u64(out, "guestSvn", report->guest_svn);

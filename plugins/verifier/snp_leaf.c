@@ -125,3 +125,12 @@ const char *snp_leaf_read(const struct x509_cert *cert, struct snp_leaf *ret)
     }
     return csp_read(cert, &ret->csp) ? NULL : "csp";
 }
+
+const char *snp_leaf_kind_wrong(const struct snp_leaf *leaf, enum snp_signing_key kind)
+{
+    if (kind == SNP_VLEK) {
+        return leaf->hwid.len == 0 && leaf->csp.len != 0 ? NULL
+                                                         : "a VLEK names its operator and no chip";
+    }
+    return leaf->hwid.len != 0 && leaf->csp.len == 0 ? NULL : "a VCEK names its chip";
+}

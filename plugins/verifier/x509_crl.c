@@ -77,13 +77,15 @@ static bool covers_all(const X509_CRL *list)
     return all;
 }
 
-/* No critical extension that nobody here looks at, in the list or in an entry of it. */
+/* No critical extension that nobody here looks at, in the list or in an entry of it, and of the
+ * list's none twice. */
 static bool extensions_known(X509_CRL *list)
 {
     for (int i = 0; i < X509_CRL_get_ext_count(list); i++) {
         X509_EXTENSION *extension = X509_CRL_get_ext(list, i);
-        int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
-        if (nid == NID_delta_crl ||
+        const ASN1_OBJECT *object = X509_EXTENSION_get_object(extension);
+        int nid = OBJ_obj2nid(object);
+        if (nid == NID_delta_crl || X509_CRL_get_ext_by_OBJ(list, object, i) >= 0 ||
             (X509_EXTENSION_get_critical(extension) && nid != NID_issuing_distribution_point)) {
             return false;
         }

@@ -467,7 +467,8 @@ REPORTS = [  # product, version, VLEK
 
 
 def faulty_leaves(root):
-    """VCEKs of Milan with one fault each (octets.der has none: the other form of the HWID)."""
+    """VCEKs of Milan with one fault each (octets.der has none: the other form of the HWID), and a
+    VLEK with one."""
     good = leaf_extensions("Milan", TCB["Milan"], False)
     less = {which: [e for e in good if oid(AMD + which) not in e]
             for which in ("2", "3.8", "4")}
@@ -487,6 +488,7 @@ def faulty_leaves(root):
         "reserved-part": root.leaf(extensions=[e for e in good if oid(AMD + "3.4") not in e],
                                    more=[extension(AMD + "3.4", integer(1))]),
         "with-csp": root.leaf(more=[extension(AMD + "5", ia5("CN=x"))]),
+        "vlek-no-csp": root.leaf(vlek=True, extensions=less["4"]),
         "critical": root.leaf(more=[critical]),
         "is-ca": root.leaf(more=ca_extensions()),
         "no-signing": root.leaf(more=[extension("2.5.29.15", bits(b"\x20", 5), True)]),
@@ -542,6 +544,8 @@ def lists(root):
         "remove": root.crl([(2, extension("2.5.29.21", tlv(0x0a, b"\x08")))]),
         "no-end": root.crl(end=None),
         "delta": root.crl(extensions=[delta]),
+        "twice": root.crl(extensions=[extension("2.5.29.20", integer(1))]),
+        "newer": root.crl(number=2),
         "only-user": root.crl(extensions=[only_user]),
         "critical": root.crl(extensions=[unknown]),
     }

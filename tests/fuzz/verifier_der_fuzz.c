@@ -1,7 +1,9 @@
 /* Any bytes: every element that the reader of DER gives lies inside its input, one after the other,
  * and is given again by its own bytes; numbers and texts are what their encoding says. Then the
- * same bytes as a certificate and as a list: refused, or readable to the end. */
+ * same bytes as a certificate, as a list, and as what is imported: refused, or readable to the end.
+ */
 #include "base/assert.h"
+#include "plugins/verifier/collateral.h"
 #include "plugins/verifier/der.h"
 #include "plugins/verifier/snp_roots.h"
 #include "plugins/verifier/x509.h"
@@ -79,11 +81,22 @@ static void list(const struct x509_crl *crl)
     x509_certs_fini(&roots);
 }
 
+static void import(struct lucid_span bytes)
+{
+    struct collateral_item item = {.what = NULL};
+    struct lucid_why why = {.code = NULL};
+    enum lucid_error error =
+        collateral_snp(bytes, lucid_span_str(""), lucid_span_str(""), 1740000000, &item, &why);
+    lucid_assert(error == LUCID_OK ? item.what != NULL && memcmp(item.key, "snp/", 4) == 0
+                                   : error == LUCID_RETRY_MEMORY || why.code != NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lucid_span bytes = lucid_span(data, size);
     walk(bytes);
     certificates(bytes);
+    import(bytes);
     struct x509_crl *crl = NULL;
     if (x509_crl_read(bytes, &crl) == X509_IS_OK) {
         list(crl);

@@ -216,6 +216,7 @@ static const struct {
     {"synthetic/crl-delta.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
     {"synthetic/crl-only-user.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
     {"synthetic/crl-critical.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
+    {"synthetic/crl-twice.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
     {"synthetic/milan.vcek.der", TIME_S, APPRAISAL_FAIL, "revocation.crl_malformed"},
     {"synthetic/crl-good.der", CRL_START_S - 1, APPRAISAL_FAIL, "revocation.crl_not_yet_valid"},
     {"synthetic/crl-good.der", CRL_START_S, APPRAISAL_PASS, "revocation.ok"},
