@@ -161,6 +161,9 @@ bool claims_confidence_read(const struct field *at, uint32_t *ret)
         return field_refuse(at, "must be a decimal string such as \"0.95\", or a whole number per "
                                 "mille");
     }
+    if (per_mille == 1) {
+        return field_refuse(at, "may be certain or one per mille: write \"1\" or \"0.001\"");
+    }
     *ret = (uint32_t)per_mille * (CLAIMS_CONFIDENCE_ONE / 1000);
     return true;
 }

@@ -12,7 +12,8 @@ extern const char *const claims_type_names[];
 
 /* A string, boolean or whole number; an object only where objects is true. */
 bool claims_value_read(const struct field *at, bool objects, struct claims_value *ret);
-/* 0 … 1000 per mille, or a decimal string of 0 … 1 with at most six digits behind the point. */
+/* 0 … 1000 per mille, but for 1, which reads as certain; or a decimal string of 0 … 1 with at most
+ * six digits behind the point. */
 bool claims_confidence_read(const struct field *at, uint32_t *ret);
 /* 64 lower-case hex digits. */
 bool claims_hash_read(const struct field *at, struct lucid_span *ret);

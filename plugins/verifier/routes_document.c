@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "plugins/verifier/appraise.h"
-#include "plugins/verifier/rules.h"
 
 /* What the two sorts of documents differ in. */
 struct sort {
@@ -21,9 +20,6 @@ static enum lucid_error policy_check(struct ask *ask, struct lucid_span text, co
         return LUCID_RETRY_MEMORY;
     }
     enum lucid_error error = policy_parse(text, &ask->arena, policy, why);
-    if (error == LUCID_OK) {
-        error = rules_admit(policy->rules, why);
-    }
     for (size_t i = 0; i < policy->reference_count && error == LUCID_OK; i++) {
         error = kind_find(ask->host, ask->view, KIND_REFERENCE, policy->references[i], &row);
         if (error == LUCID_NOTE_ABSENT) {

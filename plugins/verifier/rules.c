@@ -55,6 +55,14 @@ static const struct claims_claim *claim_of(const struct claims_document *documen
     return NULL;
 }
 
+/* auditor: len 0: anybody. */
+static bool is_asked(const struct scope *scope, const struct claims_document *document,
+                     struct lucid_span auditor)
+{
+    return in_scope(scope, document) &&
+           (auditor.len == 0 || lucid_span_equal(document->auditor, auditor));
+}
+
 /* IS_TRUE: *ret is the claim of that name (the least certain, where several say the same). */
 static enum truth claim_find(struct scope *scope, struct lucid_span name, struct lucid_span auditor,
                              const struct claims_claim **ret)
@@ -62,11 +70,8 @@ static enum truth claim_find(struct scope *scope, struct lucid_span name, struct
     const struct claims_claim *found = NULL;
     for (size_t i = 0; i < scope->count; i++) {
         const struct claims_document *document = scope->documents[i];
-        if (!in_scope(scope, document) ||
-            (auditor.len != 0 && !lucid_span_equal(document->auditor, auditor))) {
-            continue;
-        }
-        const struct claims_claim *claim = claim_of(document, name);
+        const struct claims_claim *claim =
+            is_asked(scope, document, auditor) ? claim_of(document, name) : NULL;
         if (claim == NULL) {
             continue;
         }
@@ -193,6 +198,35 @@ void rules_judge(const struct rules_rule *rule, const struct claims_document *co
     ret->outcome = (truth == IS_TRUE) == rule->require ? RULES_PASS : RULES_TRIGGERED;
 }
 
+/* Whether all that make the claim call it that type. */
+static bool is_typed(const struct scope *scope, const struct rules_required *required)
+{
+    for (size_t i = 0; i < scope->count; i++) {
+        const struct claims_document *document = scope->documents[i];
+        const struct claims_claim *claim = is_asked(scope, document, required->auditor)
+                                               ? claim_of(document, required->name)
+                                               : NULL;
+        if (claim != NULL && strcmp(required->type, claim->type) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Why it is not there as it is required; NULL: it is. */
+static const char *required_lack(struct scope *scope, const struct rules_required *required)
+{
+    const struct claims_claim *claim = NULL;
+    enum truth found = claim_find(scope, required->name, required->auditor, &claim);
+    if (found != IS_TRUE) {
+        return found == IS_ERROR ? scope->reason : "absent";
+    }
+    if (required->type != NULL && !is_typed(scope, required)) {
+        return "type";
+    }
+    return claim->confidence < required->confidence_min ? "confidence" : NULL;
+}
+
 void rules_judge_required(const struct rules_required *required,
                           const struct claims_document *const *documents, size_t count,
                           struct rules_verdict *ret)
@@ -201,25 +235,10 @@ void rules_judge_required(const struct rules_required *required,
                           .count = count,
                           .has_phase = required->has_phase,
                           .phase = required->phase};
-    const struct claims_claim *claim = NULL;
-    *ret = (struct rules_verdict){.outcome = RULES_SKIPPED};
-    if (is_empty(&scope)) {
-        return;
-    }
-    enum truth found = claim_find(&scope, required->name, required->auditor, &claim);
-    ret->outcome = RULES_ERROR;
-    ret->claim = required->name;
-    if (found == IS_ERROR) {
-        ret->reason = scope.reason;
-    } else if (found == IS_FALSE) {
-        ret->reason = "absent";
-    } else if (required->type != NULL && strcmp(required->type, claim->type) != 0) {
-        ret->reason = "type";
-    } else if (claim->confidence < required->confidence_min) {
-        ret->reason = "confidence";
-    } else {
-        *ret = (struct rules_verdict){.outcome = RULES_PASS};
-    }
+    const char *lack = required_lack(&scope, required);
+    *ret = lack == NULL ? (struct rules_verdict){.outcome = RULES_PASS}
+                        : (struct rules_verdict){
+                              .outcome = RULES_ERROR, .reason = lack, .claim = required->name};
 }
 
 static bool expression_mentions(const struct rules_expression *at,

@@ -18,8 +18,9 @@
  * that may be missing. Decimals are compared digit by digit.
  *
  * A rule with a phase looks at the documents of that phase only, and is skipped where there is
- * none; so is a required claim. `condition`, which says neither when to deny nor what to demand, is
- * refused by name.
+ * none. A required claim never is: whoever gives the documents could leave out what speaks against
+ * him. Where several make it, each must be of the type. `condition`, which says neither when to
+ * deny nor what to demand, is refused by name.
  *
  * Thread: pure functions over the caller's memory. */
 #ifndef LUCID_PLUGINS_VERIFIER_RULES_H
@@ -96,15 +97,10 @@ struct rules {
     uint64_t max_age_s;
 };
 
-/* What no new policy may say, though one that is on the log may have: a minConfidence of one per
- * mille, which asks for nothing and was meant as certain. rules NULL: nothing is said.
- * INVALID_POLICY. */
-enum lucid_error rules_admit(const struct rules *rules, struct lucid_why *why) LUCID_WARN_UNUSED;
-
 /* --- judging ---------------------------------------------------------------------------------- */
 
 enum rules_outcome {
-    RULES_SKIPPED, /* no document of its phase */
+    RULES_SKIPPED, /* of a rule alone: no document of its phase */
     RULES_PASS,
     RULES_TRIGGERED, /* its action counts */
     RULES_ERROR,     /* it could not be told: its action counts */

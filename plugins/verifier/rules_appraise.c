@@ -265,7 +265,7 @@ static void all_judge(const struct rules_input *input, struct rules_appraisal *r
     }
     for (size_t i = 0; i < rules->required_count; i++) {
         rules_judge_required(&rules->required[i], documents, ret->submod_count, &ret->required[i]);
-        judged = judged || ret->required[i].outcome != RULES_SKIPPED;
+        judged = true;
         decision_raise(ret, counts(&ret->required[i]) ? CLAIMS_DENY : CLAIMS_PROCEED);
     }
     for (size_t i = 0; i < rules->rule_count; i++) {

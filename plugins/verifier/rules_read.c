@@ -1,6 +1,4 @@
 /* The rule policy's members of a policy document: reading them. */
-#include <stdio.h>
-
 #include "plugins/verifier/claims_internal.h"
 #include "plugins/verifier/rules_internal.h"
 
@@ -290,17 +288,4 @@ void rules_read(const struct field *document, const struct rules **ret)
     }
     rule_list_read(&rules, all);
     *ret = all;
-}
-
-enum lucid_error rules_admit(const struct rules *rules, struct lucid_why *why)
-{
-    for (size_t i = 0; rules != NULL && i < rules->required_count; i++) {
-        if (rules->required[i].confidence_min == CLAIMS_CONFIDENCE_ONE / 1000) {
-            char param[48];
-            (void)snprintf(param, sizeof(param), "requiredClaims[%zu].minConfidence", i);
-            return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_POLICY", param,
-                                "is one per mille: write \"1\" for certain");
-        }
-    }
-    return LUCID_OK;
 }

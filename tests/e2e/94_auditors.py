@@ -133,14 +133,25 @@ with case("a rule that cannot be told never passes"):
     equal((rule["outcome"], rule["reason"], rule["claim"], record["decision"]),
           ("error", "type", "toxicity", "deny"))
 
+with case("a required claim of a phase that nobody speaks of is missing"):
+    demanding = service.put("policies", policy(name="demanding", auditors=AUDITORS, rules=RULES,
+                                               requiredClaims=[{"name": "pii_found",
+                                                                "phase": "request"}]))
+    asked, answered = claims("pii", pii_found=False), claims("tone", "response", toxicity="0")
+    equal(verdict(asked, answered, policy_id=demanding), ("affirming", "proceed"))
+    record = appraised(answered, policy_id=demanding)["record"]
+    equal((record["status"], record["decision"]), ("contraindicated", "deny"))
+    equal(record["required"], [{"name": "pii_found", "outcome": "error", "reason": "absent",
+                                "claim": "pii_found"}])
+    equal([item["outcome"] for item in record["rules"]], ["skipped", "pass"])
+
 with case("how sure a claim must be: a bare 1 is not taken for certain"):
     def sure(value):
         return policy(name="sure", auditors=AUDITORS,
                       requiredClaims=[{"name": "pii_found", "minConfidence": value}])
-    for value in (1, "0.001"):
-        answer = service.client.request("PUT", "/v1/attestation/policies", canonical(signed(
-            sure(value), service.document_seed)), token=service.token)
-        problem(answer, 422, "INVALID_POLICY", "requiredClaims[0].minConfidence")
+    answer = service.client.request("PUT", "/v1/attestation/policies", canonical(signed(
+        sure(1), service.document_seed)), token=service.token)
+    problem(answer, 422, "INVALID_POLICY", "requiredClaims[0].minConfidence")
     certain = service.put("policies", sure("1"))
     document = claims("pii", pii_found=False)
     equal(verdict(document, policy_id=certain), ("affirming", "proceed"))

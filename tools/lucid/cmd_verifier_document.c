@@ -1,7 +1,7 @@
 /* lucid verifier policy, reference: sign, put, list, show */
 #include <stdio.h>
 
-#include "plugins/verifier/rules.h"
+#include "plugins/verifier/policy.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
 #include "tools/lucid/secret.h"
@@ -16,9 +16,7 @@ static enum lucid_error policy_good(struct lucid_span text, struct lucid_arena *
                                     struct lucid_why *why)
 {
     struct policy *policy = lucid_arena_zalloc(arena, sizeof(*policy));
-    enum lucid_error error =
-        policy != NULL ? policy_parse(text, arena, policy, why) : LUCID_RETRY_MEMORY;
-    return error == LUCID_OK ? rules_admit(policy->rules, why) : error;
+    return policy != NULL ? policy_parse(text, arena, policy, why) : LUCID_RETRY_MEMORY;
 }
 
 static enum lucid_error reference_good(struct lucid_span text, struct lucid_arena *arena,

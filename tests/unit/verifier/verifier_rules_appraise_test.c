@@ -127,8 +127,9 @@ static void test_decisions(void **state)
          APPRAISAL_CONTRAINDICATED},
         {",'requiredClaims':[{'name':'ok'}]", "proceed", KIT_CLAIM("ok", "1"), CLAIMS_PROCEED,
          APPRAISAL_AFFIRMING},
-        {",'requiredClaims':[{'name':'ok','phase':'response'}]", "proceed", KIT_CLAIM("x", "1"),
-         CLAIMS_PROCEED, APPRAISAL_NONE},
+        /* A claim that is required of another phase is missing. */
+        {",'requiredClaims':[{'name':'ok','phase':'response'}]", "proceed", KIT_CLAIM("ok", "1"),
+         CLAIMS_DENY, APPRAISAL_CONTRAINDICATED},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct world world;

@@ -65,6 +65,8 @@ static const struct kit_fault faults[] = {
     {"'type':'category'", "'type':'kategorie'", BAD, "requiredClaims[0].type"},
     {"'name':'pii',", "", BAD, "requiredClaims[0].name"},
     {"'minConfidence':'0.9'", "'minConfidence':0.9", BAD, "requiredClaims[0].minConfidence"},
+    {"'minConfidence':'0.9'", "'minConfidence':1", BAD, "requiredClaims[0].minConfidence"},
+    {"'minConfidence':'0.9'", "'minConfidence':'0.001'", NULL, ""},
     {"'auditor':'a1','minC", "'by':'a1','minC", BAD, "requiredClaims[0].by"},
     {R1, "'condition':{'any':", BAD, "rules[0].condition"},
     {R1, "'condition':'x','deny_when':{'any':", BAD, "rules[0].condition"},
@@ -353,7 +355,11 @@ static void test_required(void **state)
         {"{'name':'gone'}", RULES_ERROR, "absent"},
         {"{'name':'only','auditor':'a1'}", RULES_ERROR, "absent"},
         {"{'name':'s'}", RULES_ERROR, "ambiguous"},
-        {"{'name':'s','phase':'response'}", RULES_SKIPPED, NULL},
+        {"{'name':'s','auditor':'a1','phase':'request'}", RULES_PASS, NULL},
+        {"{'name':'s','phase':'response'}", RULES_ERROR, "absent"}, /* nobody looked at it */
+        {"{'name':'kind','type':'other'}", RULES_ERROR, "type"}, /* whoever of the two is first */
+        {"{'name':'kind','type':'hash'}", RULES_ERROR, "type"},
+        {"{'name':'kind','type':'hash','auditor':'a2'}", RULES_PASS, NULL},
         {"{'name':'sure','minConfidence':500}", RULES_PASS, NULL},
         {"{'name':'sure','minConfidence':501}", RULES_ERROR, "confidence"},
     };
@@ -367,14 +373,17 @@ static void test_required(void **state)
         lucid_arena_init(&arena, 8U << 20);
         snprintf(text, sizeof(text), ",'requiredClaims':[%s]", cases[i].required);
         kit_policy(text, &arena, &policy);
-        assert_int_equal(claims_parse(kit_claims(1, "request", "proceed", said, "", &arena), &arena,
+        char more[1024];
+        snprintf(more, sizeof(more), "%s," KIT_CLAIM("kind", "1"), said);
+        assert_int_equal(claims_parse(kit_claims(1, "request", "proceed", more, "", &arena), &arena,
                                       &documents[0], NULL),
                          LUCID_OK);
-        char more[1024];
-        snprintf(more, sizeof(more),
-                 "%s,{'name':'sure','type':'other','value':1,'timestamp':'" KIT_TIME
-                 "','confidence':'0.5'}",
-                 said_too);
+        snprintf(
+            more, sizeof(more),
+            "%s,{'name':'sure','type':'other','value':1,'timestamp':'" KIT_TIME
+            "','confidence':'0.5'},{'name':'kind','type':'hash','value':1,'timestamp':'" KIT_TIME
+            "'}",
+            said_too);
         assert_int_equal(claims_parse(kit_claims(2, "request", "proceed", more, "", &arena), &arena,
                                       &documents[1], NULL),
                          LUCID_OK);
