@@ -182,6 +182,8 @@ with case("--json of every reading command parses; what it says is true"):
     lucid("token", "revoke", doc["id"], "--json")
     equal(service.get("/v1/receipts/" + one.hash, token=doc["token"]).status, 401)
     assert doc["id"] in json.dumps(docs(lucid("token", "list", "--json")))
+    doc = docs(lucid("token", "create", "--scope", "read", "--scope", "audit", "--json"))[0]
+    equal((doc["name"], sorted(doc["scopes"])), ("read,audit", ["audit", "read"]))
     doc = docs(lucid("receipt", "get", "run_not_there_0", "--json", want=1))
     equal((doc[0]["error"]["code"], doc[0]["error"]["exit"]), ("NOT_FOUND", 1))
 

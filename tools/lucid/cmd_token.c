@@ -4,15 +4,26 @@
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
 
-#define SCOPES_MAX 8
+#define NAME_BYTES 64
+
+/* What a token is called that nobody named: its scopes, as far as they fit. */
+static void name_make(const struct cli *cli, char ret[NAME_BYTES])
+{
+    size_t len = 0;
+    ret[0] = '\0';
+    for (size_t i = 0; cli_value_at(cli, "scope", i) != NULL && len < NAME_BYTES; i++) {
+        int put = snprintf(ret + len, NAME_BYTES - len, "%s%s", i == 0 ? "" : ",",
+                           cli_value_at(cli, "scope", i));
+        len += put > 0 ? (size_t)put : 0;
+    }
+}
 
 static enum cli_exit body_build(struct cli *cli, json_t **ret)
 {
-    const char *name = cli_value(cli, "name", NULL);
+    char made[NAME_BYTES];
+    name_make(cli, made);
+    const char *name = cli_value(cli, "name", made);
     const char *expires = cli_value(cli, "expires", NULL);
-    if (name == NULL) {
-        return cli_fail(cli, CLI_USAGE, NULL, "name", "--name is missing");
-    }
     if (cli_value(cli, "scope", NULL) == NULL) {
         return cli_fail(cli, CLI_USAGE, NULL, "scope", "--scope is missing");
     }
@@ -48,7 +59,7 @@ static enum cli_exit token_create(struct cli *cli)
 
 static const struct cli_option create_options[] = {
     {"scope", 's', "SCOPE", "read, admin, proxy, facilitate, attest, passport, audit; repeatable"},
-    {"name", 'n', "NAME", "what people call the token (required)"},
+    {"name", 'n', "NAME", "what people call the token; its scopes if not given"},
     {"expires", 'e', "TIME", "RFC 3339, 2027-01-01T00:00:00Z; never if not given"},
     {NULL, 0, NULL, NULL},
 };
@@ -58,7 +69,7 @@ const struct cli_command command_token_create = {
     .name = "create",
     .arguments = "",
     .summary = "make a bearer token (admin)",
-    .examples = "  lucid token create --scope read --name dashboard\n"
+    .examples = "  lucid token create --scope read\n"
                 "  lucid token create --scope read --scope audit --name auditor "
                 "--expires 2027-01-01T00:00:00Z\n",
     .options = create_options,
