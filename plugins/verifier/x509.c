@@ -483,8 +483,10 @@ enum x509_status x509_chain_verify(const struct x509_cert *leaf, const struct x5
     STACK_OF(X509) *trusted = stack_new(anchors);
     X509_STORE_CTX *context = X509_STORE_CTX_new();
     enum x509_status status = X509_IS_NO_MEMORY;
-    if (untrusted != NULL && trusted != NULL && context != NULL &&
-        X509_STORE_CTX_init(context, NULL, leaf->x, untrusted) == 1) {
+    if (X509_get0_pubkey(leaf->x) == NULL) { /* OpenSSL's reason would be "unspecified" */
+        status = X509_IS_BAD_KEY;
+    } else if (untrusted != NULL && trusted != NULL && context != NULL &&
+               X509_STORE_CTX_init(context, NULL, leaf->x, untrusted) == 1) {
         /* With a stack of its own the context looks nowhere else: there is no store. */
         X509_STORE_CTX_set0_trusted_stack(context, trusted);
         status = chain_run(context, leaf, anchors, time_s, rules, ret_anchor);

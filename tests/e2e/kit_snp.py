@@ -91,6 +91,20 @@ class P256Spki:
         return seq(seq(oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7")), bits(raw))
 
 
+class OffCurve(P384):
+    """A public key that is none: beside the curve, or the point at infinity."""
+
+    def __init__(self, infinity=False):
+        super().__init__("off curve")
+        self.infinity = infinity
+
+    def spki(self):
+        good = super().spki()
+        if self.infinity:
+            return seq(seq(oid("1.2.840.10045.2.1"), oid("1.3.132.0.34")), bits(b"\0"))
+        return good[:-1] + bytes([good[-1] ^ 1])
+
+
 def is_prime(n, rounds=8):
     d, r = n - 1, 0
     while d % 2 == 0:
@@ -493,6 +507,8 @@ def faulty_leaves(root):
         "is-ca": root.leaf(more=ca_extensions()),
         "no-signing": root.leaf(more=[extension("2.5.29.15", bits(b"\x20", 5), True)]),
         "p256": root.leaf(key=P256Spki()),
+        "off-curve": root.leaf(key=OffCurve()),
+        "infinity": root.leaf(key=OffCurve(infinity=True)),
         "sha256": root.leaf(how="sha256"),
         "mask-sha256": root.leaf(how="sha384/sha256"),
         "salt-32": root.leaf(how="sha384/sha384/32"),

@@ -145,6 +145,8 @@ static const struct {
     {"synthetic/leaf-is-ca.der", "synthetic/root-milan.pem", "chain.bad_leaf"},
     {"synthetic/leaf-no-signing.der", "synthetic/root-milan.pem", "chain.bad_leaf"},
     {"synthetic/leaf-p256.der", "synthetic/root-milan.pem", "chain.bad_key"},
+    {"synthetic/leaf-off-curve.der", "synthetic/root-milan.pem", "chain.bad_key"},
+    {"synthetic/leaf-infinity.der", "synthetic/root-milan.pem", "chain.bad_key"},
     {"synthetic/leaf-sha256.der", "synthetic/root-milan.pem", "chain.bad_algorithm"},
     {"synthetic/leaf-mask-sha256.der", "synthetic/root-milan.pem", "chain.bad_algorithm"},
     {"synthetic/leaf-salt-32.der", "synthetic/root-milan.pem", "chain.bad_algorithm"},
