@@ -176,33 +176,74 @@ static void claims_submod(const struct jcs_value *document, size_t index, struct
     }
 }
 
-/* A rule, or a required claim: its name, what became of it, and why. */
-static void verdict_line(const struct jcs_value *verdict, const char *name, struct lucid_buf *out)
+/* Why a rule, or a required claim, could not be told: "nobody claims x". */
+static void reason_write(const struct jcs_value *verdict, struct lucid_buf *out)
 {
-    static const char *const members[] = {"reason", "claim", "action", "message"};
+    static const char *const words[][2] = {{"absent", "nobody claims "},
+                                           {"ambiguous", "auditors differ on "},
+                                           {"confidence", "not certain enough: "},
+                                           {"type", "of another type than is asked for: "}};
+    struct lucid_span reason = text_of(jcs_member(verdict, "reason"));
+    size_t i = 0;
+    while (i < sizeof(words) / sizeof(words[0]) && !lucid_span_is(reason, words[i][0])) {
+        i++;
+    }
+    if (i < sizeof(words) / sizeof(words[0])) {
+        lucid_buf_str(out, words[i][1]);
+    } else {
+        shown_put(out, reason);
+        lucid_buf_str(out, ": ");
+    }
+    shown_put(out, text_of(jcs_member(verdict, "claim")));
+}
+
+/* "  calm: cannot be told (nobody claims toxicity), so deny: the rule's message"; a required claim
+ * has no action of its own: without it, it is deny. */
+static void verdict_line(const struct jcs_value *verdict, struct lucid_span name, struct gaps *gaps,
+                         struct lucid_buf *out)
+{
+    struct lucid_span outcome = text_of(jcs_member(verdict, "outcome"));
+    struct lucid_span action = text_of(jcs_member(verdict, "action"));
+    struct lucid_span message = text_of(jcs_member(verdict, "message"));
+    bool error = lucid_span_is(outcome, "error");
     lucid_buf_str(out, "  ");
-    shown_put(out, text_of(jcs_member(verdict, name)));
+    shown_put(out, name);
     lucid_buf_str(out, ": ");
-    shown_put(out, text_of(jcs_member(verdict, "outcome")));
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        struct lucid_span text = text_of(jcs_member(verdict, members[i]));
-        if (text.len > 0) {
-            lucid_buf_printf(out, ", %s ", members[i]);
-            shown_put(out, text);
-        }
+    if (lucid_span_is(outcome, "skipped")) {
+        lucid_buf_str(out, "not asked, no document is of its phase\n");
+        lucid_buf_str(&gaps->text, "  rule ");
+        shown_put(&gaps->text, name);
+        lucid_buf_char(&gaps->text, '\n');
+        return;
+    }
+    if (error) {
+        lucid_buf_str(out, "cannot be told (");
+        reason_write(verdict, out);
+        lucid_buf_char(out, ')');
+    } else {
+        shown_put(out, outcome);
+    }
+    if (error || action.len > 0) {
+        lucid_buf_str(out, ", so ");
+        shown_put(out, action.len > 0 ? action : lucid_span_str("deny"));
+    }
+    if (message.len > 0) {
+        lucid_buf_str(out, ": ");
+        shown_put(out, message);
     }
     lucid_buf_char(out, '\n');
 }
 
+/* title: "rules"; name: the member that names one. */
 static void verdict_lines(const struct jcs_value *list, const char *title, const char *name,
-                          struct lucid_buf *out)
+                          struct gaps *gaps, struct lucid_buf *out)
 {
     const struct jcs_value *at = NULL;
     if (jcs_count(list) > 0) {
-        lucid_buf_str(out, title);
+        lucid_buf_printf(out, "%s:\n", title);
     }
     while ((at = jcs_next(list, at)) != NULL) {
-        verdict_line(at, name, out);
+        verdict_line(at, text_of(jcs_member(at, name)), gaps, out);
     }
 }
 
@@ -224,8 +265,8 @@ static void claims_record(const struct jcs_value *root, struct lucid_buf *out)
     while ((at = jcs_next(documents, at)) != NULL) {
         claims_submod(at, index++, &gaps, out);
     }
-    verdict_lines(jcs_member(root, "rules"), "rules:\n", "id", out);
-    verdict_lines(jcs_member(root, "required"), "required claims:\n", "name", out);
+    verdict_lines(jcs_member(root, "rules"), "rules", "id", &gaps, out);
+    verdict_lines(jcs_member(root, "required"), "required claims", "name", &gaps, out);
     limits_write(&gaps, 0, out);
     lucid_buf_str(out, "  that an auditor saw what it says it saw, or that its key is held where "
                        "it runs\n");

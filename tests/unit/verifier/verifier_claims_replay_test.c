@@ -485,7 +485,7 @@ static void test_explain(void **state)
         "claims0 (a1, request): warning, decided proceed, declared only",
         "claims1 (a2, response): warning, decided proceed, named by the appraised environment\n",
         "a rule of the policy denies this: pii\n",
-        "rules:\n  pii: triggered, action redact, message personal data\n",
+        "rules:\n  pii: triggered, so redact: personal data\n",
         "required claims:\n  pii: pass\n",
         "that an auditor saw what it says it saw",
     };
@@ -499,6 +499,49 @@ static void test_explain(void **state)
     world_close(&world);
 }
 
+/* What became of rules and required claims, in words; one that was not asked is among what was not
+ * checked. */
+static void test_explained_verdicts(void **state)
+{
+    (void)state;
+    static const char record[] =
+        "{\"type\":\"attestation.claims\",\"status\":\"contraindicated\",\"decision\":\"deny\","
+        "\"documents\":[{\"auditor\":\"a\",\"steps\":[]}],\"rules\":["
+        "{\"id\":\"r1\",\"outcome\":\"error\",\"reason\":\"absent\",\"claim\":\"x\","
+        "\"action\":\"warn\",\"message\":\"m\xc3\xa9\xc2\x9b\"},"
+        "{\"id\":\"r2\",\"outcome\":\"error\",\"reason\":\"ambiguous\",\"claim\":\"x\","
+        "\"action\":\"redact\"},{\"id\":\"r3\",\"outcome\":\"skipped\"},"
+        "{\"id\":\"r4\",\"outcome\":\"pass\"},{\"id\":\"r5\",\"outcome\":\"error\","
+        "\"reason\":\"new\",\"claim\":\"x\",\"action\":\"deny\"}],\"required\":["
+        "{\"name\":\"y\",\"outcome\":\"error\",\"reason\":\"confidence\",\"claim\":\"y\"},"
+        "{\"name\":\"z\",\"outcome\":\"error\",\"reason\":\"type\",\"claim\":\"z\"},"
+        "{\"name\":\"ok\",\"outcome\":\"pass\"}]}";
+    static const char said[] =
+        "rules:\n"
+        "  r1: cannot be told (nobody claims x), so warn: m\xc3\xa9?\n"
+        "  r2: cannot be told (auditors differ on x), so redact\n"
+        "  r3: not asked, no document is of its phase\n"
+        "  r4: pass\n"
+        "  r5: cannot be told (new: x), so deny\n"
+        "required claims:\n"
+        "  y: cannot be told (not certain enough: y), so deny\n"
+        "  z: cannot be told (of another type than is asked for: z), so deny\n"
+        "  ok: pass\n";
+    struct lucid_arena arena;
+    struct lucid_buf out = {.bytes_max = 0};
+    lucid_arena_init(&arena, 4U << 20);
+    assert_int_equal(explain_record(lucid_span_str(record), &arena, &out, NULL), LUCID_OK);
+    lucid_buf_char(&out, '\0');
+    const char *at = strstr((const char *)out.data, said);
+    if (at == NULL) {
+        print_message("%s\n", (const char *)out.data);
+    }
+    assert_non_null(at);
+    assert_non_null(strstr(at + sizeof(said) - 1, "  rule r3\n"));
+    lucid_buf_fini(&out);
+    lucid_arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,7 +549,7 @@ int main(void)
         cmocka_unit_test(test_spelling),       cmocka_unit_test(test_blobs),
         cmocka_unit_test(test_record_members), cmocka_unit_test(test_bound),
         cmocka_unit_test(test_environment),    cmocka_unit_test(test_environment_refused),
-        cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_explain),        cmocka_unit_test(test_explained_verdicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,7 +100,7 @@ static void test_others_texts(void **state)
     assert_non_null(strstr(text, "environment: none was appraised beside it\n"));
     assert_non_null(strstr(text, "claims0 (pr\u00fcfer?, "));
     assert_non_null(strstr(text, "  parse         FAILED      parse.x?: a?  signature     ok\n"));
-    assert_non_null(strstr(text, "  r: denied, message pers\u00f6nliche Daten\n"));
+    assert_non_null(strstr(text, "  r: denied: pers\u00f6nliche Daten\n"));
     lucid_buf_fini(&out);
 }
 
