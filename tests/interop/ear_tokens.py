@@ -3,10 +3,11 @@
 
 usage: ear_tokens.py BUILD FOLDER
 
-Writes FOLDER/draft04.jwt and veraison.jwt (one appraisal of a mock quote and one of a recorded
-SEV-SNP report in each spelling: NAME-mock.jwt, NAME-snp.jwt), key.json (the JWK that signed it, of
-the service's set), forged.jwt (one bit of the claims is another), other.json (a key that signed
-nothing) and expected.json (what a reader is to find)."""
+Writes one result of a mock quote and one of a recorded SEV-SNP report in each spelling
+(FOLDER/draft04-mock.jwt, draft04-snp.jwt, veraison-mock.jwt …), NAME-forged.jwt (claims that say
+`affirming` under another's signature), key.json (the JWK that signed them, of the service's set),
+other.json (a key that signed nothing), rotated-mock.jwt (signed by the next key), jwks.json (the
+set after that rotation) and expected.json (what a reader is to find)."""
 
 import json
 import os
@@ -47,6 +48,27 @@ def altered(token):
     return ".".join((header, kit_attest.b64url(text), signature))
 
 
+def found(token, spelling, kind):
+    """What a reader is to find in a result."""
+    claims = json.loads(kit_attest.jws_parts(token)[1])
+    mod = claims["submods"]["cpu0"]
+    dot, join = ("ear_", "_") if spelling == "draft04" else ("ear.", "-")
+    return {
+        "iat": claims["iat"], "build": claims[f"{dot}verifier{join}id"]["build"],
+        "developer": claims[f"{dot}verifier{join}id"]["developer"],
+        "status": {"mock": "warning", "snp": "affirming"}[kind],
+        "vector": mod[f"{dot}trustworthiness{join}vector"],
+        "publicKey": kit_attest.Workload().public.hex() if kind == "mock" else "",
+    }
+
+
+def rotate(service):
+    """The plugin's key is exchanged; what was signed before stays as it is."""
+    service.stop()
+    kit.run_lucid("plugin", "rotate-key", "verifier", "--data", service.data)
+    service.restart(verifier_ear_spelling="draft04")
+
+
 def main():
     agent = kit_attest.Agent()
     service = kit_attest.Verifier(test=True, roots=(agent.root,))
@@ -55,23 +77,18 @@ def main():
         service.restart(verifier_ear_spelling=spelling)
         for kind, token in (("mock", service.attest(agent)["ear"]), ("snp", snp(service))):
             write(f"{spelling}-{kind}.jwt", token)
-            claims = json.loads(kit_attest.jws_parts(token)[1])
-            mod = claims["submods"]["cpu0"]
-            dot = "ear_" if spelling == "draft04" else "ear."
-            join = "_" if spelling == "draft04" else "-"
-            expected[f"{spelling}-{kind}"] = {
-                "iat": claims["iat"], "build": claims[f"{dot}verifier{join}id"]["build"],
-                "developer": claims[f"{dot}verifier{join}id"]["developer"],
-                "status": {"mock": "warning", "snp": "affirming"}[kind],
-                "vector": mod[f"{dot}trustworthiness{join}vector"],
-                "publicKey": kit_attest.Workload().public.hex() if kind == "mock" else "",
-            }
+            expected[f"{spelling}-{kind}"] = found(token, spelling, kind)
             if kind == "mock":
                 write(f"{spelling}-forged.jwt", altered(token))
     kid = kit_attest.jws_parts(token)[0]["kid"]
     keys = service.ok("/.well-known/jwks.json")["keys"]
     write("key.json", [key for key in keys if key["kid"] == kid][0])
     write("other.json", [key for key in keys if key["kid"] != kid][0])
+    rotate(service)
+    token = service.attest(agent)["ear"]
+    write("rotated-mock.jwt", token)
+    expected["rotated-mock"] = found(token, "draft04", "mock")
+    write("jwks.json", service.get("/.well-known/jwks.json").body.decode())
     write("expected.json", expected)
     service.stop()
     agent.stop()
