@@ -93,6 +93,9 @@ with kit.case("ear: whose it is cannot be told, or it was changed"):
     none = kit_attest.b64url(b'{"alg":"none"}') + "." + draft.split(".")[1] + "."
     ear(none, "-k", JWKS, want=1)
 
+    named = forged(draft, (b'"cpu0"', b'"c\\u0000"'))
+    equal(ear(named, "-k", JWKS, want=1)["error"]["code"], "INVALID_EAR")
+
 with kit.case("ear: time and nonce"):
     claims = json.loads(kit_attest.jws_parts(draft)[1])
     for at, validity, want in ((claims["exp"] - 1, "current", 0), (claims["exp"], "expired", 4),

@@ -10,6 +10,7 @@ import json
 import os
 
 import kit
+import kit_ear
 from kit import ED25519, case, equal, problem
 from kit_attest import (Agent, Verifier, b64, binding, document_id, evidence_of, jws_parts, policy,
                         runtime_data, signed)
@@ -348,6 +349,7 @@ with case("an appraisal of claims yields an attestation result"):
     body = appraised(claims("pii", pii_found=True, other=1),
                      claims("tone", "response", toxicity="0.1"))
     record, result = body["record"], service.result(body["ear"])
+    equal(kit_ear.faults(result), [])
     equal(record["result"], "sha256:" + hashlib.sha256(jws_parts(body["ear"])[1]).hexdigest())
     equal(record["ear"], "sha256:" + hashlib.sha256(body["ear"].encode()).hexdigest())
     equal((result["eat_profile"], result["ear_status"]),
@@ -379,6 +381,7 @@ with case("auditors that an appraised environment names, and others"):
                    more={"auditor": {"id": "tone", "digest": "sha256:" + "44" * 32}})
     body = appraised(known, other, appraisalId=place["appraisalId"])
     result = service.result(body["ear"])
+    equal(kit_ear.faults(result), [])
     bound = result["lucid.appraisal"]["binding"]
     equal((bound["boundByHardware"], bound["declared"]), (["claims0"], ["claims1"]))
     equal(bound["hardware"]["appraisal"], "sha256:" + place["appraisalId"])

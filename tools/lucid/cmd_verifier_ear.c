@@ -271,7 +271,10 @@ static enum cli_exit token_read(struct cli *cli, struct lucid_span text, const c
         struct lucid_span payload = reading.token.jws.payload;
         reading.claims =
             json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
-        code = token_judge(cli, &reading, name);
+        code = reading.claims != NULL
+                   ? token_judge(cli, &reading, name)
+                   : cli_fail(cli, CLI_REFUSED, "INVALID_EAR", NULL,
+                              "%s: a text with a NUL, or a number, that cannot be shown", name);
         json_decref(reading.claims);
     } else {
         code = cli_fail_why(cli, error, &why, name);
