@@ -6,6 +6,7 @@
 #include "base/visible.h"
 
 #define STEP_COLUMNS 13
+#define TIME_MAX_S   253402300799ULL
 
 /* Text of others: what a terminal would obey, or a line that it would forge, is a question mark. */
 static void shown_put(struct lucid_buf *out, struct lucid_span text)
@@ -85,19 +86,6 @@ static void submod_head(struct lucid_span name, struct lucid_span type, struct l
     lucid_buf_char(out, '\n');
 }
 
-static void verdict_write(struct lucid_span status, bool mock, bool test, struct lucid_buf *out)
-{
-    lucid_buf_str(out, "verdict: ");
-    shown_put(out, status);
-    if (mock) {
-        lucid_buf_str(out, " (mock: no hardware stands behind it)");
-    }
-    if (test) {
-        lucid_buf_str(out, " (of a test store: it says nothing of the present)");
-    }
-    lucid_buf_char(out, '\n');
-}
-
 /* The end: what was not checked, and what no appraisal shows. */
 static void limits_write(struct gaps *gaps, size_t submods, struct lucid_buf *out)
 {
@@ -126,6 +114,27 @@ static struct lucid_span text_of(const struct jcs_value *value)
 static bool is_true(const struct jcs_value *value)
 {
     return value != NULL && jcs_type(value) == JCS_TRUE;
+}
+
+/* The first lines: what it came to, as of when, and by which policy. */
+static void verdict_write(const struct jcs_value *root, struct lucid_buf *out)
+{
+    uint64_t time_s;
+    lucid_buf_str(out, "verdict: ");
+    shown_put(out, text_of(jcs_member(root, "status")));
+    if (is_true(jcs_member(root, "mock"))) {
+        lucid_buf_str(out, " (mock: no hardware stands behind it)");
+    }
+    if (is_true(jcs_member(root, "test"))) {
+        lucid_buf_str(out, " (of a test store: it says nothing of the present)");
+    }
+    lucid_buf_str(out, "\nappraised as of ");
+    if (jcs_uint(jcs_member(root, "time"), &time_s) && time_s <= TIME_MAX_S) {
+        lucid_buf_time(out, time_s * 1000);
+    }
+    lucid_buf_str(out, " by the policy ");
+    shown_put(out, text_of(jcs_member(root, "policy")));
+    lucid_buf_char(out, '\n');
 }
 
 static void record_submod(const struct jcs_value *evidence, const struct jcs_value *submods,
@@ -254,8 +263,7 @@ static void claims_record(const struct jcs_value *root, struct lucid_buf *out)
     const struct jcs_value *at = NULL;
     struct gaps gaps = {0};
     size_t index = 0;
-    verdict_write(text_of(jcs_member(root, "status")), is_true(jcs_member(root, "mock")),
-                  is_true(jcs_member(root, "test")), out);
+    verdict_write(root, out);
     lucid_buf_str(out, "decision: ");
     shown_put(out, text_of(jcs_member(root, "decision")));
     lucid_buf_str(out, "\nenvironment: ");
@@ -301,8 +309,7 @@ enum lucid_error explain_record(struct lucid_span record, struct lucid_arena *ar
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_RECORD", "type",
                             "this is no record of an appraisal");
     }
-    verdict_write(text_of(jcs_member(root, "status")), is_true(jcs_member(root, "mock")),
-                  is_true(jcs_member(root, "test")), out);
+    verdict_write(root, out);
     while ((at = jcs_next(evidences, at)) != NULL) {
         record_submod(at, jcs_member(root, "submods"), &gaps, out);
     }

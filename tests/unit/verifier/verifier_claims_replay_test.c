@@ -481,7 +481,8 @@ static void test_explain(void **state)
     assert_int_equal(explain_record(world.record, &world.arena, &out, NULL), LUCID_OK);
     lucid_buf_char(&out, '\0');
     static const char *const parts[] = {
-        "verdict: warning (mock: no hardware stands behind it)\ndecision: redact\n",
+        "verdict: warning (mock: no hardware stands behind it)\nappraised as of ",
+        "\ndecision: redact\nenvironment: appraisal sha256:",
         "claims0 (a1, request): warning, decided proceed, declared only",
         "claims1 (a2, response): warning, decided proceed, named by the appraised environment\n",
         "a rule of the policy denies this: pii\n",

@@ -45,6 +45,8 @@ static void test_appraisal(void **state)
     record_tell(&out);
     const char *text = (const char *)out.data;
     assert_non_null(strstr(text, "verdict: contraindicated (of a test store"));
+    assert_non_null(strstr(text, "\nappraised as of 20"));
+    assert_non_null(strstr(text, " by the policy sha256:44136fa355b3678a1146ad16f7e8649e"));
     assert_non_null(strstr(text,
                            "  tcb           FAILED      the platform's firmware is older than "
                            "the policy asks for: snp 5 < 8\n"));
