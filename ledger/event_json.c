@@ -119,6 +119,8 @@ void ledger_event_json_write(const struct ledger_event_record *record, struct lu
     lucid_buf_fini(&decoded);
     if (record->body_erased) {
         lucid_json_member_bool(out, "body_erased", true);
+    } else if (record->body_withheld) {
+        lucid_json_member_bool(out, "body_withheld", true);
     } else if (record->body.data != NULL) {
         member_base64(out, "body", record->body);
     }
@@ -243,12 +245,16 @@ static enum lucid_error entry_parse(const struct jcs_value *root, struct lucid_a
 static enum lucid_error body_parse(const struct jcs_value *root, struct lucid_arena *arena,
                                    struct ledger_event_record *record, struct lucid_why *why)
 {
-    const struct jcs_value *erased = jcs_member(root, "body_erased");
+    static const char *const names[] = {"body_erased", "body_withheld"};
+    bool *const flags[] = {&record->body_erased, &record->body_withheld};
     bool here = jcs_member(root, "body") != NULL;
-    if (erased != NULL && (jcs_type(erased) != JCS_TRUE || here)) {
-        return refuse(why, "body_erased", "must be true, and then there is no body");
+    for (size_t i = 0; i < 2; i++) {
+        const struct jcs_value *flag = jcs_member(root, names[i]);
+        if (flag != NULL && (jcs_type(flag) != JCS_TRUE || here)) {
+            return refuse(why, names[i], "must be true, and then there is no body");
+        }
+        *flags[i] = flag != NULL;
     }
-    record->body_erased = erased != NULL;
     if (here && !base64_get(root, "body", STORE_BODY_BYTES_MAX, arena, &record->body)) {
         return refuse(why, "body", "must be base64 of at most 65535 bytes");
     }

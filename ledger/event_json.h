@@ -2,7 +2,7 @@
  * can be read off them (docs/API.md, "Events"):
  *
  *   {"sequence","time_ms","time","type","version","payload","entry"?,"leaf_index"?,"hash",
- *    "decoded"?,"body"? | "body_erased"?}
+ *    "decoded"?,"body"? | "body_erased"? | "body_withheld"?}
  *
  * payload and body are base64, entry and hash hex. decoded is what a known type's payload says; any
  * payload that is a JSON object is its own decoded form, of unknown types as well.
@@ -27,6 +27,7 @@ struct ledger_event_record {
     uint64_t leaf;          /* only with entry */
     struct lucid_span body; /* data NULL: none, or not asked for */
     bool body_erased;       /* there was one; body is then not looked at */
+    bool body_withheld;     /* there is one, for others; likewise */
 };
 
 /* Appends the object, without a line end and without any inside. Failure to grow is out's sticky

@@ -12,6 +12,7 @@ enum api_events_form { API_EVENTS_NDJSON, API_EVENTS_SSE };
 struct api_events {
     enum api_events_form form;
     bool bodies;
+    bool audit;              /* also bodies that are no receipts: evidence, and what plugins hide */
     struct lucid_span types; /* comma-separated names; data NULL: all */
     uint64_t next;           /* sequence of the first event that was not looked at */
     uint64_t left;           /* events that may still be written */
@@ -20,7 +21,8 @@ struct api_events {
     uint64_t leaf;                  /* of the next event with an entry, once located */
 };
 
-/* Reads ?bodies= and ?types=. False: it has answered 400. types points into the request's arena. */
+/* Reads ?bodies= and ?types=, and who asks. False: it has answered. types points into the request's
+ * arena. */
 bool api_events_options(struct http_request *request, struct api_events *reader) LUCID_WARN_UNUSED;
 
 /* Writes a page of what comes up to event `end`, and moves on. Each event is checked against the

@@ -35,6 +35,11 @@ bool api_events_options(struct http_request *request, struct api_events *reader)
         return false;
     }
     reader->types = types;
+    struct ledger_token token = {.scopes = 0};
+    if (reader->bodies && !api_token_find(request, api_of(request), &token)) {
+        return false;
+    }
+    reader->audit = (token.scopes & (TOKEN_AUDIT | TOKEN_ADMIN)) != 0;
     return true;
 }
 
@@ -153,6 +158,11 @@ static enum lucid_error body_get(struct page *page, struct ledger_event_record *
         /* Every receipt came with a body: one that is simply not there was lost. */
         record->body = lucid_span(NULL, 0);
         return receipt ? LUCID_FATAL_CORRUPT : LUCID_OK;
+    }
+    if (error == LUCID_OK && !receipt && !page->reader->audit) {
+        record->body = lucid_span(NULL, 0);
+        record->body_withheld = true;
+        return LUCID_OK;
     }
     if (error == LUCID_OK && receipt) {
         uint8_t hash[LUCID_SHA256_BYTES];

@@ -17,6 +17,7 @@ static bool same(const struct ledger_event_record *a, const struct ledger_event_
            (x->entry == NULL) == (y->entry == NULL) &&
            (x->entry == NULL || memcmp(x->entry, y->entry, STORE_ENTRY_BYTES) == 0) &&
            a->leaf == b->leaf && a->body_erased == b->body_erased &&
+           a->body_withheld == b->body_withheld &&
            (a->body.data == NULL) == (b->body.data == NULL) && lucid_span_equal(a->body, b->body);
 }
 

@@ -133,10 +133,12 @@ const struct cli_command command_log_mirror = {
     .arguments = "DIR",
     .summary = "keep a verified copy of a log",
     .text =
-        "Copies the log's events with their bodies (scope read) into DIR and trusts nothing but\n"
-        "the log's key: event hashes, entries, roots and signatures of all heads, epochs,\n"
-        "bodies and signatures of all receipts are verified before anything is kept, and the\n"
-        "published head must be that of the copy. Runs go on where the last one ended.\n"
+        "Copies the log's events with their bodies (scope read, and audit where plugins log)\n"
+        "into DIR and trusts nothing but the log's key: event hashes, entries, roots and "
+        "signatures\n"
+        "of all heads, epochs, bodies and signatures of all receipts are verified before anything\n"
+        "is kept, and the published head must be that of the copy. Runs go on where the last one\n"
+        "ended.\n"
         "\n"
         "What contradicts the copy (a fork, a rollback) is reported with exit code 1, both\n"
         "signed heads are saved in DIR/evidence, and the copy stays as it is. The copy is read\n"

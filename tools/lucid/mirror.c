@@ -311,6 +311,12 @@ static enum lucid_error line_take(void *context, struct lucid_span line)
     if (mirror->overlap) {
         return overlap_check(mirror, &record, line);
     }
+    if (record.body_withheld) {
+        return lucid_refuse(&mirror->why, LUCID_REFUSE_FORBIDDEN, "FORBIDDEN", "body_withheld",
+                            "event %llu has a body that is not for this token: a copy of this log "
+                            "needs one with the scope audit",
+                            (unsigned long long)record.event.sequence);
+    }
     error = queue_add(mirror, &record);
     if (error == LUCID_OK &&
         (lucid_span_is(record.event.type, "head") || mirror->queue_count == QUEUE_EVENTS_MAX ||

@@ -73,6 +73,7 @@ static void round_trip(const struct ledger_event_record *record, const char *dec
         assert_int_equal(back.leaf, record->leaf);
     }
     assert_int_equal(back.body_erased, record->body_erased);
+    assert_int_equal(back.body_withheld, record->body_withheld);
     assert_int_equal(back.body.data != NULL, record->body.data != NULL);
     assert_true(lucid_span_equal(back.body, record->body));
 }
@@ -100,6 +101,9 @@ static void test_receipt(void **state)
     round_trip(&record, "\"receipt_type\":\"tool\"");
     record.body = lucid_span(NULL, 0);
     record.body_erased = true;
+    round_trip(&record, "\"timestamp\":1795000000");
+    record.body_erased = false;
+    record.body_withheld = true;
     round_trip(&record, "\"timestamp\":1795000000");
     record.event.version = 2; /* another program's */
     round_trip(&record, NULL);
@@ -188,6 +192,8 @@ static void test_refusals(void **state)
         {EVENT(",\"body\":\"e\""), "body"},
         {EVENT(",\"body\":\"\",\"body_erased\":true"), "body_erased"},
         {EVENT(",\"body_erased\":false"), "body_erased"},
+        {EVENT(",\"body\":\"\",\"body_withheld\":true"), "body_withheld"},
+        {EVENT(",\"body_withheld\":1"), "body_withheld"},
         {EVENT(",\"entry\":\"00\""), "leaf_index"},
         {EVENT(",\"leaf_index\":0"), "leaf_index"},
         {EVENT(",\"leaf_index\":0,\"entry\":\"00\""), "entry"},
