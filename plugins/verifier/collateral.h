@@ -7,7 +7,7 @@
 #include "plugins/verifier/scheme.h"
 
 struct collateral_item {
-    char key[SCHEME_KEY_BYTES_MAX + 1]; /* "snp/crl/Milan" */
+    char key[SCHEME_KEY_BYTES_MAX + 1]; /* "snp/crl/Milan", "mock/crl" */
     const char *what;                   /* "vcek", "vlek", "crl": static storage */
     bool ordered;                       /* an older one must not follow a newer one */
     bool test_root;                     /* made by a root for tests */
@@ -23,7 +23,15 @@ enum lucid_error collateral_snp(struct lucid_span bytes, struct lucid_span produ
                                 struct collateral_item *ret,
                                 struct lucid_why *why) LUCID_WARN_UNUSED;
 
-/* Whether item may take the place of kept, the newest of its key, both as collateral_snp took them:
+/* Checks a revocation list (DER or PEM): it must be of one of the mock's roots (PEM; len 0: there
+ * is none), and be good at that time. product: "mock", or len 0. COLLATERAL_REFUSED;
+ * LUCID_RETRY_MEMORY. */
+enum lucid_error collateral_mock(struct lucid_span bytes, struct lucid_span product,
+                                 struct lucid_span roots, uint64_t time_s,
+                                 struct collateral_item *ret,
+                                 struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* Whether item may take the place of kept, the newest of its key, both as they were checked here:
  * a revocation list does not give way to an older one of its issuer, as that would undo
  * revocations. A certificate may: that of another life of the same key says the same of it, and one
  * of another chip or firmware does not fit the report. COLLATERAL_OLDER; LUCID_RETRY_MEMORY. */

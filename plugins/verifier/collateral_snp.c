@@ -1,21 +1,6 @@
 /* Certificates and revocation lists of AMD, told apart and checked before they are kept. */
-#include <stdio.h>
-
-#include "plugins/verifier/collateral.h"
+#include "plugins/verifier/collateral_internal.h"
 #include "plugins/verifier/snp_internal.h"
-
-static enum lucid_error refuse(struct lucid_why *why, const char *what, const char *reason)
-{
-    return lucid_refuse(why, LUCID_REFUSE_INVALID, "COLLATERAL_REFUSED", "item",
-                        "%s cannot be kept: %s", what, reason);
-}
-
-static enum lucid_error refuse_status(struct lucid_why *why, const char *what,
-                                      enum x509_status status)
-{
-    return status == X509_IS_NO_MEMORY ? LUCID_RETRY_MEMORY
-                                       : refuse(why, what, x509_status_name(status));
-}
 
 /* --- certificates ----------------------------------------------------------------------------- */
 
@@ -66,14 +51,14 @@ static enum lucid_error leaf_take(const struct x509_cert *cert, struct lucid_spa
     bool is_vlek = snp_leaf_is(cert, SNP_VLEK);
     const char *what = is_vlek ? "the VLEK" : "the VCEK";
     if (!is_vcek && !is_vlek) {
-        return refuse(why, "the certificate", "it is neither a VCEK nor a VLEK");
+        return collateral_refuse(why, "the certificate", "it is neither a VCEK nor a VLEK");
     }
     const char *wrong = snp_leaf_read(cert, &leaf);
     if (wrong != NULL || leaf.product == SNP_UNKNOWN) {
-        return refuse(why, what, wrong != NULL ? wrong : "its product is not known");
+        return collateral_refuse(why, what, wrong != NULL ? wrong : "its product is not known");
     }
     if (!product_fits(leaf.product, product)) {
-        return refuse(why, what, "it is of another product");
+        return collateral_refuse(why, what, "it is of another product");
     }
     const struct snp_trust trust = {.product = leaf.product,
                                     .kind = is_vlek ? SNP_VLEK : SNP_VCEK,
@@ -82,12 +67,12 @@ static enum lucid_error leaf_take(const struct x509_cert *cert, struct lucid_spa
     struct snp_path path;
     wrong = snp_leaf_kind_wrong(&leaf, trust.kind);
     if (wrong != NULL) {
-        return refuse(why, what, wrong);
+        return collateral_refuse(why, what, wrong);
     }
     enum x509_status status = snp_trust_leaf(cert, &trust, &path);
     ret->test_root = path.test_root;
     if (status != X509_IS_OK) {
-        return refuse_status(why, what, status);
+        return collateral_refuse_status(why, what, status);
     }
     leaf_key(&leaf, is_vlek, ret->key);
     ret->what = is_vlek ? "vlek" : "vcek";
@@ -114,18 +99,16 @@ static enum lucid_error crl_take(const struct x509_crl *crl, struct lucid_span p
     if (ret->test_root) {
         found = snp_product_find(product);
         if (found == SNP_UNKNOWN) {
-            return refuse(why, "the revocation list", "of a test root, product must be given");
+            return collateral_refuse(why, "the revocation list",
+                                     "of a test root, product must be given");
         }
         status = snp_trust_test_list(crl, test_roots, time_s);
     }
     if (status != X509_IS_OK) {
-        return refuse_status(why, "the revocation list", status);
+        return collateral_refuse_status(why, "the revocation list", status);
     }
     snp_key("crl", found, ret->key);
-    ret->what = "crl";
-    ret->ordered = true;
-    ret->valid_from_s = x509_crl_this_update(crl);
-    ret->valid_to_s = x509_crl_next_update(crl);
+    collateral_crl_tell(crl, ret);
     return LUCID_OK;
 }
 
@@ -144,55 +127,18 @@ enum lucid_error collateral_snp(struct lucid_span bytes, struct lucid_span produ
     if (x509_certs_read(bytes, &certs) == X509_IS_OK) {
         error = certs.count == 1
                     ? leaf_take(certs.items[0], product, test_roots, time_s, &item, why)
-                    : refuse(why, "this", "one certificate at a time");
+                    : collateral_refuse(why, "this", "one certificate at a time");
     } else {
         enum x509_status status = x509_crl_read(bytes, &crl);
         error = status == X509_IS_OK
                     ? crl_take(crl, product, test_roots, time_s, &item, why)
-                    : refuse_status(why, "what is neither certificate nor revocation list", status);
+                    : collateral_refuse_status(
+                          why, "what is neither certificate nor revocation list", status);
     }
     x509_certs_fini(&certs);
     x509_crl_free(crl);
     if (error == LUCID_OK) {
         *ret = item;
     }
-    return error;
-}
-
-/* --- one after the other ---------------------------------------------------------------------- */
-
-static enum lucid_error older_refuse(const struct collateral_item *item,
-                                     const struct x509_crl *kept, struct lucid_why *why)
-{
-    struct lucid_buf text = {0};
-    lucid_buf_str(&text, "this revocation list, of ");
-    lucid_buf_time(&text, item->valid_from_s * 1000);
-    lucid_buf_str(&text, ", is older than the one in use, of ");
-    lucid_buf_time(&text, x509_crl_this_update(kept) * 1000);
-    lucid_buf_str(&text, ": revocations are not taken back");
-    enum lucid_error error =
-        lucid_buf_ok(&text) ? lucid_refuse(why, LUCID_REFUSE_CONFLICT, "COLLATERAL_OLDER", "item",
-                                           "%.*s", (int)text.len, (const char *)text.data)
-                            : LUCID_RETRY_MEMORY;
-    lucid_buf_fini(&text);
-    return error;
-}
-
-enum lucid_error collateral_replaces(const struct collateral_item *item, struct lucid_span bytes,
-                                     struct lucid_span kept, struct lucid_why *why)
-{
-    struct x509_crl *list = NULL;
-    struct x509_crl *other = NULL;
-    if (!item->ordered) {
-        return LUCID_OK;
-    }
-    enum x509_status status = x509_crl_read(bytes, &list);
-    status = status == X509_IS_OK ? x509_crl_read(kept, &other) : status;
-    enum lucid_error error = status == X509_IS_NO_MEMORY ? LUCID_RETRY_MEMORY : LUCID_OK;
-    if (status == X509_IS_OK && x509_crl_is_older(list, other)) {
-        error = older_refuse(item, other, why);
-    }
-    x509_crl_free(list);
-    x509_crl_free(other);
     return error;
 }

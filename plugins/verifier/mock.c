@@ -4,11 +4,9 @@
 #include "plugins/verifier/jose.h"
 #include "plugins/verifier/scheme_x509.h"
 
-#define PRODUCT            "mock" /* there is one, for floors and references */
 #define EVIDENCE_BYTES_MAX ((size_t)32 * 1024)
 #define PAYLOAD_DEPTH_MAX  2
 #define DAY_S              86400
-#define SIGNATURES         (X509_ECDSA_SHA256 | X509_ECDSA_SHA384)
 
 /* What AR4SI calls them (draft-ietf-rats-ar4si 2.3.4). */
 enum {
@@ -118,7 +116,7 @@ static void claims_tell(struct scheme_job *job, struct claims *claims)
     const struct mock_quote *quote = &claims->quote;
     job->claims = claims;
     job->bound = lucid_span(quote->report_data, sizeof(quote->report_data));
-    job->product = PRODUCT;
+    job->product = MOCK_PRODUCT;
     job->measurements[0] = (struct scheme_measurement){
         .name = "launch",
         .alg = "sha384",
@@ -175,8 +173,8 @@ static size_t mock_needs(const struct scheme_job *job,
                          char ret[SCHEME_NEEDS_MAX][SCHEME_KEY_BYTES_MAX + 1])
 {
     (void)job;
-    memcpy(ret[0], "mock/root", sizeof("mock/root"));
-    memcpy(ret[1], "mock/crl", sizeof("mock/crl"));
+    memcpy(ret[0], MOCK_ROOT_KEY, sizeof(MOCK_ROOT_KEY));
+    memcpy(ret[1], MOCK_CRL_KEY, sizeof(MOCK_CRL_KEY));
     return 2;
 }
 
@@ -202,14 +200,14 @@ static enum x509_status path_read(const struct scheme_job *job, struct path *pat
                                   const char **ret_what)
 {
     const struct claims *claims = job->claims;
-    const struct appraisal_collateral *root = scheme_collateral(job, "mock/root");
+    const struct appraisal_collateral *root = scheme_collateral(job, MOCK_ROOT_KEY);
     enum x509_status status = X509_IS_OK;
     *ret_what = "x5c";
     for (size_t i = 0; i < claims->token.x5c_count && status == X509_IS_OK; i++) {
         status = x509_certs_read(claims->token.x5c[i], i == 0 ? &path->leaf : &path->between);
     }
     if (status == X509_IS_OK && root != NULL) {
-        *ret_what = "mock/root";
+        *ret_what = MOCK_ROOT_KEY;
         status = x509_certs_read(root->bytes, &path->anchors);
     }
     return status;
@@ -218,12 +216,13 @@ static enum x509_status path_read(const struct scheme_job *job, struct path *pat
 /* Reads and verifies. False: *ret says why. The caller closes the path either way. */
 static bool path_open(struct scheme_job *job, struct path *path, struct appraisal_result *ret)
 {
-    static const struct x509_rules rules = {.algorithms = SIGNATURES, .leaf_keys = X509_P256};
+    static const struct x509_rules rules = {.algorithms = MOCK_CERTIFICATE_ALGORITHMS,
+                                            .leaf_keys = X509_P256};
     const char *what = "";
     size_t anchor = 0;
     enum x509_status status = path_read(job, path, &what);
     if (status == X509_IS_OK && path->anchors.count == 0) {
-        scheme_say(ret, APPRAISAL_FAIL, "chain.no_anchor", "mock/root");
+        scheme_say(ret, APPRAISAL_FAIL, "chain.no_anchor", MOCK_ROOT_KEY);
         return false;
     }
     if (status == X509_IS_OK) {
@@ -292,7 +291,8 @@ static void crl_judge(struct scheme_job *job, const struct path *path, struct lu
     struct x509_crl *crl = NULL;
     enum x509_status status = x509_crl_read(bytes, &crl);
     if (status == X509_IS_OK) {
-        status = x509_crl_verify(crl, path->anchor, job->input->time_s, SIGNATURES);
+        status =
+            x509_crl_verify(crl, path->anchor, job->input->time_s, MOCK_CERTIFICATE_ALGORITHMS);
     }
     job->no_memory = job->no_memory || status == X509_IS_NO_MEMORY;
     const char *code = status == X509_IS_OK ? revoked_code(crl, path) : scheme_crl_code(status);
@@ -308,12 +308,12 @@ static void crl_judge(struct scheme_job *job, const struct path *path, struct lu
 
 static void mock_revocation(struct scheme_job *job, struct appraisal_result *ret)
 {
-    const struct appraisal_collateral *list = scheme_collateral(job, "mock/crl");
+    const struct appraisal_collateral *list = scheme_collateral(job, MOCK_CRL_KEY);
     if (list == NULL) {
         bool required = job->input->policy->require_crl;
         job->hardware = required ? HARDWARE_REFUSED : job->hardware;
         scheme_say(ret, required ? APPRAISAL_FAIL : APPRAISAL_SKIPPED, "revocation.no_crl", "%s",
-                   PRODUCT);
+                   MOCK_PRODUCT);
         return;
     }
     struct path path = {.anchor = NULL};
@@ -330,13 +330,13 @@ static void mock_tcb(struct scheme_job *job, struct appraisal_result *ret)
     const struct policy *policy = job->input->policy;
     uint64_t time_s = job->input->time_s;
     const struct policy_floor *floor =
-        policy_floor_find(policy, lucid_span_str("mock"), lucid_span_str(PRODUCT), time_s);
+        policy_floor_find(policy, lucid_span_str("mock"), lucid_span_str(MOCK_PRODUCT), time_s);
     bool in_force = floor != NULL;
     uint64_t least = in_force ? policy_floor_least(floor, "svn") : 0;
     job->hardware = job->hardware != 0 ? job->hardware : HARDWARE_WARNING;
     if (job->svn >= least) {
         scheme_say(ret, APPRAISAL_PASS, in_force ? "tcb.up_to_date" : "tcb.no_floor", "%s",
-                   PRODUCT);
+                   MOCK_PRODUCT);
         return;
     }
     /* A floor that was always there has no grace: there is nothing that it could begin with. */

@@ -21,7 +21,12 @@
 #define MOCK_HOST_DATA_BYTES   32
 #define MOCK_REPORT_DATA_BYTES 64
 #define MOCK_INSTANCE_BYTES    32
-#define MOCK_CLOCK_AHEAD_S_MAX 300 /* an iat further ahead is a warning */
+#define MOCK_CLOCK_AHEAD_S_MAX 300         /* an iat further ahead is a warning */
+#define MOCK_PRODUCT           "mock"      /* there is one, for floors and references */
+#define MOCK_ROOT_KEY          "mock/root" /* of the collateral: what the operator configured */
+#define MOCK_CRL_KEY           "mock/crl"
+/* Of its certificates and lists: x509.h. */
+#define MOCK_CERTIFICATE_ALGORITHMS (X509_ECDSA_SHA256 | X509_ECDSA_SHA384)
 
 struct mock_quote {
     uint64_t svn;

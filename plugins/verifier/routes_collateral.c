@@ -77,6 +77,28 @@ static enum lucid_error order_check(struct ask *ask, struct import *import, stru
     return lucid_category(error) == LUCID_CATEGORY_NOTE ? LUCID_OK : error;
 }
 
+/* By the rules of that kind of evidence. */
+static enum lucid_error item_check(const struct ask *ask, struct lucid_span type,
+                                   struct lucid_span product, struct lucid_span bytes,
+                                   uint64_t time_s, struct collateral_item *ret,
+                                   struct lucid_why *why)
+{
+    const struct verifier *verifier = verifier_of(ask);
+    const struct scheme *scheme = scheme_named(type);
+    if (scheme == &scheme_snp) {
+        return collateral_snp(bytes, product, verifier->test_roots, time_s, ret, why);
+    }
+    if (scheme == &scheme_mock && !verifier->allow_mock) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "COLLATERAL_REFUSED", "type",
+                            "this verifier takes no mock evidence");
+    }
+    if (scheme == &scheme_mock) {
+        return collateral_mock(bytes, product, verifier->mock_roots, time_s, ret, why);
+    }
+    return lucid_refuse(why, LUCID_REFUSE_INVALID, "EVIDENCE_TYPE_UNKNOWN", "type",
+                        "nothing is imported for this kind of evidence");
+}
+
 static enum lucid_error post(struct ask *ask, struct lucid_why *why)
 {
     static const char *const members[] = {"type", "product", "item", "test_time", NULL};
@@ -93,10 +115,6 @@ static enum lucid_error post(struct ask *ask, struct lucid_why *why)
     if (error == LUCID_OK) {
         error = ask_text(body, "", "type", true, APPRAISAL_NAME_BYTES_MAX, &type, why);
     }
-    if (error == LUCID_OK && scheme_named(type) != &scheme_snp) {
-        error = lucid_refuse(why, LUCID_REFUSE_INVALID, "EVIDENCE_TYPE_UNKNOWN", "type",
-                             "nothing is imported for this kind of evidence");
-    }
     if (error == LUCID_OK) {
         error = ask_text(body, "", "product", false, 32, &product, why);
     }
@@ -107,8 +125,7 @@ static enum lucid_error post(struct ask *ask, struct lucid_why *why)
         error = item_read(ask, body, &bytes, why);
     }
     if (error == LUCID_OK) {
-        error = collateral_snp(bytes, product, verifier_of(ask)->test_roots, time_s, &import->item,
-                               why);
+        error = item_check(ask, type, product, bytes, time_s, &import->item, why);
     }
     if (error == LUCID_OK) {
         error = order_check(ask, import, bytes, why);

@@ -143,7 +143,7 @@ static enum cli_exit verifier_import(struct cli *cli)
 }
 
 static const struct cli_option import_options[] = {
-    {"type", 'T', "TYPE", "kind of evidence that it is for (snp)"},
+    {"type", 'T', "TYPE", "kind of evidence that it is for: snp, mock (snp)"},
     {"product", 'p', "NAME", "Milan, Genoa or Turin, where the file does not say"},
     {"test-time", 0, "SECONDS", "judge it at that Unix time; test stores only"},
     {NULL, 0, NULL, NULL},
@@ -157,7 +157,8 @@ const struct cli_command command_verifier_import = {
     .text = "VCEK, VLEK or CRL of AMD, DER or PEM, one in each file. The service keeps what ends "
             "in a\n"
             "pinned root and is good now, and logs when it came. An appraisal uses the newest. A\n"
-            "revocation list older than the one in use is refused: revocations are not undone.\n",
+            "revocation list older than the one in use is refused: revocations are not undone.\n"
+            "Where mock is allowed, --type mock takes a revocation list of a mock's root.\n",
     .examples = "  lucid verifier import vcek.der\n"
                 "  lucid verifier import --product Milan milan.crl\n",
     .options = import_options,
