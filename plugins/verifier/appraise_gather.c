@@ -3,7 +3,9 @@
 #include <stdio.h>
 
 #include "plugins/verifier/appraise.h"
+#include "plugins/verifier/bundle.h"
 #include "plugins/verifier/gather.h"
+#include "plugins/verifier/mock.h"
 
 /* --- policy and references -------------------------------------------------------------------- */
 
@@ -113,7 +115,7 @@ static bool begins(struct lucid_span text, const char *with)
 static enum lucid_error anchor_find(const struct verifier *verifier, struct lucid_span key,
                                     struct lucid_span *ret)
 {
-    bool mock = lucid_span_is(key, "mock/root");
+    bool mock = lucid_span_is(key, MOCK_ROOT_KEY);
     bool test = begins(key, "snp/test-root/");
     if (!mock && !test) {
         return LUCID_NOTE_ABSENT;
@@ -231,6 +233,7 @@ enum lucid_error appraise_collateral(struct ask *ask, struct appraise *appraise,
 struct blobs {
     struct lucid_plugin_bytes *items;
     size_t count;
+    size_t bundle_bytes; /* what they take in a bundle */
     bool too_many;
 };
 
@@ -244,6 +247,7 @@ static void blob_add(struct blobs *blobs, struct lucid_span bytes)
             return;
         }
     }
+    blobs->bundle_bytes += bundle_blob_bytes(bytes.len);
     if (blobs->count == APPRAISE_BLOBS_MAX) {
         blobs->too_many = true;
         return;
@@ -281,6 +285,12 @@ enum lucid_error appraise_blobs(struct ask *ask, const struct appraise *appraise
         return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "TOO_MANY_BLOBS", "evidences",
                             "these evidences have more than %d different parts",
                             APPRAISE_BLOBS_MAX);
+    }
+    if (blobs.bundle_bytes > BUNDLE_BYTES_MAX - BUNDLE_REST_BYTES) {
+        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "TOO_MANY_BLOBS", "evidences",
+                            "with what they are appraised by they are too large for a bundle of "
+                            "%zu bytes",
+                            BUNDLE_BYTES_MAX);
     }
     *ret = blobs.items;
     *ret_count = blobs.count;

@@ -4,9 +4,6 @@
 #include "base/base64url.h"
 #include "plugins/verifier/canonical.h"
 
-#define BUNDLE_DEPTH_MAX  24
-#define BUNDLE_VALUES_MAX 65536
-
 static const char bundle_type[] = "lucid.attestation.bundle/v1";
 
 static enum lucid_error refuse(struct lucid_why *why, const char *param, const char *text)
@@ -16,13 +13,18 @@ static enum lucid_error refuse(struct lucid_why *why, const char *param, const c
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+size_t bundle_blob_bytes(size_t len)
+{
+    return lucid_base64_len(len) + sizeof(",\"sha256:\":\"\"}}") + 2 * LUCID_SHA256_BYTES;
+}
+
+/* start: where the bundle begins in out. */
 static enum lucid_error blobs_write(struct lucid_span record, record_blob_fn *blob, void *context,
-                                    struct lucid_arena *arena, struct lucid_buf *out,
+                                    struct lucid_arena *arena, size_t start, struct lucid_buf *out,
                                     struct lucid_why *why)
 {
     uint8_t(*digests)[LUCID_SHA256_BYTES];
     size_t count;
-    size_t start = out->len;
     enum lucid_error e = record_digests(record, arena, &digests, &count, why);
     for (size_t i = 0; e == LUCID_OK && i < count; i++) {
         struct lucid_span bytes;
@@ -30,8 +32,7 @@ static enum lucid_error blobs_write(struct lucid_span record, record_blob_fn *bl
         if (e != LUCID_OK) {
             break;
         }
-        if (lucid_base64_len(bytes.len) > BUNDLE_BYTES_MAX ||
-            out->len - start > BUNDLE_BYTES_MAX - lucid_base64_len(bytes.len)) {
+        if (bundle_blob_bytes(bytes.len) > BUNDLE_BYTES_MAX - (out->len - start)) {
             return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_BUNDLE", "blobs",
                                 "the bundle would be longer than %zu bytes", BUNDLE_BYTES_MAX);
         }
@@ -49,6 +50,7 @@ enum lucid_error bundle_write(struct lucid_span record, struct lucid_span ear,
                               record_blob_fn *blob, void *context, struct lucid_arena *arena,
                               struct lucid_buf *out, struct lucid_why *why)
 {
+    size_t start = out->len;
     lucid_buf_char(out, '{');
     lucid_json_member_cstr(out, "type", bundle_type);
     lucid_json_member(out, "record");
@@ -61,7 +63,9 @@ enum lucid_error bundle_write(struct lucid_span record, struct lucid_span ear,
         lucid_buf_span_put(out, members);
     }
     canonical_open(out, "blobs", '{');
-    enum lucid_error e = blobs_write(record, blob, context, arena, out, why);
+    enum lucid_error e = out->len - start <= BUNDLE_REST_BYTES
+                             ? blobs_write(record, blob, context, arena, start, out, why)
+                             : refuse(why, "record", "it and its proof are too long");
     lucid_buf_str(out, "}}");
     return e == LUCID_OK && !lucid_buf_ok(out) ? LUCID_RETRY_MEMORY : e;
 }
@@ -84,7 +88,7 @@ static enum lucid_error keys_read(const struct jcs_value *set, struct bundle *re
 {
     const struct jcs_value *keys = jcs_member(set, "keys");
     if (!is_type(keys, JCS_ARRAY) || jcs_count(keys) > RECORD_KEYS_MAX) {
-        return refuse(why, "keys", "it is to be a JWK set of at most 64 keys");
+        return refuse(why, "keys", "it is to be a JWK set of at most 256 keys");
     }
     const struct jcs_value *at = NULL;
     while ((at = jcs_next(keys, at)) != NULL) {
@@ -101,20 +105,9 @@ static enum lucid_error keys_read(const struct jcs_value *set, struct bundle *re
     return LUCID_OK;
 }
 
-enum lucid_error bundle_read(struct lucid_span text, struct lucid_arena *arena, struct bundle *ret,
-                             struct lucid_why *why)
+enum lucid_error bundle_read(const struct jcs_value *root, struct lucid_arena *arena,
+                             struct bundle *ret, struct lucid_why *why)
 {
-    static const struct jcs_limits limits = {.depth_max = BUNDLE_DEPTH_MAX,
-                                             .values_max = BUNDLE_VALUES_MAX};
-    const struct jcs_value *root;
-    if (text.len > BUNDLE_BYTES_MAX) {
-        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_BUNDLE", NULL,
-                            "the bundle is longer than %zu bytes", BUNDLE_BYTES_MAX);
-    }
-    enum lucid_error e = jcs_parse(text, &limits, arena, &root, why);
-    if (e != LUCID_OK) {
-        return e;
-    }
     const struct jcs_value *record = jcs_member(root, "record");
     const struct jcs_value *ear = jcs_member(root, "ear");
     const struct jcs_value *proof = jcs_member(root, "proof");

@@ -27,10 +27,11 @@
 #include "plugins/verifier/appraisal.h"
 #include "plugins/verifier/policy.h"
 
-#define BUNDLE_BYTES_MAX ((size_t)8 << 20)
-#define RECORD_BYTES_MAX ((size_t)60 * 1024)
-#define RECORD_VERSION   1
-#define RECORD_KEYS_MAX  64 /* keys that a bundle may bring, or a caller may trust */
+#define BUNDLE_BYTES_MAX  ((size_t)8 << 20)
+#define BUNDLE_REST_BYTES ((size_t)256 * 1024) /* of them for all but blobs */
+#define RECORD_BYTES_MAX  ((size_t)60 * 1024)
+#define RECORD_VERSION    1
+#define RECORD_KEYS_MAX   256 /* keys that a bundle may bring, or a caller may trust */
 
 /* Writes the record. ear: the token as it is served. */
 enum lucid_error record_write(const struct appraisal_input *input,
@@ -41,7 +42,8 @@ enum lucid_error record_write(const struct appraisal_input *input,
 typedef enum lucid_error record_blob_fn(void *context, const uint8_t digest[LUCID_SHA256_BYTES],
                                         struct lucid_span *ret);
 
-/* Makes the input of an appraisal from its record again; every blob's digest is checked.
+/* Makes the input of an appraisal from its record again; every blob's digest is checked. Reference
+ * sets are those that the policy names, lifetime and times what it and the store allow.
  * LUCID_REFUSE_INVALID (INVALID_RECORD): no such record; (INCOMPLETE_BUNDLE, param the digest): a
  * blob is missing or is not what the digest says. */
 enum lucid_error record_input(struct lucid_span record, record_blob_fn *blob, void *context,
@@ -52,6 +54,9 @@ enum lucid_error record_input(struct lucid_span record, record_blob_fn *blob, vo
 enum lucid_error record_digests(struct lucid_span record, struct lucid_arena *arena,
                                 uint8_t (**ret)[LUCID_SHA256_BYTES], size_t *ret_count,
                                 struct lucid_why *why) LUCID_WARN_UNUSED;
+
+/* What a blob of that length takes of BUNDLE_BYTES_MAX, at most. */
+size_t bundle_blob_bytes(size_t len);
 
 /* Writes the bundle of a record. keys: a JWK set (`{"keys":[…]}`); members: further members as JSON
  * text, `"proof":…,"checkpoint":…`, or empty. Errors: as record_digests and blob;
@@ -103,12 +108,16 @@ struct replay {
 enum lucid_error replay_bundle(struct lucid_span bundle, const struct replay_trust *trust,
                                struct lucid_arena *arena, struct replay *ret,
                                struct lucid_why *why) LUCID_WARN_UNUSED;
+/* The same of one that was parsed; how long it may be is then the caller's to say. */
+enum lucid_error replay_bundle_value(const struct jcs_value *bundle,
+                                     const struct replay_trust *trust, struct lucid_arena *arena,
+                                     struct replay *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 /* The same of a record with its token, blobs got from the store. */
 enum lucid_error replay_record(struct lucid_span record, struct lucid_span ear,
                                record_blob_fn *blob, void *context,
                                const struct replay_trust *trust, struct lucid_arena *arena,
                                struct replay *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
-/* {"outcome","recordId","rulesVersion",…,"mock","test",
+/* {"outcome","differs"?,"recordId","rulesVersion",…,"mock","test",
  * "differences":[{"pointer","recorded","replayed"}…]} with JSON pointers (RFC 6901). */
 void replay_write(const struct replay *replay, struct lucid_buf *out);
 

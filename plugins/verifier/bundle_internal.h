@@ -14,9 +14,9 @@ struct bundle {
     struct lucid_arena *arena; /* that bundle_blob decodes into */
 };
 
-/* *ret is zero-initialised; points into text and the arena. INVALID_BUNDLE, INVALID_JSON. */
-enum lucid_error bundle_read(struct lucid_span text, struct lucid_arena *arena, struct bundle *ret,
-                             struct lucid_why *why) LUCID_WARN_UNUSED;
+/* *ret is zero-initialised; points into root and the arena. INVALID_BUNDLE. */
+enum lucid_error bundle_read(const struct jcs_value *root, struct lucid_arena *arena,
+                             struct bundle *ret, struct lucid_why *why) LUCID_WARN_UNUSED;
 
 /* record_blob_fn; context: struct bundle. */
 enum lucid_error bundle_blob(void *context, const uint8_t digest[LUCID_SHA256_BYTES],

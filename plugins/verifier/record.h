@@ -72,6 +72,12 @@ enum lucid_error record_get(const struct record_getter *getter,
                             const uint8_t digest[LUCID_SHA256_BYTES],
                             struct lucid_span *ret) LUCID_WARN_UNUSED;
 
+/* What a record may say of its times: two only of a test store, whose test_time makes them two, and
+ * no longer a life than the policy gives. What it says beyond that is not taken, so that the replay
+ * differs. */
+void record_bound(bool test, const struct policy *policy, uint64_t time_s, uint64_t *received_s,
+                  uint64_t *lifetime_s);
+
 struct rules_input;
 struct rules_record;
 /* As record_input, of the record of an appraisal of claims (rules.h); verify is the caller's to

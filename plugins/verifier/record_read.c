@@ -162,6 +162,13 @@ enum lucid_error record_read(struct lucid_span text, struct lucid_arena *arena,
     return reading.error;
 }
 
+void record_bound(bool test, const struct policy *policy, uint64_t time_s, uint64_t *received_s,
+                  uint64_t *lifetime_s)
+{
+    *received_s = test ? *received_s : time_s;
+    *lifetime_s = *lifetime_s < policy->result_lifetime_s ? *lifetime_s : policy->result_lifetime_s;
+}
+
 /* --- an input again --------------------------------------------------------------------------- */
 
 static enum lucid_error incomplete(const struct record_getter *getter, const uint8_t *digest,
@@ -265,22 +272,24 @@ static enum lucid_error policy_get(const struct record_getter *getter, const str
     return e;
 }
 
+/* Those that the policy names, whatever the record says of them: one that was left out shows. */
 static enum lucid_error references_get(const struct record_getter *getter,
-                                       const struct record *record, struct appraisal_input *ret)
+                                       struct appraisal_input *ret)
 {
-    size_t count = record->reference_count;
+    const uint8_t(*ids)[LUCID_SHA256_BYTES] = ret->policy->references;
+    size_t count = ret->policy->reference_count;
     struct reference_set *sets = lucid_arena_zalloc(getter->arena, (count + 1) * sizeof(*sets));
     struct lucid_span *bytes = lucid_arena_zalloc(getter->arena, (count + 1) * sizeof(*bytes));
     if (sets == NULL || bytes == NULL) {
         return LUCID_RETRY_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
-        enum lucid_error e = record_get(getter, record->references[i], &bytes[i]);
+        enum lucid_error e = record_get(getter, ids[i], &bytes[i]);
         if (e == LUCID_OK) {
             e = reference_parse(bytes[i], getter->arena, &sets[i], getter->why);
         }
         if (e == LUCID_OK) {
-            e = id_check(getter, sets[i].id, record->references[i]);
+            e = id_check(getter, sets[i].id, ids[i]);
         }
         if (e != LUCID_OK) {
             return e;
@@ -333,9 +342,11 @@ enum lucid_error record_input(struct lucid_span text, record_blob_fn *blob, void
         e = policy_get(&getter, record, &input);
     }
     if (e == LUCID_OK) {
-        e = references_get(&getter, record, &input);
+        e = references_get(&getter, &input);
     }
     if (e == LUCID_OK) {
+        record_bound(record->test, input.policy, input.time_s, &input.received_s,
+                     &input.lifetime_s);
         *ret = input;
     }
     return e;

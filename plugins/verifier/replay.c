@@ -11,6 +11,9 @@
 #include "plugins/verifier/record.h"
 #include "plugins/verifier/rules.h"
 
+#define BUNDLE_DEPTH_MAX  24
+#define BUNDLE_VALUES_MAX 65536
+
 const char *replay_outcome_name(enum replay_outcome outcome)
 {
     switch (outcome) {
@@ -155,6 +158,12 @@ static enum replay_outcome outcome_find(const struct replay *replay, const struc
     return REPLAY_DIFFERS_TOKEN;
 }
 
+/* A record that would be too long was never written: it is another one, and that is all to say. */
+static enum lucid_error remade(enum lucid_error error)
+{
+    return error == LUCID_REFUSE_TOO_LARGE ? LUCID_OK : error;
+}
+
 static enum lucid_error evidence_appraise(struct lucid_span ear, const struct record_getter *getter,
                                           struct replay *ret)
 {
@@ -170,7 +179,7 @@ static enum lucid_error evidence_appraise(struct lucid_span ear, const struct re
     }
     if (e == LUCID_OK && ret->appraisal.appraised) {
         ret->claims = ret->appraisal.claims;
-        e = record_write(input, &ret->appraisal, ear, getter->arena, &ret->remade);
+        e = remade(record_write(input, &ret->appraisal, ear, getter->arena, &ret->remade));
     }
     return e;
 }
@@ -198,7 +207,7 @@ static enum lucid_error claims_appraise(struct lucid_span ear, const struct rule
     }
     if (e == LUCID_OK && made->appraised) {
         ret->claims = made->result;
-        e = rules_record_write(input, made, ear, getter->arena, &ret->remade, getter->why);
+        e = remade(rules_record_write(input, made, ear, getter->arena, &ret->remade, getter->why));
     }
     return e;
 }
@@ -308,14 +317,15 @@ enum lucid_error replay_record(struct lucid_span record, struct lucid_span ear,
     return run(record, ear, blob, context, trust, &none, arena, ret, why);
 }
 
-enum lucid_error replay_bundle(struct lucid_span text, const struct replay_trust *trust,
-                               struct lucid_arena *arena, struct replay *ret, struct lucid_why *why)
+enum lucid_error replay_bundle_value(const struct jcs_value *root, const struct replay_trust *trust,
+                                     struct lucid_arena *arena, struct replay *ret,
+                                     struct lucid_why *why)
 {
     struct bundle *bundle = lucid_arena_zalloc(arena, sizeof(*bundle));
     if (bundle == NULL) {
         return LUCID_RETRY_MEMORY;
     }
-    enum lucid_error e = bundle_read(text, arena, bundle, why);
+    enum lucid_error e = bundle_read(root, arena, bundle, why);
     if (e != LUCID_OK) {
         return e;
     }
@@ -325,4 +335,18 @@ enum lucid_error replay_bundle(struct lucid_span text, const struct replay_trust
         ret->proof = bundle->proof;
     }
     return e;
+}
+
+enum lucid_error replay_bundle(struct lucid_span text, const struct replay_trust *trust,
+                               struct lucid_arena *arena, struct replay *ret, struct lucid_why *why)
+{
+    static const struct jcs_limits limits = {.depth_max = BUNDLE_DEPTH_MAX,
+                                             .values_max = BUNDLE_VALUES_MAX};
+    const struct jcs_value *root;
+    if (text.len > BUNDLE_BYTES_MAX) {
+        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_BUNDLE", NULL,
+                            "the bundle is longer than %zu bytes", BUNDLE_BYTES_MAX);
+    }
+    enum lucid_error e = jcs_parse(text, &limits, arena, &root, why);
+    return e == LUCID_OK ? replay_bundle_value(root, trust, arena, ret, why) : e;
 }

@@ -163,6 +163,9 @@ void replay_write(const struct replay *replay, struct lucid_buf *out)
     lucid_arena_init(&arena, DIFF_ARENA_BYTES);
     lucid_buf_char(out, '{');
     lucid_json_member_cstr(out, "outcome", replay_outcome_name(replay->outcome));
+    if (replay->outcome != REPLAY_SAME && replay->outcome != REPLAY_UNKNOWN_KEY) {
+        lucid_json_member_cstr(out, "differs", replay_outcome_name(replay->outcome));
+    }
     lucid_json_member_hex(out, "recordId", replay->record_id, sizeof(replay->record_id));
     lucid_json_member_u64(out, "rulesVersion", replay->rules_version);
     lucid_json_member_u64(out, "ownRulesVersion", APPRAISAL_RULES_VERSION);

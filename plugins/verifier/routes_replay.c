@@ -39,30 +39,6 @@ static enum lucid_error logged_replay(struct ask *ask, struct lucid_span text,
                : error;
 }
 
-static enum lucid_error bundle_replay(struct ask *ask, const struct jcs_value *bundle,
-                                      const struct replay_trust *trust, struct replay *ret,
-                                      struct lucid_why *why)
-{
-    struct lucid_buf text;
-    if (jcs_type(bundle) != JCS_OBJECT) {
-        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_BUNDLE", "bundle",
-                            "it must be an object");
-    }
-    lucid_buf_init(&text, BUNDLE_BYTES_MAX);
-    jcs_write(bundle, &text);
-    struct lucid_span copy = lucid_buf_ok(&text)
-                                 ? lucid_arena_copy(&ask->arena, lucid_buf_span(&text))
-                                 : (struct lucid_span){0};
-    bool ok = lucid_buf_ok(&text);
-    lucid_buf_fini(&text);
-    if (!ok) {
-        return lucid_refuse(why, LUCID_REFUSE_TOO_LARGE, "INVALID_BUNDLE", "bundle",
-                            "it must have at most %zu bytes", BUNDLE_BYTES_MAX);
-    }
-    return copy.data != NULL ? replay_bundle(copy, trust, &ask->arena, ret, why)
-                             : LUCID_RETRY_MEMORY;
-}
-
 static enum lucid_error replay_with(struct ask *ask, struct replay *replay, struct lucid_why *why)
 {
     static const char *const members[] = {"bundle", "appraisalId", NULL};
@@ -97,7 +73,7 @@ static enum lucid_error replay_with(struct ask *ask, struct replay *replay, stru
         return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_REQUEST", "bundle",
                             "exactly one of bundle and appraisalId must be given");
     }
-    return bundle != NULL ? bundle_replay(ask, bundle, &trust, replay, why)
+    return bundle != NULL ? replay_bundle_value(bundle, &trust, &ask->arena, replay, why)
                           : logged_replay(ask, id, &trust, replay, why);
 }
 

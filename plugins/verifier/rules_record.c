@@ -149,6 +149,7 @@ enum lucid_error rules_record_input(const struct rules_record *record,
         e = record_get(getter, record->hardware_runtime, &input.hardware_runtime);
     }
     if (e == LUCID_OK) {
+        record_bound(input.test, input.policy, input.time_s, &input.received_s, &input.lifetime_s);
         *ret = input;
     }
     return e;

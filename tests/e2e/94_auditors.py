@@ -430,7 +430,12 @@ with case("a bundle that was changed differs, and it is said where"):
     code, out, err = offline(changed, "-k", jwks)
     equal((code, json.loads(out)["outcome"]), (4, "rules"), err)
     changed = copy.deepcopy(whole)
-    changed["record"]["received"] += 7200  # by then the environment's result is no longer good
+    changed["record"]["received"] += 7200  # only a test store's records have two times
+    report = replay(bundle=changed)
+    equal((report["outcome"], [item["pointer"] for item in report["differences"]]),
+          ("claims", ["/record/received"]))
+    changed = copy.deepcopy(whole)
+    changed["record"]["hardware"]["runtimeData"] = changed["record"]["policy"]
     problem(service.post("/v1/attestation/replay", {"bundle": changed}, token=service.token), 422,
             "INVALID_RECORD", "hardware")
     changed = copy.deepcopy(whole)

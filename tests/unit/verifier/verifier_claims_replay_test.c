@@ -228,6 +228,13 @@ static void test_replay(void **state)
     world.input.nonce = lucid_span_str("");
     world.input.received_s = KIT_TIME_S + 5;
     world_run(&world);
+    expect_replay(&world, REPLAY_DIFFERS_CLAIMS); /* two times, and of no test store */
+    world.input.test = true;
+    world.input.lifetime_s = 3601; /* the policy says 3600 */
+    world_run(&world);
+    expect_replay(&world, REPLAY_DIFFERS_CLAIMS);
+    world.input.lifetime_s = 3600;
+    world_run(&world);
     expect_replay(&world, REPLAY_SAME);
     assert_true(lucid_span_equal(world.replay->claims, world.appraisal->result));
     assert_true(lucid_span_equal(world.replay->remade, world.record));

@@ -1,6 +1,8 @@
 /* Records, bundles, and appraising again from them. */
 #include "verifier_world.h"
 
+#include <stdlib.h>
+
 #include "base/base64url.h"
 #include "base/jcs/jws.h"
 #include "plugins/verifier/jose.h"
@@ -215,6 +217,7 @@ static void test_same(void **state)
     replay_write(&replay, &out);
     lucid_buf_char(&out, '\0');
     assert_non_null(strstr((const char *)out.data, "\"outcome\":\"same\""));
+    assert_null(strstr((const char *)out.data, "\"differs\""));
     assert_non_null(strstr((const char *)out.data, "\"mock\":false,\"test\":false"));
     assert_non_null(strstr((const char *)out.data, "\"differences\":[]"));
     lucid_buf_fini(&out);
@@ -332,6 +335,51 @@ static void test_record_differs(void **state)
     lucid_buf_fini(&out);
 }
 
+static void incomplete(void);
+
+static void expect_difference(const struct replay *replay, const char *pointer)
+{
+    struct lucid_buf out = {0};
+    struct lucid_buf wanted = {0};
+    replay_write(replay, &out);
+    lucid_buf_char(&out, '\0');
+    lucid_buf_printf(&wanted, "{\"pointer\":\"%s\",", pointer);
+    lucid_buf_char(&wanted, '\0');
+    assert_non_null(strstr((const char *)out.data, (const char *)wanted.data));
+    lucid_buf_fini(&out);
+    lucid_buf_fini(&wanted);
+}
+
+/* Who runs the verifier signs what he likes: a record whose verdict came of less than its policy
+ * names, or of times and a lifetime that nobody has, is not the same. */
+static void test_record_of_other_input(void **state)
+{
+    (void)state;
+    struct replay replay;
+    world.input.reference_count = 0;
+    record_make();
+    assert_int_equal(replayed(&replay), REPLAY_DIFFERS_CLAIMS);
+    expect_difference(&replay, "/record/references/0");
+    hidden = reference_bytes;
+    incomplete();
+    hidden.len = 0;
+    world.input.reference_count = 1;
+
+    world.input.received_s = WORLD_NOW_S + 60; /* only a test store's test_time makes two of it */
+    record_make();
+    assert_int_equal(replayed(&replay), REPLAY_DIFFERS_CLAIMS);
+    expect_difference(&replay, "/record/received");
+    world.input.received_s = 0;
+
+    world.input.lifetime_s = 3601; /* the policy says 3600 */
+    record_make();
+    assert_int_equal(replayed(&replay), REPLAY_DIFFERS_CLAIMS);
+    expect_difference(&replay, "/record/lifetime");
+    world.input.lifetime_s = 60; /* the service's own setting, below it */
+    record_make();
+    assert_int_equal(replayed(&replay), REPLAY_SAME);
+}
+
 static void test_rules_differ(void **state)
 {
     (void)state;
@@ -340,6 +388,11 @@ static void test_rules_differ(void **state)
     record = edited(kept, "\"rulesVersion\":2", "\"rulesVersion\":3");
     assert_int_equal(replayed(&replay), REPLAY_DIFFERS_RULES);
     assert_int_equal(replay.rules_version, 3);
+    struct lucid_buf out = {0};
+    replay_write(&replay, &out);
+    lucid_buf_char(&out, '\0');
+    assert_non_null(strstr((const char *)out.data, "\"outcome\":\"rules\",\"differs\":\"rules\""));
+    lucid_buf_fini(&out);
     /* Even where our rules do not take what theirs did. */
     policy_bytes = lucid_span_str("{\"later\":true}");
     uint8_t hash[LUCID_SHA256_BYTES];
@@ -455,6 +508,78 @@ static void test_bundle_refusals(void **state)
     }
 }
 
+/* Every byte of a bundle changed once: refused, or it differs; or what is the same are the very
+ * claims, and only beside them the record says something else, which its entry then does not. */
+static void test_bundle_flipped(void **state)
+{
+    (void)state;
+    static const uint8_t masks[] = {0x01, 0x02, 0x20};
+    struct lucid_span bundle = bundle_make(jwks(0));
+    struct lucid_span claims = world.appraisal.claims;
+    uint8_t id[LUCID_SHA256_BYTES];
+    uint8_t *bytes = (uint8_t *)(uintptr_t)bundle.data;
+    size_t beside = 0;
+    lucid_sha256(record, id);
+    for (size_t i = 0; i < bundle.len * sizeof(masks); i++) {
+        struct lucid_arena arena;
+        struct replay replay;
+        uint8_t *at = &bytes[i / sizeof(masks)];
+        lucid_arena_init(&arena, (size_t)4 << 20);
+        memset(&world.why, 0, sizeof(world.why));
+        *at ^= masks[i % sizeof(masks)];
+        enum lucid_error e = replay_bundle(bundle, &trust, &arena, &replay, &world.why);
+        *at ^= masks[i % sizeof(masks)];
+        if (e == LUCID_OK && replay.outcome == REPLAY_SAME) {
+            assert_true(lucid_span_equal(replay.claims, claims));
+            beside += memcmp(replay.record_id, id, sizeof(id)) != 0;
+        } else if (e != LUCID_OK) {
+            assert_int_equal(lucid_category(e), LUCID_CATEGORY_REFUSE);
+            assert_non_null(world.why.code);
+        }
+        lucid_arena_fini(&arena);
+    }
+    print_message("# %zu of %zu changes are of what only the entry vouches for\n", beside,
+                  bundle.len * sizeof(masks));
+}
+
+/* What was written can be read: the limit is of the whole bundle. */
+static struct lucid_span filler;
+
+static enum lucid_error filled(void *context, const uint8_t digest[LUCID_SHA256_BYTES],
+                               struct lucid_span *ret)
+{
+    (void)context;
+    (void)digest;
+    *ret = filler;
+    return LUCID_OK;
+}
+
+static void test_bundle_length(void **state)
+{
+    (void)state;
+    size_t written = 0;
+    size_t refused = 0;
+    filler.data = calloc(1, 800000);
+    assert_non_null(filler.data);
+    for (filler.len = 784000; filler.len < 787000; filler.len += 100) {
+        struct lucid_buf out = {0};
+        struct lucid_arena arena;
+        lucid_arena_init(&arena, (size_t)1 << 20);
+        memset(&world.why, 0, sizeof(world.why));
+        enum lucid_error e =
+            bundle_write(record, ear, lucid_span_str(jwks(0)), lucid_span_str("\"x\":0"), filled,
+                         NULL, &arena, &out, &world.why);
+        assert_true(e == LUCID_OK || e == LUCID_REFUSE_TOO_LARGE);
+        assert_true(e != LUCID_OK || out.len <= BUNDLE_BYTES_MAX);
+        written += e == LUCID_OK;
+        refused += e != LUCID_OK;
+        lucid_arena_fini(&arena);
+        lucid_buf_fini(&out);
+    }
+    assert_true(written > 0 && refused > 0);
+    free((void *)(uintptr_t)filler.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,10 +589,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bundle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(test_record_differs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_record_of_other_input, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rules_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(test_token_differs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_incomplete, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bundle_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bundle_flipped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bundle_length, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
