@@ -120,6 +120,8 @@ with kit.case("list, show, bundle, replay, explain"):
     run("replay", "-f", vkey, made["appraisalId"], want=2)
     run("replay", "-R", made["appraisalId"], want=2)
     assert "mock" in run("explain", bundle).decode()
+    assert "record" not in made, made
+    equal(run("explain", keep("answer.json", made)), run("explain", bundle))
     run("replay", keep("no.json", b"{}"), want=1)
     run("show", "0" * 64, want=1)
 

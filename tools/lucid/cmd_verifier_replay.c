@@ -252,17 +252,34 @@ static enum cli_exit explain_text(struct cli *cli, struct lucid_span text)
     return code;
 }
 
-static enum cli_exit verifier_explain(struct cli *cli)
+static enum cli_exit explained_get(struct cli *cli, const char *id, struct lucid_buf *ret)
 {
     char path[REMOTE_PATH_BYTES_MAX];
-    struct lucid_buf text = {0};
-    enum cli_exit code;
-    if (is_id(cli->arguments[0])) {
-        (void)snprintf(path, sizeof(path), "/v1/attestation/appraisals/%s", cli->arguments[0]);
-        code = remote_get_text(cli, path, 3, &text);
-    } else {
-        code = verifier_file_read(cli, cli->arguments[0], &text);
+    (void)snprintf(path, sizeof(path), "/v1/attestation/appraisals/%s", id);
+    return remote_get_text(cli, path, 3, ret);
+}
+
+/* What `appraise --json` printed names an appraisal, and has no record: the service has it. */
+static enum cli_exit explained_read(struct cli *cli, const char *file, struct lucid_buf *ret)
+{
+    enum cli_exit code = verifier_file_read(cli, file, ret);
+    json_t *root = code == CLI_OK ? json_loadb((const char *)ret->data, ret->len, 0, NULL) : NULL;
+    const char *id = json_string_value(json_object_get(root, "appraisalId"));
+    if (id != NULL && is_id(id) && json_object_get(root, "record") == NULL) {
+        lucid_buf_fini(ret);
+        *ret = (struct lucid_buf){0};
+        code = explained_get(cli, id, ret);
     }
+    json_decref(root);
+    return code;
+}
+
+static enum cli_exit verifier_explain(struct cli *cli)
+{
+    struct lucid_buf text = {0};
+    const char *what = cli->arguments[0];
+    enum cli_exit code =
+        is_id(what) ? explained_get(cli, what, &text) : explained_read(cli, what, &text);
     if (code == CLI_OK) {
         code = explain_text(cli, lucid_buf_span(&text));
     }
@@ -275,8 +292,9 @@ const struct cli_command command_verifier_explain = {
     .name = "explain",
     .arguments = "FILE|ID",
     .summary = "say in words why an appraisal came out as it did",
-    .text = "Step by step, from what is recorded; nothing is appraised again. FILE is a bundle, or "
-            "a record.\n",
+    .text =
+        "Step by step, from what is recorded; nothing is appraised again. FILE is a bundle, a "
+        "record, or what `appraise --json` printed (then the service is asked for the record).\n",
     .examples = "  lucid verifier explain appraisal.bundle.json\n",
     .arguments_min = 1,
     .arguments_max = 1,
