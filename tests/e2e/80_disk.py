@@ -7,6 +7,7 @@ import resource
 import subprocess
 
 import kit
+import kit_attest
 from kit import case, equal
 from kit_receipts import Maker
 
@@ -114,6 +115,27 @@ with case("below the disk reserve: 507 before anything is written, readiness say
     equal(service.get("/readyz").status, 200)
     equal(service.submit(signer.seal(maker.body())).status, 201)
     service.stop()
+
+with case("an appraisal below the reserve: 507, and its challenge is good once there is room"):
+    agent = kit_attest.Agent()
+    service = kit_attest.Verifier(roots=(agent.root,), verifier_challenge_seconds=600)
+    made = service.attest(agent)
+    challenge = service.challenge()
+    runtime = kit_attest.runtime_data(challenge)
+    quote = [kit_attest.evidence_of("mock", agent.evidence(kit_attest.binding(runtime)))]
+    counts = service.ok("/v1/attestation/appraisals", token=service.token)["items"]
+    disk = os.statvfs(service.data)
+    service.restart(disk_reserve_bytes=min(disk.f_bavail * disk.f_frsize * 2, 1 << 46))
+    kit.problem(service.appraise(challenge, runtime, quote), *FULL)
+    equal(service.ok("/v1/attestation/appraisals", token=service.token)["items"], counts)
+    replayed = service.post("/v1/attestation/replay", {"appraisalId": made["appraisalId"]},
+                            token=service.token)
+    equal((replayed.status, replayed.json()["outcome"]), (200, "same"))
+    service.restart(disk_reserve_bytes=0)
+    equal(service.appraise(challenge, runtime, quote).status, 201)
+    kit.problem(service.appraise(challenge, runtime, quote), 409, "NONCE_USED", "sessionId")
+    service.stop()
+    agent.stop()
 
 # --- a disk that is really full -----------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import kit_schema
 from kit import LUCIDD, SLOW, case, equal, lucid, problem, run_lucid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-WORK = kit.scratch()
+WORK = kit.workshop()
 STAGE = os.path.join(WORK, "stage")
 MODULES = os.path.join(WORK, "modules")
 

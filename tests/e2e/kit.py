@@ -111,6 +111,13 @@ def scratch():
     return tempfile.mkdtemp(dir=_scratch)
 
 
+def workshop():
+    """The same for what is built and run there, which not every /tmp allows (noexec)."""
+    path = tempfile.mkdtemp(prefix="workshop-", dir=BUILD)
+    atexit.register(shutil.rmtree, path, True)
+    return path
+
+
 def environment(**more):
     """Ours without settings that would reach into the programs."""
     keep = {k: v for k, v in os.environ.items() if not k.startswith("LUCID")}
