@@ -196,7 +196,11 @@ lucid passport show $admin my-app --bundle >package.json
 appraisal=$(lucid verifier list $admin --json | grep -oE '"appraisalId": ?"[0-9a-f]{64}"' |
     grep -oE '[0-9a-f]{64}' | head -n 1)
 lucid verifier replay $admin $appraisal
-lucid verifier bundle $admin $appraisal >bundle.json
+for i in $(seq 100); do # until a head covers it
+    lucid verifier bundle $admin $appraisal >bundle.json
+    grep -q '"proof": *{' bundle.json && break
+    sleep 0.1
+done
 keys=$(lucid plugin list --json | grep -oE '"key": ?"[0-9a-f]{64}"' | grep -oE '[0-9a-f]{64}')
 kill -TERM $server
 wait $server
