@@ -104,7 +104,7 @@ def paragraph(text):
     lines = []
     for line in text.splitlines():
         # A sentence that ends inside of a line begins a new one, as mdoc wants it.
-        lines += re.split(r"(?<=[a-z)\]][.!?]) +(?=[A-Z(])", line.strip())
+        lines += re.split(r"(?<=[a-z0-9)\]][.!?]) +(?=[A-Z(])", line.strip())
     return "\n".join(text_line(line) for line in lines)
 
 
