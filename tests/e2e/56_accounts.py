@@ -677,8 +677,7 @@ else:
              service.data], stdout=subprocess.PIPE, stderr=terminal, timeout=60, check=True)
         os.close(terminal)
         equal(ended.stdout.decode(), journal)
-        said = os.read(master, 65536).decode()
-        os.close(master)
+        said = kit.terminal_read(master)
         assert f"{len(books.postings)} postings, event" in said and f" of {END}" in said, said
 
 if shutil.which("hledger") or os.environ.get("LUCID_PACKAGES") != "skip":

@@ -495,21 +495,27 @@ def run_lucid(*arguments, **more):
     return out
 
 
+def terminal_read(master):
+    """All that was written to a terminal, once its other end is closed; it may come in parts."""
+    seen = b""
+    try:
+        while more := os.read(master, 65536):
+            seen += more
+    except OSError:
+        pass
+    os.close(master)
+    return seen.replace(b"\r\n", b"\n").decode()
+
+
 def terminal(*arguments, env=None):
     """What a command that succeeds writes to a terminal."""
     master, slave = os.openpty()
     with subprocess.Popen([LUCID, *arguments], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
                           env=environment(**(env or {}))) as process:
         os.close(slave)
-        seen = b""
-        try:
-            while more := os.read(master, 65536):
-                seen += more
-        except OSError:  # the other end is closed
-            pass
+        seen = terminal_read(master)
         equal(process.wait(60 * SLOW), 0, seen)
-    os.close(master)
-    return seen.replace(b"\r\n", b"\n").decode()
+    return seen
 
 
 def problem(answer, status, code, param=None):
