@@ -282,6 +282,7 @@ class Kds(http.server.BaseHTTPRequestHandler):
     ZEN4C = ("/vcek/v1/Genoa/" + vector("snp/zen4c-v5-vcek.report.bin")[0x1A0:0x1E0].hex() +
              "?blSPL=10&teeSPL=00&snpSPL=27&ucodeSPL=27")
     FILES = {VCEK: "snp/milan-v2-vcek.vcek.der", "/vcek/v1/Milan/crl": "synthetic/crl-good.der",
+             "/vlek/v1/Milan/crl": "synthetic/crl-newer.der",
              TURIN: "snp/turin-v5-vcek.vcek.pem", ZEN4C: "snp/zen4c-v5-vcek.vcek.der"}
 
     def do_GET(self):  # pylint: disable=invalid-name
@@ -324,6 +325,12 @@ with kit.case("fetch: the certificate of a report, waiting as it is asked to"):
         equal(file.read(), vector("snp/milan-v2-vcek.vcek.der"))
     assert b"snp/vcek/Milan/" in run("fetch", report, "-p", "Milan", "--kds", KDS, "--import")
     run("fetch", "-p", "Genoa", "--crl", "--kds", KDS, want=1)
+    run("fetch", "-p", "Milan", "--crl", "--vlek", "--kds", KDS, "-o", folder)
+    equal(Kds.seen[-2:], ["/vlek/v1/Milan/crl"] * 2)
+    with open(os.path.join(folder, names[0]), "rb") as file:
+        equal(file.read(), vector("synthetic/crl-newer.der"))
+    for wrong in (("-p", "Milan", "--vlek"), (report, "-p", "Milan", "--crl", "--vlek")):
+        run("fetch", *wrong, "--kds", KDS, want=2)
     Kds.seen.clear()
     run("fetch", "-p", "Milan", "--crl", "--tries", "1", "--kds", KDS, "-o", folder, want=3)
 

@@ -114,6 +114,10 @@ static enum cli_exit wanted_read(struct cli *cli, struct wanted *ret)
         code = cli_fail(cli, CLI_USAGE, NULL, NULL,
                         "what for? a report, or --chip and --tcb, or --crl");
     }
+    if (code == CLI_OK && cli_flag(cli, "vlek") && (ret->has_chip || !cli_flag(cli, "crl"))) {
+        code = cli_fail(cli, CLI_USAGE, NULL, "vlek",
+                        "AMD gives VLEKs to operators alone: --vlek is for --crl by itself");
+    }
     if (code == CLI_OK && ret->product == SNP_UNKNOWN) {
         code = cli_fail(cli, CLI_USAGE, NULL, "product", "--product is missing");
     }
@@ -147,8 +151,8 @@ static bool vcek_url(const struct cli *cli, const struct wanted *wanted, char re
 
 static bool crl_url(const struct cli *cli, const struct wanted *wanted, char ret[URL_BYTES_MAX])
 {
-    int len = snprintf(ret, URL_BYTES_MAX, "%s/vcek/v1/%s/crl", base_of(cli),
-                       snp_product_name(wanted->product));
+    int len = snprintf(ret, URL_BYTES_MAX, "%s/%s/v1/%s/crl", base_of(cli),
+                       cli_flag(cli, "vlek") ? "vlek" : "vcek", snp_product_name(wanted->product));
     return len > 0 && len < URL_BYTES_MAX;
 }
 
@@ -281,6 +285,7 @@ static const struct cli_option fetch_options[] = {
     {"chip", 0, "HEX", "chip id, instead of a report"},
     {"tcb", 0, "HEX", "reported TCB, with --chip"},
     {"crl", 0, NULL, "also the product's revocation list"},
+    {"vlek", 0, NULL, "with --crl: from where the issuer of VLEKs says that it is"},
     {"import", 'i', NULL, "give it to the service (admin)"},
     {"out", 'o', "DIR", "keep files there (.; with --import none)"},
     {"kds", 0, "URL", "the key distribution service (" KDS_URL ")"},
@@ -298,7 +303,8 @@ const struct cli_command command_verifier_fetch = {
             "says.\n"
             "An appraisal never fetches anything; what it may use was imported before.\n",
     .examples = "  lucid verifier fetch report.bin --crl --import\n"
-                "  lucid verifier fetch --product Genoa --crl -o collateral\n",
+                "  lucid verifier fetch --product Genoa --crl -o collateral\n"
+                "  lucid verifier fetch --product Milan --crl --vlek --import\n",
     .options = fetch_options,
     .arguments_max = 1,
     .run = verifier_fetch,
