@@ -71,7 +71,9 @@ with kit.case("ear: both spellings, signed by a key of the JWK set"):
         equal(said["key"], header["kid"])
         claims = json.loads(payload)
         equal(said["profile"], claims["eat_profile"])
+        spki = bytes.fromhex("302a300506032b6570032100" + key)  # RFC 8410: what signs receipts
         equal(said["submods"], [{"submod": "cpu0", "status": "warning",
+                                 "attestedKey": kit_attest.b64url(spki),
                                  "vector": {"configuration": 3, "executables": 33,
                                             "hardware": 32}}])
     text = ear(draft, "-k", JWKS, json_out=False)

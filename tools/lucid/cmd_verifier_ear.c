@@ -139,8 +139,18 @@ static json_t *time_json(uint64_t time_s)
     return value;
 }
 
-static json_t *submod_json(const struct ear_submod *submod)
+/* The key that the evidence vouches for, as it stands there: base64url of its SPKI. */
+static const json_t *attested_key(const struct reading *reading, const char *submod)
 {
+    const json_t *mod = json_object_get(json_object_get(reading->claims, "submods"), submod);
+    const char *name = reading->ear.spelling == EAR_DRAFT_04 ? "ear_veraison_key_attestation"
+                                                             : "ear.veraison.key-attestation";
+    return json_object_get(json_object_get(mod, name), "akpub");
+}
+
+static json_t *submod_json(const struct reading *reading, const struct ear_submod *submod)
+{
+    json_t *name = text_json(submod->name);
     json_t *vector = json_object();
     for (unsigned i = 0; i < APPRAISAL_CATEGORIES; i++) {
         if (submod->vector[i] != 0) {
@@ -148,8 +158,10 @@ static json_t *submod_json(const struct ear_submod *submod)
                                 json_integer(submod->vector[i]));
         }
     }
-    return json_pack("{s:o, s:s, s:o}", "submod", text_json(submod->name), "status",
-                     appraisal_tier_name(submod->status), "vector", vector);
+    const char *text = json_string_value(name);
+    return json_pack("{s:o, s:s, s:o, s:O*}", "submod", name, "status",
+                     appraisal_tier_name(submod->status), "vector", vector, "attestedKey",
+                     text != NULL ? attested_key(reading, text) : NULL);
 }
 
 /* NULL: memory. */
@@ -160,7 +172,7 @@ static json_t *report_json(const struct cli *cli, const struct reading *reading)
     struct lucid_buf key = {0};
     json_t *submods = json_array();
     for (size_t i = 0; i < ear->submod_count; i++) {
-        json_array_append_new(submods, submod_json(&ear->submods[i]));
+        json_array_append_new(submods, submod_json(reading, &ear->submods[i]));
     }
     if (reading->is_signed) {
         thumbprint_text(&reading->signer, &key);
@@ -198,7 +210,7 @@ static json_t *vector_text(const json_t *vector)
 
 static void report_print(const struct cli *cli, json_t *report)
 {
-    static const char *const columns[] = {"submod", "status", "vector", NULL};
+    static const char *const columns[] = {"submod", "status", "vector", "attestedKey", NULL};
     size_t i;
     json_t *submod;
     if (cli->json) {
