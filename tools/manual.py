@@ -2,16 +2,19 @@
 """Manual pages, the example configuration and the shell completion, made from what the programs say
 about themselves, so that they cannot say anything else.
 
-usage: manual.py page TEMPLATE VERSION OUT LUCIDD LUCID WITNESS AGENT
-       manual.py config LUCIDD OUT
-       manual.py completion TEMPLATE LUCIDD LUCID WITNESS AGENT OUT
+usage: manual.py page TEMPLATE VERSION OUT LUCIDD LUCID WITNESS AGENT MODULE...
+       manual.py config LUCIDD OUT MODULE...
+       manual.py completion TEMPLATE LUCIDD LUCID WITNESS AGENT OUT MODULE...
 
-A template is mdoc (or bash) with lines @NAME@ that are replaced: @OPTIONS@ @KEYS@ @COMMANDS@."""
+A template is mdoc (or bash) with lines @NAME@ that are replaced: @OPTIONS@ @KEYS@ @COMMANDS@
+@PLUGINS@. A MODULE is a plugin's, DIR/NAME.so: the service says what its settings are."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 
 DATA = "/var/lib/lucid/log"  # what the package's unit serves
@@ -26,16 +29,38 @@ def said(*command):
 # --- what the programs say -----------------------------------------------------------------------
 
 
-def keys(lucidd):
-    """[(key, help, default)] of the service's configuration."""
-    text = said(lucidd, "--help")
-    found = re.findall(r"^  --([a-z0-9.-]+)  +(\S.*)$", text, re.M)
-    assert found, "lucidd --help has no keys"
+def keys_listed(text, prefix=""):
+    """[(key, help, default)] of a list in the service's help; prefix: of all their flags."""
     listed = []
-    for name, rest in found:
+    for name, rest in re.findall(rf"^  --{prefix}([a-z0-9.-]+)  +(\S.*)$", text, re.M):
         match = re.fullmatch(r"(.*?)(?: \[([^\]]*)\])?", rest)
         listed.append((name.replace("-", "_"), match.group(1), match.group(2) or ""))
+    assert listed, "lucidd --help has no keys"
     return listed
+
+
+def keys(lucidd):
+    """[(key, help, default)] of the service's configuration."""
+    return keys_listed(said(lucidd, "--help"))
+
+
+def plugins(lucidd, modules):
+    """[(name, summary, [(key, help, default)])] of plugins and their settings."""
+    if not modules:
+        return []
+    names = [os.path.basename(module).removesuffix(".so") for module in modules]
+    with tempfile.TemporaryDirectory() as folder:  # nobody else may write it: lucidd looks
+        for name, module in zip(names, modules):
+            shutil.copyfile(module, os.path.join(folder, name + ".so"))
+            os.chmod(os.path.join(folder, name + ".so"), 0o600)
+        text = said(lucidd, "--plugins", ",".join(names), "--plugins-dir", folder, "--help")
+    parts = re.split(r"^The plugin (\S+) \S+: (.*)$", text, flags=re.M)[1:]
+    found = [(parts[i], parts[i + 1],
+              [(f"{parts[i]}.{key}", *rest) for key, *rest in
+               keys_listed(parts[i + 2], parts[i].replace("_", "-") + "-")])
+             for i in range(0, len(parts), 3)]
+    assert [name for name, _, _ in found] == names, found
+    return found
 
 
 def commands(lucid):
@@ -134,24 +159,32 @@ def commands_page(lucid):
     return {"COMMANDS": "\n".join(lines), "OPTIONS": "\n".join(option_items(everywhere))}
 
 
-def keys_page(lucidd):
+def key_items(listed):
     lines = [".Bl -tag -width Ds"]
-    for name, text, default in keys(lucidd):
+    for name, text, default in listed:
         lines += [f".It Ic {name}", paragraph(text[0].upper() + text[1:] + ".")]
         lines += [f"Default: {text_line(default)}." if default else "Default: empty."]
-    return {"KEYS": "\n".join(lines + [".El"])}
+    return lines + [".El"]
+
+
+def keys_page(lucidd, modules):
+    lines = []
+    for name, summary, listed in plugins(lucidd, modules):
+        lines += [".Ss The plugin " + name, paragraph(summary[0].upper() + summary[1:] + "."),
+                  *key_items(listed)]
+    return {"KEYS": "\n".join(key_items(keys(lucidd))), "PLUGINS": "\n".join(lines)}
 
 
 def options_page(program):
     return {"OPTIONS": "\n".join(option_items(options(said(program, "--help"))))}
 
 
-def page(template, version, out, lucidd, lucid, witness, agent):
+def page(template, version, out, lucidd, lucid, witness, agent, *modules):
     with open(template, encoding="utf-8") as file:
         text = file.read()
     name = os.path.basename(template)
     made = {"lucid.1.in": lambda: commands_page(lucid), "lucidd.8.in": lambda: {},
-            "lucidd.conf.5.in": lambda: keys_page(lucidd),
+            "lucidd.conf.5.in": lambda: keys_page(lucidd, modules),
             "lucid-witness.8.in": lambda: options_page(witness),
             "lucid-mock-agent.1.in": lambda: options_page(agent)}[name]()
     text = fill(text, {"VERSION": version, **made})
@@ -163,6 +196,8 @@ def wrapped(text):
     lines, literal = [], False
     for line in text.split("\n"):
         literal = (literal or line.startswith(".Bd")) and not line.startswith(".Ed")
+        if not literal and line[:1] != ".":  # what mandoc makes of it, and counts
+            line = re.sub(r"[^\0-\x7f]", lambda match: f"\\[u{ord(match.group()):04X}]", line)
         if literal or line[:1] == "." or len(line.encode()) <= 80:
             lines.append(line)
         else:
@@ -188,14 +223,23 @@ def write(out, text):
 # --- the other forms -----------------------------------------------------------------------------
 
 
-def config(lucidd, out):
+def config_lines(listed):
+    lines = []
+    for name, text, default in listed:
+        lines += ["# " + text[0].upper() + text[1:] + "."]
+        lines += [f"data = {DATA}" if name == "data" else f"#{name} = {default}".rstrip(), ""]
+    return lines
+
+
+def config(lucidd, out, *modules):
     lines = ["# Configuration of lucidd; lucidd.conf(5) explains it. Each key is also a flag",
              "# (--epoch-receipts-max) and an environment variable (LUCID_EPOCH_RECEIPTS_MAX),",
              "# which win over this file. `lucidd --config FILE --check` judges it. Lines that are",
-             "# commented out show the defaults.", ""]
-    for name, text, default in keys(lucidd):
-        lines += ["# " + text[0].upper() + text[1:] + "."]
-        lines += [f"data = {DATA}" if name == "data" else f"#{name} = {default}".rstrip(), ""]
+             "# commented out show the defaults.", "", *config_lines(keys(lucidd))]
+    for name, summary, listed in plugins(lucidd, modules):
+        lines += [f"# --- The plugin {name}: {summary}.",
+                  f"# These keys are known while `plugins` above names {name}.", "",
+                  *config_lines(listed)]
     write(out, "\n".join(lines[:-1]) + "\n")
 
 
@@ -204,7 +248,7 @@ def option_names(program):
                     for _, name, argument, _ in options(said(program, "--help")))
 
 
-def completion(template, lucidd, lucid, witness, agent, out):
+def completion(template, lucidd, lucid, witness, agent, out, *modules):
     listed = all_commands(lucid)
     rows = []
     for command in listed:
@@ -217,7 +261,9 @@ def completion(template, lucidd, lucid, witness, agent, out):
         groups.setdefault(first, []).extend([rest] if rest else [])
     verbs = [f"        {first}) verbs='{' '.join(rest)}' ;;"
              for first, rest in groups.items() if rest]
-    service = [f"--{name.replace('_', '-')}=" for name, _, _ in keys(lucidd)]
+    named = keys(lucidd) + [(name.replace(".", "_"), *rest)
+                            for _, _, listed in plugins(lucidd, modules) for name, *rest in listed]
+    service = [f"--{name.replace('_', '-')}=" for name, _, _ in named]
     service += ["--config=", "--check", "--print-config", "--version", "--help"]
     with open(template, encoding="utf-8") as file:
         text = file.read()
@@ -227,11 +273,11 @@ def completion(template, lucidd, lucid, witness, agent, out):
 
 
 def main(arguments):
-    if len(arguments) == 8 and arguments[0] == "page":
+    if len(arguments) >= 8 and arguments[0] == "page":
         page(*arguments[1:])
-    elif len(arguments) == 3 and arguments[0] == "config":
+    elif len(arguments) >= 3 and arguments[0] == "config":
         config(*arguments[1:])
-    elif len(arguments) == 7 and arguments[0] == "completion":
+    elif len(arguments) >= 7 and arguments[0] == "completion":
         completion(*arguments[1:])
     else:
         sys.exit(__doc__)

@@ -47,6 +47,10 @@ def printed(*arguments, **env):
 
 commands = manual.all_commands(kit.LUCID)
 keys = manual.keys(kit.LUCIDD)
+MODULES = [os.path.join(kit.BUILD, "plugins", name + ".so") for name in ("verifier", "passport")]
+WITH = ("--plugins", "verifier,passport", "--plugins-dir", os.path.dirname(MODULES[0]))
+plugins = manual.plugins(kit.LUCIDD, MODULES)
+plugin_keys = [key for _, _, listed in plugins for key in listed]
 
 with case("the help texts are read whole: every --option in them, every command"):
     out = kit.run_lucid("help").decode()
@@ -59,6 +63,9 @@ with case("the help texts are read whole: every --option in them, every command"
         for short, name, _, about in command.options:
             assert about, f"{command.name} --{name} says nothing"
     equal([name for name, _, _ in keys], list(printed()), "keys of --help and --print-config")
+    equal([name for name, _, _ in keys + plugin_keys], list(printed(*WITH)), "with the plugins")
+    equal({name: default for name, _, default in plugin_keys},
+          {name: text for name, text in printed(*WITH).items() if name not in printed()})
 
 with case("the pages name every command, option and key"):
     page = read("lucid.1")
@@ -66,7 +73,7 @@ with case("the pages name every command, option and key"):
         section = page.split(f"\n.Ss {command.name}\n")[1].split("\n.Ss ")[0]
         for _, name, _, _ in command.options:
             assert f"Fl Fl {name}" in section, f"{command.name} --{name}"
-    for name, _, default in keys:
+    for name, _, default in keys + plugin_keys:
         section = read("lucidd.conf.5").split(f"\n.It Ic {name}\n")[1].split("\n.It ")[0]
         assert default in section, name
 
@@ -119,14 +126,17 @@ else:
 with case("the example configuration: every key, with its default"):
     text = read("lucidd.conf")
     assignments = re.findall(r"^#?([a-z][a-z0-9_.]*) =(?: (.*))?$", text, re.M)
-    equal([name for name, _ in assignments], [name for name, _, _ in keys])
+    equal([name for name, _ in assignments], [name for name, _, _ in keys + plugin_keys])
     whole = os.path.join(kit.scratch(), "whole.conf")
     with open(whole, "w", encoding="utf-8") as file:
         file.write(re.sub(r"^#([a-z][a-z0-9_.]*) =", r"\1 =", text, flags=re.M))
     want = {**printed(), "data": "/var/lib/lucid/log"}
     equal(printed("--config", os.path.join(MADE, "lucidd.conf")), want)
-    equal(printed("--config", whole), want)
-    for name, about, _ in keys:
+    equal(printed("--config", whole, *WITH), {**printed(*WITH), **want, "plugins": WITH[1],
+                                              "plugins_dir": WITH[3]})
+    with open(whole, "w", encoding="utf-8") as file:  # what follows is about the service alone
+        file.write(re.sub(r"^#([a-z][a-z0-9_]*) =", r"\1 =", text, flags=re.M))
+    for name, about, _ in keys + plugin_keys:
         assert f"# {about[0].upper()}{about[1:]}." in text, name
 
 with case("--print-config gives the same configuration again; file < environment < flags"):
@@ -207,7 +217,8 @@ with case("completion offers every command, verb, option and key"):
     equal(complete("lucidd", "--epoch-r"), ["--epoch-receipts-max="])
     equal({o.rstrip("=") for o in complete("lucidd", "--")} - {
         "--config", "--check", "--print-config", "--version", "--help"},
-          {"--" + name.replace("_", "-") for name, _, _ in keys})
+          {"--" + name.replace("_", "-") for name, _, _ in keys} |
+          {"--" + name.replace("_", "-").replace(".", "-") for name, _, _ in plugin_keys})
     assert {"--key=", "--state=", "--logs=", "--listen="} <= set(complete("lucid-witness", "--"))
     assert {"--key-dir=", "--listen=", "--debug"} <= set(complete("lucid-mock-agent", "--"))
 
