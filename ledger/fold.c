@@ -101,7 +101,8 @@ enum lucid_error ledger_fold_event(struct ledger *ledger, const struct ledger_ty
 
 struct fold_job {
     struct ledger *ledger;
-    uint32_t stale; /* bit per use */
+    uint32_t stale;    /* bit per use */
+    const char *newer; /* whose fold is of a newer program */
     bool tree;
     uint64_t next;   /* sequence */
     uint64_t leaves; /* with an entry before next */
@@ -119,11 +120,11 @@ static enum lucid_error row_put(struct ledger *ledger, const char *name, uint32_
 }
 
 /* Whether a row says that this fold is complete and of that version; newer ones are refused. */
-static enum lucid_error row_check(struct ledger *ledger, struct store_view *view, const char *name,
+static enum lucid_error row_check(struct fold_job *job, struct store_view *view, const char *name,
                                   uint32_t version, bool *ret_current)
 {
     struct lucid_span row;
-    enum lucid_error error = store_get(view, ledger->folds_table, lucid_span_str(name), &row);
+    enum lucid_error error = store_get(view, job->ledger->folds_table, lucid_span_str(name), &row);
     if (error == LUCID_NOTE_ABSENT) {
         *ret_current = false;
         return LUCID_OK;
@@ -136,6 +137,7 @@ static enum lucid_error row_check(struct ledger *ledger, struct store_view *view
     }
     uint32_t stored = lucid_get_be32(row.data);
     if (stored > version) {
+        job->newer = name;
         return LUCID_FATAL_NEWER;
     }
     *ret_current = stored == version && row.data[4] == 1;
@@ -147,11 +149,11 @@ static enum lucid_error stale_find(struct fold_job *job, struct store_view *view
     struct ledger *ledger = job->ledger;
     bool current = false;
     enum lucid_error error =
-        row_check(ledger, view, LEDGER_TREE_FOLD, LEDGER_TREE_FOLD_VERSION, &current);
+        row_check(job, view, LEDGER_TREE_FOLD, LEDGER_TREE_FOLD_VERSION, &current);
     job->tree = !current;
     for (uint32_t u = 0; error == LUCID_OK && u < ledger->use_count; u++) {
         const struct ledger_kind *kind = ledger->uses[u].kind;
-        error = row_check(ledger, view, kind->name, kind->fold_version, &current);
+        error = row_check(job, view, kind->name, kind->fold_version, &current);
         job->stale |= current ? 0 : (uint32_t)1 << u;
         /* Leaves that were logged while the kind was not known have no tags of its making. */
         job->tree |= !current && kind->id_tag != NULL;
@@ -376,9 +378,10 @@ enum lucid_error ledger_fold_all(struct ledger *ledger, struct lucid_why *why)
         error = job_run(&job, view, events);
     }
     store_view_close(view);
-    if (error == LUCID_FATAL_NEWER) {
+    if (error == LUCID_FATAL_NEWER && job.newer != NULL) {
         return lucid_refuse(why, error, "STORE_NEWER", NULL,
-                            "the tables were folded by a newer program");
+                            "the tables of %s were folded by a newer program, or plugin",
+                            job.newer);
     }
     return error == LUCID_OK ? LUCID_OK
                              : lucid_refuse(why, error, "FOLD_FAILED", NULL,

@@ -2,6 +2,7 @@
  * that is broken is noted here and judged by kind.c when the verb returns: whatever the plugin made
  * of the refused call, nothing of it is written. */
 #include "base/assert.h"
+#include "base/sha256.h"
 #include "plugins/host/kind_internal.h"
 
 static _Thread_local struct lucid_plugin_txn *running;
@@ -143,6 +144,19 @@ static bool draft_copy(struct lucid_plugin_txn *txn, const struct lucid_plugin_d
     return ok;
 }
 
+/* Whether an entry names the plugin's key of now: what it logs as signed by another, or with no
+ * signature at all (zeros), would stand there for ever. */
+static bool entry_is_own(const struct lucid_plugin_txn *txn, const uint8_t *entry)
+{
+    const struct ledger_ed25519_key *key = txn->kind->plugin->key;
+    uint8_t hash[LUCID_SHA256_BYTES];
+    if (key == NULL) {
+        return false;
+    }
+    lucid_sha256(lucid_span(key->public_key, sizeof(key->public_key)), hash);
+    return memcmp(entry + LUCID_SHA256_BYTES, hash, sizeof(hash)) == 0;
+}
+
 static enum lucid_plugin_result txn_draft(struct lucid_plugin_txn *txn,
                                           const struct lucid_plugin_draft *draft,
                                           struct lucid_plugin_event *ret)
@@ -160,6 +174,13 @@ static enum lucid_plugin_result txn_draft(struct lucid_plugin_txn *txn,
     if (draft->payload.len > LUCID_PLUGIN_PAYLOAD_BYTES_MAX ||
         draft->body.len > LUCID_PLUGIN_BODY_BYTES_MAX) {
         return rule_broken(txn, "an event whose payload or body is too large");
+    }
+    if ((draft->payload.data == NULL && draft->payload.len > 0) ||
+        (draft->body.data == NULL && draft->body.len > 0)) {
+        return rule_broken(txn, "an event of bytes that are nowhere");
+    }
+    if (draft->entry != NULL && !entry_is_own(txn, draft->entry)) {
+        return rule_broken(txn, "an entry that was not made with the plugin's key");
     }
     if (txn->drafts == LUCID_PLUGIN_DRAFTS_MAX) {
         txn->limit = true;

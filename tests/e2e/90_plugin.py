@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 
 import kit
 import kit_schema
@@ -73,6 +74,18 @@ with case("the example is built out of tree, with pkg-config and with a folder")
                      PKG_CONFIG_PATH=PC).strip()
     assert plugin_dir.endswith("/lucid/plugins"), plugin_dir
     equal(run("pkg-config", "--variable=abi", "lucid-plugin", PKG_CONFIG_PATH=PC), "1\n")
+
+with case("the header stands alone, in C and in C++"):
+    flags = run("pkg-config", "--cflags", "lucid-plugin", PKG_CONFIG_PATH=PC,
+                PKG_CONFIG_SYSROOT_DIR=STAGE).split()
+    alone = os.path.join(WORK, "alone.c")
+    with open(alone, "w", encoding="ascii") as file:
+        file.write("#include <lucid/plugin.h>\nint main(void) { return LUCID_PLUGIN_ABI != 1; }\n")
+    for compiler, language, standard in (("cc", "c", "c11"), ("cc", "c", "c17"),
+                                         ("c++", "c++", "c++11"), ("c++", "c++", "c++17")):
+        if shutil.which(compiler):
+            run(compiler, "-x", language, "-std=" + standard, "-pedantic", "-Wall", "-Wextra",
+                "-Werror", *flags, "-fsyntax-only", alone)
 
 service = kit.Service(start=False, plugins="notes", plugins_dir=MODULES, notes_bytes_max=40)
 KEY = os.path.join(service.data, "plugin-notes.key")
@@ -306,6 +319,7 @@ with case("a decide that breaks rules or budgets is refused, and nothing of it i
     problem(post("flood", 503), 503, "PLUGIN_LIMIT")
     problem(post("put", 500), 500, "PLUGIN_FAULT")
     problem(post("other", 500), 500, "PLUGIN_FAULT")
+    problem(post("entry", 500), 500, "PLUGIN_FAULT")
     equal(logged(), 1)
     for _ in range(2):
         assert "lucid_rogue_half" not in service.get("/metrics").body.decode()
@@ -356,5 +370,47 @@ with case("an apply that writes where it may not ends the service; the event was
     equal((report["damage"], report["undecided"]), (0, 1))
     assert report["findings"][0]["text"].startswith(
         "the kind notes is a plugin's that the service did not run with last"), report
+
+FOLD = rogue("fold")
+shutil.copy(os.path.join(MODULES, "notes.so"), FOLD)
+
+with case("a raised fold version: folded anew; killed in the middle it begins again"):
+    service.start()
+    for _ in range(36):
+        post("many", 201)
+    count = logged()
+    assert count > 2000, count  # more than are folded in one commit
+    service.stop()
+    for seen in (None, b"folded 2000 of"):
+        with subprocess.Popen([LUCIDD, "--data", service.data, "--listen", "127.0.0.1:0",
+                               "--plugins", "rogue", "--plugins-dir", FOLD],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              env=kit.environment()) as process:
+            if seen is None:
+                time.sleep(0.5)
+            else:
+                assert any(seen in line for line in process.stderr), "the first part"
+            process.kill()
+    # What a newer one has begun is nothing that the older one goes on with.
+    kit.refuses_to_start(service.data, "the tables of rogue were folded by a newer program",
+                         "--plugins", "rogue", "--plugins-dir", PLAIN)
+    ALL = ("--plugins", "rogue,notes", "--plugins-dir", FOLD)
+    status, out, err = lucid("log", "fsck", "--data", service.data, "--json", *ALL)
+    report = json.loads(out)
+    equal((status, report["damage"], report["undecided"]), (4, 0, 2), repr(report))
+    rested = json.loads(lucid("log", "replay", "--data", service.data, "--check", "--json",
+                              *ALL)[1])
+    equal((rested["equal"], rested["resting_kinds"]), (False, "notes, rogue"))
+    service.settings = {"plugins": "rogue,notes", "plugins_dir": FOLD}
+    service.start(seconds=60)
+    equal(logged(), count)
+    post("fine", 201)
+    service.stop()
+    report = json.loads(run_lucid("log", "fsck", "--data", service.data, "--json", *ALL))
+    equal((report["verdict"], report["undecided"]), ("ok", 0))
+    replayed = json.loads(run_lucid("log", "replay", "--data", service.data, "--check", "--json",
+                                    *ALL))
+    equal([part["rows"] for part in replayed["parts"] if part["part"] == "table rogue.rows"],
+          [count + 1])
 
 kit.done()

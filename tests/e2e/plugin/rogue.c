@@ -33,6 +33,12 @@
 #define EXPORTED const struct lucid_plugin lucid_plugin
 #endif
 
+#ifdef ROGUE_FOLD
+#define FOLD 2 /* other rows, and slowly, so that somebody can be killed meanwhile */
+#else
+#define FOLD 1
+#endif
+
 struct asked {
     struct lucid_plugin_bytes mode;
 };
@@ -82,6 +88,15 @@ static enum lucid_plugin_result decide(void *self, const struct lucid_plugin_hos
             (void)draft(host, txn, asked->mode);
         }
     }
+    for (int i = 0; mode_is(asked->mode, "many") && i < LUCID_PLUGIN_DRAFTS_MAX - 1; i++) {
+        (void)draft(host, txn, asked->mode);
+    }
+    if (mode_is(asked->mode, "entry")) { /* not what host->entry has made */
+        static const uint8_t entry[LUCID_PLUGIN_ENTRY_BYTES];
+        const struct lucid_plugin_draft event = {
+            .type = TYPE, .payload = asked->mode, .entry = entry};
+        (void)host->txn_draft(txn, &event, NULL);
+    }
     if (mode_is(asked->mode, "slow")) {
         spin_ms(120);
     }
@@ -102,6 +117,16 @@ static enum lucid_plugin_result apply(const struct lucid_plugin_host *host,
     const struct lucid_plugin_bytes key = {.data = (const uint8_t *)"k", .len = 1};
     /* Index 1 is a table of whoever comes next in the store. */
     unsigned table = mode_is(event->payload, "table") ? 1 : 0;
+    if (FOLD == 2) {
+        const struct timespec pause = {.tv_nsec = 500000};
+        uint8_t number[8];
+        for (unsigned i = 0; i < sizeof(number); i++) {
+            number[i] = (uint8_t)(event->sequence >> (56 - 8 * i));
+        }
+        (void)nanosleep(&pause, NULL);
+        (void)host->txn_put(txn, table, (struct lucid_plugin_bytes){number, sizeof(number)}, key);
+        return LUCID_PLUGIN_OK;
+    }
     (void)host->txn_put(txn, table, key, event->payload);
     return LUCID_PLUGIN_OK;
 }
@@ -170,7 +195,7 @@ static const struct lucid_plugin_event_type types[] = {{.name = TYPE, .version =
 static const char *const tables[] = {"rows", NULL};
 static const struct lucid_plugin_kind kinds[] = {
     {.name = KIND,
-     .fold_version = 1,
+     .fold_version = FOLD,
      .types = types,
      .tables = tables,
      .decide = decide,
