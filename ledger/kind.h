@@ -194,6 +194,8 @@ const struct ledger_kind *ledger_txn_kind_find(struct ledger_txn *txn, const cha
 /* How deep a reaction runs: 0 for a command's own events. What it drafts at
  * LEDGER_REACT_DEPTH_MAX is an assertion. react only. */
 unsigned ledger_txn_depth(const struct ledger_txn *txn);
+/* Whether tables are folded that a check compares with the store's, perhaps beside the writer. */
+bool ledger_txn_is_check(const struct ledger_txn *txn);
 /* Reads a row of another registered kind, as this batch has it; LUCID_NOTE_ABSENT. decide, guard,
  * react, conclude. */
 enum lucid_error ledger_txn_peek(struct ledger_txn *txn, const struct ledger_kind *kind,

@@ -221,6 +221,12 @@ uint64_t ledger_txn_guarded_leaves(const struct ledger_txn *txn)
     return txn->guarded_leaves;
 }
 
+bool ledger_txn_is_check(const struct ledger_txn *txn)
+{
+    lucid_assert(txn->phase != LEDGER_PHASE_NONE);
+    return txn->tables != NULL;
+}
+
 unsigned ledger_txn_depth(const struct ledger_txn *txn)
 {
     lucid_assert(txn->phase == LEDGER_PHASE_REACT);

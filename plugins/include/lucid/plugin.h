@@ -17,8 +17,9 @@
  *   - decide: the writer, inside its transaction: refuses, or drafts events; writes nothing
  *   - apply: the writer and every replay (also of programs that never call open): folds one event
  *     into the kind's own tables. It may not refuse, read a clock or a setting, sign or call out:
- *     all it may use is the event and its own tables. An error stops the service, because tables
- *     and log would differ
+ *     all it may use is the event and its own tables. The service checks its store while it runs,
+ *     so that an apply of an old event may run beside one of a new: nothing static, then. An error
+ *     stops the service, because tables and log would differ
  *   - react: the writer, not in replay: drafts follow-up events
  *   - metrics: any thread
  *
@@ -112,8 +113,8 @@ struct lucid_plugin_draft {
 struct lucid_plugin_event_type {
     const char *name; /* ASCII, "word.word" */
     uint16_t version; /* current, from 1 */
-    /* Rewrites a payload of version from to from + 1; NULL while there is only version 1. Pure.
-     * Appends the new payload to out. */
+    /* Rewrites a payload of version from to from + 1; NULL while there is only version 1. Pure: any
+     * thread, several at a time. Appends the new payload to out. */
     enum lucid_plugin_result (*upcast)(const struct lucid_plugin_host *host, uint16_t from,
                                        struct lucid_plugin_bytes payload,
                                        struct lucid_plugin_out *out);
@@ -137,7 +138,8 @@ struct lucid_plugin_kind {
     enum lucid_plugin_result (*react)(void *self, const struct lucid_plugin_host *host,
                                       struct lucid_plugin_txn *txn,
                                       const struct lucid_plugin_event *event); /* may be NULL */
-    /* Whether a body is the one that the event was logged with; NULL: nothing tells. Pure. */
+    /* Whether a body is the one that the event was logged with; NULL: nothing tells. Pure: any
+     * thread, several at a time. */
     bool (*body_fits)(const struct lucid_plugin_host *host, const struct lucid_plugin_event *event,
                       struct lucid_plugin_bytes body);
 };

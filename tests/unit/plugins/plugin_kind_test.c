@@ -434,6 +434,11 @@ static void test_suspension_by_apply(void **state)
                      LUCID_RETRY_BUSY);
     assert_string_equal(command->why.code, "PLUGIN_SUSPENDED");
     assert_string_equal(row_in("note", NOTE_TEXTS, "a"), "~slow");
+    /* A check folds the same events beside the writer, and keeps nobody. */
+    struct check_report report;
+    checked(&report);
+    assert_int_equal(check_report_damage(&report), 0);
+    assert_int_equal(atomic_load(&world.plugin.slow_decides), PLUGIN_SLOW_MAX);
 }
 
 /* --- a plugin that comes, goes and changes ------------------------------------------------------
