@@ -370,6 +370,7 @@ void ledger_close(struct ledger *ledger)
     ledger_map_close(ledger->maps[1]);
     ledger_region_close(&ledger->nodes);
     lucid_arena_fini(&ledger->arena);
+    lucid_buf_fini(&ledger->row);
     free(ledger->pending);
     free(ledger);
 }

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "base/buf.h"
 #include "ledger/event.h"
 #include "ledger/head.h"
 #include "ledger/ledger.h"
@@ -114,6 +115,7 @@ struct ledger {
     struct store_batch *batch;
     uint64_t batch_now_ms;
     struct lucid_arena arena; /* of the batch */
+    struct lucid_buf row;     /* the one that is put, with its sum */
     struct ledger_pending *pending;
     uint32_t buckets[2][LEDGER_PENDING_BUCKETS]; /* index + 1 in pending; 0 = empty */
     struct ledger_stage stage;

@@ -131,7 +131,9 @@ static uint32_t table_of(const struct ledger_txn *txn, unsigned table)
 enum lucid_error ledger_row_put(struct ledger *ledger, uint32_t table, struct lucid_span key,
                                 struct lucid_span value)
 {
-    uint8_t *row = lucid_arena_alloc(&ledger->arena, value.len + ROW_SUM_BYTES);
+    /* Not the batch's memory: the store copies it, and a batch may put any number of rows. */
+    lucid_buf_clear(&ledger->row);
+    uint8_t *row = lucid_buf_extend(&ledger->row, value.len + ROW_SUM_BYTES);
     if (row == NULL) {
         return LUCID_RETRY_MEMORY;
     }

@@ -31,6 +31,9 @@
 /* What txn_alloc gives one decide or react, and the blobs of one command together. */
 #define PLUGIN_TXN_BYTES_MAX   ((size_t)4 << 20)
 #define PLUGIN_BLOBS_BYTES_MAX ((size_t)32 << 20)
+/* Once a batch holds so much, commands of plugins in it are refused (busy): what is left of its
+ * memory is for others, who would all be refused with them. */
+#define PLUGIN_BATCH_BYTES_MAX ((size_t)128 << 20)
 /* Events that a plugin may draft as reactions to one event, to those reactions, and so on. */
 #define PLUGIN_REACTIONS_MAX 256
 

@@ -193,6 +193,10 @@ static enum lucid_error kind_decide(struct ledger_txn *base, struct ledger_comma
         return decide_refuse(command, why, LUCID_RETRY_BUSY, 503, "PLUGIN_SUSPENDED",
                              "this part of the service held up the rest and is suspended");
     }
+    if (ledger_txn_arena(base)->total > PLUGIN_BATCH_BYTES_MAX) {
+        return decide_refuse(command, why, LUCID_RETRY_BUSY, 503, "OVERLOADED",
+                             "too much is being written at once; try again");
+    }
     struct lucid_plugin_txn txn = {.txn = base, .kind = kind, .verb = PLUGIN_VERB_DECIDE};
     struct pace from = pace_now();
     plugin_txn_enter(&txn);

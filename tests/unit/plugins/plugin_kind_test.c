@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "ledger/ledger_internal.h"
 #include "ledger/row.h"
 #include "tests/unit/ledger/check_world.h"
 #include "tests/unit/plugins/plugin_world.h"
@@ -441,6 +442,30 @@ static void test_suspension_by_apply(void **state)
     assert_int_equal(atomic_load(&world.plugin.slow_decides), PLUGIN_SLOW_MAX);
 }
 
+/* Plugins leave a batch room for others; rows that are put take none of it. */
+static void test_room_in_a_batch(void **state)
+{
+    (void)state;
+    struct ledger *ledger = CORE->ledger;
+    struct plugin_command *command;
+    struct note_command note = {.payload = "a=1"};
+    assert_int_equal(plugin_world_submit(&world, "note", &note, NULL, 0, &command), LUCID_OK);
+    assert_int_equal(ledger_batch_begin(ledger, ledger_time_ms(ledger) + 1), LUCID_OK);
+    note.payload = "a=2";
+    assert_int_equal(ledger_batch_run(ledger, &command->command), LUCID_OK);
+    assert_int_equal(command->command.error, LUCID_OK);
+    assert_non_null(lucid_arena_alloc(&ledger->arena, PLUGIN_BATCH_BYTES_MAX));
+    note.payload = "a=3";
+    assert_int_equal(ledger_batch_run(ledger, &command->command), LUCID_OK);
+    assert_int_equal(command->command.error, LUCID_RETRY_BUSY);
+    assert_string_equal(command->why.code, "OVERLOADED");
+    assert_int_equal(command->why.status, 503);
+    assert_int_equal(ledger_batch_commit(ledger), LUCID_OK);
+    assert_string_equal(row_in("note", NOTE_TEXTS, "a"), "2");
+    note.payload = "a=3";
+    assert_int_equal(plugin_world_submit(&world, "note", &note, NULL, 0, &command), LUCID_OK);
+}
+
 /* --- a plugin that comes, goes and changes ------------------------------------------------------
  */
 
@@ -555,6 +580,7 @@ int main(void)
         WORLD_TEST(test_reactions),
         WORLD_TEST(test_suspension),
         WORLD_TEST(test_suspension_by_apply),
+        WORLD_TEST(test_room_in_a_batch),
         WORLD_TEST(test_absent_and_back),
         WORLD_TEST(test_fold_raised_and_upcast),
         WORLD_TEST(test_gas_and_bodies),
