@@ -49,8 +49,8 @@ enum lucid_error appraise_policy(struct ask *ask, struct appraise *appraise,
 void appraise_policy_default(const struct verifier *verifier, uint8_t ret[LUCID_SHA256_BYTES]);
 
 /* What the schemes would use of what was imported, configured or brought. What was brought is
- * judged as at an import, and used unless something newer was imported; it is nobody else's.
- * COLLATERAL_REFUSED with the item's place. */
+ * judged as at an import; a list is used if it is newer than what was imported; it is nobody
+ * else's. COLLATERAL_REFUSED with the item's place. */
 enum lucid_error appraise_collateral(struct ask *ask, struct appraise *appraise,
                                      struct lucid_why *why) LUCID_WARN_UNUSED;
 

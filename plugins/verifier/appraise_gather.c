@@ -136,8 +136,22 @@ static enum lucid_error import_find(struct ask *ask, struct lucid_span key,
     return error;
 }
 
-/* Puts what was brought under a key in the place of what is there, which may be nothing (bytes.len
- * 0), unless that is newer. It is as old as its maker says: nobody saw it before. */
+/* Whether what was brought goes before what is there, which may be nothing (len 0): a certificate
+ * does, a list only if it is newer, so that the same list keeps the day of its import. */
+static enum lucid_error goes_before(const struct appraise_brought *brought, struct lucid_span there,
+                                    bool *ret)
+{
+    *ret = true;
+    if (there.len == 0 || !brought->item.ordered) {
+        return LUCID_OK;
+    }
+    enum lucid_error error = collateral_replaces(&brought->item, there, brought->bytes, NULL);
+    *ret = lucid_category(error) == LUCID_CATEGORY_REFUSE; /* older than what was brought */
+    return *ret ? LUCID_OK : error;
+}
+
+/* Puts what was brought under a key in its place. It is as old as its maker says: nobody saw it
+ * before. */
 static enum lucid_error brought_take(const struct appraise *appraise, struct lucid_span key,
                                      struct appraisal_collateral *ret)
 {
@@ -146,15 +160,14 @@ static enum lucid_error brought_take(const struct appraise *appraise, struct luc
         if (!lucid_span_is(key, brought->item.key)) {
             continue;
         }
-        enum lucid_error error =
-            ret->bytes.len == 0
-                ? LUCID_OK
-                : collateral_replaces(&brought->item, brought->bytes, ret->bytes, NULL);
-        if (error == LUCID_OK) {
+        bool newer;
+        enum lucid_error error = goes_before(brought, ret->bytes, &newer);
+        if (error != LUCID_OK) {
+            return error;
+        }
+        if (newer) {
             ret->bytes = brought->bytes;
             ret->imported_s = brought->item.valid_from_s;
-        } else if (lucid_category(error) != LUCID_CATEGORY_REFUSE) {
-            return error;
         }
     }
     return ret->bytes.len > 0 ? LUCID_OK : LUCID_NOTE_ABSENT;

@@ -451,6 +451,16 @@ with case("collateral with the evidence: what is not good now, or not known, is 
         {**quoted(runtime), "collateral": [b64(good)]}]}, to=tests), 422, "COLLATERAL_REFUSED",
             "evidences[0].collateral[0]")
 
+with case("collateral with the evidence: the list that was imported is no older for it"):
+    answer = tests.post("/v1/attestation/collateral", {
+        "type": "snp", "product": "Milan", "item": b64(good), "test_time": 1748736000},
+                        token=tests.token)
+    equal(answer.status, 201, repr(answer))
+    for collateral in (None, [b64(good)], [b64(root.crl(number=4))]):
+        equal(revocation(reported(AGED, collateral)), "revocation.ok")
+    equal(revocation(reported(DEMANDS, [b64(root.crl(number=7))])), "revocation.ok")
+    equal(revocation(reported(AGED, [b64(root.crl(number=7))])), "revocation.collateral_too_old")
+
 with case("collateral with the evidence: it takes no revocation back that was imported"):
     answer = tests.post("/v1/attestation/collateral", {
         "type": "snp", "product": "Milan", "item": b64(bad), "test_time": 1748736000},
