@@ -209,13 +209,16 @@ static enum lucid_error brought_check(struct ask *ask, struct appraise *appraise
     for (size_t i = 0; i < appraise->brought_count && error == LUCID_OK; i++) {
         struct appraise_brought *brought = &appraise->brought[i];
         struct lucid_span type = appraise->input.evidences[brought->evidence].type;
-        struct lucid_span product;
+        struct lucid_span product = {.data = NULL};
         if (lucid_span_is(type, scheme_snp.type)) {
             error = product_of(ask, &appraise->input, brought->evidence, &product);
             if (error == LUCID_OK) {
                 error = collateral_snp(brought->bytes, product, verifier_of(ask)->test_roots,
                                        appraise->input.time_s, &brought->item, why);
             }
+        } else if (lucid_span_is(type, scheme_mock.type) && verifier_of(ask)->allow_mock) {
+            error = collateral_mock(brought->bytes, product, verifier_of(ask)->mock_roots,
+                                    appraise->input.time_s, &brought->item, why);
         } else if (scheme_find(type) != NULL) {
             error = lucid_refuse(why, LUCID_REFUSE_INVALID, "COLLATERAL_REFUSED", NULL,
                                  "none is taken with this kind of evidence");

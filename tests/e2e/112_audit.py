@@ -105,6 +105,17 @@ with kit.case("a script of few lines and none of our code comes to the same, wit
         equal(offline(bundle, "-f", vkey)[0], 0)
 
 
+with kit.case("a bundle of another log: the same claims, by a key and of a log that nobody knows"):
+    elsewhere = kit_attest.Verifier(test=True)
+    for bundle in bundles:
+        answer = elsewhere.post("/v1/attestation/replay", bundle, token=elsewhere.token)
+        equal((answer.status, answer.json()["outcome"], answer.json()["logged"]),
+              (200, "unknown-key", False), repr(answer))
+        code, report, err = offline(bundle, "-f", os.path.join(elsewhere.data, "vkey"))
+        equal((code, report["logged"]["inclusion"]), (4, "not checked"), err)
+    elsewhere.stop()
+
+
 def digest_of(bundle, text):
     data = text if isinstance(text, bytes) else canonical(text)
     name = "sha256:" + hashlib.sha256(data).hexdigest()

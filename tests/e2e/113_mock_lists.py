@@ -10,7 +10,7 @@ import subprocess
 import kit
 import kit_attest
 from kit import case, equal, problem
-from kit_attest import b64
+from kit_attest import b64, binding, evidence_of, runtime_data
 
 PATH = "/v1/attestation/collateral"
 
@@ -91,6 +91,30 @@ with case("taken where mock is allowed, from an administrator, and of a configur
     equal(revocation(), ("warning", "skipped", "revocation.no_crl"))
     equal(revocation(demanding), ("contraindicated", "fail", "revocation.no_crl"))
 
+
+
+def brought(item, policy=demanding):
+    """Appraises evidence that comes with a list of its own."""
+    challenge = service.challenge()
+    runtime = runtime_data(challenge)
+    return service.appraise(challenge, runtime, [evidence_of(
+        "mock", agent.evidence(binding(runtime)), collateral=[item.decode()])], policyId=policy)
+
+
+def step_of(answer):
+    equal(answer.status, 201, repr(answer))
+    made.append(answer.json())
+    step = next(step for step in answer.json()["steps"] if step["step"] == "revocation")
+    return answer.json()["status"], step["code"]
+
+
+with case("brought with the evidence: judged as an import, and of no use to anybody else"):
+    equal(step_of(brought(first)), ("warning", "revocation.ok"))
+    equal(used(made[-1]), [digest(first)])
+    problem(brought(other.list()), 422, "COLLATERAL_REFUSED", "evidences[0].collateral[0]")
+    equal(revocation(), ("warning", "skipped", "revocation.no_crl"))
+    equal(service.ok(PATH, token=service.token)["items"], [])
+
 with case("imported: the next appraisal uses it, still no better than a warning"):
     answer = imported(first, product="mock")
     equal((answer.status, answer.json()["key"], answer.json()["what"], answer.json()["digest"]),
@@ -114,6 +138,7 @@ with case("lucid verifier import --type mock; a machine that is on the list"):
           f"{path}\tmock/crl\n".encode())
     equal(revocation(), ("contraindicated", "fail", "revocation.leaf_revoked"))
     equal(used(made[-1]), [digest(third)])
+    equal(step_of(brought(first)), ("contraindicated", "revocation.leaf_revoked"))
 
 with case("an older list does not take it back, nor do several at once"):
     for older in (first, second):
