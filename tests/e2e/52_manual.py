@@ -111,6 +111,27 @@ with case("the package is built from what tools/packages.sh installs for a build
     equal({p for p in listed if p not in ("gcc", "libc6-dev", "ninja-build", "ca-certificates")},
           depends - {"debhelper-compat"})
 
+with case("every link in the pages leads to a file, and to a heading of it"):
+    def headings(path):
+        with open(path, encoding="utf-8") as file:
+            lines = re.findall(r"^#+ (.*)$", file.read(), re.M)
+        return {re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in lines}
+    links = []
+    for folder, names, files in os.walk(os.path.normpath(ROOT)):
+        names[:] = [n for n in names if not re.match(r"\.git$|build|var$|node_modules$", n)]
+        for name in files:
+            if name.endswith(".md"):
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    found = re.findall(r"\]\(([^)\s]+)\)", file.read())
+                links += [(folder, name, to) for to in found]
+    assert len(links) >= 50, links
+    for folder, name, to in links:
+        if not re.match(r"[a-z]+:", to):
+            path, _, heading = to.partition("#")
+            path = os.path.join(folder, path or name)
+            assert os.path.exists(path), (folder, name, to)
+            assert not heading or heading in headings(path), (folder, name, to)
+
 if shutil.which("mandoc"):
     with case("mandoc has nothing to say"):
         for name in PAGES:
