@@ -6,7 +6,7 @@
  *
  *   known  appraisal_run from bytes to claims: the report and its certificate come as bytes, every
  *          step runs, the claims are written in canonical form, everything is freed. The
- * certificate was read before (plugins/verifier/x509_memo.c), as that of a machine that is
+ * certificate was read before (plugins/verifier/crypto/x509_memo.c), as that of a machine that is
  * appraised again; its signature is checked all the same first  the same, but what was read before
  * is forgotten each time: the first appraisal of a machine bare   the same signatures by libcrypto
  * alone: keys decoded, contexts made, padding and hash set, signatures in DER beforehand; what is
@@ -33,9 +33,9 @@
 #include "base/assert.h"
 #include "bench/receipts.h"
 #include "plugins/verifier/bundle.h"
-#include "plugins/verifier/jose.h"
-#include "plugins/verifier/snp_roots.h"
-#include "plugins/verifier/x509.h"
+#include "plugins/verifier/crypto/jose.h"
+#include "plugins/verifier/crypto/x509.h"
+#include "plugins/verifier/schemes/snp_roots.h"
 
 enum { REPEATS = 8, ROUNDS_MAX = 99, CHECKS_MAX = 2 };
 

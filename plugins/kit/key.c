@@ -1,7 +1,7 @@
 #include "plugins/kit/key.h"
 
 #include "base/base64url.h"
-#include "plugins/verifier/jose.h"
+#include "plugins/verifier/crypto/jose.h"
 
 bool key_kid(const uint8_t key[KEY_BYTES], char ret[KEY_KID_BYTES + 1])
 {

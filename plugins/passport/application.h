@@ -39,7 +39,7 @@
 #define LUCID_PLUGINS_PASSPORT_APPLICATION_H
 
 #include "plugins/passport/passport.h"
-#include "plugins/passport/slsa.h"
+#include "plugins/passport/slsa/slsa.h"
 
 #define APPLICATION_BYTES_MAX      ((size_t)1024 * 1024)
 #define APPLICATIONS_MAX           256

@@ -25,7 +25,7 @@
 
 #include "plugins/passport/application.h"
 #include "plugins/passport/passport.h"
-#include "plugins/passport/slsa.h"
+#include "plugins/passport/slsa/slsa.h"
 #include "plugins/verifier/bundle.h"
 #include "plugins/verifier/freshness.h"
 

@@ -3,8 +3,8 @@
 
 #include "base/assert.h"
 #include "plugins/verifier/canonical.h"
+#include "plugins/verifier/crypto/jose.h"
 #include "plugins/verifier/field.h"
-#include "plugins/verifier/jose.h"
 
 #define DEPTH_MAX        28 /* that of a bundle, in a list */
 #define VALUES_MAX       ((uint32_t)262144)

@@ -16,7 +16,7 @@
 #define LUCID_PLUGINS_PASSPORT_STATUS_H
 
 #include "plugins/passport/passport.h"
-#include "plugins/verifier/jose.h"
+#include "plugins/verifier/crypto/jose.h"
 
 #define STATUS_LIFETIME_S        3600
 #define STATUS_FRESH_S           300 /* how long a list is served from a cache */

@@ -16,7 +16,7 @@
 
 #include "plugins/passport/passport.h"
 #include "plugins/passport/status.h"
-#include "plugins/verifier/jose.h"
+#include "plugins/verifier/crypto/jose.h"
 
 #define VERIFY_SKEW_S    300
 #define VERIFY_KEYS_MAX  64

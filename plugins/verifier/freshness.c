@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/base64url.h"
 #include "plugins/verifier/canonical.h"
-#include "plugins/verifier/jose.h"
+#include "plugins/verifier/crypto/jose.h"
 
 #define RUNTIME_DEPTH_MAX  6
 #define RUNTIME_VALUES_MAX 512

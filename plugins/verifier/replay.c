@@ -6,8 +6,8 @@
 #include "base/jcs/jws.h"
 #include "plugins/verifier/bundle_internal.h"
 #include "plugins/verifier/canonical.h"
+#include "plugins/verifier/crypto/jose.h"
 #include "plugins/verifier/ear.h"
-#include "plugins/verifier/jose.h"
 #include "plugins/verifier/record.h"
 #include "plugins/verifier/rules.h"
 

@@ -2,7 +2,7 @@
  * written plainly; no key that did not sign is said to have; a level is what one builder can reach,
  * however often its word is given. Keys of builders, as configured, are read here too. */
 #include "base/assert.h"
-#include "plugins/passport/slsa.h"
+#include "plugins/passport/slsa/slsa.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
  * statement, divided by a NUL. What is accepted stays the same in its canonical form; what matches
  * lies below its pattern. */
 #include "base/assert.h"
-#include "plugins/passport/slsa.h"
+#include "plugins/passport/slsa/slsa.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

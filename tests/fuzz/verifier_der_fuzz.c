@@ -3,10 +3,10 @@
  * same bytes as a certificate, as a list, and as what is imported: refused, or readable to the end.
  */
 #include "base/assert.h"
-#include "plugins/verifier/collateral.h"
-#include "plugins/verifier/der.h"
-#include "plugins/verifier/snp_roots.h"
-#include "plugins/verifier/x509.h"
+#include "plugins/verifier/crypto/der.h"
+#include "plugins/verifier/crypto/x509.h"
+#include "plugins/verifier/schemes/collateral.h"
+#include "plugins/verifier/schemes/snp_roots.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

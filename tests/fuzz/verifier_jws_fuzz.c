@@ -2,9 +2,9 @@
  * is without a reason, and no quote but the vectors' is signed. */
 #include "base/assert.h"
 #include "base/base64url.h"
-#include "plugins/verifier/jose.h"
-#include "plugins/verifier/mock.h"
+#include "plugins/verifier/crypto/jose.h"
 #include "plugins/verifier/scheme.h"
+#include "plugins/verifier/schemes/mock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

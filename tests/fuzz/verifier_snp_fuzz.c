@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "base/jcs/jcs.h"
 #include "plugins/verifier/scheme.h"
-#include "plugins/verifier/snp_report.h"
+#include "plugins/verifier/schemes/snp_report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

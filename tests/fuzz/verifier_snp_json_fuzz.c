@@ -1,8 +1,8 @@
 /* SEV-SNP evidence as an agent's JSON: what is read is a report's length, and its parser and the
  * certificates' take what came out of it. */
 #include "base/assert.h"
-#include "plugins/verifier/snp_json.h"
-#include "plugins/verifier/x509.h"
+#include "plugins/verifier/crypto/x509.h"
+#include "plugins/verifier/schemes/snp_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

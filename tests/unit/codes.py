@@ -15,12 +15,12 @@ PLUGINS = {
     "verifier": (
         "parse chain signature freshness revocation tcb configuration measurement identity",
         {"signature.value", "signature.algorithm"},
-        ["plugins/verifier/*.c"], "explain_codes.c", 50),
+        ["plugins/verifier/**/*.c"], "explain_codes.c", 50),
     "passport": (
         "check parse schema algorithm key signature times origin evidence supply_chain auditors"
         " status log",
         {"auditors.claims", "signature.algorithm", "signature.value", "status.uri"},
-        ["plugins/passport/*.c", "tools/lucid/*passport*.c"], "verify_words.c", 40),
+        ["plugins/passport/**/*.c", "tools/lucid/*passport*.c"], "verify_words.c", 40),
 }
 
 
@@ -28,7 +28,8 @@ def main(root, plugin):
     begins, others, where, words, least = PLUGINS[plugin]
     pattern = re.compile(rf'"((?:{begins.replace(" ", "|")})\.[a-z_0-9]+)"')
     told, said = set(), {}
-    for path in sorted(path for each in where for path in glob.glob(os.path.join(root, each))):
+    for path in sorted(path for each in where
+                       for path in glob.glob(os.path.join(root, each), recursive=True)):
         with open(path, encoding="utf-8") as file:
             codes = set(pattern.findall(file.read())) - others
         if os.path.basename(path) == words:

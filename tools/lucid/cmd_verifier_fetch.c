@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "lucidd/datadir.h"
-#include "plugins/verifier/snp_report.h"
+#include "plugins/verifier/schemes/snp_report.h"
 #include "tools/lucid/commands.h"
 #include "tools/lucid/remote.h"
 #include "tools/lucid/verifier.h"

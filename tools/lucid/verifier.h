@@ -3,7 +3,7 @@
 #define LUCID_TOOLS_VERIFIER_H
 
 #include "plugins/verifier/bundle.h"
-#include "plugins/verifier/jose.h"
+#include "plugins/verifier/crypto/jose.h"
 #include "tools/lucid/cli.h"
 
 #define VERIFIER_FILE_BYTES_MAX  ((size_t)24 << 20)

@@ -1,5 +1,5 @@
 /* The attester without hardware: a root and an attestation key of its own making, and quotes that
- * it signs (plugins/verifier/mock.h).
+ * it signs (plugins/verifier/schemes/mock.h).
  *
  * Files of DIR, made on first use, never replaced:
  *
@@ -13,7 +13,7 @@
 #define LUCID_TOOLS_MOCK_AGENT_H
 
 #include "base/buf.h"
-#include "plugins/verifier/mock.h"
+#include "plugins/verifier/schemes/mock.h"
 
 #define MOCK_AGENT_PATH_BYTES_MAX 4000
 

@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 #include "ledger/ed25519.h"
-#include "plugins/passport/page.h"
+#include "plugins/passport/page/page.h"
 
 static const char *option(char **arguments, const char *name)
 {

@@ -1,4 +1,4 @@
-/* plugins/passport/slsa.h: builders' keys, envelopes and their signatures; the protocol's own
+/* plugins/passport/slsa/slsa.h: builders' keys, envelopes and their signatures; the protocol's own
  * vector and a bundle of sigstore. */
 #include "tests/unit/passport/arena_kit.h"
 #include "tests/unit/passport/slsa_kit.h"

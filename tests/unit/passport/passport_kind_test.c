@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "plugins/passport/kind_internal.h"
+#include "plugins/passport/module/kind_internal.h"
 
 #define ISSUED  1800000000U
 #define DAY     86400U

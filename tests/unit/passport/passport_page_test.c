@@ -1,7 +1,7 @@
 /* The page of a passport: what it says, that no text of a passport becomes more than text, that
  * nothing on it is good before a browser has looked, and its policy. */
 #include "plugins/passport/discovery.h"
-#include "plugins/passport/page.h"
+#include "plugins/passport/page/page.h"
 #include "tests/unit/passport/passport_kit.h"
 
 static struct lucid_arena arena;

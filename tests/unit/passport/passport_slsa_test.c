@@ -1,5 +1,5 @@
-/* plugins/passport/slsa.h: what is configured of builders, and every level with each reason why it
- * is not one more. */
+/* plugins/passport/slsa/slsa.h: what is configured of builders, and every level with each reason
+ * why it is not one more. */
 #include "tests/unit/passport/arena_kit.h"
 #include "tests/unit/passport/slsa_kit.h"
 

@@ -1,4 +1,4 @@
-/* plugins/passport/slsa.h: statements, and the sources that are expected. */
+/* plugins/passport/slsa/slsa.h: statements, and the sources that are expected. */
 #include "tests/unit/passport/arena_kit.h"
 #include "tests/unit/passport/slsa_kit.h"
 

@@ -15,7 +15,7 @@
 
 #include "base/base64url.h"
 #include "ledger/ed25519.h"
-#include "plugins/passport/slsa.h"
+#include "plugins/passport/slsa/slsa.h"
 
 #define KIT_DIGEST "5c9a5b3b2c1d0e0f101112131415161718191a1b1c1d1e1f2021222324252627"
 #define KIT_OTHER  "0000000000000000000000000000000000000000000000000000000000000001"

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "plugins/verifier/mock.h"
 #include "plugins/verifier/scheme.h"
+#include "plugins/verifier/schemes/mock.h"
 #include "tools/mock_agent/mock_agent.h"
 
 #define VECTORS_TIME_S UINT64_C(1800000000) /* 2027-01-15 */

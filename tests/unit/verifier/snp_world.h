@@ -9,7 +9,7 @@
 #include <openssl/err.h>
 
 #include "plugins/verifier/scheme.h"
-#include "plugins/verifier/snp_report.h"
+#include "plugins/verifier/schemes/snp_report.h"
 
 #define TIME_S UINT64_C(1740000000) /* 2025-02-19: every certificate of the vectors is valid */
 

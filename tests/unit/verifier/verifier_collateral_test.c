@@ -1,9 +1,9 @@
-/* What may be imported of AMD, and under which key: plugins/verifier/collateral.h. */
+/* What may be imported of AMD, and under which key: plugins/verifier/schemes/collateral.h. */
 #include "files.h"
 
 #include <openssl/err.h>
 
-#include "plugins/verifier/collateral.h"
+#include "plugins/verifier/schemes/collateral.h"
 
 #define TIME_S  UINT64_C(1740000000) /* 2025-02-19 */
 #define NEWER_S UINT64_C(1775000000) /* 2026-03-31 */

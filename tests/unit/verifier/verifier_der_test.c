@@ -1,9 +1,9 @@
-/* plugins/verifier/der.h: what is DER and what is not. */
+/* plugins/verifier/crypto/der.h: what is DER and what is not. */
 #include "files.h"
 
 #include <string.h>
 
-#include "plugins/verifier/der.h"
+#include "plugins/verifier/crypto/der.h"
 
 #define BYTES(text) lucid_span(text, sizeof(text) - 1)
 

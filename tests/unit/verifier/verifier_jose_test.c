@@ -1,4 +1,4 @@
-/* plugins/verifier/jose.h: the RFCs' own examples, a token of another implementation, and
+/* plugins/verifier/crypto/jose.h: the RFCs' own examples, a token of another implementation, and
  * everything that is refused. */
 #include "files.h"
 
@@ -9,7 +9,7 @@
 
 #include "base/base64url.h"
 #include "ledger/ed25519.h"
-#include "plugins/verifier/jose.h"
+#include "plugins/verifier/crypto/jose.h"
 
 /* RFC 7515 A.3. */
 static const char es256_token[] =

@@ -1,4 +1,4 @@
-/* plugins/verifier/mock.c: the vectors at their steps, and everything that is refused. */
+/* plugins/verifier/schemes/mock.c: the vectors at their steps, and everything that is refused. */
 #include "mock_world.h"
 
 #include "base/base64url.h"

@@ -87,7 +87,7 @@ def reached(wants, has, begin):
 def floats(folder):
     """Lines of the verifier's sources that compute with fractions; comments and texts are none."""
     found = []
-    for path in sorted(glob.glob(os.path.join(folder, "*.[ch]"))):
+    for path in sorted(glob.glob(os.path.join(folder, "**", "*.[ch]"), recursive=True)):
         with open(path, encoding="utf-8") as file:
             text = file.read()
         text = re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"',

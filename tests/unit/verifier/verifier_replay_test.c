@@ -5,7 +5,7 @@
 
 #include "base/base64url.h"
 #include "base/jcs/jws.h"
-#include "plugins/verifier/jose.h"
+#include "plugins/verifier/crypto/jose.h"
 
 #include "ledger/ed25519.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/jcs/jcs.h"
 #include "plugins/verifier/appraisal.h"
-#include "plugins/verifier/x509.h"
+#include "plugins/verifier/crypto/x509.h"
 
 static const char runtime_text[] =
     "{\"nonce\":\"WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo\",\"audience\":\"https://a.example\","

@@ -4,7 +4,7 @@
 
 #include "base/jcs/jcs.h"
 #include "plugins/verifier/scheme.h"
-#include "plugins/verifier/snp_json.h"
+#include "plugins/verifier/schemes/snp_json.h"
 
 #define NO_LEAF ""
 

@@ -3,8 +3,8 @@
 
 #include "base/jcs/jcs.h"
 #include "base/sha256.h"
-#include "plugins/verifier/snp_roots.h"
-#include "plugins/verifier/x509.h"
+#include "plugins/verifier/crypto/x509.h"
+#include "plugins/verifier/schemes/snp_roots.h"
 
 #define VLEK_END_S UINT64_C(1765404861) /* 2025-12-10T22:14:21Z */
 #define NEWER_S    UINT64_C(1775000000) /* 2026-03-31: certificates of 2026 are valid */

@@ -1,4 +1,5 @@
-/* plugins/verifier/x509.h on the certificates of real hardware (tests/vectors/attestation). */
+/* plugins/verifier/crypto/x509.h on the certificates of real hardware
+ * (tests/vectors/attestation). */
 #include "files.h"
 
 #include <string.h>
@@ -6,7 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "plugins/verifier/x509.h"
+#include "plugins/verifier/crypto/x509.h"
 
 #define TIME_S UINT64_C(1740000000) /* 2025-02-19: every certificate here is valid */
 
