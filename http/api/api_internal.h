@@ -204,8 +204,9 @@ bool api_token_id(struct http_request *request, const struct api *api,
  */
 bool api_read_admit(struct http_request *request, const struct api *api) LUCID_WARN_UNUSED;
 
-/* Whether what was admitted with scope read would be admitted still; for answers that last. */
-bool api_still_admitted(struct http_request *request, const struct api *api,
+/* Whether what was admitted with scope read would be admitted still; for answers that last.
+ * by_token: they say what not everybody may read, also where reads are public. */
+bool api_still_admitted(struct http_request *request, const struct api *api, bool by_token,
                         struct ledger_view *view);
 
 /* The client as lines_limit knows it: by its token if that is good, else by its address. 0 without

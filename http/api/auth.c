@@ -209,12 +209,12 @@ bool api_read_admit(struct http_request *request, const struct api *api)
     return found != TOKEN_FAILED && token_admits(request, found, &token, TOKEN_READ | TOKEN_ADMIN);
 }
 
-bool api_still_admitted(struct http_request *request, const struct api *api,
+bool api_still_admitted(struct http_request *request, const struct api *api, bool by_token,
                         struct ledger_view *view)
 {
     struct lucid_span text;
     struct ledger_token token;
-    if (api->options.public_reads) {
+    if (api->options.public_reads && !by_token) {
         return true;
     }
     return bearer_text(http_header(request, "authorization"), &text) &&

@@ -63,7 +63,7 @@ static void stream_page(struct http_post *post)
         error = ledger_view_begin(view);
     }
     if (error == LUCID_OK) {
-        admitted = api_still_admitted(request, stream->loop->api, view);
+        admitted = api_still_admitted(request, stream->loop->api, stream->reader.audit, view);
         uint64_t newest = api_events_newest(view);
         error = admitted ? api_events_page(&stream->reader, view, newest, &out) : LUCID_NOTE_END;
         more = stream->reader.next <= newest;

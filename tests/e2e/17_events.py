@@ -167,18 +167,23 @@ with case("a stream begins with what comes next, and brings it at once"):
     stream.close()
 
 with case("a token that is revoked ends its stream before anything more is sent"):
-    made = service.post("/v1/tokens", {"name": "reader", "scopes": ["read"]},
-                        token=service.token).json()
-    stream = Stream(token=made["token"])
-    service.batch_ok(signer.seal_all(maker.bodies(1)))
-    equal(stream.next()[1], "receipt")
-    answer = service.post(f"/v1/tokens/{made['id']}/revoke", token=service.token)
-    equal(answer.status, 200, repr(answer))
-    service.batch_ok(signer.seal_all(maker.bodies(1)))
-    while (got := stream.next()) is not None:
-        assert got[1] in ("head", "epoch.closed"), got  # what came before the revocation
-    stream.close()
-    equal(Stream(token=made["token"]).answer.status, 401)
+    for public, scopes, query in (("false", ["read"], ""),
+                                  ("true", ["read", "audit"], "?bodies=true")):
+        service.restart(public_reads=public)  # the scope audit is not for everybody there, either
+        made = service.post("/v1/tokens", {"name": "reader", "scopes": scopes},
+                            token=service.token).json()
+        stream = Stream(query, token=made["token"])
+        service.batch_ok(signer.seal_all(maker.bodies(1)))
+        equal(stream.next()[1], "receipt")
+        answer = service.post(f"/v1/tokens/{made['id']}/revoke", token=service.token)
+        equal(answer.status, 200, repr(answer))
+        service.batch_ok(signer.seal_all(maker.bodies(1)))
+        while (got := stream.next()) is not None:
+            assert got[1] in ("head", "epoch.closed"), got  # what came before the revocation
+        stream.close()
+        if public == "false":
+            equal(Stream(token=made["token"]).answer.status, 401)
+    service.restart()
 
 with case("heartbeats come while nothing happens; the filter passes over the rest"):
     stream = Stream("?types=epoch.closed&after=0")
