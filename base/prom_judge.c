@@ -59,7 +59,9 @@ static bool labels_take(struct lucid_span *rest)
     }
     bool more = !text_take(rest, "}");
     while (more) {
-        if (name_take(rest).len == 0 || !text_take(rest, "=") || !value_take(rest)) {
+        struct lucid_span name = name_take(rest);
+        if (name.len == 0 || memchr(name.data, ':', name.len) != NULL || !text_take(rest, "=") ||
+            !value_take(rest)) {
             return false;
         }
         more = text_take(rest, ",");

@@ -57,6 +57,7 @@ static void bad_ones(void **state)
         T("counter") "lucid_p_n{a=\"b\",,} 1\n",
         T("counter") "lucid_p_n{a=\"\\x\"} 1\n",
         T("counter") "lucid_p_n{1a=\"b\"} 1\n",
+        T("counter") "lucid_p_n{a:b=\"c\"} 1\n",
         T("counter") "lucid_p_n\t1\n",
         T("counter") T("counter"),
         T("rate"),
