@@ -49,7 +49,8 @@ def plugins(lucidd, modules):
     if not modules:
         return []
     names = [os.path.basename(module).removesuffix(".so") for module in modules]
-    with tempfile.TemporaryDirectory() as folder:  # nobody else may write it: lucidd looks
+    # Nobody else may write it: lucidd looks. Where the build is, since /tmp may let nothing run.
+    with tempfile.TemporaryDirectory(dir=os.getcwd()) as folder:
         for name, module in zip(names, modules):
             shutil.copyfile(module, os.path.join(folder, name + ".so"))
             os.chmod(os.path.join(folder, name + ".so"), 0o600)
