@@ -63,8 +63,8 @@ def settle(request):
     answer = send(request)
     if answer.status == 201:
         return answer.json()["appraisalId"]
-    body = problem(answer, 409, "NONCE_USED", "sessionId")
-    name = next(word for word in body["detail"].replace(":", " ").split() if len(word) == 64)
+    body = problem(answer, 422, "NONCE_USED", "sessionId")
+    name = body["appraisalId"]
     whole(name)
     return name
 

@@ -133,7 +133,7 @@ with case("an appraisal below the reserve: 507, and its challenge is good once t
     equal((replayed.status, replayed.json()["outcome"]), (200, "same"))
     service.restart(disk_reserve_bytes=0)
     equal(service.appraise(challenge, runtime, quote).status, 201)
-    kit.problem(service.appraise(challenge, runtime, quote), 409, "NONCE_USED", "sessionId")
+    kit.problem(service.appraise(challenge, runtime, quote), 422, "NONCE_USED", "sessionId")
     service.stop()
     agent.stop()
 

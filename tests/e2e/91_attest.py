@@ -248,12 +248,16 @@ with kit.case("a nonce is good once, also for the same request"):
     challenge = live.challenge()
     runtime = runtime_data(challenge)
     evidence = [evidence_of("mock", agent.evidence(binding(runtime)))]
-    equal(live.appraise(challenge, runtime, evidence).status, 201)
-    problem(live.appraise(challenge, runtime, evidence), 409, "NONCE_USED", "sessionId")
+    made = live.appraise(challenge, runtime, evidence)
+    equal(made.status, 201)
+    found = problem(live.appraise(challenge, runtime, evidence), 422, "NONCE_USED", "sessionId")
     fresh = [evidence_of("mock", agent.evidence(binding(runtime)))]
-    problem(live.appraise(challenge, runtime, fresh), 409, "NONCE_USED", "sessionId")
+    problem(live.appraise(challenge, runtime, fresh), 422, "NONCE_USED", "sessionId")
+    equal((found["step"], found["appraisalId"]), ("freshness", made.json()["appraisalId"]))
+    equal(live.ok("/v1/attestation/appraisals/" + found["appraisalId"], token=live.token)["ear"],
+          made.json()["ear"])
     live.restart()
-    problem(live.appraise(challenge, runtime, evidence), 409, "NONCE_USED", "sessionId")
+    problem(live.appraise(challenge, runtime, evidence), 422, "NONCE_USED", "sessionId")
 
 with kit.case("a nonce of another session, audience or service is none"):
     challenge, other = live.challenge(), live.challenge()
@@ -269,7 +273,8 @@ with kit.case("a nonce of another session, audience or service is none"):
     runtime = runtime_data(foreign)
     answer = live.appraise(foreign, runtime, [evidence_of("mock",
                                                           agent.evidence(binding(runtime)))])
-    problem(answer, 403, "CHALLENGE_UNKNOWN", "sessionId")
+    found = problem(answer, 422, "CHALLENGE_UNKNOWN", "sessionId")
+    equal((found["step"], "appraisalId" in found), ("freshness", False))
 
 with kit.case("two at once with one nonce: one is appraised"):
     challenge = live.challenge()
@@ -278,7 +283,7 @@ with kit.case("two at once with one nonce: one is appraised"):
             "evidences": [evidence_of("mock", agent.evidence(binding(runtime)))]}
     answers = kit.at_once(live, 4, lambda client, number: client.post(
         "/v1/attestation/appraise", body, token=live.token))
-    equal(sorted(answer.status for answer in answers), [201, 409, 409, 409])
+    equal(sorted(answer.status for answer in answers), [201, 422, 422, 422])
 
 with kit.case("what stands in for a challenge is refused on a production store"):
     challenge = live.challenge()

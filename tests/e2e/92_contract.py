@@ -217,7 +217,7 @@ class Suite:
         runtime = runtime_data(challenge)
         good = self.keep("ok", self.appraise("ok", challenge, runtime), 201)
         equal(good["status"], self.scheme.best)
-        self.keep("used", self.appraise("ok", challenge, runtime), 409)
+        self.keep("used", self.appraise("ok", challenge, runtime), 422)
         debug = self.keep("debug", self.appraise("debug"), 201)
         equal(debug["status"], "contraindicated")
         self.refused("signature", "signature", self.appraise("signature"))

@@ -209,10 +209,15 @@ with case("a challenge's nonce, which is used once"):
     session = {"sessionId": challenge["sessionId"], "audience": "https://relying.example"}
     bound = claims("pii", more={"nonce": challenge["nonce"]}, pii_found=False)
     refused("freshness", "freshness.nonce", claims("pii", pii_found=False), **session)
-    record = appraised(bound, **session)["record"]
+    made = appraised(bound, **session)
+    record = made["record"]
     equal(record["documents"][0]["steps"][3]["code"], "freshness.bound")
     again = claims("pii", more={"nonce": challenge["nonce"]}, pii_found=False, other=1)
-    problem(post(again, **session), 409, "NONCE_USED", "sessionId")
+    found = problem(post(again, **session), 422, "NONCE_USED", "sessionId")
+    equal((found["step"], found["appraisalId"]), ("freshness", made["claimsId"]))
+    foreign = {**session, "sessionId": "A" * 64}
+    found = problem(post(again, **foreign), 422, "CHALLENGE_UNKNOWN", "sessionId")
+    equal(found["step"], "freshness")
 
 
 # --- interactions -------------------------------------------------------------------------------

@@ -209,12 +209,12 @@ with case("a used nonce costs nothing, and another policy is another request"):
     other = request(challenge, spoil=unsigned)
     header = kit_pay.pay_v2(offer(other), PAYER2)
     answer = post(other, header)
-    problem(answer, 409, "NONCE_USED", "sessionId")
+    problem(answer, 422, "NONCE_USED", "sessionId")
     unpaid(answer)
     shop.agree(received)
     policy = shop.put("policies", kit_attest.policy("others", types=["mock"]))
     answer = post(json.dumps({**json.loads(body), "policyId": policy}).encode(), header)
-    problem(answer, 409, "NONCE_USED", "sessionId")
+    problem(answer, 422, "NONCE_USED", "sessionId")
     unpaid(answer)
     own = request(policyId=policy)
     answer = post(own, kit_pay.pay_v2(offer(own), PAYER))
@@ -263,7 +263,7 @@ with case("two race for one nonce: one is served, the other's payment stays good
         received += 2 * PRICE
         appraised(won)
         settled(won)
-        problem(lost, 409, "NONCE_USED", "sessionId")
+        problem(lost, 422, "NONCE_USED", "sessionId")
         payment = settled(lost, served=False)
         shop.agree(received)
         answer = post(request(), header)
@@ -290,7 +290,7 @@ with case("a token with scope attest does not pay, one of another does"):
     answer = post(free, token=made["attest"])
     appraised(answer)
     unpaid(answer)
-    problem(post(free, token=made["attest"]), 409, "NONCE_USED", "sessionId")
+    problem(post(free, token=made["attest"]), 422, "NONCE_USED", "sessionId")
     shop.agree(received)
 
 with case("in the end: chain, payments and events agree"):

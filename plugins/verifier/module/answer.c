@@ -128,18 +128,41 @@ enum lucid_error answer_write(struct ask *ask, const struct kind_row *row, bool 
     return error;
 }
 
-/* An RFC 9457 document with the step and all steps as extensions. */
+/* --- what is not logged: RFC 9457 documents with the step and more as extensions ----------------
+ */
+
+static void problem_begin(struct lucid_buf *out)
+{
+    lucid_buf_char(out, '{');
+    lucid_json_member_cstr(out, "type", "about:blank");
+    lucid_json_member_cstr(out, "title", "Unprocessable Content");
+    lucid_json_member_u64(out, "status", 422);
+}
+
+static enum lucid_error problem_end(struct ask *ask)
+{
+    struct lucid_buf *out = &ask->out;
+    struct lucid_span id = kit_span(ask->host->call_header(ask->call, "x-request-id"));
+    if (id.data != NULL) {
+        lucid_json_member_str(out, "request_id", id);
+    }
+    lucid_buf_char(out, '}');
+    if (!lucid_buf_ok(out)) {
+        return LUCID_RETRY_MEMORY;
+    }
+    ask->host->call_add_header(ask->call, "Cache-Control", "no-cache");
+    ask->host->call_respond(ask->call, 422, "application/problem+json",
+                            kit_bytes(lucid_buf_span(out)));
+    return LUCID_OK;
+}
+
 enum lucid_error answer_problem(struct ask *ask, const char *list, size_t at,
                                 enum appraisal_step failed, const char *code,
                                 struct lucid_span steps, bool mock)
 {
     struct lucid_buf *out = &ask->out;
     const char *step = appraisal_step_name(failed);
-    struct lucid_span id = kit_span(ask->host->call_header(ask->call, "x-request-id"));
-    lucid_buf_char(out, '{');
-    lucid_json_member_cstr(out, "type", "about:blank");
-    lucid_json_member_cstr(out, "title", "Unprocessable Content");
-    lucid_json_member_u64(out, "status", 422);
+    problem_begin(out);
     lucid_json_member(out, "detail");
     const char *sentence = explain_code(lucid_span_str(code));
     lucid_buf_printf(out, "\"%s[%zu] fails at %s (%s): %s; nothing was logged\"", list, at, step,
@@ -152,17 +175,39 @@ enum lucid_error answer_problem(struct ask *ask, const char *list, size_t at,
     lucid_buf_span_put(out, steps);
     lucid_json_member_bool(out, "mock", mock);
     lucid_json_member_bool(out, "test", ask->host->test);
-    if (id.data != NULL) {
-        lucid_json_member_str(out, "request_id", id);
+    return problem_end(ask);
+}
+
+/* A challenge that is none, or none any more. used: the appraisal that came of it, or NULL. */
+static enum lucid_error session_problem(struct ask *ask, const char *code, const char *text,
+                                        const uint8_t *used)
+{
+    struct lucid_buf *out = &ask->out;
+    problem_begin(out);
+    lucid_json_member_cstr(out, "detail", text);
+    lucid_json_member_cstr(out, "code", code);
+    lucid_json_member_cstr(out, "param", "sessionId");
+    lucid_json_member_cstr(out, "step", appraisal_step_name(APPRAISAL_FRESHNESS));
+    if (used != NULL) {
+        lucid_json_member_hex(out, "appraisalId", used, LUCID_SHA256_BYTES);
     }
-    lucid_buf_char(out, '}');
-    if (!lucid_buf_ok(out)) {
-        return LUCID_RETRY_MEMORY;
-    }
-    ask->host->call_add_header(ask->call, "Cache-Control", "no-cache");
-    ask->host->call_respond(ask->call, 422, "application/problem+json",
-                            kit_bytes(lucid_buf_span(out)));
-    return LUCID_OK;
+    return problem_end(ask);
+}
+
+enum lucid_error answer_used(struct ask *ask, const uint8_t id[LUCID_SHA256_BYTES])
+{
+    struct lucid_plugin_why why = {.code = NULL};
+    kind_used_say(id, &why);
+    return session_problem(ask, why.code, why.text, id);
+}
+
+enum lucid_error answer_unknown(struct ask *ask, enum lucid_error error,
+                                const struct lucid_why *why)
+{
+    static const char unknown[] = "CHALLENGE_UNKNOWN";
+    return error == LUCID_REFUSE_FORBIDDEN && why->code != NULL && strcmp(why->code, unknown) == 0
+               ? session_problem(ask, unknown, why->text, NULL)
+               : error;
 }
 
 enum lucid_error answer_refused(struct ask *ask, const struct appraisal *appraisal)

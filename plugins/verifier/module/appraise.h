@@ -78,6 +78,11 @@ enum lucid_error answer_refused(struct ask *ask, const struct appraisal *apprais
 enum lucid_error answer_problem(struct ask *ask, const char *list, size_t at,
                                 enum appraisal_step failed, const char *code,
                                 struct lucid_span steps, bool mock);
+/* Answers 422 at freshness, with the appraisal that the challenge was answered by. */
+enum lucid_error answer_used(struct ask *ask, const uint8_t id[LUCID_SHA256_BYTES]);
+/* Where a session was refused (CHALLENGE_UNKNOWN), answers 422 at freshness; passes on the rest. */
+enum lucid_error answer_unknown(struct ask *ask, enum lucid_error error,
+                                const struct lucid_why *why);
 /* Answers with the record of claims or of an interaction: the one of the route's {id}, or what was
  * just logged. */
 enum lucid_error answer_record(struct ask *ask, enum kind_item item);

@@ -18,17 +18,15 @@ enum {
 
 /* --- decide ----------------------------------------------------------------------------------- */
 
-static enum lucid_plugin_result refuse_used(const uint8_t id[HASH_BYTES],
-                                            struct lucid_plugin_why *why)
+void kind_used_say(const uint8_t id[HASH_BYTES], struct lucid_plugin_why *ret)
 {
     char hex[2 * HASH_BYTES + 1];
     lucid_hex_encode(id, HASH_BYTES, hex);
     hex[2 * HASH_BYTES] = '\0';
-    why->code = "NONCE_USED";
-    (void)snprintf(why->param, sizeof(why->param), "sessionId");
-    (void)snprintf(why->text, sizeof(why->text),
+    ret->code = "NONCE_USED";
+    (void)snprintf(ret->param, sizeof(ret->param), "sessionId");
+    (void)snprintf(ret->text, sizeof(ret->text),
                    "this challenge was answered before, by appraisal %s: ask for a new one", hex);
-    return LUCID_PLUGIN_REFUSED;
 }
 
 /* ABSENT: the nonce is free. */
@@ -47,7 +45,8 @@ static enum lucid_plugin_result nonce_decide(const struct lucid_plugin_host *hos
         return LUCID_PLUGIN_CORRUPT;
     }
     if (!command->repeatable || memcmp(row.data + HASH_BYTES, command->asked, HASH_BYTES) != 0) {
-        return refuse_used(row.data, why);
+        kind_used_say(row.data, why);
+        return LUCID_PLUGIN_REFUSED;
     }
     command->ret_known = true;
     memcpy(command->ret_id, row.data, HASH_BYTES);

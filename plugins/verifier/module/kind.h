@@ -67,6 +67,9 @@ struct kind_command {
     uint8_t ret_id[LUCID_SHA256_BYTES]; /* of what is there, or was logged */
 };
 
+/* Says that a challenge was answered before, by that appraisal: NONCE_USED. */
+void kind_used_say(const uint8_t id[LUCID_SHA256_BYTES], struct lucid_plugin_why *ret);
+
 /* --- snapshots -------------------------------------------------------------------------------- */
 
 struct kind_row {

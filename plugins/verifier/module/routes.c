@@ -3,7 +3,7 @@
 #include "plugins/verifier/module/module.h"
 
 const struct lucid_plugin_code verifier_codes[] = {
-    {"CHALLENGE_UNKNOWN", 403},
+    {"CHALLENGE_UNKNOWN", 422},
     {"CLAIMS_UNKNOWN", 422},
     {"COLLATERAL_OLDER", 409},
     {"COLLATERAL_REFUSED", 422},
@@ -21,7 +21,7 @@ const struct lucid_plugin_code verifier_codes[] = {
     {"INVALID_REFERENCE", 422},
     {"INVALID_REQUEST", 422},
     {"INVALID_RUNTIME_DATA", 422},
-    {"NONCE_USED", 409},
+    {"NONCE_USED", 422},
     {"POLICY_UNKNOWN", 422},
     {"REFERENCE_UNKNOWN", 422},
     {"TEST_ONLY", 422},

@@ -21,16 +21,6 @@ static bool is_payer(const struct ask *ask)
     return (ask->host->call_scopes(ask->call) & (uint32_t)LUCID_PLUGIN_SCOPE_ATTEST) == 0;
 }
 
-static enum lucid_error refuse_used(const uint8_t id[LUCID_SHA256_BYTES], struct lucid_why *why)
-{
-    char hex[2 * LUCID_SHA256_BYTES + 1];
-    lucid_hex_encode(id, LUCID_SHA256_BYTES, hex);
-    hex[2 * LUCID_SHA256_BYTES] = '\0';
-    return lucid_refuse(why, LUCID_REFUSE_CONFLICT, "NONCE_USED", "sessionId",
-                        "this challenge was answered before, by appraisal %s: ask for a new one",
-                        hex);
-}
-
 static void asked_make(const struct appraisal_input *input,
                        const uint8_t policy[LUCID_SHA256_BYTES], uint8_t ret[LUCID_SHA256_BYTES])
 {
@@ -54,7 +44,7 @@ static enum lucid_error used_answer(struct ask *ask, const struct appraise *appr
         return error;
     }
     if (!is_payer(ask) || memcmp(asked, before, sizeof(before)) != 0) {
-        return refuse_used(id, why);
+        return answer_used(ask, id);
     }
     error = kind_find(ask->host, ask->view, KIND_APPRAISAL, id, &row);
     if (error == LUCID_OK) {
@@ -157,7 +147,7 @@ static enum lucid_error handle(struct ask *ask, struct lucid_why *why)
     appraise->input.developer = verifier_of(ask)->developer;
     appraise->input.build = lucid_span_str(verifier_version);
     appraise->input.issuer = lucid_span_str(ask->host->origin);
-    return run(ask, appraise, why);
+    return answer_unknown(ask, run(ask, appraise, why), why);
 }
 
 enum lucid_plugin_result route_appraise(void *self, struct lucid_plugin_call *call,

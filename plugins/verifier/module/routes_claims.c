@@ -290,14 +290,31 @@ static enum lucid_error subjects_check(const struct rules_appraisal *result, str
     return LUCID_OK;
 }
 
+/* Whether the nonce is free still; the writer has the last word. LUCID_NOTE_ABSENT: it is. */
+static enum lucid_error used_look(struct ask *ask, const struct claiming *claiming,
+                                  uint8_t ret_id[LUCID_SHA256_BYTES])
+{
+    uint8_t asked[LUCID_SHA256_BYTES];
+    return claiming->has_nonce ? kind_nonce(ask->host, ask->view, claiming->nonce, ret_id, asked)
+                               : LUCID_NOTE_ABSENT;
+}
+
 static enum lucid_error post(struct ask *ask, struct lucid_why *why)
 {
+    uint8_t used[LUCID_SHA256_BYTES];
     struct claiming *claiming = lucid_arena_zalloc(&ask->arena, sizeof(*claiming));
     if (claiming == NULL) {
         return LUCID_RETRY_MEMORY;
     }
     enum lucid_error error = request_read(ask, claiming, why);
+    if (error != LUCID_OK) {
+        return answer_unknown(ask, error, why);
+    }
+    error = used_look(ask, claiming, used);
     if (error == LUCID_OK) {
+        return answer_used(ask, used);
+    }
+    if (error == LUCID_NOTE_ABSENT) {
         error = rules_appraise(&claiming->input, &ask->arena, &claiming->result, why);
     }
     if (error == LUCID_OK && !claiming->result.appraised) {
