@@ -396,6 +396,9 @@ with kit.case("an appraisal's entry is in the log, and its proof holds"):
 
 with kit.case("every view of a mock appraisal says mock"):
     rows = live.ok("/v1/attestation/appraisals?limit=2", token=live.token)
+    for row in rows["items"]:
+        one = live.ok("/v1/attestation/appraisals/" + row["appraisalId"], token=live.token)
+        equal(row["time"], kit_attest.rfc3339(one["record"]["time"]))
     equal([row["mock"] for row in rows["items"]], [True, True])
     more = live.ok(f"/v1/attestation/appraisals?cursor={rows['next_cursor']}", token=live.token)
     equal(len(rows["items"]) + len(more["items"]), live.size())

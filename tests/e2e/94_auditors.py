@@ -12,8 +12,8 @@ import os
 import kit
 import kit_ear
 from kit import ED25519, case, equal, problem
-from kit_attest import (Agent, Verifier, b64, binding, document_id, evidence_of, jws_parts, policy,
-                        runtime_data, signed)
+from kit_attest import (Agent, Verifier, b64, binding, document_id, evidence_of, jws_parts,
+                        policy, rfc3339, runtime_data, signed)
 from kit_receipts import canonical
 
 PATH, CHAINS = "/v1/attestation/claims", "/v1/attestation/interactions"
@@ -108,6 +108,9 @@ with case("claims are appraised, recorded and read back with a proof"):
     equal(service.get(f"/v1/attestation/appraisals/{body['claimsId']}",
                       token=service.token).json(), read.json())
     equal((read.json()["ear"], read.json()["mock"]), (body["ear"], False))
+    row, = service.ok(PATH, token=service.token)["items"]
+    said = rfc3339(record["time"])
+    equal((row["time"], read.json()["time"], body["time"]), (said, said, said))
     proof = service.ok(f"/v1/receipts/{body['claimsId']}/proof")
     equal(proof["entry"][:64], body["claimsId"])
     listed = service.get(PATH, token=service.token).json()["items"]

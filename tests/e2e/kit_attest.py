@@ -3,6 +3,7 @@ verifier, policies and reference sets, attestation results. Written from the doc
 nothing with the service's code."""
 
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -20,6 +21,11 @@ VECTORS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
                        "attestation")
 MOCK_ROOT = os.path.join(VECTORS, "mock", "mock-root.pem")
 AUDIENCE = "https://relying.example"
+
+
+def rfc3339(seconds):
+    """A time of a record as answers say it."""
+    return f"{datetime.datetime.fromtimestamp(seconds, datetime.UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
 def b64url(data):

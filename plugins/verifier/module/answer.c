@@ -237,7 +237,10 @@ enum lucid_error answer_item_write(struct ask *ask, enum kind_item item, const s
     if (error != LUCID_OK) {
         return error;
     }
-    ask_row_write(ask, row, name);
+    error = ask_row_write(ask, row, name);
+    if (error != LUCID_OK) {
+        return error;
+    }
     ask->out.len--; /* the brace: more comes */
     lucid_json_member_bool(&ask->out, "test", ask->host->test);
     if (item == KIND_CLAIMS && body.data != NULL) {

@@ -3,6 +3,8 @@
 #include "plugins/verifier/module/module.h"
 #include "plugins/verifier/scheme.h"
 
+enum { SUMMARY_DEPTH_MAX = 4, SUMMARY_VALUES_MAX = 256 };
+
 enum lucid_error ask_pem(struct ask *ask, struct lucid_span text, size_t max, const char *param,
                          struct lucid_span *ret, struct lucid_why *why)
 {
@@ -52,8 +54,35 @@ enum lucid_error ask_test_time(const struct ask *ask, const struct jcs_value *bo
     return LUCID_OK;
 }
 
-/* A summary is an object: its members go on in the row. */
-void ask_row_write(struct ask *ask, const struct kind_row *row, const char *name)
+/* A summary is an object: its members go on in the row. Times stand in it as in the record that it
+ * was folded from, in Unix seconds; the row says them as all answers do. */
+static enum lucid_error summary_write(struct ask *ask, struct lucid_span summary)
+{
+    static const struct jcs_limits limits = {SUMMARY_DEPTH_MAX, SUMMARY_VALUES_MAX};
+    struct lucid_buf *out = &ask->out;
+    const struct jcs_value *root;
+    uint64_t time_s = 0;
+    enum lucid_error error = jcs_parse(summary, &limits, &ask->arena, &root, NULL);
+    if (error != LUCID_OK) {
+        return lucid_category(error) == LUCID_CATEGORY_REFUSE ? LUCID_FATAL_CORRUPT : error;
+    }
+    for (const struct jcs_value *at = jcs_next(root, NULL); at != NULL; at = jcs_next(root, at)) {
+        if (!lucid_span_is(jcs_name(at), "time")) {
+            lucid_buf_char(out, ',');
+            lucid_json_string(out, jcs_name(at));
+            lucid_buf_char(out, ':');
+            jcs_write(at, out);
+        } else if (jcs_type(at) == JCS_NUMBER && jcs_uint(at, &time_s) &&
+                   time_s <= ASK_TIME_MAX_S) {
+            lucid_json_member_time(out, "time", time_s * 1000);
+        } else {
+            return LUCID_FATAL_CORRUPT;
+        }
+    }
+    return LUCID_OK;
+}
+
+enum lucid_error ask_row_write(struct ask *ask, const struct kind_row *row, const char *name)
 {
     struct lucid_buf *out = &ask->out;
     lucid_buf_char(out, '{');
@@ -65,11 +94,9 @@ void ask_row_write(struct ask *ask, const struct kind_row *row, const char *name
     lucid_json_member_u64(out, "sequence", row->sequence);
     lucid_json_member_u64(out, "leaf_index", row->leaf);
     lucid_json_member_time(out, "logged_at", row->time_ms);
-    if (row->summary.len > 2) {
-        lucid_buf_char(out, ',');
-        lucid_buf_put(out, row->summary.data + 1, row->summary.len - 2);
-    }
+    enum lucid_error error = row->summary.len > 0 ? summary_write(ask, row->summary) : LUCID_OK;
     lucid_buf_char(out, '}');
+    return error;
 }
 
 enum lucid_error ask_item_row(struct ask *ask, enum kind_item item, const char *name,
@@ -78,7 +105,7 @@ enum lucid_error ask_item_row(struct ask *ask, enum kind_item item, const char *
     struct kind_row row;
     enum lucid_error error = kind_before(ask->host, ask->view, item, before, &row);
     if (error == LUCID_OK) {
-        ask_row_write(ask, &row, name);
+        error = ask_row_write(ask, &row, name);
         *ret_sequence = row.sequence;
     }
     return error;

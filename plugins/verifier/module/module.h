@@ -68,7 +68,8 @@ enum lucid_error ask_test_time(const struct ask *ask, const struct jcs_value *bo
                                struct lucid_why *why) LUCID_WARN_UNUSED;
 /* An item as a list has it: its id ("id" as digest; with a name: hex under that), place, time and
  * summary. */
-void ask_row_write(struct ask *ask, const struct kind_row *row, const char *name);
+enum lucid_error ask_row_write(struct ask *ask, const struct kind_row *row,
+                               const char *name) LUCID_WARN_UNUSED;
 /* An ask_row_fn of items of one sort. */
 enum lucid_error ask_item_row(struct ask *ask, enum kind_item item, const char *name,
                               uint64_t before, uint64_t *ret_sequence) LUCID_WARN_UNUSED;

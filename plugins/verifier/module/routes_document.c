@@ -164,9 +164,12 @@ static enum lucid_error document_write(struct ask *ask, const struct kind_row *r
 {
     struct lucid_buf *out = &ask->out;
     struct lucid_span document;
-    ask_row_write(ask, row, NULL);
+    enum lucid_error error = ask_row_write(ask, row, NULL);
+    if (error != LUCID_OK) {
+        return error;
+    }
     out->len--; /* the brace: more comes */
-    enum lucid_error error = ask_place_write(ask, row->leaf);
+    error = ask_place_write(ask, row->leaf);
     if (error == LUCID_OK && whole) {
         error = ask_blob(ask, row->id, &document);
         if (error == LUCID_OK) {
