@@ -162,13 +162,28 @@ static enum lucid_error query_u64(struct ask *ask, const char *name, uint64_t ma
     return LUCID_OK;
 }
 
+/* The order of the log unless `order` is desc. */
+static enum lucid_error order_read(struct ask *ask, struct lucid_why *why)
+{
+    struct lucid_span order = kit_span(ask->host->call_query(ask->call, "order"));
+    ask->newest_first = lucid_span_is(order, "desc");
+    if (order.data != NULL && !ask->newest_first && !lucid_span_is(order, "asc")) {
+        return lucid_refuse(why, LUCID_REFUSE_INVALID, "INVALID_PARAMETER", "order",
+                            "the order must be asc or desc");
+    }
+    return LUCID_OK;
+}
+
 enum lucid_error ask_list(struct ask *ask, ask_row_fn *row, struct lucid_why *why)
 {
     uint64_t limit = 0;
-    uint64_t before = 0;
+    uint64_t sequence = 0; /* of the row before; it is the cursor, in either order */
     enum lucid_error error = query_u64(ask, "limit", LIST_MAX, LIST_DEFAULT, &limit, why);
     if (error == LUCID_OK) {
-        error = query_u64(ask, "cursor", UINT64_MAX / 16, 0, &before, why);
+        error = query_u64(ask, "cursor", UINT64_MAX / 16, 0, &sequence, why);
+    }
+    if (error == LUCID_OK) {
+        error = order_read(ask, why);
     }
     if (error == LUCID_OK) {
         error = ask_view(ask);
@@ -176,7 +191,6 @@ enum lucid_error ask_list(struct ask *ask, ask_row_fn *row, struct lucid_why *wh
     if (error != LUCID_OK) {
         return error;
     }
-    uint64_t sequence = before;
     uint64_t count = 0;
     lucid_buf_str(&ask->out, "{\"items\":[");
     for (uint64_t scanned = 0; count < limit && scanned < LIST_SCAN_MAX; scanned++) {

@@ -38,7 +38,8 @@ struct ask {
     struct lucid_arena arena;             /* freed when the handler returns */
     struct lucid_buf out;                 /* likewise */
     uint64_t now_ms;
-    void *context; /* the handler's own */
+    bool newest_first; /* of a list */
+    void *context;     /* the handler's own */
 };
 
 /* Ends in an answer or a submitted command, or says why not. */
@@ -68,10 +69,11 @@ enum lucid_error ask_keep(struct ask *ask, struct lucid_span bytes,
 enum lucid_error ask_keep_canonical(struct ask *ask, struct lucid_buf *text,
                                     struct lucid_plugin_bytes *ret) LUCID_WARN_UNUSED;
 
-/* {"items":[…],"next_cursor":…}: write gives one row, and is asked until it says LUCID_NOTE_END.
- * before: rows with a lower sequence; it sets the row's own. LUCID_NOTE_ABSENT: this row is not
- * asked for; so many of them, and the page ends early, perhaps empty, with a cursor. */
-typedef enum lucid_error ask_row_fn(struct ask *ask, uint64_t before, uint64_t *ret_sequence);
+/* {"items":[…],"next_cursor":…}: row writes one row, and is asked until it says LUCID_NOTE_END.
+ * from: the row after that sequence, or with ask->newest_first the one before it (0: it begins); it
+ * sets the row's own. LUCID_NOTE_ABSENT: this row is not asked for; so many of them, and the page
+ * ends early, perhaps empty, with a cursor. */
+typedef enum lucid_error ask_row_fn(struct ask *ask, uint64_t from, uint64_t *ret_sequence);
 enum lucid_error ask_list(struct ask *ask, ask_row_fn *row,
                           struct lucid_why *why) LUCID_WARN_UNUSED;
 

@@ -37,4 +37,15 @@ static inline enum lucid_error kit_error(enum lucid_plugin_result result)
     return LUCID_FATAL_CORRUPT;
 }
 
+/* Where a walk through a table that is ordered by sequence goes on: *ret_how from what is returned.
+ * from: the row before, 0: none, it begins. */
+static inline uint64_t kit_walk(uint64_t from, bool newest_first, enum lucid_plugin_seek *ret_how)
+{
+    *ret_how = newest_first ? LUCID_PLUGIN_SEEK_LE : LUCID_PLUGIN_SEEK_GT;
+    if (!newest_first) {
+        return from;
+    }
+    return from == 0 ? UINT64_MAX : from - 1;
+}
+
 #endif

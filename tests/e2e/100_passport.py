@@ -126,7 +126,7 @@ with case("what no passport is issued for"):
 
 with case("a list: pages go by cursor, one application by one name"):
     equal(listed("?application=my-app&environment=my-app"), [ID])
-    for query, param in (("offset=0", "offset"), ("limit=1&offset=1", "offset"),
+    for query, param in (("order=up", "order"), ("offset=0", "offset"), ("limit=1&offset=1", "offset"),
                          ("application=my-app&environment=other", "environment")):
         problem(service.get("/v1/passports?" + query), 400, "INVALID_PARAMETER", param)
     assert b"cursor" in service.get("/v1/passports?offset=1").body
@@ -399,7 +399,15 @@ with case("nor is it announced, and whoever shows it says so"):
     NEWEST = fifth["passportId"]
     for one, status in STATES.items():
         equal((shown(one)["status"], shown(one)["disallowed"]), (status, "mock"), one)
-    for row in service.ok("/v1/passports", token=service.token)["items"]:
+    rows = service.walk("/v1/passports", page=1)
+    equal([row["sequence"] for row in rows], sorted({row["sequence"] for row in rows}))
+    assert len(rows) >= 5, rows
+    for page in (1, 2, 1000):
+        equal(service.walk("/v1/passports", "order=asc", page), rows)
+        equal(service.walk("/v1/passports", "order=desc", page), rows[::-1])
+        equal(service.walk("/v1/passports", "order=desc&application=my-app&status=revoked", page),
+              [row for row in rows[::-1] if row["status"] == "revoked"])
+    for row in rows:
         equal(row["disallowed"], "mock", repr(row))
     newest = service.ok("/v1/passports/applications", token=service.token)["items"][0]["newest"]
     equal((newest["passportId"], newest["disallowed"]), (NEWEST, "mock"))

@@ -50,7 +50,7 @@ with case("four requests at once: a line without branches, and who came late ask
     for answer in answers:
         if answer.status == 409:
             assert answer.json()["code"] == "PASSPORT_CONFLICT", answer
-    items = issuer.ok("/v1/passports?application=my-app", token=issuer.token)["items"]
+    items = issuer.ok("/v1/passports?application=my-app&order=desc", token=issuer.token)["items"]
     equal(len(items), 1 + statuses.count(201))
     equal([item.get("supersededBy") for item in items],
           [None] + [item["passportId"] for item in items[:-1]])

@@ -405,6 +405,25 @@ with kit.case("every view of a mock appraisal says mock"):
     equal({row["types"][0] for row in more["items"]}, {"mock"})
     equal((one["mock"], one["record"]["mock"]), (True, True))
 
+with kit.case("lists: in the order of the log, or the newest first, page by page"):
+    for path in ("appraisals", "policies"):
+        path = "/v1/attestation/" + path
+        rows = live.walk(path, page=1)
+        sequences = [row["sequence"] for row in rows]
+        equal((sequences, len(sequences)), (sorted(set(sequences)), len(rows)))
+        for page in (1, 2, 1000):
+            equal(live.walk(path, "order=asc", page), rows)
+            equal(live.walk(path, "order=desc", page), rows[::-1])
+    rows = live.walk("/v1/attestation/appraisals")
+    assert len(rows) > 3, rows
+    for order in ("", "DESC", "newest", "asc,desc"):
+        problem(live.get("/v1/attestation/appraisals?order=" + order, token=live.token), 400,
+                "INVALID_PARAMETER", "order")
+    # A cursor taken to the other order: back from its place.
+    third = live.ok("/v1/attestation/appraisals?limit=3", token=live.token)["next_cursor"]
+    equal(live.ok(f"/v1/attestation/appraisals?order=desc&cursor={third}",
+                  token=live.token)["items"], rows[1::-1])
+
 with kit.case("bundles need the scope audit; reading needs a scope"):
     made = {scope: live.post("/v1/tokens", {"name": scope, "scopes": [scope]},
                              token=live.token).json()["token"] for scope in ("read", "audit")}

@@ -342,7 +342,9 @@ with kit.case("fetch for Turin, by its own address, and for Zen 4c, which is Gen
         said = run("fetch", report, "--kds", KDS, "--import", "--test-time", "1775000000")
         assert f"snp/vcek/{product}/".encode() in said, said
         equal(Kds.seen, [asked] * 2)
-    said = run_json("collateral")["items"][1]["key"]
+    rows = run_json("collateral")["items"]
+    equal(rows, service.walk("/v1/attestation/collateral")[::-1])
+    said = rows[1]["key"]
     chip = vector("snp/turin-v5-vcek.report.bin")[0x1A0:0x1E0].hex()
     equal(said, f"snp/vcek/Turin/{chip}/0101010400000051")
     report = keep("report.bin", vector("snp/milan-v2-vcek.report.bin"))

@@ -383,6 +383,16 @@ class Service:
         equal(answer.status, 200, f"GET {path}: {answer!r}")
         return answer.json()
 
+    def walk(self, path, query="", page=1000):
+        """All rows of a list, so many in a page."""
+        items, cursor = [], ""
+        while cursor is not None:
+            asked = [query, f"limit={page}", cursor and f"cursor={cursor}"]
+            one = self.ok(path + "?" + "&".join(filter(None, asked)), token=self.token)
+            assert len(one["items"]) <= page, one
+            items, cursor = items + one["items"], one["next_cursor"]
+        return items
+
     def register(self, signer, kind="orchestrator"):
         answer = self.post("/v1/signers", {"signer_pubkey": signer.key, "name": signer.name,
                                            "signer_type": kind}, token=self.token)

@@ -28,7 +28,7 @@ static enum cli_exit list_path(struct cli *cli, const char *status, char *out, s
         (status != NULL && !remote_encode(status, word, sizeof(word)))) {
         return cli_fail(cli, CLI_USAGE, NULL, "application", "a name is too long");
     }
-    (void)snprintf(out, max, "/v1/passports");
+    (void)snprintf(out, max, "/v1/passports?order=desc");
     query_add(out, max, "application", name);
     query_add(out, max, "status", word);
     return CLI_OK;

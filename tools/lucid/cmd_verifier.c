@@ -11,7 +11,7 @@ static enum cli_exit verifier_list(struct cli *cli)
 {
     static const char *const columns[] = {"appraisalId", "status",    "types", "mock",
                                           "test",        "logged_at", NULL};
-    return remote_list_print(cli, "/v1/attestation/appraisals", columns, NULL);
+    return remote_list_print(cli, "/v1/attestation/appraisals?order=desc", columns, NULL);
 }
 
 static const struct cli_option list_options[] = {
@@ -170,7 +170,7 @@ const struct cli_command command_verifier_import = {
 static enum cli_exit verifier_collateral(struct cli *cli)
 {
     static const char *const columns[] = {"key", "imported_at", "current", "digest", NULL};
-    return remote_list_print(cli, "/v1/attestation/collateral", columns, NULL);
+    return remote_list_print(cli, "/v1/attestation/collateral?order=desc", columns, NULL);
 }
 
 const struct cli_command command_verifier_collateral = {

@@ -139,7 +139,7 @@ static enum cli_exit claims_list(struct cli *cli, const void *context)
     static const char *const columns[] = {"claimsId", "status",    "decision", "mock",
                                           "test",     "logged_at", NULL};
     (void)context;
-    return remote_list_print(cli, CLAIMS_PATH, columns, NULL);
+    return remote_list_print(cli, CLAIMS_PATH "?order=desc", columns, NULL);
 }
 
 static enum cli_exit claims_show(struct cli *cli, const void *context)

@@ -58,7 +58,9 @@ static enum cli_exit list(struct cli *cli, const void *context)
 {
     const struct sort *sort = context;
     static const char *const columns[] = {"id", "name", "logged_at", "bytes", NULL};
-    return remote_list_print(cli, sort->path, columns, NULL);
+    char path[REMOTE_PATH_BYTES_MAX];
+    (void)snprintf(path, sizeof(path), "%s?order=desc", sort->path);
+    return remote_list_print(cli, path, columns, NULL);
 }
 
 static enum cli_exit show(struct cli *cli, const void *context)

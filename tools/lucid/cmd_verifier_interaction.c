@@ -156,7 +156,7 @@ static enum cli_exit list(struct cli *cli, const void *context)
     static const char *const columns[] = {"interactionId", "id",        "traceId",
                                           "issuedAt",      "logged_at", NULL};
     (void)context;
-    return remote_list_print(cli, INTERACTIONS_PATH, columns, NULL);
+    return remote_list_print(cli, INTERACTIONS_PATH "?order=desc", columns, NULL);
 }
 
 static enum cli_exit show(struct cli *cli, const void *context)

@@ -36,7 +36,8 @@ enum cli_exit passport_id_find(struct cli *cli, const char *given,
     if (!remote_id_ok(cli, "ID", given)) {
         return CLI_USAGE;
     }
-    (void)snprintf(path, sizeof(path), "/v1/passports?application=%s&status=valid&limit=1", given);
+    (void)snprintf(path, sizeof(path),
+                   "/v1/passports?application=%s&status=valid&limit=1&order=desc", given);
     enum cli_exit code = remote_call(cli, "GET", path, NULL, &list);
     if (code == CLI_OK) {
         code = newest_take(cli, given, list, ret);

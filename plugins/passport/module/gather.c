@@ -121,7 +121,7 @@ enum lucid_error gather_today(struct ask *ask, const uint8_t id[LUCID_SHA256_BYT
     struct kind_import newest = {.sequence = 0};
     uint64_t now_s = ask->now_ms / SECOND_MS;
     uint64_t slot = now_s / CACHE_S + 1;
-    enum lucid_error error = kind_import_before(ask->host, ask->view, 0, &newest);
+    enum lucid_error error = kind_import_step(ask->host, ask->view, 0, true, &newest);
     if (error != LUCID_OK && error != LUCID_NOTE_END) {
         return error;
     }

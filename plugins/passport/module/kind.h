@@ -75,10 +75,11 @@ enum lucid_error passport_row_find(const struct lucid_plugin_host *host,
 enum lucid_error passport_row_newest(const struct lucid_plugin_host *host,
                                      struct lucid_plugin_view *view, struct lucid_span application,
                                      struct passport_row *ret) LUCID_WARN_UNUSED;
-/* The newest with a sequence below `before` (0: of all); LUCID_NOTE_END: none. */
-enum lucid_error passport_row_before(const struct lucid_plugin_host *host,
-                                     struct lucid_plugin_view *view, uint64_t before,
-                                     struct passport_row *ret) LUCID_WARN_UNUSED;
+/* The first with a sequence above `from`, or with newest_first the last below it (from 0: of all);
+ * LUCID_NOTE_END: none. */
+enum lucid_error passport_row_step(const struct lucid_plugin_host *host,
+                                   struct lucid_plugin_view *view, uint64_t from, bool newest_first,
+                                   struct passport_row *ret) LUCID_WARN_UNUSED;
 /* What a request (its digest) was answered with before. */
 enum lucid_error passport_row_request(const struct lucid_plugin_host *host,
                                       struct lucid_plugin_view *view,

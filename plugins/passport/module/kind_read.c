@@ -166,16 +166,17 @@ enum lucid_error passport_row_request(const struct lucid_plugin_host *host,
     return find_named(host, view, PASSPORT_REQUESTS, lucid_span(digest, LUCID_SHA256_BYTES), ret);
 }
 
-enum lucid_error passport_row_before(const struct lucid_plugin_host *host,
-                                     struct lucid_plugin_view *view, uint64_t before,
-                                     struct passport_row *ret)
+enum lucid_error passport_row_step(const struct lucid_plugin_host *host,
+                                   struct lucid_plugin_view *view, uint64_t from, bool newest_first,
+                                   struct passport_row *ret)
 {
+    enum lucid_plugin_seek how;
     uint8_t at[8];
     struct lucid_plugin_bytes key;
     struct lucid_plugin_bytes id;
-    lucid_put_be64(at, before == 0 ? UINT64_MAX : before - 1);
+    lucid_put_be64(at, kit_walk(from, newest_first, &how));
     enum lucid_error error =
-        kit_error(host->view_seek(view, PASSPORT_KIND_NAME, PASSPORT_ORDER, LUCID_PLUGIN_SEEK_LE,
+        kit_error(host->view_seek(view, PASSPORT_KIND_NAME, PASSPORT_ORDER, how,
                                   (struct lucid_plugin_bytes){at, sizeof(at)}, &key, &id));
     if (error != LUCID_OK) {
         return error == LUCID_NOTE_ABSENT ? LUCID_NOTE_END : error;

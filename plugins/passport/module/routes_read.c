@@ -42,12 +42,12 @@ static enum lucid_error filter_read(struct ask *ask, struct filter *ret, struct 
     return LUCID_OK;
 }
 
-static enum lucid_error passport_item(struct ask *ask, uint64_t before, uint64_t *ret_sequence)
+static enum lucid_error passport_item(struct ask *ask, uint64_t from, uint64_t *ret_sequence)
 {
     const struct filter *filter = ask->context;
     struct passport_row row;
     struct status_entry status;
-    enum lucid_error error = passport_row_before(ask->host, ask->view, before, &row);
+    enum lucid_error error = passport_row_step(ask->host, ask->view, from, ask->newest_first, &row);
     if (error != LUCID_OK) {
         return error;
     }

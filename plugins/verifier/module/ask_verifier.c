@@ -99,11 +99,11 @@ enum lucid_error ask_row_write(struct ask *ask, const struct kind_row *row, cons
     return error;
 }
 
-enum lucid_error ask_item_row(struct ask *ask, enum kind_item item, const char *name,
-                              uint64_t before, uint64_t *ret_sequence)
+enum lucid_error ask_item_row(struct ask *ask, enum kind_item item, const char *name, uint64_t from,
+                              uint64_t *ret_sequence)
 {
     struct kind_row row;
-    enum lucid_error error = kind_before(ask->host, ask->view, item, before, &row);
+    enum lucid_error error = kind_step(ask->host, ask->view, item, from, ask->newest_first, &row);
     if (error == LUCID_OK) {
         error = ask_row_write(ask, &row, name);
         *ret_sequence = row.sequence;

@@ -85,10 +85,11 @@ enum lucid_error kind_find(const struct lucid_plugin_host *host, struct lucid_pl
                            enum kind_item item, const uint8_t id[LUCID_SHA256_BYTES],
                            struct kind_row *ret) LUCID_WARN_UNUSED;
 
-/* The newest with a sequence below `before` (0: the newest of all); LUCID_NOTE_END: none. */
-enum lucid_error kind_before(const struct lucid_plugin_host *host, struct lucid_plugin_view *view,
-                             enum kind_item item, uint64_t before,
-                             struct kind_row *ret) LUCID_WARN_UNUSED;
+/* The first with a sequence above `from`, or with newest_first the last below it (from 0: of all);
+ * LUCID_NOTE_END: none. */
+enum lucid_error kind_step(const struct lucid_plugin_host *host, struct lucid_plugin_view *view,
+                           enum kind_item item, uint64_t from, bool newest_first,
+                           struct kind_row *ret) LUCID_WARN_UNUSED;
 
 /* Whether a nonce was used: by which appraisal, asked for how. LUCID_NOTE_ABSENT: not yet. */
 enum lucid_error kind_nonce(const struct lucid_plugin_host *host, struct lucid_plugin_view *view,
@@ -107,10 +108,10 @@ struct kind_import {
 enum lucid_error kind_collateral(const struct lucid_plugin_host *host,
                                  struct lucid_plugin_view *view, struct lucid_span key,
                                  struct kind_import *ret) LUCID_WARN_UNUSED;
-/* As kind_before, of imports. */
-enum lucid_error kind_import_before(const struct lucid_plugin_host *host,
-                                    struct lucid_plugin_view *view, uint64_t before,
-                                    struct kind_import *ret) LUCID_WARN_UNUSED;
+/* As kind_step, of imports. */
+enum lucid_error kind_import_step(const struct lucid_plugin_host *host,
+                                  struct lucid_plugin_view *view, uint64_t from, bool newest_first,
+                                  struct kind_import *ret) LUCID_WARN_UNUSED;
 
 /* What was asked for, whenever it was: SHA-256 over the digests of the policy (its id), of the
  * runtime data and of all evidences (at most APPRAISAL_EVIDENCES_MAX). */

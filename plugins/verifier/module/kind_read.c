@@ -53,16 +53,18 @@ enum lucid_error kind_find(const struct lucid_plugin_host *host, struct lucid_pl
     return LUCID_OK;
 }
 
-enum lucid_error kind_before(const struct lucid_plugin_host *host, struct lucid_plugin_view *view,
-                             enum kind_item item, uint64_t before, struct kind_row *ret)
+enum lucid_error kind_step(const struct lucid_plugin_host *host, struct lucid_plugin_view *view,
+                           enum kind_item item, uint64_t from, bool newest_first,
+                           struct kind_row *ret)
 {
+    enum lucid_plugin_seek how;
     uint8_t key[ORDER_KEY_BYTES];
     uint8_t id[HASH_BYTES];
     struct lucid_plugin_bytes found;
     struct lucid_plugin_bytes row;
-    enum lucid_plugin_result result = host->view_seek(
-        view, KIND_NAME, KIND_ORDER, LUCID_PLUGIN_SEEK_LE,
-        kind_order_key(key, item, before == 0 ? UINT64_MAX : before - 1), &found, &row);
+    uint64_t at = kit_walk(from, newest_first, &how);
+    enum lucid_plugin_result result = host->view_seek(view, KIND_NAME, KIND_ORDER, how,
+                                                      kind_order_key(key, item, at), &found, &row);
     if (result == LUCID_PLUGIN_ABSENT) {
         return LUCID_NOTE_END;
     }
@@ -118,16 +120,17 @@ enum lucid_error kind_collateral(const struct lucid_plugin_host *host,
     return LUCID_OK;
 }
 
-enum lucid_error kind_import_before(const struct lucid_plugin_host *host,
-                                    struct lucid_plugin_view *view, uint64_t before,
-                                    struct kind_import *ret)
+enum lucid_error kind_import_step(const struct lucid_plugin_host *host,
+                                  struct lucid_plugin_view *view, uint64_t from, bool newest_first,
+                                  struct kind_import *ret)
 {
+    enum lucid_plugin_seek how;
     uint8_t at[8];
     struct lucid_plugin_bytes key;
     struct lucid_plugin_bytes row;
-    lucid_put_be64(at, before == 0 ? UINT64_MAX : before - 1);
+    lucid_put_be64(at, kit_walk(from, newest_first, &how));
     enum lucid_plugin_result result =
-        host->view_seek(view, KIND_NAME, KIND_IMPORTS, LUCID_PLUGIN_SEEK_LE,
+        host->view_seek(view, KIND_NAME, KIND_IMPORTS, how,
                         (struct lucid_plugin_bytes){at, sizeof(at)}, &key, &row);
     if (result != LUCID_PLUGIN_OK) {
         return result == LUCID_PLUGIN_ABSENT ? LUCID_NOTE_END : kit_error(result);

@@ -347,9 +347,9 @@ enum lucid_plugin_result answered_claims(void *self, struct lucid_plugin_call *c
     return ask_answered(self, call, command, post_answered, why);
 }
 
-static enum lucid_error row(struct ask *ask, uint64_t before, uint64_t *ret_sequence)
+static enum lucid_error row(struct ask *ask, uint64_t from, uint64_t *ret_sequence)
 {
-    return ask_item_row(ask, KIND_CLAIMS, "claimsId", before, ret_sequence);
+    return ask_item_row(ask, KIND_CLAIMS, "claimsId", from, ret_sequence);
 }
 
 static enum lucid_error list(struct ask *ask, struct lucid_why *why)

@@ -179,12 +179,13 @@ enum lucid_plugin_result answered_collateral(void *self, struct lucid_plugin_cal
 
 /* --- list ------------------------------------------------------------------------------------- */
 
-/* What was imported when, newest first; "current" says whether an appraisal would use it. */
-static enum lucid_error list_row(struct ask *ask, uint64_t before, uint64_t *ret_sequence)
+/* What was imported when; "current" says whether an appraisal would use it. */
+static enum lucid_error list_row(struct ask *ask, uint64_t from, uint64_t *ret_sequence)
 {
     struct kind_import import;
     struct kind_import newest;
-    enum lucid_error error = kind_import_before(ask->host, ask->view, before, &import);
+    enum lucid_error error =
+        kind_import_step(ask->host, ask->view, from, ask->newest_first, &import);
     if (error == LUCID_OK) {
         error = kind_collateral(ask->host, ask->view, import.key, &newest);
     }

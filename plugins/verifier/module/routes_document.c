@@ -269,14 +269,14 @@ enum lucid_plugin_result route_reference(void *self, struct lucid_plugin_call *c
     return ask_run(self, call, reference_get, why);
 }
 
-static enum lucid_error policy_row(struct ask *ask, uint64_t before, uint64_t *ret_sequence)
+static enum lucid_error policy_row(struct ask *ask, uint64_t from, uint64_t *ret_sequence)
 {
-    return ask_item_row(ask, KIND_POLICY, NULL, before, ret_sequence);
+    return ask_item_row(ask, KIND_POLICY, NULL, from, ret_sequence);
 }
 
-static enum lucid_error reference_row(struct ask *ask, uint64_t before, uint64_t *ret_sequence)
+static enum lucid_error reference_row(struct ask *ask, uint64_t from, uint64_t *ret_sequence)
 {
-    return ask_item_row(ask, KIND_REFERENCE, NULL, before, ret_sequence);
+    return ask_item_row(ask, KIND_REFERENCE, NULL, from, ret_sequence);
 }
 
 static enum lucid_error policies(struct ask *ask, struct lucid_why *why)

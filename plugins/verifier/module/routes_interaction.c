@@ -118,9 +118,9 @@ enum lucid_plugin_result answered_interaction(void *self, struct lucid_plugin_ca
     return ask_answered(self, call, command, get, why);
 }
 
-static enum lucid_error row(struct ask *ask, uint64_t before, uint64_t *ret_sequence)
+static enum lucid_error row(struct ask *ask, uint64_t from, uint64_t *ret_sequence)
 {
-    return ask_item_row(ask, KIND_INTERACTION, "interactionId", before, ret_sequence);
+    return ask_item_row(ask, KIND_INTERACTION, "interactionId", from, ret_sequence);
 }
 
 static enum lucid_error list(struct ask *ask, struct lucid_why *why)

@@ -4,9 +4,9 @@
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
-static enum lucid_error appraisal_row(struct ask *ask, uint64_t before, uint64_t *ret_sequence)
+static enum lucid_error appraisal_row(struct ask *ask, uint64_t from, uint64_t *ret_sequence)
 {
-    return ask_item_row(ask, KIND_APPRAISAL, "appraisalId", before, ret_sequence);
+    return ask_item_row(ask, KIND_APPRAISAL, "appraisalId", from, ret_sequence);
 }
 
 static enum lucid_error appraisals(struct ask *ask, struct lucid_why *why)
