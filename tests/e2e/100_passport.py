@@ -126,7 +126,8 @@ with case("what no passport is issued for"):
 
 with case("a list: pages go by cursor, one application by one name"):
     equal(listed("?application=my-app&environment=my-app"), [ID])
-    for query, param in (("order=up", "order"), ("offset=0", "offset"), ("limit=1&offset=1", "offset"),
+    for query, param in (("order=up", "order"), ("offset=0", "offset"),
+                         ("limit=1&offset=1", "offset"),
                          ("application=my-app&environment=other", "environment")):
         problem(service.get("/v1/passports?" + query), 400, "INVALID_PARAMETER", param)
     assert b"cursor" in service.get("/v1/passports?offset=1").body
@@ -253,6 +254,36 @@ with case("verification by id, document, text, package: valid, in the log, amber
             "INVALID_REQUEST", "passportId")
     problem(service.post("/v1/passports/verify", {"passport": ID, "more": 1}), 422,
             "INVALID_REQUEST", "more")
+
+with case("verification of what an issue and a GET answer, as it is: the passport in it alone"):
+    for answered in (first, shown(ID),
+                     {**first, "status": "revoked", "passportId": "pass-" + "b" * 12},
+                     {"passport": DOCUMENT, "status": 7}):
+        for body in (answered, {"passport": answered}, {"passport": answered, "origin": ENDPOINT}):
+            answer = service.post("/v1/passports/verify", body)
+            equal((answer.status, answer.json()["verdict"], answer.json()["passportId"]),
+                  (200, "valid", ID), repr(answer))
+    forged = {**first, "passport": {**DOCUMENT, "appName": "Another"}}
+    for body in (forged, {"passport": forged}):
+        equal(checks_of(service.post("/v1/passports/verify", body).json())["signature"]["outcome"],
+              "fail")
+    verdict(first, "invalid", origin="https://evil.example")
+    verdict({"passport": first}, "invalid")  # one level only
+    for body, param in (({**first, "orgin": ENDPOINT}, None), ({"passport": DOCUMENT, "x": 1}, "x"),
+                        ({"passport": DOCUMENT, "passportId": ID}, "passportId"),
+                        ({**first, "passport": first}, None), ({**first, "passport": ID}, None)):
+        answer = service.post("/v1/passports/verify", body)
+        if param:
+            problem(answer, 422, "INVALID_REQUEST", param)
+        else:
+            assert answer.status == 422 or not answer.json()["valid"], repr(answer)
+
+with case("verification by {id}, and nothing else with it"):
+    equal(service.post("/v1/passports/verify", {"id": ID}).json()["verdict"], "valid")
+    for missing in ("pass-" + "b" * 32, "x"):
+        problem(service.post("/v1/passports/verify", {"id": missing}), 404, "NOT_FOUND")
+    for body in ({"id": ID, "x": 1}, {"id": 7}, {"id": ""}, {"id": {"passport": DOCUMENT}}):
+        equal(service.post("/v1/passports/verify", body).json()["verdict"], "invalid", body)
 
 with case("for its own site and no other"):
     equal(verdict(ID, "valid", origin=ENDPOINT)["origin"]["outcome"], "pass")

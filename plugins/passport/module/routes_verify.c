@@ -1,9 +1,10 @@
-/* POST /v1/passports/verify: a document or a package, as an object or as text, or the id of one
- * that is on this log. */
+/* POST /v1/passports/verify: a document or a package, as an object or as text, what this service
+ * answered with one in it, or the id of one that is on this log. */
 #include <stdio.h>
 
 #include "plugins/passport/evidence.h"
 #include "plugins/passport/module/module.h"
+#include "plugins/verifier/canonical.h"
 #include "plugins/verifier/record.h"
 
 enum { DEPTH_MAX = 24, VALUES_MAX = 65536, OWN_KEYS_MAX = VERIFY_KEYS_MAX / 2 };
@@ -283,11 +284,43 @@ static enum lucid_error by_id(struct ask *ask, struct lucid_span id, struct subj
     return error == LUCID_OK ? answer_document(ask, &row, &ret->package.passport) : error;
 }
 
-/* "passport" of a request, or a request that is a string: an object, its text, or an id. */
+static bool is_package(const struct jcs_value *object)
+{
+    const struct jcs_value *type = jcs_member(object, "type");
+    return type != NULL && jcs_type(type) == JCS_STRING &&
+           lucid_span_is(jcs_string(type), PACKAGE_TYPE);
+}
+
+static bool is_document(const struct jcs_value *object)
+{
+    return jcs_member(object, "$schema") != NULL || jcs_member(object, "signature") != NULL;
+}
+
+/* The passport in what GET /v1/passports/{id} and an issue answer; what stands beside it is not
+ * looked at. NULL: it is no such answer. */
+static const struct jcs_value *answered_passport(const struct jcs_value *value)
+{
+    const struct jcs_value *inner = NULL;
+    if (jcs_type(value) == JCS_OBJECT && !is_package(value) && !is_document(value)) {
+        inner = jcs_member(value, "passport");
+    }
+    return inner != NULL && jcs_type(inner) == JCS_OBJECT ? inner : NULL;
+}
+
+static enum lucid_error object_read(struct ask *ask, const struct jcs_value *value,
+                                    struct subject *ret, struct lucid_why *why)
+{
+    struct lucid_span copy = canonical_value(value, &ask->arena);
+    return copy.data != NULL ? package_read(copy, &ask->arena, &ret->package, why)
+                             : LUCID_RETRY_MEMORY;
+}
+
+/* "passport" of a request, or a request that is a string: an object, its text, an answer of this
+ * service, or an id. */
 static enum lucid_error member_read(struct ask *ask, const struct jcs_value *value,
                                     struct subject *ret, struct lucid_why *why)
 {
-    struct lucid_buf text = {0};
+    const struct jcs_value *inner = answered_passport(value);
     if (jcs_type(value) == JCS_STRING && passport_id_is_good(jcs_string(value))) {
         return by_id(ask, jcs_string(value), ret);
     }
@@ -300,23 +333,13 @@ static enum lucid_error member_read(struct ask *ask, const struct jcs_value *val
         }
         return error;
     }
-    jcs_write(value, &text);
-    struct lucid_span copy = lucid_buf_ok(&text)
-                                 ? lucid_arena_copy(&ask->arena, lucid_buf_span(&text))
-                                 : (struct lucid_span){0};
-    lucid_buf_fini(&text);
-    return copy.data != NULL ? package_read(copy, &ask->arena, &ret->package, why)
-                             : LUCID_RETRY_MEMORY;
+    return object_read(ask, inner != NULL ? inner : value, ret, why);
 }
 
 /* Whether the body is a request around a passport, and no passport or package itself. */
 static bool is_wrapped(const struct jcs_value *root)
 {
-    const struct jcs_value *type = jcs_member(root, "type");
-    bool package = type != NULL && jcs_type(type) == JCS_STRING &&
-                   lucid_span_is(jcs_string(type), PACKAGE_TYPE);
-    return jcs_type(root) == JCS_OBJECT && !package && jcs_member(root, "$schema") == NULL &&
-           jcs_member(root, "signature") == NULL &&
+    return jcs_type(root) == JCS_OBJECT && !is_package(root) && !is_document(root) &&
            (jcs_member(root, "passport") != NULL || jcs_member(root, "passportId") != NULL);
 }
 
@@ -343,12 +366,40 @@ static enum lucid_error wrapped_read(struct ask *ask, const struct jcs_value *ro
     return passport != NULL ? member_read(ask, passport, ret, why) : by_id(ask, id, ret);
 }
 
+/* Whether the body is an answer of this service: a passport with what no request has beside it. A
+ * misspelt member of a request is none of an answer's. */
+static bool is_answer(const struct jcs_value *root)
+{
+    static const char *const members[] = {
+        "passportId", "application",  "digest",   "status",    "disallowed", "since",
+        "reason",     "supersededBy", "issuedAt", "expiresAt", "renewAfter", "is_mock",
+        "test",       "passport",     "receipt",  "links",     NULL};
+    static const char *const own[] = {"passport", "passportId", NULL};
+    return answered_passport(root) != NULL && ask_members_only(root, "", own, NULL) != LUCID_OK &&
+           ask_members_only(root, "", members, NULL) == LUCID_OK;
+}
+
+/* {"id":"…"} and nothing else: the id; len 0: something else. */
+static struct lucid_span lone_id(const struct jcs_value *root)
+{
+    const struct jcs_value *id = jcs_type(root) == JCS_OBJECT ? jcs_member(root, "id") : NULL;
+    bool lone = id != NULL && jcs_type(id) == JCS_STRING && jcs_next(root, NULL) == id &&
+                jcs_next(root, id) == NULL;
+    return lone ? jcs_string(id) : (struct lucid_span){0};
+}
+
 static enum lucid_error request_read(struct ask *ask, struct subject *ret, struct lucid_why *why)
 {
     static const struct jcs_limits limits = {DEPTH_MAX, VALUES_MAX};
     const struct jcs_value *root;
     struct lucid_span body = kit_span(ask->host->call_body(ask->call));
     enum lucid_error error = jcs_parse(body, &limits, &ask->arena, &root, NULL);
+    if (error == LUCID_OK && is_answer(root)) {
+        return object_read(ask, answered_passport(root), ret, why);
+    }
+    if (error == LUCID_OK && lone_id(root).len > 0) {
+        return by_id(ask, lone_id(root), ret);
+    }
     if (error == LUCID_OK && is_wrapped(root)) {
         return wrapped_read(ask, root, ret, why);
     }
