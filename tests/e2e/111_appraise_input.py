@@ -250,9 +250,16 @@ with case("runtime data: an object in any order is bound by its canonical form, 
     equal(binds["runtimeData"], "sha256:" + hashlib.sha256(text).hexdigest())
     equal(binds["sha384"], hashlib.sha384(text).hexdigest())
 
+GENERATOR_384 = {  # FIPS 186-4 D.1.2.4: a point that every P-384 key is a multiple of
+    "x": b64url(bytes.fromhex("aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a38"
+                              "5502f25dbf55296c3a545e3872760ab7")),
+    "y": b64url(bytes.fromhex("3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c0"
+                              "0a60b1ce1d7e819d7a431d7c90ea0e5f"))}
+
 with case("runtime data: keys on P-256 and P-384, and what a JWK may say beside"):
     for crv, key in (("P-256", {"x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
-                                "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}),):
+                                "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}),
+                     ("P-384", GENERATOR_384)):
         answer = ask(request(publicKey={"kty": "EC", "crv": crv, "kid": "k", "use": "sig", **key}))
         equal(answer.status, 201, repr(answer))
     answer = ask(request(publicKey={**kit_attest.Workload().jwk, "alg": "Ed25519", "x5t": "y",
