@@ -18,7 +18,8 @@ void appraise_policy_default(const struct verifier *verifier, uint8_t ret[LUCID_
     }
 }
 
-/* A logged document. LUCID_NOTE_ABSENT: none of that kind has the id. */
+/* A logged document. LUCID_NOTE_ABSENT: none of that kind has the id. It was good by the rules of
+ * when it came; what today's refuse of it its reader says, as to who puts it. */
 static enum lucid_error document_load(struct ask *ask, enum kind_item item,
                                       const uint8_t id[LUCID_SHA256_BYTES], struct lucid_span *ret)
 {
@@ -41,12 +42,6 @@ static enum lucid_error unknown(struct lucid_why *why, const char *code, const c
                         "sha256:%s is not on this log, or was erased", hex);
 }
 
-/* What the log has was checked when it came: if it is not good now, the store is not. */
-static enum lucid_error stored(enum lucid_error error)
-{
-    return lucid_category(error) == LUCID_CATEGORY_REFUSE ? LUCID_FATAL_CORRUPT : error;
-}
-
 static bool is_gone(enum lucid_error error)
 {
     return lucid_category(error) == LUCID_CATEGORY_NOTE;
@@ -64,7 +59,7 @@ static enum lucid_error references_load(struct ask *ask, struct appraise *apprai
             return unknown(why, "REFERENCE_UNKNOWN", "policyId", id);
         }
         if (error == LUCID_OK) {
-            error = stored(reference_parse(*bytes, &ask->arena, &appraise->references[i], why));
+            error = reference_parse(*bytes, &ask->arena, &appraise->references[i], why);
         }
         if (error != LUCID_OK) {
             return error;
@@ -88,7 +83,7 @@ enum lucid_error appraise_policy(struct ask *ask, struct appraise *appraise,
         return unknown(why, "POLICY_UNKNOWN", "policyId", id);
     }
     if (error == LUCID_OK) {
-        error = stored(policy_parse(input->policy_bytes, &ask->arena, &appraise->policy, why));
+        error = policy_parse(input->policy_bytes, &ask->arena, &appraise->policy, why);
     }
     if (error == LUCID_OK) {
         error = references_load(ask, appraise, why);

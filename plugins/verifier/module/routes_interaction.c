@@ -30,8 +30,7 @@ static enum lucid_error documents_load(struct ask *ask, const struct interaction
                                 "no such claims are on this log: have them appraised first");
         }
         if (error == LUCID_OK) {
-            error = claims_parse(text, &ask->arena, document, why);
-            error = lucid_category(error) == LUCID_CATEGORY_REFUSE ? LUCID_FATAL_CORRUPT : error;
+            error = claims_parse(text, &ask->arena, document, why); /* rules of then may differ */
         }
         if (error != LUCID_OK) {
             return error;
