@@ -236,9 +236,11 @@ void rules_judge_required(const struct rules_required *required,
                           .has_phase = required->has_phase,
                           .phase = required->phase};
     const char *lack = required_lack(&scope, required);
-    *ret = lack == NULL ? (struct rules_verdict){.outcome = RULES_PASS}
-                        : (struct rules_verdict){
-                              .outcome = RULES_ERROR, .reason = lack, .claim = required->name};
+    *ret = (struct rules_verdict){.outcome = RULES_PASS};
+    if (lack != NULL) {
+        *ret =
+            (struct rules_verdict){.outcome = RULES_ERROR, .reason = lack, .claim = required->name};
+    }
 }
 
 static bool expression_mentions(const struct rules_expression *at,
