@@ -338,8 +338,8 @@ static const char *const orders_rules[] = {
     "{'id':'r1','deny_when':{'claim':'c','in':['y',1]},'action':'warn'}",
     "{'id':'r2','phase':'request','require':{'claim':'b','atMost':'0.5'},'action':'redact'}",
     "{'id':'r3','require':{'any':[{'claim':'c','exists':false},{'claim':'c','in':[1,'x']}]}}",
-    "{'id':'r4','deny_when':{'all':[{'claim':'b','lessThan':1},{'not':{'claim':'a',"
-    "'equals':true}}]},'action':'warn'}",
+    ("{'id':'r4','deny_when':{'all':[{'claim':'b','lessThan':1},{'not':{'claim':'a',"
+     "'equals':true}}]},'action':'warn'}"),
     "{'id':'r5','phase':'response','deny_when':{'claim':'a','auditor':'a2','notEquals':false}}"};
 enum { ORDERS_RULES = sizeof(orders_rules) / sizeof(orders_rules[0]), ORDERS_DOCUMENTS = 3 };
 
