@@ -26,7 +26,8 @@ struct worker {
 struct workers {
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct queue begun; /* these go first: somebody waits for them longer */
+    pthread_cond_t gone; /* by the monotonic clock */
+    struct queue begun;  /* these go first: somebody waits for them longer */
     struct queue fresh;
     bool stop;
     bool running;
@@ -34,7 +35,7 @@ struct workers {
     uint64_t done;
     uint64_t refused;
     size_t count;
-    size_t ended; /* that stop has joined */
+    size_t ended; /* workers that take nothing any more */
     struct worker items[WORKERS_MAX];
 };
 
@@ -101,6 +102,8 @@ static void *worker_main(void *context)
         workers->busy--;
         workers->done++;
     }
+    workers->ended++;
+    lucid_assert(pthread_cond_signal(&workers->gone) == 0);
     unlock(workers);
     return NULL;
 }
@@ -151,14 +154,18 @@ bool workers_stop(struct workers *workers, uint64_t timeout_ms)
     lock(workers);
     workers->stop = true;
     lucid_assert(pthread_cond_broadcast(&workers->wake) == 0);
+    int waited = 0;
+    while (workers->ended < workers->count && waited == 0) {
+        waited = pthread_cond_timedwait(&workers->gone, &workers->lock, &end);
+    }
+    bool whole = workers->ended == workers->count;
     unlock(workers);
-    for (; workers->ended < workers->count; workers->ended++) {
-        pthread_t thread = workers->items[workers->ended].thread;
-        int result = pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end);
-        if (result == ETIMEDOUT) {
-            return false;
-        }
-        lucid_assert(result == 0);
+    if (!whole) {
+        lucid_assert(waited == ETIMEDOUT);
+        return false;
+    }
+    for (size_t i = 0; i < workers->count; i++) {
+        lucid_assert(pthread_join(workers->items[i].thread, NULL) == 0);
     }
     workers->running = false;
     return true;
@@ -173,6 +180,15 @@ static size_t count_of(uint32_t asked)
     return count > WORKERS_MAX ? WORKERS_MAX : count;
 }
 
+static void gone_init(pthread_cond_t *gone)
+{
+    pthread_condattr_t attributes;
+    lucid_assert(pthread_condattr_init(&attributes) == 0);
+    lucid_assert(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    lucid_assert(pthread_cond_init(gone, &attributes) == 0);
+    lucid_assert(pthread_condattr_destroy(&attributes) == 0);
+}
+
 enum lucid_error workers_open(struct ledger *ledger, uint32_t count, struct workers **ret)
 {
     struct workers *workers = calloc(1, sizeof(*workers));
@@ -181,6 +197,7 @@ enum lucid_error workers_open(struct ledger *ledger, uint32_t count, struct work
     }
     lucid_assert(pthread_mutex_init(&workers->lock, NULL) == 0);
     lucid_assert(pthread_cond_init(&workers->wake, NULL) == 0);
+    gone_init(&workers->gone);
     workers->begun.end = &workers->begun.first;
     workers->fresh.end = &workers->fresh.first;
     enum lucid_error error = LUCID_OK;
@@ -206,6 +223,7 @@ void workers_close(struct workers *workers)
     for (size_t i = 0; i < workers->count; i++) {
         ledger_view_close(workers->items[i].view);
     }
+    lucid_assert(pthread_cond_destroy(&workers->gone) == 0);
     lucid_assert(pthread_cond_destroy(&workers->wake) == 0);
     lucid_assert(pthread_mutex_destroy(&workers->lock) == 0);
     free(workers);
