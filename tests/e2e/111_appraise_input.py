@@ -366,19 +366,15 @@ with case("sessions end with the plugin's key"):
     refused(body, "CHALLENGE_UNKNOWN", "sessionId")
     equal(ask(request()).status, 201)
 
-with case("a challenge that is too old, and one of the future"):
+with case("a challenge that is too old, and one of before the clock went back"):
     late = request()
     clock.set(310 * 1000)
     found = refused(late, "EVIDENCE_REFUSED", "evidences[0].freshness")
     equal(found["steps"][3]["code"], "freshness.expired")
     early = request()
     clock.set(200 * 1000)
-    before = service.size()
-    answer = ask(early)
-    # A log's time does not go back: what is stamped is the newest time of the log.
-    assert answer.status in (201, 422), answer
-    if answer.status == 422:
-        equal((answer.json()["steps"][3]["code"], service.size()), ("freshness.early", before))
+    # A log's time does not go back with the clock, so what was issued by it is never of the future.
+    equal(ask(early).status, 201)
 service.stop()
 
 # --- what is brought ------------------------------------------------------------------------------
